@@ -1,0 +1,139 @@
+//! Who exists and what he may: an immutable value, replaced as a whole.
+//!
+//! The store builds it, the core reads it. Tenants and extensions are shared between versions, so
+//! a one-row change costs O(log n) (architecture, data path rule 1).
+
+use crate::id::TenantId;
+use crate::media::MediaSource;
+use crate::settings::Settings;
+use imbl::GenericHashMap;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+type Map<K, V> = GenericHashMap<K, V, ahash::RandomState, imbl::shared_ptr::DefaultSharedPtr>;
+
+/// One version of everything configured.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    /// Grows with every change.
+    pub version: u64,
+    pub tenants: Map<TenantId, Tenant>,
+}
+
+/// One tenant: its settings and its extensions by number.
+#[derive(Clone, Debug, Default)]
+pub struct Tenant {
+    /// Host names under which phones address this tenant; empty for the only one.
+    pub domains: Vec<String>,
+    pub settings: Arc<Settings>,
+    pub extensions: Map<Box<str>, Arc<Extension>>,
+    /// Numbers of the extensions with IP-address authorisation, to be tried by source address.
+    pub by_address: Map<Box<str>, ()>,
+}
+
+/// A local user (分机).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// The number: identity, user name and what is dialled.
+    pub number: Box<str>,
+    /// Shown to the called side; empty: none.
+    pub name: Box<str>,
+    /// `None` where the extension is authorised by address and has no password.
+    pub secret: Option<Secret>,
+    /// IP-address authorisation: no REGISTER, no challenge from these sources. Empty: off.
+    pub addresses: Vec<AllowedAddress>,
+    /// *One number, many phones* (一号多机): `Some` is the right, with the most devices.
+    pub devices_max: Option<u8>,
+    /// Most simultaneous calls, in and out together. Default 2, range 1..=100.
+    pub calls_max: u8,
+    pub relay: Relay,
+    pub media_source: MediaSource,
+    /// Digests without `qop` (RFC 2069) are accepted. Default: yes.
+    pub digest_without_qop: bool,
+    /// The password is a well-known one (100/100): accepted from private and loopback sources only.
+    pub weak_password: bool,
+}
+
+/// The digests of a password (RFC 7616 §3.4.2: H(A1)), derived when the directory is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Secret {
+    pub md5: [u8; 16],
+    pub sha256: [u8; 32],
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// A source that may call as the extension without being challenged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowedAddress {
+    pub network: IpNet,
+    /// `None`: any port. With a port it is also where calls to the extension are sent.
+    pub port: Option<u16>,
+}
+
+impl AllowedAddress {
+    pub fn allows(&self, source: std::net::SocketAddr) -> bool {
+        self.network.contains(&source.ip()) && self.port.is_none_or(|port| port == source.port())
+    }
+
+    /// The one address it names, where it names one: a call to the extension goes there.
+    pub fn host(&self) -> Option<IpAddr> {
+        (self.network.prefix_len() == self.network.max_prefix_len()).then(|| self.network.addr())
+    }
+}
+
+/// Whether media goes through us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relay {
+    #[default]
+    Always,
+    /// When either side is behind NAT or on another network.
+    Auto,
+    Never,
+}
+
+impl Directory {
+    /// The tenant a request for `host` belongs to: the one naming that domain, else the first.
+    pub fn tenant_for(&self, host: &str) -> Option<(TenantId, &Tenant)> {
+        let named = |tenant: &Tenant| tenant.domains.iter().any(|it| it.eq_ignore_ascii_case(host));
+        if self.tenants.len() > 1
+            && let Some((id, tenant)) = self.tenants.iter().find(|(_, tenant)| named(tenant))
+        {
+            return Some((*id, tenant));
+        }
+        self.tenants.get(&TenantId::default()).map(|tenant| (TenantId::default(), tenant))
+    }
+
+    pub fn tenant(&self, id: TenantId) -> Option<&Tenant> {
+        self.tenants.get(&id)
+    }
+}
+
+impl Tenant {
+    pub fn extension(&self, number: &str) -> Option<&Arc<Extension>> {
+        self.extensions.get(number)
+    }
+
+    /// Adds or replaces one extension.
+    pub fn put(&mut self, extension: Extension) {
+        let number = extension.number.clone();
+        if extension.addresses.is_empty() {
+            self.by_address.remove(&number);
+        } else {
+            self.by_address.insert(number.clone(), ());
+        }
+        self.extensions.insert(number, Arc::new(extension));
+    }
+
+    pub fn remove(&mut self, number: &str) {
+        self.by_address.remove(number);
+        self.extensions.remove(number);
+    }
+}

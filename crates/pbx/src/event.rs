@@ -1,0 +1,122 @@
+//! Facts to look at: what the live board, the log and the metrics are built from.
+//!
+//! Unlike a [`Record`](crate::record::Record), an event may be lost when its reader lags.
+
+use crate::id::{CallId, TenantId};
+use crate::media::Figures;
+use crate::record::{Binding, BindingKey, CallRecord};
+use crate::time::UnixMillis;
+use std::net::SocketAddr;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Registered(Box<Binding>),
+    Unregistered {
+        key: BindingKey,
+        why: UnregisterReason,
+    },
+    /// Credentials were wrong, replayed or refused by policy; goes to the security log.
+    AuthFailed {
+        source: SocketAddr,
+        user: Box<str>,
+        method: Box<str>,
+        why: AuthFailure,
+    },
+    /// A call began or changed: the whole current picture of it.
+    Call(Box<CallStatus>),
+    CallEnded(Box<CallRecord>),
+    /// A source spent its tokens; said once until it has some again.
+    Throttled {
+        source: SocketAddr,
+    },
+    /// One input made the core panic; its call, if it had one, was ended.
+    Fault {
+        call: Option<CallId>,
+        message: Box<str>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnregisterReason {
+    Expired,
+    Removed,
+    /// Another device took the place.
+    Replaced,
+    /// The extension was deleted.
+    Deleted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthFailure {
+    UnknownUser,
+    BadDigest,
+    Replay,
+    WeakPasswordFromOutside,
+    /// The digest is right, but the request speaks for another extension.
+    WrongIdentity,
+}
+
+impl AuthFailure {
+    /// The stable word in the security log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownUser => "unknown_user",
+            Self::BadDigest => "bad_digest",
+            Self::Replay => "replay",
+            Self::WeakPasswordFromOutside => "weak_password",
+            Self::WrongIdentity => "wrong_identity",
+        }
+    }
+}
+
+/// What a call is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallState {
+    Started,
+    Ringing,
+    Answered,
+    Held,
+    Released,
+}
+
+impl CallState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Ringing => "ringing",
+            Self::Answered => "answered",
+            Self::Held => "held",
+            Self::Released => "released",
+        }
+    }
+}
+
+/// A running call as the board shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallStatus {
+    pub call: CallId,
+    pub tenant: TenantId,
+    pub state: CallState,
+    pub started_at: UnixMillis,
+    pub answered_at: Option<UnixMillis>,
+    pub caller: Box<str>,
+    pub caller_name: Box<str>,
+    pub dialled: Box<str>,
+    pub callee: Box<str>,
+    pub codec_caller: Box<str>,
+    pub codec_callee: Box<str>,
+    pub relayed: bool,
+    pub legs: Vec<LegStatus>,
+}
+
+/// One leg of a running call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LegStatus {
+    pub caller: bool,
+    pub number: Box<str>,
+    pub remote: SocketAddr,
+    pub sip_call_id: Box<str>,
+    pub user_agent: Box<str>,
+    /// The latest media figures of this leg's transports.
+    pub media: Vec<Figures>,
+}

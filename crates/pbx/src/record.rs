@@ -1,0 +1,159 @@
+//! Facts that must survive: what the journal holds.
+//!
+//! Each is an [`Effect::Record`](crate::core::Effect); the driver appends a batch's facts before
+//! it sends that batch's answers. Start is the database plus the tail of these.
+
+use crate::id::{CallId, TenantId};
+use crate::release::ReleaseCode;
+use crate::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+use sip::Flow;
+
+/// One fact. Adding a variant goes at the end: the journal's encoding is by position.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// A phone registered or refreshed; replaces the binding with the same key.
+    Bound(Box<Binding>),
+    /// A binding ended: unregistered, replaced or expired.
+    Unbound(BindingKey),
+    CallStarted(Box<CallStarted>),
+    CallAnswered(Box<CallAnswered>),
+    /// The one call record of an attempt.
+    CallEnded(Box<CallRecord>),
+    /// The server lived at this time; every 5 s. Calls left open end at the last one.
+    Alive(UnixMillis),
+}
+
+/// Which binding: the device within its address-of-record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BindingKey {
+    pub tenant: TenantId,
+    pub extension: Box<str>,
+    /// `+sip.instance` (RFC 5626 §4.1) where the phone has one, else its Call-ID.
+    pub device: Box<str>,
+}
+
+/// One registered device (RFC 3261 §10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    pub key: BindingKey,
+    /// The Contact URI as the phone wrote it.
+    pub contact: Box<str>,
+    pub flow: Flow,
+    /// Call-ID and CSeq of the newest REGISTER (RFC 3261 §10.3 step 7).
+    pub call_id: Box<str>,
+    pub cseq: u32,
+    /// Preference in thousandths; 1000 when absent.
+    pub q: u16,
+    pub user_agent: Box<str>,
+    pub registered_at: UnixMillis,
+    pub expires_at: UnixMillis,
+}
+
+/// Enough of a dialog to send its BYE after a crash (RFC 3261 §12.2.1.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialogFacts {
+    pub flow: Flow,
+    pub call_id: Box<str>,
+    /// Full From value of our requests, tag included.
+    pub local: Box<str>,
+    /// Full To value of our requests, tag included.
+    pub remote: Box<str>,
+    pub local_cseq: u32,
+    pub remote_target: Box<str>,
+    pub route_set: Vec<Box<str>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallStarted {
+    /// As much of the record as is known: who, whom, when.
+    pub record: CallRecord,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallAnswered {
+    /// The record so far, with `answered_at`.
+    pub record: CallRecord,
+    /// The caller's dialog, then the callee's.
+    pub dialogs: Vec<DialogFacts>,
+}
+
+/// Which way a call crosses the office.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    #[default]
+    Internal,
+    Incoming,
+    Outgoing,
+}
+
+/// Who ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Caller,
+    Callee,
+    /// The server itself.
+    System,
+    /// The administrator.
+    Admin,
+}
+
+/// What one side's transports carried in sum over its RTP streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaFigures {
+    pub rtp_packets_in: u64,
+    pub rtp_bytes_in: u64,
+    pub rtp_lost_in: u64,
+    pub rtp_jitter_ms_in: u32,
+    pub rtp_packets_out: u64,
+}
+
+/// The call record (话单): one row for each call attempt.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    pub call_id: CallId,
+    /// The call this one was forwarded or transferred from.
+    pub linked_call_id: Option<CallId>,
+    pub tenant: TenantId,
+    pub direction: Direction,
+    pub started_at: UnixMillis,
+    pub ringing_at: Option<UnixMillis>,
+    pub answered_at: Option<UnixMillis>,
+    pub ended_at: Option<UnixMillis>,
+    /// From start to end by the monotonic clock.
+    pub duration_ms: u64,
+    /// From answer to end by the monotonic clock; 0 if never answered.
+    pub billable_ms: u64,
+    pub caller_number: Box<str>,
+    pub caller_name: Box<str>,
+    pub caller_extension: Option<Box<str>>,
+    /// User-Agent and source address of the caller's device.
+    pub caller_device: Box<str>,
+    pub dialled_number: Box<str>,
+    /// What was sent to the callee after the dial plan.
+    pub sent_number: Box<str>,
+    pub callee_number: Box<str>,
+    pub callee_extension: Option<Box<str>>,
+    pub callee_device: Box<str>,
+    pub line: Option<Box<str>>,
+    pub trunk: Option<Box<str>>,
+    pub dial_plan: Box<str>,
+    pub route: Box<str>,
+    /// The final status the caller got; 200 for an answered call.
+    pub sip_status: u16,
+    /// ITU-T Q.850 cause.
+    pub q850_cause: u16,
+    pub released_by: Option<Side>,
+    pub release_code: Option<ReleaseCode>,
+    /// `callTag=…;cause=…` (Furnish Charge Information).
+    pub fci: Box<str>,
+    pub codec_caller: Box<str>,
+    pub codec_callee: Box<str>,
+    pub video: bool,
+    pub relayed: bool,
+    pub caller_media: MediaFigures,
+    pub callee_media: MediaFigures,
+    pub recording: Option<Box<str>>,
+}

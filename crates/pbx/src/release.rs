@@ -1,0 +1,112 @@
+//! Why a call ended: our documented codes, with the sentence for each and the status it sends.
+//!
+//! `docs/release-codes.md` is generated from here. `callTag=` in a call record is this code.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// Declares the codes once: variant, text, SIP status, Q.850 cause, English, Chinese.
+macro_rules! release_codes {
+    ($($variant:ident $code:literal $status:literal $cause:literal $en:literal $zh:literal;)*) => {
+        /// `side.reason`: who ended the call, and why.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum ReleaseCode { $($variant,)* }
+
+        impl ReleaseCode {
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The stable text, as in call records and metrics.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The final status the caller gets when the call was not answered.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// ITU-T Q.850 cause (mapped as RFC 3398 §7.2.4.1 does, where a status decides it).
+            pub fn cause(self) -> u16 {
+                match self { $(Self::$variant => $cause,)* }
+            }
+
+            pub fn english(self) -> &'static str {
+                match self { $(Self::$variant => $en,)* }
+            }
+
+            pub fn chinese(self) -> &'static str {
+                match self { $(Self::$variant => $zh,)* }
+            }
+
+            pub fn from_code(text: &str) -> Option<Self> {
+                match text { $($code => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+release_codes! {
+    CallerHangup "caller.hangup" 200 16 "The caller hung up." "主叫挂机";
+    CalleeHangup "callee.hangup" 200 16 "The called party hung up." "被叫挂机";
+    CallerCancelled "caller.cancelled" 487 16 "The caller gave up before the answer." "主叫在应答前放弃呼叫";
+    CalleeBusy "callee.busy" 486 17 "The called party was busy." "被叫忙";
+    CalleeDeclined "callee.declined" 603 21 "The called party declined the call." "被叫拒接";
+    CalleeNoAnswer "callee.no_answer" 480 19 "The called party did not answer." "被叫无应答";
+    CalleeNotRegistered "callee.not_registered" 480 20 "The called extension is not registered." "被叫分机未注册";
+    CalleeUnreachable "callee.unreachable" 480 18 "The called phone did not respond." "被叫话机没有响应";
+    CalleeFlowLost "callee.flow_lost" 480 27 "The connection to the called phone is lost." "与被叫话机的连接已断开";
+    CalleeUnknown "callee.unknown" 404 1 "There is no such number." "被叫号码不存在";
+    CalleeRejected "callee.rejected" 488 127 "The called phone refused the call." "被叫话机拒绝了呼叫";
+    CallerForbidden "caller.forbidden" 403 57 "The caller may not make this call." "主叫没有此呼叫的权限";
+    CallerLimit "caller.limit" 486 34 "The caller's extension has no free call left." "主叫分机的并发呼叫数已满";
+    CalleeLimit "callee.limit" 486 17 "The called extension has no free call left." "被叫分机的并发呼叫数已满";
+    RouteNoMatch "route.no_match" 404 3 "No dial-plan row matches the number." "拨号规则中没有与该号码匹配的记录";
+    MediaCodec "media.codec" 488 65 "The two sides have no codec in common." "双方没有共同的语音编码";
+    MediaTimeout "media.timeout" 200 102 "One side sent no media any more." "一方不再发送媒体流";
+    MediaFailed "media.failed" 503 34 "No media port could be opened." "无法打开媒体端口";
+    DialogNoAck "dialog.no_ack" 200 102 "The answer was never acknowledged (no ACK)." "应答后未收到ACK";
+    DialogPeerVanished "dialog.peer_vanished" 200 27 "A phone disappeared during the call." "通话中话机失联";
+    DialogGlare "dialog.glare" 491 127 "Both sides changed the call at the same time." "双方同时修改会话";
+    LoopDetected "loop.detected" 482 25 "The call came back to where it started." "呼叫路由出现环路";
+    AdminHangup "admin.hangup" 480 16 "An administrator ended the call." "管理员结束了呼叫";
+    SystemShutdown "system.shutdown" 503 41 "The server was shut down." "服务器关闭";
+    SystemCrash "system.crash" 500 41 "The server stopped unexpectedly." "服务器意外终止";
+    SystemOverload "system.overload" 503 42 "The server is overloaded." "服务器过载";
+    SystemInternalError "system.internal_error" 500 41 "An internal error ended the call." "内部错误导致呼叫结束";
+}
+
+impl fmt::Display for ReleaseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+// By its text, so that the journal survives a change in the order of the codes.
+impl Serialize for ReleaseCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ReleaseCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::from_code(&text)
+            .ok_or_else(|| serde::de::Error::custom(format!("unknown release code {text}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_reads_back_and_speaks_both_languages() {
+        for &code in ReleaseCode::ALL {
+            assert_eq!(ReleaseCode::from_code(code.as_str()), Some(code));
+            assert!(code.as_str().contains('.'), "{code} is not side.reason");
+            assert!(code.english().ends_with('.'), "{code}");
+            assert!(!code.chinese().is_ascii(), "{code}");
+        }
+    }
+}
