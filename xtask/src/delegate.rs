@@ -1,0 +1,101 @@
+//! The tools that are programs of their own: simulator, interop, faults, bench.
+//!
+//! xtask builds the server for those that need the real one, and passes the arguments on.
+
+use clap::Args;
+
+use crate::report::{self, Report};
+use crate::shell;
+
+/// Passed on as they are.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// A program of the workspace that checks or measures.
+pub(crate) struct Tool {
+    name: &'static str,
+    package: &'static str,
+    /// The program, where the package has several.
+    bin: Option<&'static str>,
+    /// A file that exists as soon as the tool does.
+    exists: &'static str,
+    /// It starts the real server, found through `DIALTONE_BIN`.
+    drives_server: bool,
+}
+
+pub(crate) const SIMULATOR: Tool = Tool {
+    name: "sim",
+    package: "dialtone-testkit",
+    bin: Some("sim"),
+    exists: "crates/testkit/src/bin",
+    drives_server: false,
+};
+
+pub(crate) const INTEROP: Tool = Tool {
+    name: "interop",
+    package: "dialtone-interop",
+    bin: Some("interop"),
+    exists: "interop/Cargo.toml",
+    drives_server: true,
+};
+
+pub(crate) const FAULTS: Tool = Tool { name: "faults", bin: Some("faults"), ..INTEROP };
+
+pub(crate) const BENCH: Tool = Tool {
+    name: "bench",
+    package: "dialtone-bench",
+    bin: None,
+    exists: "bench/Cargo.toml",
+    drives_server: true,
+};
+
+impl Tool {
+    /// Runs the tool for a person; true where it ended well.
+    pub(crate) fn run(&self, arguments: &Arguments) -> anyhow::Result<bool> {
+        if !self.is_built_yet() {
+            println!("{}: not built yet", self.name);
+            return Ok(false);
+        }
+        let arguments: Vec<&str> = arguments.arguments.iter().map(String::as_str).collect();
+        Ok(self.build_server()? && shell::run(&mut self.command(&arguments))?)
+    }
+
+    /// Runs the tool as a step of CI and reads its cases.
+    pub(crate) fn check(&self, arguments: &[&str]) -> anyhow::Result<Report> {
+        if !self.is_built_yet() {
+            println!("{}: not built yet", self.name);
+            return Ok(Report::default());
+        }
+        if !self.build_server()? {
+            return Ok(Report::of("server: release build", false));
+        }
+        // The counts of one tool would be taken for those of CI, which end the output.
+        let shown = |line: &str| report::runner_summary(line).is_none();
+        let outcome = shell::run_and_read(&mut self.command(arguments), shown)?;
+        Ok(Report::from_runner(self.name, outcome.success, &outcome.stdout))
+    }
+
+    fn is_built_yet(&self) -> bool {
+        shell::root().join(self.exists).exists()
+    }
+
+    fn build_server(&self) -> anyhow::Result<bool> {
+        if !self.drives_server {
+            return Ok(true);
+        }
+        shell::run(&mut shell::cargo(&["build", "--release", "-q", "-p", "dialtone-server"]))
+    }
+
+    fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = shell::cargo(&["run", "--release", "-q", "-p", self.package]);
+        if let Some(bin) = self.bin {
+            command.args(["--bin", bin]);
+        }
+        command.arg("--").args(arguments);
+        command.env("DIALTONE_BIN", shell::target_dir().join("release/dialtone"));
+        command
+    }
+}
