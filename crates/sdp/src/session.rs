@@ -1,0 +1,227 @@
+//! A whole session description, and what its parts inherit from the session (RFC 8866 §5).
+
+use crate::address;
+use crate::attribute::{self, Attribute};
+use crate::line::{Line, field_range, text};
+use crate::media::{Direction, Media};
+use smallvec::SmallVec;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+/// A session description: every line it came with, in order, with views and edits in place.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sdp {
+    /// The lines before the first m=.
+    pub(crate) session: Vec<Line>,
+    pub(crate) media: Vec<Media>,
+}
+
+/// The o= line (RFC 8866 §5.2). Id and version are compared as text: some phones exceed 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin<'a> {
+    pub username: &'a str,
+    pub session_id: &'a str,
+    /// Grows by one with each changed description of the session (RFC 3264 §8).
+    pub version: &'a str,
+    /// `None` for a host name.
+    pub address: Option<IpAddr>,
+}
+
+impl Sdp {
+    /// The text with CRLF line ends; what was read with CRLF comes out octet for octet.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(1024);
+        let mut put = |prefix: &[u8], line: &[u8]| {
+            out.extend_from_slice(prefix);
+            out.extend_from_slice(line);
+            out.extend_from_slice(b"\r\n");
+        };
+        for line in &self.session {
+            put(b"", line.bytes());
+        }
+        for media in &self.media {
+            put(b"m=", media.m.as_bytes());
+            for line in &media.lines {
+                put(b"", line.bytes());
+            }
+        }
+        out
+    }
+
+    /// The m= sections in order; their number and order never change within a session
+    /// (RFC 3264 §8).
+    pub fn media(&self) -> &[Media] {
+        &self.media
+    }
+
+    /// The m= sections, to edit.
+    pub fn media_mut(&mut self) -> &mut [Media] {
+        &mut self.media
+    }
+
+    /// The o= line, where it is present and complete.
+    pub fn origin(&self) -> Option<Origin<'_>> {
+        let value = self.session.iter().find(|line| line.kind() == b'o')?.value();
+        let value = text(value)?;
+        let mut fields = value.split_ascii_whitespace();
+        let (username, session_id, version) = (fields.next()?, fields.next()?, fields.next()?);
+        let place = field_range(value, 3).and_then(|range| value.get(range.start..))?;
+        let address = address::parse(place.as_bytes());
+        Some(Origin { username, session_id, version, address })
+    }
+
+    /// Gives the session an id and version of ours, where one side of a B2BUA must stay the same
+    /// session while the description comes from several phones (RFC 3264 §8).
+    pub fn set_origin_id(&mut self, session_id: u64, version: u64) {
+        self.set_origin_field(1, &session_id.to_string());
+        self.set_origin_field(2, &version.to_string());
+    }
+
+    /// Sets the address in o=, leaving user, id and version.
+    pub fn set_origin_address(&mut self, address: IpAddr) {
+        self.set_origin_field(4, address::addrtype(address));
+        self.set_origin_field(5, &address.to_string());
+    }
+
+    /// The address of the session's own c= line.
+    pub fn session_address(&self) -> Option<IpAddr> {
+        let line = self.session.iter().find(|line| line.kind() == b'c')?;
+        address::parse(line.value())
+    }
+
+    /// Where a section wants its media: its own c= line, else that of the session
+    /// (RFC 8866 §5.7). `None` for a host name, a malformed address, or no such section.
+    pub fn address_of(&self, index: usize) -> Option<IpAddr> {
+        let media = self.media.get(index)?;
+        if media.lines.iter().any(|line| line.kind() == b'c') {
+            media.own_address()
+        } else {
+            self.session_address()
+        }
+    }
+
+    /// Where a section wants RTP (or whatever it carries). `None` where nothing can be sent:
+    /// rejected, unknown address, or the null address of an RFC 2543 hold.
+    pub fn rtp_of(&self, index: usize) -> Option<SocketAddr> {
+        let address = self.address_of(index).filter(|address| !address.is_unspecified())?;
+        let port = self.media.get(index)?.port;
+        (port != 0).then(|| SocketAddr::new(address, port))
+    }
+
+    /// Where a section wants RTCP when it is not multiplexed (RFC 3605).
+    pub fn rtcp_of(&self, index: usize) -> Option<SocketAddr> {
+        let rtp = self.rtp_of(index)?;
+        let media = self.media.get(index)?;
+        let own = media.rtcp_attribute().and_then(|rtcp| rtcp.address);
+        let address = own.filter(|address| !address.is_unspecified());
+        Some(SocketAddr::new(address.unwrap_or_else(|| rtp.ip()), media.rtcp_port()?))
+    }
+
+    /// The direction of a section: its own, else that of the session, else sendrecv
+    /// (RFC 8866 §6.7).
+    pub fn direction_of(&self, index: usize) -> Direction {
+        let own = self.media.get(index).and_then(Media::own_direction);
+        own.or_else(|| Direction::of(&self.session)).unwrap_or(Direction::SendRecv)
+    }
+
+    /// Whether the author puts a section on hold: it does not want to receive (RFC 3264 §8.4), or
+    /// gives the null address (RFC 2543 §B.5). With ICE the null address only says "candidates
+    /// follow" (RFC 8840 §4.1.1).
+    pub fn holds(&self, index: usize) -> bool {
+        let Some(media) = self.media.get(index) else { return false };
+        let null = self.address_of(index).is_some_and(|address| address.is_unspecified());
+        !self.direction_of(index).receives() || (null && !self.uses_ice(media))
+    }
+
+    /// Whether the author puts the call on hold: all sections that are not rejected.
+    pub fn is_held(&self) -> bool {
+        let mut alive = (0..self.media.len()).filter(|index| !self.media[*index].is_rejected());
+        let Some(first) = alive.next() else { return false };
+        self.holds(first) && alive.all(|index| self.holds(index))
+    }
+
+    /// Which sections share a transport (RFC 8843): for each m= line the index of the first one
+    /// with the same address and port, or of the bundle's first where it has no port of its own.
+    /// `None` for a rejected section.
+    ///
+    /// The initial offer of a bundle gives each section its own port; they fall together in the
+    /// answer.
+    pub fn transports(&self) -> SmallVec<[Option<usize>; 4]> {
+        (0..self.media.len()).map(|index| self.transport_of(index)).collect()
+    }
+
+    /// The attributes of the session, in their order.
+    pub fn attributes(&self) -> impl Iterator<Item = Attribute<'_>> {
+        attribute::iter(&self.session)
+    }
+
+    /// The first attribute of the session with this name.
+    pub fn attribute(&self, name: &str) -> Option<Attribute<'_>> {
+        attribute::find(&self.session, name)
+    }
+
+    /// Replaces the session's first attribute of this name, else appends it.
+    pub fn set_attribute(&mut self, name: &str, value: Option<&str>) {
+        attribute::set(&mut self.session, name, value);
+    }
+
+    /// Removes all attributes of this name from the session's own lines.
+    pub fn remove_attribute(&mut self, name: &str) {
+        attribute::remove(&mut self.session, name);
+    }
+
+    pub(crate) fn uses_ice(&self, media: &Media) -> bool {
+        media.has_ice() || self.attribute("ice-ufrag").is_some()
+    }
+
+    /// The names of the sections bundled with this one (RFC 8843 §7), itself included.
+    pub(crate) fn bundle_of(&self, mid: &str) -> Option<impl Iterator<Item = &str>> {
+        attribute::named(&self.session, "group")
+            .filter_map(|group| group.text())
+            .map(str::split_ascii_whitespace)
+            .filter_map(|mut names| names.next().filter(|it| *it == "BUNDLE").map(|_| names))
+            .find(|names| names.clone().any(|name| name == mid))
+    }
+
+    fn transport_of(&self, index: usize) -> Option<usize> {
+        let media = self.media.get(index)?;
+        if media.is_rejected() {
+            return None;
+        }
+        if media.port == 0 {
+            let with_port = |mid| self.media.iter().position(|it| it.mid() == mid && it.port != 0);
+            return self.bundle_of(media.mid()?)?.find_map(|mid| with_port(Some(mid)));
+        }
+        // Without a shared address or bundle an equal port is a mistake, but one socket anyway.
+        let address = self.address_of(index);
+        let same = |other: usize| {
+            self.media.get(other).is_some_and(|it| it.port == media.port)
+                && self.address_of(other) == address
+        };
+        Some((0..index).find(|other| same(*other)).unwrap_or(index))
+    }
+
+    fn set_origin_field(&mut self, index: usize, value: &str) {
+        let Some(line) = self.session.iter_mut().find(|line| line.kind() == b'o') else { return };
+        let Some(old) = text(line.value()) else { return };
+        if let Some(range) = field_range(old, index) {
+            let mut new = old.to_owned();
+            new.replace_range(range, value);
+            line.set_value(&[new.as_bytes()]);
+        }
+    }
+}
+
+/// The m= lines only: other lines may hold keys (a=crypto) and have no place in a log.
+impl fmt::Debug for Sdp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.media).finish()
+    }
+}
+
+/// The m= line only, as for [`Sdp`].
+impl fmt::Debug for Media {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "m={}", self.m)
+    }
+}
