@@ -225,3 +225,86 @@ impl fmt::Debug for Media {
         write!(f, "m={}", self.m)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn sdp(lines: &str) -> Sdp {
+        Sdp::parse(format!("v=0\n{lines}\n").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn hold_table() {
+        let audio = "m=audio 4 RTP/AVP 0\n";
+        #[rustfmt::skip]
+        let table = [
+            // session lines           media                                             held
+            ("",                       audio.to_owned(),                              false),
+            ("",                       format!("{audio}a=sendonly"),                     true),
+            ("",                       format!("{audio}a=inactive"),                     true),
+            ("",                       format!("{audio}a=recvonly"),                     false),
+            ("a=sendonly\n",           audio.to_owned(),                              true),
+            ("a=sendonly\n",           format!("{audio}a=sendrecv"),                     false),
+            ("c=IN IP4 0.0.0.0\n",     audio.to_owned(),                              true),
+            ("c=IN IP6 ::\n",          audio.to_owned(),                              true),
+            ("c=IN IP4 0.0.0.0\n",     format!("{audio}c=IN IP4 192.0.2.7"),             false),
+            ("c=IN IP4 192.0.2.7\n",   format!("{audio}c=IN IP4 0.0.0.0"),               true),
+            ("c=IN IP4 0.0.0.0\n",     format!("{audio}a=ice-ufrag:u"),                  false),
+            ("",                       format!("{audio}a=sendonly\nm=video 0 RTP/AVP 31"), true),
+            ("",                       format!("{audio}a=sendonly\nm=video 6 RTP/AVP 31"), false),
+            ("a=sendonly\n",           "m=audio 0 RTP/AVP 0".to_owned(),                 false),
+            ("a=sendonly\n",           String::new(),                                    false),
+        ];
+        for (session, media, held) in table {
+            assert_eq!(sdp(&format!("{session}{media}")).is_held(), held, "{session}{media}");
+        }
+    }
+
+    #[test]
+    fn where_media_goes() {
+        let sdp = sdp("c=IN IP4 192.0.2.1\n\
+             m=audio 4000 RTP/AVP 0\n\
+             m=audio 4002 RTP/AVP 0\nc=IN IP6 2001:db8::2\na=rtcp:5000\n\
+             m=audio 4004 RTP/AVP 0\na=rtcp:5002 IN IP4 192.0.2.9\n\
+             m=audio 0 RTP/AVP 0\n\
+             m=audio 4006 RTP/AVP 0\nc=IN IP4 phone.example\n\
+             m=audio 4008 RTP/AVP 0\nc=IN IP4 0.0.0.0\n\
+             m=audio 9 RTP/AVP 0\na=rtcp:9 IN IP4 0.0.0.0");
+        #[rustfmt::skip]
+        let table = [
+            (Some("192.0.2.1:4000"),     Some("192.0.2.1:4001")),
+            (Some("[2001:db8::2]:4002"), Some("[2001:db8::2]:5000")),
+            (Some("192.0.2.1:4004"),     Some("192.0.2.9:5002")),
+            (None,                       None),
+            (None,                       None),
+            (None,                       None),
+            (Some("192.0.2.1:9"),        Some("192.0.2.1:9")),
+            (None,                       None),
+        ];
+        for (index, (rtp, rtcp)) in table.into_iter().enumerate() {
+            assert_eq!(sdp.rtp_of(index), rtp.map(|it| it.parse().unwrap()), "RTP {index}");
+            assert_eq!(sdp.rtcp_of(index), rtcp.map(|it| it.parse().unwrap()), "RTCP {index}");
+        }
+    }
+
+    #[test]
+    fn origin_is_read_and_edited_in_place() {
+        let mut sdp = sdp("o=ann 99999999999999999999 x IN IP4 host.example\ns=-");
+        let origin = sdp.origin().unwrap();
+        assert_eq!((origin.username, origin.session_id), ("ann", "99999999999999999999"));
+        assert_eq!((origin.version, origin.address), ("x", None));
+        sdp.set_origin_id(7, 8);
+        sdp.set_origin_address("2001:db8::1".parse().unwrap());
+        assert_eq!(sdp.to_bytes(), b"v=0\r\no=ann 7 8 IN IP6 2001:db8::1\r\ns=-\r\n");
+        assert_eq!(self::sdp("o=ann 1 2").origin(), None);
+        assert_eq!(self::sdp("s=-").origin(), None);
+    }
+
+    #[test]
+    fn keys_stay_out_of_debug_output() {
+        let sdp = sdp("k=clear:hush\nm=audio 4 RTP/SAVP 0\na=crypto:1 X inline:hush");
+        assert_eq!(format!("{sdp:?}"), "[m=audio 4 RTP/SAVP 0]");
+    }
+}
