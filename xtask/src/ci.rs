@@ -18,6 +18,8 @@ pub(crate) enum Step {
     Fmt,
     /// The rules no compiler knows.
     Tidy,
+    /// The shell scripts, where shellcheck is installed.
+    Scripts,
     /// No warnings.
     Clippy,
     /// The documentation builds.
@@ -61,6 +63,7 @@ impl Step {
         match self {
             Self::Fmt => cargo(self, &["fmt", "--all", "--check"], &[]),
             Self::Tidy => tidy::run(),
+            Self::Scripts => scripts(),
             Self::Clippy => {
                 let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--"];
                 cargo(self, &[&arguments[..], &["-D", "warnings"]].concat(), &[])
@@ -85,6 +88,15 @@ fn cargo(step: Step, arguments: &[&str], environment: &[(&str, &str)]) -> anyhow
     let mut command = shell::cargo(arguments);
     command.envs(environment.iter().copied());
     Ok(Report::of(&name(step), shell::run(&mut command)?))
+}
+
+fn scripts() -> anyhow::Result<Report> {
+    if !is_installed("shellcheck") {
+        return Ok(Report::skipped("shellcheck", "shellcheck is not installed"));
+    }
+    let mut command = shell::program("shellcheck");
+    command.args(["-x", "run", "test", ".ci/run", "xtask/need.sh"]);
+    Ok(Report::of("shellcheck", shell::run(&mut command)?))
 }
 
 fn test() -> anyhow::Result<Report> {

@@ -158,14 +158,14 @@ m=audio 3456 RTP/AVP 3 0
         name: "trunk with several ports, unknown media and unknown line types",
         text: "v=0
 o=sbc-1.example 77 78 IN IP4 sbc-1.example
-s= 
+s=\x20
 i=\u{4f1a}\u{8bae}
 c=IN IP4 198.51.100.77
 t=0 0
 y=private extension
 a=sqn: 0
 a=cdsc: 1 image udptl t38
-m=audio 21000/2 RTP/AVP  8 101 
+m=audio 21000/2 RTP/AVP  8 101\x20
 a=rtpmap:8 PCMA/8000
 a=gpmd:101 vbd=yes
 a=silenceSupp:off - - - -
