@@ -1,0 +1,67 @@
+//! `name-addr` and `addr-spec`: the body of From, To, Contact, Route and many more
+//! (RFC 3261 §20, §25.1).
+
+use std::borrow::Cow;
+
+use crate::message::params::Params;
+use crate::message::text::{quoted_len, trim, trim_start, unquote};
+use crate::message::uri::Uri;
+
+/// An address with its parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameAddr<'a> {
+    /// As written, with its quotes; may be empty.
+    pub display: &'a str,
+    pub uri: Uri<'a>,
+    /// The URI as written, without angle brackets.
+    pub uri_text: &'a str,
+    /// The parameters of the header, not of the URI.
+    pub params: Params<'a>,
+}
+
+impl<'a> NameAddr<'a> {
+    /// Reads one address. Without angle brackets every parameter belongs to the header, and the
+    /// URI may not hold a comma or question mark (RFC 3261 §20).
+    pub fn parse(value: &'a str) -> Result<Self, &'static str> {
+        if value.starts_with('"') {
+            let len = quoted_len(value).ok_or("unterminated quotes")?;
+            let rest = trim_start(&value[len..]);
+            let rest = rest.strip_prefix('<').ok_or("no address after the display name")?;
+            return Self::bracketed(&value[..len], rest);
+        }
+        match memchr::memchr3(b'<', b';', b'"', value.as_bytes()) {
+            Some(at) if value.as_bytes()[at] == b'<' => {
+                Self::bracketed(trim(&value[..at]), &value[at + 1..])
+            }
+            Some(at) if value.as_bytes()[at] == b'"' => Err("stray quotes"),
+            Some(at) => Self::bare(trim(&value[..at]), &value[at..]),
+            None => Self::bare(trim(value), ""),
+        }
+    }
+
+    fn bracketed(display: &'a str, rest: &'a str) -> Result<Self, &'static str> {
+        let end = memchr::memchr(b'>', rest.as_bytes()).ok_or("unterminated angle bracket")?;
+        let uri_text = trim(&rest[..end]);
+        let uri = Uri::parse(uri_text)?;
+        let params = Params::parse(&rest[end + 1..])?;
+        Ok(Self { display, uri, uri_text, params })
+    }
+
+    fn bare(uri_text: &'a str, params: &'a str) -> Result<Self, &'static str> {
+        if memchr::memchr2(b'?', b',', uri_text.as_bytes()).is_some() {
+            return Err("URI that needs angle brackets");
+        }
+        let uri = Uri::parse(uri_text)?;
+        Ok(Self { display: "", uri, uri_text, params: Params::parse(params)? })
+    }
+
+    /// The display name without quotes and escapes; empty where there is none.
+    pub fn display_name(&self) -> Cow<'a, str> {
+        unquote(self.display)
+    }
+
+    /// The dialog tag, where there is one (RFC 3261 §19.3).
+    pub fn tag(&self) -> Option<&'a str> {
+        self.params.value("tag").filter(|it| !it.is_empty())
+    }
+}

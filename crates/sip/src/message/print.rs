@@ -1,0 +1,174 @@
+//! Printing: messages as octets, in one growing buffer.
+//!
+//! No value can start a new line, so nothing a peer sent can become a header of ours
+//! (RFC 3261 §7, §25.1).
+
+use bytes::Bytes;
+use std::fmt::{Display, Write as _};
+
+use super::headers::Headers;
+use super::method::Method;
+use super::name::HeaderName;
+
+/// Room for a usual message without growing. Unit: octets.
+const USUAL_LEN: usize = 1024;
+
+/// A message being written, head first.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    out: Vec<u8>,
+}
+
+impl Writer {
+    /// Starts a request.
+    pub fn request(method: Method<'_>, uri: &str) -> Self {
+        let mut writer = Self::empty(USUAL_LEN);
+        writer.text(method.as_str());
+        writer.raw(b" ");
+        writer.text(uri);
+        writer.raw(b" SIP/2.0\r\n");
+        writer
+    }
+
+    /// Starts a response.
+    pub fn response(code: u16, reason: &str) -> Self {
+        Self::response_with_room(code, reason, USUAL_LEN)
+    }
+
+    /// Starts a response in a buffer of this many octets.
+    pub(super) fn response_with_room(code: u16, reason: &str, octets: usize) -> Self {
+        let mut writer = Self::empty(octets);
+        writer.raw(b"SIP/2.0 ");
+        writer.decimal(code.into());
+        writer.raw(b" ");
+        writer.text(reason);
+        writer.raw(b"\r\n");
+        writer
+    }
+
+    fn empty(octets: usize) -> Self {
+        Self { out: Vec::with_capacity(octets) }
+    }
+
+    /// Appends a header. Line breaks in the value become spaces.
+    pub fn header(&mut self, name: &str, value: impl Display) -> &mut Self {
+        self.text(name);
+        self.raw(b": ");
+        // Writing into memory cannot fail; an error could only be the value's own, and then what
+        // it wrote so far stands.
+        let _ = write!(self, "{value}");
+        self.raw(b"\r\n");
+        self
+    }
+
+    /// Copies every line of this header under its canonical name. Nothing where there is none, and
+    /// nothing for [`HeaderName::Other`], which names no header.
+    pub fn headers_of(&mut self, headers: &Headers<'_>, name: HeaderName) -> &mut Self {
+        if name != HeaderName::Other {
+            for value in headers.all(name) {
+                self.line(name.as_str(), value);
+            }
+        }
+        self
+    }
+
+    /// Ends a message that has no body.
+    pub fn finish(mut self) -> Bytes {
+        self.raw(b"Content-Length: 0\r\n\r\n");
+        self.out.into()
+    }
+
+    /// Ends a message with its body.
+    pub fn finish_with(mut self, content_type: &str, body: &[u8]) -> Bytes {
+        self.line(HeaderName::ContentType.as_str(), content_type);
+        self.raw(b"Content-Length: ");
+        self.decimal(body.len());
+        self.raw(b"\r\n\r\n");
+        self.raw(body);
+        self.out.into()
+    }
+
+    /// Appends a header without the detour over formatting.
+    pub(super) fn line(&mut self, name: &str, value: &str) {
+        self.raw(name.as_bytes());
+        self.raw(b": ");
+        self.text(value);
+        self.raw(b"\r\n");
+    }
+
+    /// Appends octets that are known to be well-formed lines.
+    pub(super) fn raw(&mut self, octets: &[u8]) {
+        self.out.extend_from_slice(octets);
+    }
+
+    /// Appends text as part of one line.
+    pub(super) fn text(&mut self, text: &str) {
+        one_line(&mut self.out, text);
+    }
+
+    fn decimal(&mut self, number: usize) {
+        let _ = write!(self, "{number}");
+    }
+}
+
+/// What is formatted into a message stays on its line.
+impl std::fmt::Write for Writer {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.text(text);
+        Ok(())
+    }
+}
+
+/// Appends text in which each run of line breaks is one space.
+pub(super) fn one_line(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    while let Some(hit) = memchr::memchr2(b'\r', b'\n', rest) {
+        out.extend_from_slice(&rest[..hit]);
+        out.push(b' ');
+        let run = &rest[hit..];
+        let next = run.iter().position(|it| !matches!(it, b'\r' | b'\n')).unwrap_or(run.len());
+        rest = &run[next..];
+    }
+    out.extend_from_slice(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::Message;
+    use super::*;
+
+    #[test]
+    fn a_request_with_a_body() {
+        let mut writer = Writer::request(Method::Invite, "sip:bob@example.com");
+        writer.header("Max-Forwards", 70).header("Subject", "lunch");
+        let bytes = writer.finish_with("application/sdp", b"v=0\r\n");
+        let expected = "INVITE sip:bob@example.com SIP/2.0\r\nMax-Forwards: 70\r\n\
+                        Subject: lunch\r\nContent-Type: application/sdp\r\n\
+                        Content-Length: 5\r\n\r\nv=0\r\n";
+        assert_eq!(str::from_utf8(&bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_value_starts_a_line() {
+        let mut writer = Writer::response(400, "Bad\r\nRequest");
+        writer.header("Subject\r\n", "a\r\nX-Evil: 1\r\r\n\n\r\nb");
+        let bytes = writer.finish_with("text/plain\r\nX-Evil: 2", b"");
+        let expected = "SIP/2.0 400 Bad Request\r\nSubject : a X-Evil: 1 b\r\n\
+                        Content-Type: text/plain X-Evil: 2\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(str::from_utf8(&bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn copied_lines_keep_their_order_and_lose_their_folds() {
+        let text = b"OPTIONS sip:a SIP/2.0\r\nv: one\r\nm: x\r\nVIA:\r\n two,\r\n\tthree\r\n\r\n";
+        let msg = Message::parse(text).unwrap();
+        let mut writer = Writer::response(200, "OK");
+        writer.headers_of(&msg.headers, HeaderName::Via);
+        writer.headers_of(&msg.headers, HeaderName::Route);
+        let bytes = writer.finish();
+        let expected = "SIP/2.0 200 OK\r\nVia: one\r\nVia: two, \tthree\r\n\
+                        Content-Length: 0\r\n\r\n";
+        assert_eq!(str::from_utf8(&bytes).unwrap(), expected);
+    }
+}

@@ -1,0 +1,176 @@
+//! Responses: the headers a response copies from its request, kept as one piece of text.
+//!
+//! Used at once by a stateless server, and kept by a server transaction that answers later
+//! (RFC 3261 §8.2.6, §18.2.1, RFC 3581 §4).
+
+use std::net::SocketAddr;
+
+use super::Message;
+use super::headers::{NameAddr, TypedHeader, Via, first_element};
+use super::name::HeaderName;
+use super::print::{Writer, one_line};
+
+/// Room for the start line, a tag and the headers of a usual response. Unit: octets.
+const USUAL_MORE: usize = 320;
+
+/// What responses to one request copy from it, already as lines: one allocation, a few hundred
+/// octets. A malformed request has one as well, of the lines it has.
+#[derive(Clone, Debug)]
+pub struct ResponseHead {
+    /// In order: Via, From, To, then Call-ID and CSeq, then Timestamp, then Record-Route.
+    lines: Vec<u8>,
+    /// Where a tag of ours goes, at the end of the To line without its CRLF; `None` where To has a
+    /// tag or is malformed.
+    tag_at: Option<usize>,
+    /// Where Timestamp starts.
+    timestamp_at: usize,
+    /// Where Record-Route starts.
+    record_route_at: usize,
+}
+
+impl ResponseHead {
+    /// Takes the lines from a request that came from `source`, which is noted in the top Via.
+    pub fn of(request: &Message<'_>, source: SocketAddr) -> Self {
+        let mut lines = Vec::with_capacity(room_for(request));
+        vias(&mut lines, request, source);
+        first_line(&mut lines, request, HeaderName::From);
+        let tag_at = to_line(&mut lines, request);
+        first_line(&mut lines, request, HeaderName::CallId);
+        first_line(&mut lines, request, HeaderName::CSeq);
+        let timestamp_at = lines.len();
+        first_line(&mut lines, request, HeaderName::Timestamp);
+        let record_route_at = lines.len();
+        for value in request.headers.all(HeaderName::RecordRoute) {
+            line(&mut lines, HeaderName::RecordRoute, value);
+        }
+        Self { lines, tag_at, timestamp_at, record_route_at }
+    }
+
+    /// Starts a response. The tag is added to a To that has none; a 100 needs none
+    /// (RFC 3261 §8.2.6.2).
+    pub fn response(&self, code: u16, reason: &str, to_tag: Option<&str>) -> Writer {
+        let room = self.lines.len() + USUAL_MORE;
+        let mut writer = Writer::response_with_room(code, reason, room);
+        match (self.tag_at, to_tag) {
+            (Some(at), Some(tag)) => {
+                writer.raw(&self.lines[..at]);
+                writer.raw(b";tag=");
+                writer.text(tag);
+                writer.raw(&self.lines[at..self.timestamp_at]);
+            }
+            (None, _) | (_, None) => writer.raw(&self.lines[..self.timestamp_at]),
+        }
+        if code == 100 {
+            writer.raw(&self.lines[self.timestamp_at..self.record_route_at]);
+        }
+        if matches!(code, 101..=299) {
+            writer.raw(&self.lines[self.record_route_at..]);
+        }
+        writer
+    }
+}
+
+/// Starts the response to a request that came from `source` (RFC 3261 §8.2.6).
+pub fn response_to(
+    request: &Message<'_>,
+    code: u16,
+    reason: &str,
+    to_tag: Option<&str>,
+    source: SocketAddr,
+) -> Writer {
+    ResponseHead::of(request, source).response(code, reason, to_tag)
+}
+
+const COPIED: [HeaderName; 7] = [
+    HeaderName::Via,
+    HeaderName::From,
+    HeaderName::To,
+    HeaderName::CallId,
+    HeaderName::CSeq,
+    HeaderName::Timestamp,
+    HeaderName::RecordRoute,
+];
+
+/// Enough for the lines, so that they are allocated once.
+fn room_for(request: &Message<'_>) -> usize {
+    const NAME_AND_BREAK: usize = 16;
+    /// `;received=` with an IPv6 address and `;rport=` with a port.
+    const SOURCE: usize = 10 + 45 + 7 + 5;
+    let lines = request.headers.iter().filter(|it| COPIED.contains(&it.name));
+    SOURCE + lines.map(|it| it.value.len() + NAME_AND_BREAK).sum::<usize>()
+}
+
+fn line(out: &mut Vec<u8>, name: HeaderName, value: &str) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    one_line(out, value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn first_line(out: &mut Vec<u8>, request: &Message<'_>, name: HeaderName) {
+    if let Some(value) = request.headers.get(name) {
+        line(out, name, value);
+    }
+}
+
+/// Gives the place of a tag, see `ResponseHead::tag_at`.
+fn to_line(out: &mut Vec<u8>, request: &Message<'_>) -> Option<usize> {
+    let value = request.headers.get(HeaderName::To)?;
+    line(out, HeaderName::To, value);
+    let to = NameAddr::parse(value).ok()?;
+    to.params.get("tag").is_none().then(|| out.len() - "\r\n".len())
+}
+
+fn vias(out: &mut Vec<u8>, request: &Message<'_>, source: SocketAddr) {
+    let mut values = request.headers.all(HeaderName::Via);
+    if let Some(first) = values.next() {
+        let (top, rest) = first_element(first);
+        match Via::parse(top) {
+            Ok(via) => {
+                out.extend_from_slice(b"Via: ");
+                top_via(out, top, &via, source);
+                if let Some(rest) = rest {
+                    out.push(b',');
+                    one_line(out, rest);
+                }
+                out.extend_from_slice(b"\r\n");
+            }
+            Err(_) => line(out, HeaderName::Via, first),
+        }
+    }
+    for value in values {
+        line(out, HeaderName::Via, value);
+    }
+}
+
+/// The top Via with the source in `received` and `rport`; what the sender claimed there is dropped.
+///
+/// `received` is written where sent-by is not the source address, and always beside `rport`
+/// (RFC 3261 §18.2.1, RFC 3581 §4). IPv6 stands there without brackets (RFC 5118 §4.5).
+fn top_via(out: &mut Vec<u8>, text: &str, via: &Via<'_>, source: SocketAddr) {
+    let source_ip = source.ip().to_canonical();
+    let before_params = memchr::memchr(b';', text.as_bytes()).unwrap_or(text.len());
+    one_line(out, &text[..before_params]);
+    for (name, value) in via.params {
+        if name.eq_ignore_ascii_case("received") || name.eq_ignore_ascii_case("rport") {
+            continue;
+        }
+        out.push(b';');
+        one_line(out, name);
+        if let Some(value) = value {
+            out.push(b'=');
+            one_line(out, value);
+        }
+    }
+    let wants_port = via.params.get("rport").is_some();
+    let is_sent_by = via.host.ip().is_some_and(|it| it.to_canonical() == source_ip);
+    if wants_port || !is_sent_by {
+        out.extend_from_slice(format!(";received={source_ip}").as_bytes());
+    }
+    if wants_port {
+        out.extend_from_slice(format!(";rport={}", source.port()).as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests;

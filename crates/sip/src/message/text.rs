@@ -1,0 +1,160 @@
+//! Small text helpers that every header parser shares: white space, tokens, quotes, numbers.
+//!
+//! Below all views of a message; nothing here knows a header by name (RFC 3261 §25.1).
+
+use std::borrow::Cow;
+
+/// Linear white space: what may surround separators, folds included (RFC 3261 §25.1 `LWS`).
+pub(crate) fn is_lws(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Cuts linear white space from both ends.
+pub(crate) fn trim(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let start = bytes.iter().position(|it| !is_lws(*it)).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(|it| !is_lws(*it)).map_or(start, |last| last + 1);
+    &text[start..end]
+}
+
+/// Cuts linear white space from the front.
+pub(crate) fn trim_start(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    &text[bytes.iter().position(|it| !is_lws(*it)).unwrap_or(bytes.len())..]
+}
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < 128 {
+        #[expect(clippy::cast_possible_truncation, reason = "the loop ends below 128")]
+        let it = octet as u8;
+        table[octet] = it.is_ascii_alphanumeric()
+            || matches!(it, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        octet += 1;
+    }
+    table
+};
+
+/// Whether the text is a `token` (RFC 3261 §25.1).
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|it| TOKEN[usize::from(it)])
+}
+
+/// Decimal digits and nothing else. A number too big for `u64` becomes `u64::MAX`, so that every
+/// range check after it fails as it should.
+pub(crate) fn number(text: &str) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.bytes().try_fold(0u64, |sum, it| {
+        it.is_ascii_digit().then(|| sum.saturating_mul(10).saturating_add(u64::from(it - b'0')))
+    })
+}
+
+/// The position of the first `separator` that is not inside a quoted string. In an unterminated
+/// quoted string there is none.
+pub(crate) fn find_unquoted(text: &str, separator: u8) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        let hit = at + memchr::memchr2(separator, b'"', &bytes[at..])?;
+        if bytes[hit] == separator {
+            return Some(hit);
+        }
+        at = hit + quoted_len(&text[hit..])?;
+    }
+}
+
+/// The length of the quoted string the text starts with, quotes included.
+pub(crate) fn quoted_len(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    debug_assert_eq!(bytes.first(), Some(&b'"'));
+    let mut at = 1;
+    loop {
+        let hit = at + memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[hit] == b'"' {
+            return Some(hit + 1);
+        }
+        at = hit + 2;
+    }
+}
+
+/// The inside of a quoted string as written, escapes kept; other text as it is.
+pub(crate) fn strip_quotes(text: &str) -> &str {
+    text.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(text)
+}
+
+/// The meaning of a quoted string: quotes cut, escapes resolved (RFC 3261 §25.1 `quoted-pair`),
+/// folds turned into one space. Other text as it is, without its folds.
+pub fn unquote(text: &str) -> Cow<'_, str> {
+    let inner = strip_quotes(text);
+    let quoted = inner.len() != text.len();
+    if memchr::memchr3(b'\\', b'\r', b'\n', inner.as_bytes()).is_none() {
+        return Cow::Borrowed(inner);
+    }
+    let mut out = String::with_capacity(inner.len());
+    let mut chars = inner.chars().peekable();
+    while let Some(it) = chars.next() {
+        match it {
+            '\\' if quoted => out.extend(chars.next()),
+            '\r' | '\n' => {
+                while chars.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                if !out.ends_with(' ') {
+                    out.push(' ');
+                }
+            }
+            other => out.push(other),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_saturate_instead_of_wrapping() {
+        let table = [
+            ("0", Some(0)),
+            ("0068", Some(68)),
+            ("4294967296", Some(4_294_967_296)),
+            ("36893488147419103232", Some(u64::MAX)),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1 2", None),
+            ("1a", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(number(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn unquote_table() {
+        let table = [
+            (r#""Bob""#, "Bob"),
+            (r#""J Rosenberg \\\"""#, r#"J Rosenberg \""#),
+            ("Bob", "Bob"),
+            ("\"a\r\n b\"", "a b"),
+            ("\"a \r\n\t b\"", "a b"),
+            (r#""""#, ""),
+            (r#"""#, r#"""#),
+            (r#"a\b"#, r#"a\b"#),
+        ];
+        for (text, expected) in table {
+            assert_eq!(unquote(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn separators_inside_quotes_do_not_count() {
+        assert_eq!(find_unquoted(r#"a="x;y";b"#, b';'), Some(7));
+        assert_eq!(find_unquoted(r#"a="x\";y";b"#, b';'), Some(9));
+        assert_eq!(find_unquoted(r#"a="x;y"#, b';'), None);
+        assert_eq!(find_unquoted(r#"a="x\"#, b';'), None);
+        assert_eq!(find_unquoted("", b';'), None);
+    }
+}
