@@ -38,7 +38,7 @@ use super::name::{HeaderName, Shape};
 use super::text::{quoted_len, trim};
 
 /// Fields kept without allocating. A message with more spills to the heap.
-pub const INLINE_HEADERS: usize = 48;
+pub const INLINE_HEADERS: usize = 64;
 
 /// Most header lines a message may have; one more and it is refused as a whole.
 pub const MAX_HEADERS: usize = 256;
