@@ -1,8 +1,20 @@
 //! SIP without sockets, clocks, threads or async: text ⇄ types, transactions, dialogs, sessions.
 //!
 //! Messages come in as bytes with a [`Flow`] and the time, and leave as bytes with a [`Flow`].
-//! Read [`message`] for the text, [`frame`] for streams, [`endpoint`] for the transactions.
+//! Read [`message`] for the text, [`frame`] for streams, [`endpoint`] for the transactions and
+//! [`session`] for what a call is made of.
 
+pub mod auth;
+pub mod dialog;
+pub mod endpoint;
 pub mod flow;
+pub mod frame;
+pub mod message;
+pub mod route_set;
+pub mod session;
+pub mod tag;
+pub mod timers;
+pub mod transaction;
 
 pub use flow::{ConnectionId, Flow, Transport};
+pub use tag::Tag;

@@ -56,14 +56,15 @@ impl HexDigest {
         is_digest.then_some(Self { text, len: digits.len() })
     }
 
-    fn of(hash: &[u8]) -> Self {
+    /// The digits of a hash of at most 32 octets.
+    pub fn of(hash: &[u8]) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 64];
         for (pair, octet) in text.chunks_exact_mut(2).zip(hash) {
             pair[0] = DIGITS[usize::from(octet >> 4)];
             pair[1] = DIGITS[usize::from(octet & 15)];
         }
-        Self { text, len: hash.len() * 2 }
+        Self { text, len: hash.len().min(32) * 2 }
     }
 
     pub fn as_bytes(&self) -> &[u8] {

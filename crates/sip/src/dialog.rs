@@ -1,0 +1,174 @@
+//! A dialog (RFC 3261 §12): who talks to whom, in which order, by which way.
+
+use crate::endpoint::Branch;
+use crate::flow::{Flow, Transport};
+use crate::message::{Contact, Essentials, HeaderName, Message, Method, StartLine, Writer};
+use crate::route_set::RouteSet;
+use crate::tag::Tag;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Our end of a dialog as the peer sees it: what Via and Contact say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalEnd {
+    pub transport: Transport,
+    /// The address the peer is told.
+    pub address: SocketAddr,
+    pub tag: Tag,
+}
+
+impl LocalEnd {
+    /// The value of our Contact header; its user is our tag, so that requests find the dialog
+    /// even from peers that lose the To tag.
+    pub fn contact(&self) -> impl fmt::Display {
+        let Self { transport, address, tag } = *self;
+        fmt::from_fn(move |f| match transport {
+            Transport::Udp => write!(f, "<sip:{tag}@{address}>"),
+            Transport::Tcp => write!(f, "<sip:{tag}@{address};transport=tcp>"),
+        })
+    }
+
+    /// The value of our Via header. `rport` asks for the answer where the request came from
+    /// (RFC 3581).
+    pub fn via(&self, branch: Branch) -> impl fmt::Display {
+        let Self { transport, address, .. } = *self;
+        let name = transport.via_name();
+        fmt::from_fn(move |f| write!(f, "SIP/2.0/{name} {address};rport;branch={branch}"))
+    }
+}
+
+/// The state both sides share. Early until the remote tag is known.
+#[derive(Clone, Debug)]
+pub struct Dialog {
+    pub call_id: Box<str>,
+    pub end: LocalEnd,
+    /// From of our requests, tag included.
+    pub local: Box<str>,
+    /// To of our requests, tag included once known.
+    pub remote: Box<str>,
+    pub remote_tag: Box<str>,
+    pub local_cseq: u32,
+    /// `None` before the peer's first request.
+    pub remote_cseq: Option<u32>,
+    pub remote_target: Box<str>,
+    pub routes: RouteSet,
+}
+
+impl Dialog {
+    /// The dialog an INVITE from the peer begins (RFC 3261 §12.1.1).
+    pub fn of_request(message: &Message<'_>, it: &Essentials<'_>, end: LocalEnd) -> Self {
+        let header = |name| message.headers.get(name).unwrap_or_default();
+        let to = header(HeaderName::To);
+        Self {
+            call_id: it.call_id.into(),
+            end,
+            local: format!("{to};tag={}", end.tag).into(),
+            remote: header(HeaderName::From).into(),
+            remote_tag: it.from_tag.unwrap_or_default().into(),
+            local_cseq: 0,
+            remote_cseq: Some(it.cseq.number),
+            remote_target: contact_uri(message).unwrap_or_default().into(),
+            routes: RouteSet::of_request(&message.headers),
+        }
+    }
+
+    /// The dialog an INVITE of ours will begin: `from` and `to` are header values without tags.
+    pub fn of_our_request(
+        call_id: &str,
+        end: LocalEnd,
+        from: impl fmt::Display,
+        to: &str,
+        target: &str,
+    ) -> Self {
+        Self {
+            call_id: call_id.into(),
+            end,
+            local: format!("{from};tag={}", end.tag).into(),
+            remote: to.into(),
+            remote_tag: Box::default(),
+            local_cseq: 0,
+            remote_cseq: None,
+            remote_target: target.into(),
+            routes: RouteSet::default(),
+        }
+    }
+
+    /// Takes over what a response to our INVITE says (RFC 3261 §12.1.2).
+    pub fn learn(&mut self, message: &Message<'_>, it: &Essentials<'_>) {
+        if let Some(to) = message.headers.get(HeaderName::To) {
+            self.remote = to.into();
+        }
+        self.remote_tag = it.to_tag.unwrap_or_default().into();
+        self.routes = RouteSet::of_response(&message.headers);
+        self.refresh_target(message);
+    }
+
+    /// Takes over a new remote target (RFC 3261 §12.2): INVITE and its 2xx refresh it.
+    pub fn refresh_target(&mut self, message: &Message<'_>) {
+        if let Some(contact) = contact_uri(message) {
+            self.remote_target = contact.into();
+        }
+    }
+
+    /// Whether a request belongs to this dialog: the peer's tag is the one we know. A peer that
+    /// gave no tag (RFC 2543) sends none.
+    pub fn matches(&self, it: &Essentials<'_>) -> bool {
+        *self.call_id == *it.call_id && *self.remote_tag == *it.from_tag.unwrap_or_default()
+    }
+
+    /// Begins a request within the dialog with the next CSeq.
+    pub fn next_request(&mut self, method: Method<'_>, branch: Branch) -> Writer {
+        self.local_cseq += 1;
+        self.request(method, self.local_cseq, branch)
+    }
+
+    /// Begins a request within the dialog; ACK has the CSeq of its INVITE (RFC 3261 §13.2.2.4).
+    pub fn request(&self, method: Method<'_>, cseq: u32, branch: Branch) -> Writer {
+        self.request_with(method, cseq, branch, 70)
+    }
+
+    /// The same with a Max-Forwards that counts on (RFC 7332 §3).
+    pub fn request_with(
+        &self,
+        method: Method<'_>,
+        cseq: u32,
+        branch: Branch,
+        max_forwards: u8,
+    ) -> Writer {
+        let target = &self.remote_target;
+        let mut writer = Writer::request(method, self.routes.request_uri(target));
+        writer.header("Via", self.end.via(branch));
+        self.routes.write(target, &mut writer);
+        writer.header("Max-Forwards", max_forwards);
+        writer.header("From", &self.local);
+        writer.header("To", &self.remote);
+        writer.header("Call-ID", &self.call_id);
+        writer.header("CSeq", format_args!("{cseq} {method}"));
+        if method == Method::Invite {
+            writer.header("Contact", self.end.contact());
+        }
+        writer
+    }
+}
+
+/// The URI of the first Contact, where there is one.
+pub fn contact_uri<'a>(message: &Message<'a>) -> Option<&'a str> {
+    let value = message.headers.values(HeaderName::Contact).next()?;
+    match <Contact<'a> as crate::message::TypedHeader<'a>>::parse(value) {
+        Ok(Contact::Addr(address)) => Some(address.uri_text),
+        Ok(Contact::Star) | Err(_) => None,
+    }
+}
+
+/// The Request-URI as it was written; empty for a response.
+pub fn request_uri<'a>(message: &Message<'a>) -> &'a str {
+    match message.start {
+        StartLine::Request { uri, .. } => uri,
+        StartLine::Status { .. } => "",
+    }
+}
+
+/// Whether a request that claims to belong to a dialog comes from the host its dialog talks to.
+pub fn same_peer(known: Flow, now: Flow) -> bool {
+    known.remote.ip().to_canonical() == now.remote.ip().to_canonical()
+}

@@ -1,0 +1,259 @@
+//! The server half of the endpoint: requests, their copies, ACK and CANCEL (RFC 3261 §17.2, §9.2).
+
+use super::{Deadlines, Endpoint, Received, TimerKey, Transmit, reply_flow, same_host};
+use crate::flow::Flow;
+use crate::message::{Essentials, Message, Method, ResponseHead, Writer, response_to};
+use crate::transaction::key::Key;
+use crate::transaction::server::{self, Server};
+use crate::transaction::{Action, Actions, Timer, invite_server};
+use bytes::Bytes;
+use invite_server::InviteServer;
+use std::time::Instant;
+
+/// Names a server transaction; a stale name does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerTx {
+    index: usize,
+    generation: u32,
+}
+
+pub(super) struct ServerTransaction<O> {
+    key: Key,
+    generation: u32,
+    /// Where responses go.
+    flow: Flow,
+    head: ResponseHead,
+    state: State,
+    /// The newest response.
+    last: Option<Bytes>,
+    deadlines: Deadlines,
+    owner: O,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Invite(InviteServer),
+    Other(Server),
+}
+
+impl State {
+    fn is_terminated(self) -> bool {
+        match self {
+            Self::Invite(state) => state == InviteServer::Terminated,
+            Self::Other(state) => state == Server::Terminated,
+        }
+    }
+}
+
+/// What happens to a server transaction, whichever kind it is.
+#[derive(Clone, Copy)]
+enum Happens {
+    Copy,
+    Ack,
+    Respond(u16),
+    Fired(Timer),
+}
+
+impl<O: Copy> Endpoint<O> {
+    /// Makes a transaction for a request that [`Received::Request`] announced.
+    pub fn open(
+        &mut self,
+        flow: Flow,
+        message: &Message<'_>,
+        it: &Essentials<'_>,
+        owner: O,
+    ) -> ServerTx {
+        let method = it.cseq.method;
+        let key = self.keys.server(message, it, method);
+        let generation = self.next_generation();
+        let state = if method == Method::Invite {
+            State::Invite(InviteServer::Proceeding)
+        } else {
+            State::Other(Server::Trying)
+        };
+        let index = self.servers.insert(ServerTransaction {
+            key,
+            generation,
+            flow: reply_flow(flow, &it.via),
+            head: ResponseHead::of(message, flow.remote),
+            state,
+            last: None,
+            deadlines: Deadlines::default(),
+            owner,
+        });
+        self.server_by_key.insert(key, index);
+        ServerTx { index, generation }
+    }
+
+    /// Begins a response of this transaction; `None` if it is gone. Finish it with
+    /// [`Endpoint::respond`].
+    pub fn response(
+        &self,
+        transaction: ServerTx,
+        code: u16,
+        reason: &str,
+        to_tag: Option<&str>,
+    ) -> Option<Writer> {
+        let it = self.server(transaction)?;
+        Some(it.head.response(code, reason, to_tag))
+    }
+
+    /// Sends a response with this status; a second final one is not sent.
+    pub fn respond(&mut self, transaction: ServerTx, code: u16, bytes: Bytes, now: Instant) {
+        let Some(it) = self.server(transaction) else { return };
+        let open = match it.state {
+            State::Invite(InviteServer::Proceeding) => true,
+            State::Invite(InviteServer::Accepted) => (200..300).contains(&code),
+            State::Other(state) => state == Server::Trying,
+            State::Invite(_) => false,
+        };
+        if open {
+            self.servers[transaction.index].last = Some(bytes);
+            self.server_step(transaction.index, Happens::Respond(code), now);
+        }
+    }
+
+    /// The flow responses of this transaction take.
+    pub fn server_flow(&self, transaction: ServerTx) -> Option<Flow> {
+        self.server(transaction).map(|it| it.flow)
+    }
+
+    pub(super) fn receive_request(
+        &mut self,
+        message: &Message<'_>,
+        it: &Essentials<'_>,
+        method: Method<'_>,
+        now: Instant,
+    ) -> Received<O> {
+        let key = self.keys.server(message, it, method);
+        match self.server_by_key.get(&key) {
+            Some(&index) => {
+                let owner = self.servers[index].owner;
+                self.server_step(index, Happens::Copy, now);
+                Received::Absorbed { owner: Some(owner) }
+            }
+            None => Received::Request,
+        }
+    }
+
+    pub(super) fn receive_ack(
+        &mut self,
+        message: &Message<'_>,
+        it: &Essentials<'_>,
+        now: Instant,
+    ) -> Received<O> {
+        let key = self.keys.server(message, it, Method::Invite);
+        match self.server_by_key.get(&key) {
+            // An ACK of a 2xx is a transaction of its own, yet old phones reuse the branch.
+            Some(&index) if !self.accepted(index) => {
+                let owner = self.servers[index].owner;
+                self.server_step(index, Happens::Ack, now);
+                Received::Absorbed { owner: Some(owner) }
+            }
+            _ => Received::Ack,
+        }
+    }
+
+    /// Answers a CANCEL: 200 while its INVITE is known, else 481 (RFC 3261 §9.2). Without a
+    /// transaction of its own: a copy gets the same answer again.
+    pub(super) fn receive_cancel(
+        &mut self,
+        flow: Flow,
+        message: &Message<'_>,
+        it: &Essentials<'_>,
+    ) -> Received<O> {
+        let key = self.keys.server(message, it, Method::Invite);
+        let invite = self
+            .server_by_key
+            .get(&key)
+            .copied()
+            .filter(|&index| same_host(self.servers[index].flow.remote.ip(), flow.remote.ip()));
+        let (code, reason) = match invite {
+            Some(_) => (200, "OK"),
+            None => (481, "Call/Transaction Does Not Exist"),
+        };
+        let owner = invite.map(|index| self.servers[index].owner);
+        let writer = response_to(message, code, reason, Some("cancel"), flow.remote);
+        self.send_stateless(flow, &it.via, writer.finish(), owner);
+        match (invite, owner) {
+            (Some(index), Some(owner)) => {
+                let generation = self.servers[index].generation;
+                Received::Cancel { invite: ServerTx { index, generation }, owner }
+            }
+            _ => Received::Absorbed { owner: None },
+        }
+    }
+
+    pub(super) fn server_timer(&mut self, key: TimerKey, at: Instant, now: Instant) {
+        let Some(it) = self.servers.get_mut(key.index) else { return };
+        if it.generation == key.generation && it.deadlines.take(key.timer, at) {
+            self.server_step(key.index, Happens::Fired(key.timer), now);
+        }
+    }
+
+    fn server_step(&mut self, index: usize, happens: Happens, now: Instant) {
+        let it = &mut self.servers[index];
+        let reliable = it.flow.transport.is_reliable();
+        let (state, actions) = match it.state {
+            State::Invite(state) => {
+                let event = match happens {
+                    Happens::Copy => invite_server::Event::Invite,
+                    Happens::Ack => invite_server::Event::Ack,
+                    Happens::Respond(code) => invite_server::Event::Respond(code),
+                    Happens::Fired(timer) => invite_server::Event::Fired(timer),
+                };
+                let (state, actions) = state.next(event, reliable);
+                (State::Invite(state), actions)
+            }
+            State::Other(state) => {
+                let event = match happens {
+                    Happens::Copy | Happens::Ack => server::Event::Request,
+                    Happens::Respond(code) => server::Event::Respond(code),
+                    Happens::Fired(timer) => server::Event::Fired(timer),
+                };
+                let (state, actions) = state.next(event, reliable);
+                (State::Other(state), actions)
+            }
+        };
+        it.state = state;
+        self.server_actions(index, &actions, now);
+        if state.is_terminated() {
+            let gone = self.servers.remove(index);
+            self.server_by_key.remove(&gone.key);
+        }
+    }
+
+    fn server_actions(&mut self, index: usize, actions: &Actions, now: Instant) {
+        let it = &mut self.servers[index];
+        for &action in actions {
+            match action {
+                Action::Send | Action::Resend => {
+                    if let Some(bytes) = it.last.clone() {
+                        self.resent += u64::from(action == Action::Resend);
+                        let owner = Some(it.owner);
+                        self.transmits.push_back(Transmit { flow: it.flow, bytes, owner });
+                    }
+                }
+                Action::Start(timer, after) => {
+                    let at = now + after;
+                    *it.deadlines.slot(timer) = Some((timer, at));
+                    let generation = it.generation;
+                    self.timers.set(at, TimerKey { server: true, index, generation, timer });
+                }
+                Action::Stop(timer) => it.deadlines.stop(timer),
+                // A refusal whose ACK never came has reached its end all the same; the user has
+                // left. A server transaction passes nothing and acknowledges nothing.
+                Action::TimedOut | Action::Failed | Action::Pass | Action::SendAck => {}
+            }
+        }
+    }
+
+    fn accepted(&self, index: usize) -> bool {
+        matches!(self.servers[index].state, State::Invite(InviteServer::Accepted))
+    }
+
+    fn server(&self, transaction: ServerTx) -> Option<&ServerTransaction<O>> {
+        let it = self.servers.get(transaction.index)?;
+        (it.generation == transaction.generation).then_some(it)
+    }
+}

@@ -1,0 +1,136 @@
+//! One INVITE session of one leg (RFC 3261 §13-15): its dialog, the resending of 2xx until the
+//! ACK, whose turn it is to offer, and its end. Bodies are opaque here.
+//!
+//! A file per thing one does to a session: [`accept`] (as UAS), [`connect`] (as UAC), [`modify`]
+//! (re-INVITE), [`close`] (BYE), [`request`] (what the peer asks within the dialog).
+
+mod accept;
+mod close;
+mod connect;
+mod modify;
+mod request;
+
+pub use connect::Answer;
+pub use request::Request;
+
+use crate::dialog::Dialog;
+use crate::endpoint::{ClientTx, Endpoint, ServerTx};
+use crate::flow::Flow;
+use crate::message::Writer;
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+
+/// What a session works with for the length of one input.
+pub struct Seat<'a, O> {
+    pub endpoint: &'a mut Endpoint<O>,
+    /// Whom the session's transactions belong to.
+    pub owner: O,
+    pub now: Instant,
+}
+
+/// A body and its type; both untouched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Body<'a> {
+    pub content_type: &'a str,
+    pub bytes: &'a [u8],
+}
+
+/// Writes further headers into a message of the session.
+pub type Extra<'a> = &'a dyn Fn(&mut Writer);
+
+/// No further headers.
+pub fn no_extra(_: &mut Writer) {}
+
+/// One side of a call.
+#[derive(Debug)]
+pub struct Session {
+    pub flow: Flow,
+    pub dialog: Dialog,
+    state: State,
+    offer: Offer,
+    /// The ACK of the newest 2xx, for its copies.
+    last_ack: Option<(u32, Bytes)>,
+    /// A BYE with this Reason is due once the ACK of our 2xx is in (RFC 3261 §15).
+    close_due: Option<Box<str>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The peer's INVITE awaits our final response.
+    Incoming {
+        invite: ServerTx,
+    },
+    /// Our INVITE awaits its final response.
+    Outgoing {
+        invite: ClientTx,
+        cancelled: bool,
+    },
+    Established,
+    /// Our BYE awaits its response.
+    Closing {
+        bye: ClientTx,
+    },
+    Closed,
+}
+
+/// The INVITE transaction within the dialog; there is at most one (RFC 3261 §14).
+#[derive(Debug)]
+enum Offer {
+    Idle,
+    /// Our 2xx is resent until the ACK comes.
+    Unacked(Unacked),
+    /// The peer's re-INVITE awaits our final response.
+    Incoming {
+        invite: ServerTx,
+    },
+    /// Our re-INVITE awaits its final response.
+    Outgoing {
+        invite: ClientTx,
+    },
+    /// A 2xx came; the user owes its ACK, perhaps with an answer.
+    AckOwed {
+        cseq: u32,
+    },
+}
+
+/// A 2xx on its way (RFC 3261 §13.3.1.4).
+#[derive(Debug)]
+struct Unacked {
+    bytes: Bytes,
+    interval: Duration,
+    resend_at: Instant,
+    give_up_at: Instant,
+}
+
+impl Session {
+    /// Nothing is left to send or to wait for.
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// A 2xx was exchanged and no BYE yet.
+    pub fn is_established(&self) -> bool {
+        self.state == State::Established
+    }
+
+    /// The first INVITE has no final response yet.
+    pub fn is_early(&self) -> bool {
+        matches!(self.state, State::Incoming { .. } | State::Outgoing { .. })
+    }
+
+    /// No INVITE transaction is under way: a re-INVITE may be sent.
+    pub fn may_offer(&self) -> bool {
+        self.is_established() && matches!(self.offer, Offer::Idle)
+    }
+
+    /// When [`Session::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.offer {
+            Offer::Unacked(it) => Some(it.resend_at.min(it.give_up_at)),
+            Offer::Idle
+            | Offer::Incoming { .. }
+            | Offer::Outgoing { .. }
+            | Offer::AckOwed { .. } => None,
+        }
+    }
+}

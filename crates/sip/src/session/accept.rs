@@ -1,0 +1,146 @@
+//! The session as UAS: provisional responses, the answer and its resending, refusal.
+
+use super::{Body, Extra, Offer, Seat, Session, State, Unacked};
+use crate::dialog::{Dialog, LocalEnd};
+use crate::endpoint::ServerTx;
+use crate::flow::Flow;
+use crate::message::{Essentials, Message, Writer};
+use crate::transaction::{T1, T2, TIMEOUT};
+use bytes::Bytes;
+
+impl Session {
+    /// The session a peer's INVITE begins; `invite` is its open transaction.
+    pub fn incoming(
+        message: &Message<'_>,
+        it: &Essentials<'_>,
+        flow: Flow,
+        end: LocalEnd,
+        invite: ServerTx,
+    ) -> Self {
+        Self {
+            flow,
+            dialog: Dialog::of_request(message, it, end),
+            state: State::Incoming { invite },
+            offer: Offer::Idle,
+            last_ack: None,
+            close_due: None,
+        }
+    }
+
+    /// Sends a provisional response to the first INVITE. A 100 has no To tag: it makes no dialog.
+    pub fn provisional<O: Copy>(
+        &self,
+        seat: &mut Seat<'_, O>,
+        (code, reason): (u16, &str),
+        extra: Extra<'_>,
+        body: Option<Body<'_>>,
+    ) {
+        let State::Incoming { invite } = self.state else { return };
+        let tag = (code > 100).then(|| self.dialog.end.tag.to_string());
+        let Some(mut writer) = seat.endpoint.response(invite, code, reason, tag.as_deref()) else {
+            return;
+        };
+        if code > 100 {
+            writer.header("Contact", self.dialog.end.contact());
+        }
+        extra(&mut writer);
+        seat.endpoint.respond(invite, code, finish(writer, body), seat.now);
+    }
+
+    /// Answers the INVITE that is open, the first or a later one, with 200.
+    pub fn accept<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        extra: Extra<'_>,
+        body: Option<Body<'_>>,
+    ) {
+        let Some(invite) = self.open_invite() else { return };
+        let tag = self.dialog.end.tag.to_string();
+        let Some(mut writer) = seat.endpoint.response(invite, 200, "OK", Some(&tag)) else {
+            return;
+        };
+        writer.header("Contact", self.dialog.end.contact());
+        extra(&mut writer);
+        let bytes = finish(writer, body);
+        if let Some(flow) = seat.endpoint.server_flow(invite) {
+            self.flow = flow;
+        }
+        seat.endpoint.respond(invite, 200, bytes.clone(), seat.now);
+        self.state = State::Established;
+        self.offer = Offer::Unacked(Unacked {
+            bytes,
+            interval: T1,
+            resend_at: seat.now + T1,
+            give_up_at: seat.now + TIMEOUT,
+        });
+    }
+
+    /// Refuses the INVITE that is open. Refusing the first one ends the session.
+    pub fn refuse<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        (code, reason): (u16, &str),
+        extra: Extra<'_>,
+    ) {
+        let Some(invite) = self.open_invite() else { return };
+        let tag = self.dialog.end.tag.to_string();
+        if let Some(mut writer) = seat.endpoint.response(invite, code, reason, Some(&tag)) {
+            extra(&mut writer);
+            seat.endpoint.respond(invite, code, writer.finish(), seat.now);
+        }
+        if self.is_early() {
+            self.state = State::Closed;
+        } else {
+            self.offer = Offer::Idle;
+        }
+    }
+
+    /// The ACK of our 2xx came.
+    pub(super) fn acked(&mut self) -> bool {
+        let awaited = matches!(self.offer, Offer::Unacked(_));
+        if awaited {
+            self.offer = Offer::Idle;
+        }
+        awaited
+    }
+
+    /// Resends a 2xx that has no ACK yet. Returns `true` when it is given up, 32 s after it was
+    /// first sent: the session should be ended (RFC 3261 §13.3.1.4).
+    #[must_use]
+    pub fn handle_timeout<O: Copy>(&mut self, seat: &mut Seat<'_, O>) -> bool {
+        let Offer::Unacked(it) = &mut self.offer else { return false };
+        if seat.now >= it.give_up_at {
+            self.offer = Offer::Idle;
+            let Some(reason) = self.close_due.take() else { return true };
+            self.close(seat, &reason);
+            return false;
+        }
+        if seat.now >= it.resend_at {
+            // Over a reliable transport too: a proxy may have lost it further on.
+            it.interval = (2 * it.interval).min(T2);
+            it.resend_at = seat.now + it.interval;
+            seat.endpoint.send_again(self.flow, it.bytes.clone(), Some(seat.owner));
+        }
+        false
+    }
+
+    /// The server transaction of an INVITE without a final response.
+    fn open_invite(&self) -> Option<ServerTx> {
+        match (self.state, &self.offer) {
+            (State::Incoming { invite }, _) | (State::Established, &Offer::Incoming { invite }) => {
+                Some(invite)
+            }
+            (
+                State::Outgoing { .. } | State::Established | State::Closing { .. } | State::Closed,
+                _,
+            ) => None,
+        }
+    }
+}
+
+pub(super) fn finish(writer: Writer, body: Option<Body<'_>>) -> Bytes {
+    match body {
+        Some(it) if !it.bytes.is_empty() => writer.finish_with(it.content_type, it.bytes),
+        _ => writer.finish(),
+    }
+}

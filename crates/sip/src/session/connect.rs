@@ -1,0 +1,209 @@
+//! The session as UAC: INVITE, its responses, its ACK, and giving it up.
+
+use super::accept::finish;
+use super::{Body, Extra, Offer, Seat, Session, State};
+use crate::dialog::Dialog;
+use crate::endpoint::{ClientTx, Endpoint};
+use crate::flow::Flow;
+use crate::message::{Essentials, Message, Method};
+
+/// What a response, or the lack of one, means for the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A provisional response above 100 to the first INVITE.
+    Progress(u16),
+    /// The first INVITE was answered; [`Session::ack`] is owed.
+    Accepted,
+    /// The first INVITE was refused, or nobody answered (408), or the way broke (503). The
+    /// session is closed.
+    Refused(u16),
+    /// Our re-INVITE was answered; [`Session::ack`] is owed.
+    Modified,
+    ModifyRefused(u16),
+    /// Our BYE is through, one way or another: the session is closed.
+    Closed,
+    /// The final response to another request of ours.
+    Other(ClientTx, u16),
+    Nothing,
+}
+
+impl Session {
+    /// Sends the first INVITE of a new session. The Request-URI is the dialog's target.
+    pub fn connect<O: Copy>(
+        seat: &mut Seat<'_, O>,
+        flow: Flow,
+        mut dialog: Dialog,
+        max_forwards: u8,
+        extra: Extra<'_>,
+        body: Option<Body<'_>>,
+    ) -> Self {
+        dialog.local_cseq += 1;
+        let branch = seat.endpoint.new_branch();
+        let mut writer =
+            dialog.request_with(Method::Invite, dialog.local_cseq, branch, max_forwards);
+        extra(&mut writer);
+        let bytes = finish(writer, body);
+        let owner = Some(seat.owner);
+        let invite = seat.endpoint.request(flow, Method::Invite, branch, bytes, owner, seat.now);
+        let state = State::Outgoing { invite, cancelled: false };
+        Self { flow, dialog, state, offer: Offer::Idle, last_ack: None, close_due: None }
+    }
+
+    /// Takes a response to a request of this session.
+    pub fn handle_response<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        transaction: ClientTx,
+        message: &Message<'_>,
+        it: &Essentials<'_>,
+    ) -> Answer {
+        let code = message.status().unwrap_or_default();
+        match (self.state, code) {
+            (State::Outgoing { invite, cancelled }, _) if invite == transaction => {
+                self.first_response(seat, (message, it), code, cancelled)
+            }
+            (State::Closing { bye }, 200..) if bye == transaction => {
+                self.state = State::Closed;
+                Answer::Closed
+            }
+            (State::Established | State::Closing { .. } | State::Closed, _)
+                if it.cseq.method == Method::Invite =>
+            {
+                self.later_response(seat, transaction, (message, it), code)
+            }
+            (_, 200..) => Answer::Other(transaction, code),
+            _ => Answer::Nothing,
+        }
+    }
+
+    /// Nobody answered (`code` 408) or the transport failed (503).
+    pub fn handle_failure(&mut self, transaction: ClientTx, code: u16) -> Answer {
+        match (self.state, &self.offer) {
+            (State::Outgoing { invite, .. }, _) if invite == transaction => {
+                self.state = State::Closed;
+                Answer::Refused(code)
+            }
+            (State::Closing { bye }, _) if bye == transaction => {
+                self.state = State::Closed;
+                Answer::Closed
+            }
+            (_, Offer::Outgoing { invite }) if *invite == transaction => {
+                self.offer = Offer::Idle;
+                Answer::ModifyRefused(code)
+            }
+            _ => Answer::Other(transaction, code),
+        }
+    }
+
+    /// Acknowledges the 2xx that was reported, with an answer if the 2xx was the offer.
+    pub fn ack<O: Copy>(&mut self, seat: &mut Seat<'_, O>, body: Option<Body<'_>>) {
+        let Offer::AckOwed { cseq } = self.offer else { return };
+        let branch = seat.endpoint.new_branch();
+        let writer = self.dialog.request(Method::Ack, cseq, branch);
+        let bytes = finish(writer, body);
+        seat.endpoint.send(self.flow, bytes.clone(), Some(seat.owner));
+        self.last_ack = Some((cseq, bytes));
+        self.offer = Offer::Idle;
+    }
+
+    /// Gives up the first INVITE: CANCEL now or after the first provisional. The session closes
+    /// with the final response; a 2xx that crosses is acknowledged and ended with BYE.
+    pub fn cancel<O: Copy>(&mut self, seat: &mut Seat<'_, O>, reason: &str) {
+        if let State::Outgoing { invite, cancelled } = &mut self.state
+            && !*cancelled
+        {
+            *cancelled = true;
+            seat.endpoint.cancel(*invite, reason, seat.now);
+        }
+    }
+
+    fn first_response<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        (message, it): (&Message<'_>, &Essentials<'_>),
+        code: u16,
+        cancelled: bool,
+    ) -> Answer {
+        match code {
+            0..=100 => Answer::Nothing,
+            101..=199 if cancelled => Answer::Nothing,
+            101..=199 => {
+                if it.to_tag.is_some() {
+                    self.dialog.learn(message, it);
+                }
+                Answer::Progress(code)
+            }
+            200..=299 => {
+                self.dialog.learn(message, it);
+                self.state = State::Established;
+                self.offer = Offer::AckOwed { cseq: it.cseq.number };
+                if cancelled {
+                    // The answer crossed our CANCEL: the peer thinks we talk.
+                    self.ack(seat, None);
+                    self.close(seat, "");
+                    return Answer::Nothing;
+                }
+                Answer::Accepted
+            }
+            _ => {
+                self.state = State::Closed;
+                Answer::Refused(code)
+            }
+        }
+    }
+
+    /// A response to a re-INVITE, or one more 2xx to the first INVITE.
+    fn later_response<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        transaction: ClientTx,
+        (message, it): (&Message<'_>, &Essentials<'_>),
+        code: u16,
+    ) -> Answer {
+        let awaited = matches!(self.offer, Offer::Outgoing { invite } if invite == transaction);
+        match code {
+            200..=299 if awaited => {
+                self.dialog.refresh_target(message);
+                self.offer = Offer::AckOwed { cseq: it.cseq.number };
+                Answer::Modified
+            }
+            300.. if awaited => {
+                self.offer = Offer::Idle;
+                Answer::ModifyRefused(code)
+            }
+            200..=299 if *self.dialog.remote_tag == *it.to_tag.unwrap_or_default() => {
+                // A copy: its ACK was lost. While the user still owes the ACK there is none.
+                if let Some((cseq, bytes)) = &self.last_ack
+                    && *cseq == it.cseq.number
+                {
+                    seat.endpoint.send_again(self.flow, bytes.clone(), Some(seat.owner));
+                }
+                Answer::Nothing
+            }
+            200..=299 => {
+                self.end_fork(seat.endpoint, seat.owner, seat.now, message, it);
+                Answer::Nothing
+            }
+            _ => Answer::Nothing,
+        }
+    }
+
+    /// Another phone behind a forking proxy answered too: it is acknowledged and ended
+    /// (RFC 3261 §13.2.2.4).
+    fn end_fork<O: Copy>(
+        &self,
+        endpoint: &mut Endpoint<O>,
+        owner: O,
+        now: std::time::Instant,
+        message: &Message<'_>,
+        it: &Essentials<'_>,
+    ) {
+        let mut fork = self.dialog.clone();
+        fork.learn(message, it);
+        let ack = fork.request(Method::Ack, it.cseq.number, endpoint.new_branch()).finish();
+        endpoint.send(self.flow, ack, Some(owner));
+        let branch = endpoint.new_branch();
+        let bye = fork.next_request(Method::Bye, branch).finish();
+        endpoint.request(self.flow, Method::Bye, branch, bye, None, now);
+    }
+}

@@ -1,0 +1,43 @@
+//! Changing a session: re-INVITE in both directions (RFC 3261 §14).
+
+use super::accept::finish;
+use super::{Body, Extra, Offer, Seat, Session};
+use crate::message::Method;
+
+impl Session {
+    /// Sends a re-INVITE; with a body it is an offer, without it asks for one. Does nothing
+    /// unless [`Session::may_offer`].
+    pub fn modify<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        extra: Extra<'_>,
+        body: Option<Body<'_>>,
+    ) {
+        if !self.may_offer() {
+            return;
+        }
+        let branch = seat.endpoint.new_branch();
+        let mut writer = self.dialog.next_request(Method::Invite, branch);
+        extra(&mut writer);
+        let (bytes, owner) = (finish(writer, body), Some(seat.owner));
+        let invite =
+            seat.endpoint.request(self.flow, Method::Invite, branch, bytes, owner, seat.now);
+        self.offer = Offer::Outgoing { invite };
+    }
+
+    /// Sends another request within the dialog (INFO, MESSAGE) and names its transaction; its
+    /// outcome comes as [`Answer::Other`](super::Answer::Other).
+    pub fn request<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        method: Method<'_>,
+        extra: Extra<'_>,
+        body: Option<Body<'_>>,
+    ) -> crate::endpoint::ClientTx {
+        let branch = seat.endpoint.new_branch();
+        let mut writer = self.dialog.next_request(method, branch);
+        extra(&mut writer);
+        let (bytes, owner) = (finish(writer, body), Some(seat.owner));
+        seat.endpoint.request(self.flow, method, branch, bytes, owner, seat.now)
+    }
+}

@@ -1,0 +1,142 @@
+//! What the peer asks within the dialog (RFC 3261 §12.2.2).
+
+use super::{Offer, Seat, Session, State};
+use crate::endpoint::ServerTx;
+use crate::flow::Flow;
+use crate::message::{Essentials, Message, Method, response_to};
+
+/// What a request within the dialog means for the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// The ACK of our 2xx; its body, if any, is the answer to our offer.
+    Acked,
+    /// A re-INVITE: [`Session::accept`] or [`Session::refuse`] it.
+    Modify,
+    /// The peer hung up; answered. The session is closed, unless its first INVITE is open, which
+    /// must still be refused.
+    Closed,
+    /// Another method: answer this transaction.
+    Other(ServerTx),
+    /// Out of order, or in the way of another INVITE: answered here, or an ACK nobody awaits.
+    Nothing,
+}
+
+impl Session {
+    /// Takes a request whose dialog this is; the transaction layer has found it to be new.
+    pub fn handle_request<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        flow: Flow,
+        message: &Message<'_>,
+        it: &Essentials<'_>,
+    ) -> Request {
+        let method = it.cseq.method;
+        if method == Method::Ack {
+            let acked = self.acked();
+            let Some(reason) = self.close_due.take().filter(|_| acked) else {
+                return if acked { Request::Acked } else { Request::Nothing };
+            };
+            self.close(seat, &reason);
+            return Request::Nothing;
+        }
+        if self.dialog.remote_cseq.is_some_and(|newest| it.cseq.number <= newest) {
+            self.answer(seat, flow, (message, it), (500, "CSeq Out Of Order"));
+            return Request::Nothing;
+        }
+        self.dialog.remote_cseq = Some(it.cseq.number);
+        match (method, self.state) {
+            (Method::Bye, State::Closed) => {
+                self.answer(seat, flow, (message, it), (481, "Call/Transaction Does Not Exist"));
+                Request::Nothing
+            }
+            (Method::Bye, state) => {
+                self.answer(seat, flow, (message, it), (200, "OK"));
+                self.hung_up(seat, state);
+                Request::Closed
+            }
+            (Method::Invite, State::Established) => self.modify_asked(seat, flow, (message, it)),
+            (Method::Invite, _) => {
+                self.answer(seat, flow, (message, it), (491, "Request Pending"));
+                Request::Nothing
+            }
+            (_, State::Closing { .. } | State::Closed) => {
+                self.answer(seat, flow, (message, it), (481, "Call/Transaction Does Not Exist"));
+                Request::Nothing
+            }
+            _ => Request::Other(seat.endpoint.open(flow, message, it, seat.owner)),
+        }
+    }
+
+    fn hung_up<O: Copy>(&mut self, seat: &mut Seat<'_, O>, state: State) {
+        match state {
+            // BYE from both sides at once: ours is still to be answered, and will be.
+            State::Closing { .. } | State::Incoming { .. } => {}
+            State::Outgoing { .. } => self.cancel(seat, ""),
+            State::Established | State::Closed => {
+                if matches!(self.offer, Offer::Incoming { .. }) {
+                    self.refuse(seat, (487, "Request Terminated"), &super::no_extra);
+                }
+                self.offer = Offer::Idle;
+                self.state = State::Closed;
+            }
+        }
+    }
+
+    fn modify_asked<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        flow: Flow,
+        (message, it): (&Message<'_>, &Essentials<'_>),
+    ) -> Request {
+        match self.offer {
+            Offer::Idle => {
+                self.dialog.refresh_target(message);
+                let invite = seat.endpoint.open(flow, message, it, seat.owner);
+                self.offer = Offer::Incoming { invite };
+                if let Some(writer) = seat.endpoint.response(invite, 100, "Trying", None) {
+                    seat.endpoint.respond(invite, 100, writer.finish(), seat.now);
+                }
+                Request::Modify
+            }
+            // RFC 3261 §14.2: one of theirs is open already.
+            Offer::Incoming { .. } => {
+                let transaction = seat.endpoint.open(flow, message, it, seat.owner);
+                let tag = self.dialog.end.tag.to_string();
+                let reason = "Server Internal Error";
+                if let Some(mut writer) =
+                    seat.endpoint.response(transaction, 500, reason, Some(&tag))
+                {
+                    writer.header("Retry-After", 5);
+                    seat.endpoint.respond(transaction, 500, writer.finish(), seat.now);
+                }
+                Request::Nothing
+            }
+            // One of ours is open, or its ACK is missing.
+            Offer::Outgoing { .. } | Offer::AckOwed { .. } | Offer::Unacked(_) => {
+                self.answer(seat, flow, (message, it), (491, "Request Pending"));
+                Request::Nothing
+            }
+        }
+    }
+
+    /// Answers at once. An INVITE needs its transaction, which awaits the ACK; others are answered
+    /// the same way again.
+    fn answer<O: Copy>(
+        &self,
+        seat: &mut Seat<'_, O>,
+        flow: Flow,
+        (message, it): (&Message<'_>, &Essentials<'_>),
+        (code, reason): (u16, &str),
+    ) {
+        let tag = self.dialog.end.tag.to_string();
+        if it.cseq.method == Method::Invite || code == 200 {
+            let transaction = seat.endpoint.open(flow, message, it, seat.owner);
+            if let Some(writer) = seat.endpoint.response(transaction, code, reason, Some(&tag)) {
+                seat.endpoint.respond(transaction, code, writer.finish(), seat.now);
+            }
+        } else {
+            let writer = response_to(message, code, reason, Some(&tag), flow.remote);
+            seat.endpoint.send_stateless(flow, &it.via, writer.finish(), Some(seat.owner));
+        }
+    }
+}
