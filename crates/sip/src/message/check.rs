@@ -166,3 +166,6 @@ fn require<'a, H: TypedHeader<'a>>(msg: &Message<'a>) -> Result<H, Malformed> {
 }
 
 const _: () = assert!((HeaderName::Other as u8) < 64, "`lines` keeps one bit per name");
+
+#[cfg(test)]
+mod tests;
