@@ -15,7 +15,7 @@ fn frames(text: &str, piece: usize) -> Result<Vec<String>, FrameErrorKind> {
         framer.push(bytes);
         while let Some(frame) = framer.next().map_err(|it| it.kind)? {
             found.push(match frame {
-                Frame::Message(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+                Frame::Message(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 Frame::Ping => "ping".into(),
             });
         }

@@ -18,7 +18,7 @@ const GOOD: &str = "INVITE sip:bob@example.com SIP/2.0\r\n\
     v=0\r\n";
 
 fn judge(text: &str) -> Result<(), (u16, &'static str)> {
-    let msg = Message::parse(text.as_bytes()).unwrap();
+    let msg = Message::parse(text.as_bytes()).map_err(|_| (0, "not a message"))?;
     check(&msg).map(|_| ()).map_err(|it| it.status())
 }
 

@@ -1,0 +1,49 @@
+//! How many INVITEs of 1.2 kB one core reads, and reads and forwards, in a second.
+//!
+//! `cargo run --release -p dialtone-sip --example parse_rate`
+
+#![expect(clippy::print_stdout, reason = "the figures are for the person who runs it")]
+
+use sip::message::{HeaderName, Message, StartLine, Writer, check};
+use std::hint::black_box;
+use std::time::Instant;
+
+const INVITE: &[u8] = include_bytes!("../tests/invite.dat");
+const ROUNDS: u32 = 1_000_000;
+
+fn main() {
+    println!("INVITE of {} octets, {ROUNDS} rounds", INVITE.len());
+    rate("parse", || Message::parse(black_box(INVITE)).is_ok());
+    rate("parse + check", || Message::parse(black_box(INVITE)).is_ok_and(|it| check(&it).is_ok()));
+    rate("parse + check + forward", || forward(black_box(INVITE)).is_some());
+}
+
+fn rate(what: &str, mut work: impl FnMut() -> bool) {
+    let start = Instant::now();
+    for _ in 0..ROUNDS {
+        assert!(black_box(work()), "{what} failed");
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{what:<24} {:>10.0} messages/s", f64::from(ROUNDS) / seconds);
+}
+
+/// What a proxy would send on: a new Via, one hop less, everything else as it came.
+fn forward(bytes: &[u8]) -> Option<bytes::Bytes> {
+    let msg = Message::parse(bytes).ok()?;
+    let essentials = check(&msg).ok()?;
+    let StartLine::Request { method, uri, .. } = msg.start else {
+        return None;
+    };
+    let mut writer = Writer::request(method, uri);
+    writer.header("Via", "SIP/2.0/UDP 203.0.113.1:5060;branch=z9hG4bK-forwarded");
+    writer.header("Max-Forwards", essentials.max_forwards?.checked_sub(1)?);
+    let mut content_type = "";
+    for field in msg.headers.iter() {
+        if field.name == HeaderName::ContentType {
+            content_type = field.value;
+        } else if ![HeaderName::ContentLength, HeaderName::MaxForwards].contains(&field.name) {
+            writer.header(field.raw_name, field.value);
+        }
+    }
+    Some(writer.finish_with(content_type, msg.body))
+}

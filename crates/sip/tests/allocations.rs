@@ -1,0 +1,49 @@
+//! What reading and writing a message costs in allocations.
+
+#![allow(clippy::unwrap_used)]
+
+use allocation_counter::measure;
+use sip::message::{Credentials, Message, Method, ResponseHead, TypedHeader, Writer, check};
+use sip::message::{Expires, ProxyAuthorization};
+use std::hint::black_box;
+use std::net::SocketAddr;
+
+const INVITE: &[u8] = include_bytes!("invite.dat");
+
+#[test]
+fn reading_allocates_nothing() {
+    let count = measure(|| {
+        let msg = Message::parse(black_box(INVITE)).unwrap();
+        let essentials = check(&msg).unwrap();
+        black_box(&essentials);
+        let expires: Option<Expires> = msg.headers.find().unwrap();
+        black_box(expires);
+        let credentials: ProxyAuthorization<'_> = msg.headers.require().unwrap();
+        assert!(matches!(credentials.0, Credentials::Digest(_)));
+        assert!(msg.headers.has_token(sip::message::HeaderName::Supported, "100rel"));
+    });
+    assert_eq!(count.count_total, 0);
+}
+
+#[test]
+fn answering_allocates_the_kept_head_and_the_answer() {
+    let source: SocketAddr = "198.51.100.4:5060".parse().unwrap();
+    let msg = Message::parse(INVITE).unwrap();
+    let kept = measure(|| drop(black_box(ResponseHead::of(&msg, source))));
+    assert_eq!(kept.count_total, 1);
+
+    let head = ResponseHead::of(&msg, source);
+    let answer = measure(|| drop(black_box(head.response(180, "Ringing", Some("b")).finish())));
+    // The text, and what `Bytes` shares it by.
+    assert!(answer.count_total <= 2, "{answer:?}");
+}
+
+#[test]
+fn writing_a_usual_request_allocates_its_text_once() {
+    let count = measure(|| {
+        let mut writer = Writer::request(Method::Bye, "sip:100@192.0.2.101:5060");
+        writer.header("Max-Forwards", 70).header(sip::message::CallId::NAME.as_str(), "1@a");
+        drop(black_box(writer.finish()));
+    });
+    assert!(count.count_total <= 2, "{count:?}");
+}
