@@ -7,11 +7,9 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::message::{
-    LengthError, Message, ParseError, content_length, head_end, leading_line_breaks, sanitize,
+    LengthError, MAX_HEAD, Message, ParseError, content_length, head_end, leading_line_breaks,
+    sanitize,
 };
-
-/// Longest head, empty line included. Unit: octets. A longer one is an error.
-pub const MAX_HEAD: usize = 64 * 1024;
 
 /// Longest body. Unit: octets. A longer one is an error.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -44,8 +42,6 @@ pub enum FrameErrorKind {
     NoLength,
     #[error(transparent)]
     Length(#[from] LengthError),
-    #[error("head above {MAX_HEAD} octets")]
-    HeadTooLong,
     #[error("body above {MAX_BODY} octets")]
     BodyTooLong,
 }
@@ -138,12 +134,12 @@ impl Framer {
         let Some(head_len) = head_end(&self.buffer, &mut scanned) else {
             self.state = State::Head { scanned };
             if self.buffer.len() >= MAX_HEAD {
-                return Err(self.fail(FrameErrorKind::HeadTooLong, MAX_HEAD));
+                return Err(self.fail(FrameErrorKind::Parse(ParseError::HeadTooLong), MAX_HEAD));
             }
             return Ok(None);
         };
         if head_len > MAX_HEAD {
-            return Err(self.fail(FrameErrorKind::HeadTooLong, MAX_HEAD));
+            return Err(self.fail(FrameErrorKind::Parse(ParseError::HeadTooLong), MAX_HEAD));
         }
         match body_len(&self.buffer[..head_len]) {
             Ok(body_len) => Ok(Some(head_len + body_len)),

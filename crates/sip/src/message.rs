@@ -21,7 +21,7 @@ pub use self::headers::*;
 pub use self::method::Method;
 pub use self::name::HeaderName;
 pub use self::params::Params;
-pub use self::parse::{LengthError, ParseError, sanitize};
+pub use self::parse::{LengthError, MAX_HEAD, ParseError, sanitize};
 pub(crate) use self::parse::{content_length, head_end, leading_line_breaks};
 pub use self::print::Writer;
 pub use self::response::{ResponseHead, response_to};

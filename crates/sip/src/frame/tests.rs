@@ -106,13 +106,13 @@ fn nothing_is_read_after_an_error_and_the_head_is_handed_out() {
 fn limits() {
     let mut framer = Framer::default();
     framer.push(&vec![b'a'; MAX_HEAD]);
-    assert_eq!(framer.next().unwrap_err().kind, FrameErrorKind::HeadTooLong);
+    assert_eq!(framer.next().unwrap_err().kind, FrameErrorKind::Parse(ParseError::HeadTooLong));
 
     let mut framer = Framer::default();
     framer.push(b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\nX: ");
     framer.push(&vec![b'a'; MAX_HEAD]);
     framer.push(b"\r\n\r\n");
-    assert_eq!(framer.next().unwrap_err().kind, FrameErrorKind::HeadTooLong);
+    assert_eq!(framer.next().unwrap_err().kind, FrameErrorKind::Parse(ParseError::HeadTooLong));
 
     let body = "x".repeat(MAX_BODY);
     let text = format!("OPTIONS sip:a SIP/2.0\r\nl: {MAX_BODY}\r\n\r\n{body}");

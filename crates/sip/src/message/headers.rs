@@ -53,31 +53,43 @@ pub struct Field<'a> {
     pub value: &'a str,
 }
 
-/// The header fields in the order of the message.
+/// The header fields in the order of the message: an index into its head.
 #[derive(Clone, Default)]
 pub struct Headers<'a> {
-    fields: SmallVec<[Field<'a>; INLINE_HEADERS]>,
+    head: &'a str,
+    lines: SmallVec<[Line; INLINE_HEADERS]>,
+}
+
+/// Where one header line stands in the head. Small, as an index moves with its message; a head
+/// ends at [`MAX_HEAD`](super::MAX_HEAD), which the types fit.
+#[derive(Clone, Copy)]
+pub(super) struct Line {
+    pub(super) name_at: u32,
+    pub(super) value_at: u32,
+    pub(super) value_len: u32,
+    pub(super) name_len: u16,
+    pub(super) name: HeaderName,
 }
 
 impl<'a> Headers<'a> {
     /// Every line, in order.
     pub fn iter(&self) -> impl Iterator<Item = Field<'a>> {
-        self.fields.iter().copied()
+        self.lines.iter().map(|it| self.field(it))
     }
 
     /// The value of the first line of this header.
     pub fn get(&self, name: HeaderName) -> Option<&'a str> {
-        self.fields.iter().find(|it| it.name == name).map(|it| it.value)
+        self.lines.iter().find(|it| it.name == name).map(|it| self.value(it))
     }
 
     /// The values of all lines of this header.
     pub fn all(&self, name: HeaderName) -> impl Iterator<Item = &'a str> {
-        self.fields.iter().filter(move |it| it.name == name).map(|it| it.value)
+        self.lines.iter().filter(move |it| it.name == name).map(|it| self.value(it))
     }
 
     /// The value of the first line of a header that has no [`HeaderName`] of its own.
     pub fn named(&self, name: &str) -> Option<&'a str> {
-        self.fields.iter().find(|it| it.raw_name.eq_ignore_ascii_case(name)).map(|it| it.value)
+        self.iter().find(|it| it.raw_name.eq_ignore_ascii_case(name)).map(|it| it.value)
     }
 
     /// The elements of a comma-separated header over all its lines, trimmed (RFC 3261 §7.3.1).
@@ -123,22 +135,38 @@ impl<'a> Headers<'a> {
     }
 
     pub fn len(&self) -> usize {
-        self.fields.len()
+        self.lines.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.lines.is_empty()
     }
 
-    pub(super) fn push(&mut self, field: Field<'a>) {
-        self.fields.push(field);
+    /// Says what the lines are lines of. Until then there are none to be seen.
+    pub(super) fn set_head(&mut self, head: &'a str) {
+        self.head = head;
+    }
+
+    pub(super) fn push(&mut self, line: Line) {
+        self.lines.push(line);
+    }
+
+    fn field(&self, line: &Line) -> Field<'a> {
+        let name_at = line.name_at as usize;
+        let raw_name = &self.head[name_at..name_at + usize::from(line.name_len)];
+        Field { name: line.name, raw_name, value: self.value(line) }
+    }
+
+    fn value(&self, line: &Line) -> &'a str {
+        let value_at = line.value_at as usize;
+        &self.head[value_at..value_at + line.value_len as usize]
     }
 }
 
 /// Credentials and digits stay out of logs: names only.
 impl fmt::Debug for Headers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.fields.iter().map(|it| it.raw_name)).finish()
+        f.debug_list().entries(self.iter().map(|it| it.raw_name)).finish()
     }
 }
 
@@ -200,7 +228,7 @@ impl<'a> Iterator for Elements<'a> {
 pub(crate) fn first_element(text: &str) -> (&str, Option<&str>) {
     let bytes = text.as_bytes();
     let mut at = 0;
-    while let Some(hit) = memchr::memchr3(b',', b'"', b'<', &bytes[at..]) {
+    while let Some(hit) = bytes[at..].iter().position(|it| matches!(it, b',' | b'"' | b'<')) {
         let hit = at + hit;
         // An unterminated quote or bracket swallows the rest; its parser then refuses it.
         let skipped = match bytes[hit] {

@@ -2,7 +2,7 @@
 //!
 //! Shared by URIs and headers (RFC 3261 §19.1.1, §25.1 `generic-param`).
 
-use super::text::{find_unquoted, is_lws, is_token, quoted_len, strip_quotes, trim};
+use super::text::{find, find_unquoted, is_lws, is_token, quoted_len, strip_quotes, trim};
 use super::uri::same_text;
 
 /// The parameters of a header or URI: checked text, walked on demand.
@@ -102,7 +102,7 @@ impl<'a> Iterator for ParamsIter<'a> {
                 text
             }
         };
-        Some(match memchr::memchr(b'=', one.as_bytes()) {
+        Some(match find(one, b'=') {
             Some(at) => (trim(&one[..at]), Some(trim(&one[at + 1..]))),
             None => (trim(one), None),
         })

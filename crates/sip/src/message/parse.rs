@@ -4,11 +4,14 @@
 //! with the same functions, so that a datagram and a stream are never read differently
 //! (RFC 3261 §7, §18.3, §25.1).
 
-use super::headers::{Field, Headers, MAX_HEADERS};
+use super::headers::{Headers, Line, MAX_HEADERS};
 use super::method::Method;
 use super::name::HeaderName;
-use super::text::{is_token, number, trim};
+use super::text::{is_token, is_token_bytes, number, trim, trimmed};
 use super::{ContentLength, Message, StartLine, TypedHeader};
+
+/// Longest head, empty line included. Unit: octets. A longer one is refused; no datagram has one.
+pub const MAX_HEAD: usize = 64 * 1024;
 
 /// Why octets are not a message at all. There is nobody to answer, save for `NotUtf8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +26,8 @@ pub enum ParseError {
     NotUtf8,
     #[error("more than {MAX_HEADERS} header lines")]
     TooManyHeaders,
+    #[error("head above {MAX_HEAD} octets")]
+    HeadTooLong,
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Message<'_>, ParseError> {
@@ -30,22 +35,27 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Message<'_>, ParseError> {
     if bytes.is_empty() {
         return Err(ParseError::Empty);
     }
-    // A datagram may end without the empty line; all of it is head then.
-    let head_len = head_end(bytes, &mut 0).unwrap_or(bytes.len());
-    let (head, rest) = bytes.split_at(head_len);
-    let head = str::from_utf8(head).map_err(|_| ParseError::NotUtf8)?;
-    let (first, fields) = match memchr::memchr(b'\n', head.as_bytes()) {
-        Some(end) => (&head[..end], &head[end + 1..]),
-        None => (head, ""),
-    };
+    let window = &bytes[..bytes.len().min(MAX_HEAD)];
+    let first_end = memchr::memchr(b'\n', window).unwrap_or(window.len());
+    let first = str::from_utf8(&window[..first_end]).map_err(|_| ParseError::NotUtf8)?;
     let start = start_line(first).ok_or(ParseError::StartLine)?;
-    let headers = header_fields(fields)?;
+
+    let mut msg = Message { start, headers: Headers::default(), body: &[] };
+    let head_len = match scan_fields(window, first_end + 1, &mut msg.headers)? {
+        Some(len) => len,
+        None if window.len() < bytes.len() => return Err(ParseError::HeadTooLong),
+        // A datagram may end without the empty line; all of it is head then.
+        None => window.len(),
+    };
+    debug_assert_eq!(head_len, head_end(window, &mut 0).unwrap_or(window.len()));
+    let (head, rest) = bytes.split_at(head_len);
+    msg.headers.set_head(str::from_utf8(head).map_err(|_| ParseError::NotUtf8)?);
     // A length that lies leaves the body as it is; `check` reports it.
-    let body = match content_length(&headers) {
+    msg.body = match content_length(&msg.headers) {
         Ok(Some(len)) => rest.get(..len).unwrap_or(rest),
         Ok(None) | Err(_) => rest,
     };
-    Ok(Message { start, headers, body })
+    Ok(msg)
 }
 
 /// A copy in which each octet of the head that is not UTF-8 is a `?`; `None` where all is well.
@@ -138,47 +148,59 @@ fn starts_with_sip(text: &str) -> bool {
     text.as_bytes().get(..4).is_some_and(|it| it.eq_ignore_ascii_case(b"SIP/"))
 }
 
-fn header_fields(head: &str) -> Result<Headers<'_>, ParseError> {
-    let mut headers = Headers::default();
-    let mut rest = head;
-    while !matches!(rest.as_bytes(), [] | [b'\n', ..] | [b'\r', b'\n', ..] | [b'\r']) {
-        if headers.len() == MAX_HEADERS {
-            return Err(ParseError::TooManyHeaders);
+/// Indexes the header lines from `line_start` on. Gives the length of the head, where it ends with
+/// an empty line.
+fn scan_fields(
+    bytes: &[u8],
+    mut line_start: usize,
+    headers: &mut Headers<'_>,
+) -> Result<Option<usize>, ParseError> {
+    loop {
+        match bytes.get(line_start..) {
+            Some([b'\n', ..]) => return Ok(Some(line_start + 1)),
+            Some([b'\r', b'\n', ..]) => return Ok(Some(line_start + 2)),
+            None | Some([] | [b'\r']) => return Ok(None),
+            Some(_) if headers.len() == MAX_HEADERS => return Err(ParseError::TooManyHeaders),
+            Some(_) => {}
         }
-        let (line, after) = split_field_line(rest);
-        headers.push(field(line));
-        rest = after;
+        let next = field_end(bytes, line_start);
+        headers.push(line(line_start, &bytes[line_start..next]));
+        line_start = next;
     }
-    Ok(headers)
 }
 
-/// The next header line together with the folded lines that continue it, and what follows.
-fn split_field_line(text: &str) -> (&str, &str) {
-    let bytes = text.as_bytes();
-    let mut from = 0;
+/// Where the line after this one starts; the folded lines that continue it belong to it.
+fn field_end(bytes: &[u8], mut from: usize) -> usize {
     while let Some(hit) = memchr::memchr(b'\n', &bytes[from..]) {
-        let next = from + hit + 1;
-        if !matches!(bytes.get(next), Some(b' ' | b'\t')) {
-            return (&text[..next], &text[next..]);
+        from += hit + 1;
+        if !matches!(bytes.get(from), Some(b' ' | b'\t')) {
+            return from;
         }
-        from = next;
     }
-    (text, "")
+    bytes.len()
 }
 
 /// A line without a well-formed name is kept with an empty one, for `check` to refuse.
-fn field(line: &str) -> Field<'_> {
-    let nameless = Field { name: HeaderName::Other, raw_name: "", value: trim(line) };
-    let Some(colon) = memchr::memchr(b':', line.as_bytes()) else {
-        return nameless;
-    };
-    let raw_name = line[..colon].trim_end_matches([' ', '\t']);
-    let name = HeaderName::from_bytes(raw_name.as_bytes());
-    if name == HeaderName::Other && !is_token(raw_name) {
-        return nameless;
+#[expect(clippy::cast_possible_truncation, reason = "no place in a head is above MAX_HEAD")]
+fn line(at: usize, bytes: &[u8]) -> Line {
+    let colon = bytes.iter().position(|it| *it == b':').unwrap_or(0);
+    let blanks = |it: &u8| !matches!(it, b' ' | b'\t');
+    let name_len = bytes[..colon].iter().rposition(blanks).map_or(0, |last| last + 1);
+    let raw_name = &bytes[..name_len];
+    let name = HeaderName::from_bytes(raw_name);
+    let is_named = name != HeaderName::Other || is_token_bytes(raw_name);
+    let (name_len, value_from) = if is_named { (name_len, colon + 1) } else { (0, 0) };
+    let (start, end) = trimmed(&bytes[value_from..]);
+    Line {
+        name_at: at as u32,
+        value_at: (at + value_from + start) as u32,
+        value_len: (end - start) as u32,
+        name_len: name_len as u16,
+        name,
     }
-    Field { name, raw_name, value: trim(&line[colon + 1..]) }
 }
+
+const _: () = assert!(MAX_HEAD <= u16::MAX as usize + 1, "a name is shorter than a head");
 
 #[cfg(test)]
 mod tests;

@@ -3,12 +3,14 @@
 //! Used at once by a stateless server, and kept by a server transaction that answers later
 //! (RFC 3261 §8.2.6, §18.2.1, RFC 3581 §4).
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 
 use super::Message;
 use super::headers::{NameAddr, TypedHeader, Via, first_element};
 use super::name::HeaderName;
 use super::print::{Writer, one_line};
+use super::text::find;
 
 /// Room for the start line, a tag and the headers of a usual response. Unit: octets.
 const USUAL_MORE: usize = 320;
@@ -103,7 +105,7 @@ fn room_for(request: &Message<'_>) -> usize {
 fn line(out: &mut Vec<u8>, name: HeaderName, value: &str) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
-    one_line(out, value);
+    one_line(out, value.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
@@ -131,7 +133,7 @@ fn vias(out: &mut Vec<u8>, request: &Message<'_>, source: SocketAddr) {
                 top_via(out, top, &via, source);
                 if let Some(rest) = rest {
                     out.push(b',');
-                    one_line(out, rest);
+                    one_line(out, rest.as_bytes());
                 }
                 out.extend_from_slice(b"\r\n");
             }
@@ -149,26 +151,27 @@ fn vias(out: &mut Vec<u8>, request: &Message<'_>, source: SocketAddr) {
 /// (RFC 3261 §18.2.1, RFC 3581 §4). IPv6 stands there without brackets (RFC 5118 §4.5).
 fn top_via(out: &mut Vec<u8>, text: &str, via: &Via<'_>, source: SocketAddr) {
     let source_ip = source.ip().to_canonical();
-    let before_params = memchr::memchr(b';', text.as_bytes()).unwrap_or(text.len());
-    one_line(out, &text[..before_params]);
+    let before_params = find(text, b';').unwrap_or(text.len());
+    one_line(out, &text.as_bytes()[..before_params]);
     for (name, value) in via.params {
         if name.eq_ignore_ascii_case("received") || name.eq_ignore_ascii_case("rport") {
             continue;
         }
         out.push(b';');
-        one_line(out, name);
+        one_line(out, name.as_bytes());
         if let Some(value) = value {
             out.push(b'=');
-            one_line(out, value);
+            one_line(out, value.as_bytes());
         }
     }
+    // Writing into memory cannot fail.
     let wants_port = via.params.get("rport").is_some();
     let is_sent_by = via.host.ip().is_some_and(|it| it.to_canonical() == source_ip);
     if wants_port || !is_sent_by {
-        out.extend_from_slice(format!(";received={source_ip}").as_bytes());
+        let _ = write!(out, ";received={source_ip}");
     }
     if wants_port {
-        out.extend_from_slice(format!(";rport={}", source.port()).as_bytes());
+        let _ = write!(out, ";rport={}", source.port());
     }
 }
 

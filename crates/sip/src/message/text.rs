@@ -11,10 +11,20 @@ pub(crate) fn is_lws(octet: u8) -> bool {
 
 /// Cuts linear white space from both ends.
 pub(crate) fn trim(text: &str) -> &str {
-    let bytes = text.as_bytes();
+    let (start, end) = trimmed(text.as_bytes());
+    &text[start..end]
+}
+
+/// Where the text without the linear white space at its ends starts and ends.
+pub(crate) fn trimmed(bytes: &[u8]) -> (usize, usize) {
     let start = bytes.iter().position(|it| !is_lws(*it)).unwrap_or(bytes.len());
     let end = bytes.iter().rposition(|it| !is_lws(*it)).map_or(start, |last| last + 1);
-    &text[start..end]
+    (start, end)
+}
+
+/// The first place of an octet. Most header values are too short for a vector search to pay.
+pub(crate) fn find(text: &str, octet: u8) -> Option<usize> {
+    text.as_bytes().iter().position(|it| *it == octet)
 }
 
 /// Cuts linear white space from the front.
@@ -38,7 +48,12 @@ const TOKEN: [bool; 256] = {
 
 /// Whether the text is a `token` (RFC 3261 §25.1).
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|it| TOKEN[usize::from(it)])
+    is_token_bytes(text.as_bytes())
+}
+
+/// [`is_token`] before the text is known to be UTF-8.
+pub(crate) fn is_token_bytes(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|it| TOKEN[usize::from(*it)])
 }
 
 /// Decimal digits and nothing else. A number too big for `u64` becomes `u64::MAX`, so that every
@@ -57,13 +72,13 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 pub(crate) fn find_unquoted(text: &str, separator: u8) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
-    loop {
-        let hit = at + memchr::memchr2(separator, b'"', &bytes[at..])?;
-        if bytes[hit] == separator {
-            return Some(hit);
+    while at < bytes.len() {
+        if bytes[at] == separator {
+            return Some(at);
         }
-        at = hit + quoted_len(&text[hit..])?;
+        at += if bytes[at] == b'"' { quoted_len(&text[at..])? } else { 1 };
     }
+    None
 }
 
 /// The length of the quoted string the text starts with, quotes included.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::params::Params;
-use super::text::number;
+use super::text::{find, number};
 
 /// A host as it stands in a URI or Via: an address or a name (RFC 3261 §25.1 `host`).
 #[derive(Clone, Copy, Debug)]
@@ -40,10 +40,8 @@ impl<'a> Host<'a> {
     /// Reads `host` or `host:port` without white space.
     pub fn parse_with_port(text: &'a str) -> Result<(Self, Option<u16>), &'static str> {
         let host_len = match text.strip_prefix('[') {
-            Some(inner) => {
-                memchr::memchr(b']', inner.as_bytes()).ok_or("unterminated IPv6 reference")? + 2
-            }
-            None => memchr::memchr(b':', text.as_bytes()).unwrap_or(text.len()),
+            Some(inner) => find(inner, b']').ok_or("unterminated IPv6 reference")? + 2,
+            None => find(text, b':').unwrap_or(text.len()),
         };
         let host = Self::parse(&text[..host_len])?;
         match &text[host_len..] {
@@ -116,13 +114,26 @@ pub enum Uri<'a> {
     Other { scheme: &'a str, rest: &'a str },
 }
 
+/// What cannot stand anywhere in a URI.
+const STRAY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        table[octet] = octet <= 0x20 || octet == 0x7f;
+        octet += 1;
+    }
+    table[b'<' as usize] = true;
+    table[b'>' as usize] = true;
+    table[b'"' as usize] = true;
+    table
+};
+
 impl<'a> Uri<'a> {
     /// Reads a URI without angle brackets around it.
     pub fn parse(text: &'a str) -> Result<Self, &'static str> {
-        let colon = memchr::memchr(b':', text.as_bytes()).ok_or("URI without a scheme")?;
+        let colon = find(text, b':').ok_or("URI without a scheme")?;
         let (scheme, rest) = (&text[..colon], &text[colon + 1..]);
-        let stray = |it: u8| it <= b' ' || matches!(it, b'<' | b'>' | b'"' | 0x7f);
-        if rest.bytes().any(stray) {
+        if rest.bytes().any(|it| STRAY[usize::from(it)]) {
             return Err("stray sign in a URI");
         }
         if scheme.eq_ignore_ascii_case("sip") {
@@ -145,13 +156,13 @@ impl<'a> Uri<'a> {
     fn parse_sip(rest: &'a str, secure: bool) -> Result<Self, &'static str> {
         // The user part may hold `;` and `?` unescaped but no `@`, and nothing after the host may
         // hold an `@`: the first one is the separator (RFC 4475 §3.1.1.9).
-        let (userinfo, rest) = match memchr::memchr(b'@', rest.as_bytes()) {
+        let (userinfo, rest) = match find(rest, b'@') {
             Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
             None => (None, rest),
         };
         let (user, password) = match userinfo {
             None => (None, None),
-            Some(info) => match memchr::memchr(b':', info.as_bytes()) {
+            Some(info) => match find(info, b':') {
                 Some(at) => (Some(&info[..at]), Some(&info[at + 1..])),
                 None => (Some(info), None),
             },
@@ -159,11 +170,11 @@ impl<'a> Uri<'a> {
         if user == Some("") {
             return Err("empty user in a URI");
         }
-        let (rest, headers) = match memchr::memchr(b'?', rest.as_bytes()) {
+        let (rest, headers) = match find(rest, b'?') {
             Some(at) => (&rest[..at], Some(&rest[at + 1..])),
             None => (rest, None),
         };
-        let host_end = memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
+        let host_end = find(rest, b';').unwrap_or(rest.len());
         let (host, port) = Host::parse_with_port(&rest[..host_end])?;
         let params = Params::parse_uri(&rest[host_end..])?;
         Ok(Self::Sip { secure, user, password, host, port, params, headers })

@@ -127,7 +127,7 @@ fn reprint(msg: &Message<'_>) {
     let mut lines = 1;
     for field in msg.headers.iter() {
         if field.name != HeaderName::ContentLength && !field.raw_name.is_empty() {
-            writer.header(field.raw_name, field.value);
+            writer.text_header(field.raw_name, field.value);
             lines += 1;
         }
     }

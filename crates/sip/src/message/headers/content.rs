@@ -3,7 +3,7 @@
 use super::TypedHeader;
 use crate::message::name::HeaderName;
 use crate::message::params::Params;
-use crate::message::text::{is_token, number, trim};
+use crate::message::text::{find, is_token, number, trim};
 
 /// The Content-Type header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl<'a> TypedHeader<'a> for ContentLength {
 
 /// `type / subtype ;params`, for Content-Type and Accept.
 pub(super) fn media_range(value: &str) -> Result<(&str, &str, Params<'_>), &'static str> {
-    let end = memchr::memchr(b';', value.as_bytes()).unwrap_or(value.len());
+    let end = find(value, b';').unwrap_or(value.len());
     let (media_type, subtype) = value[..end].split_once('/').ok_or("no subtype")?;
     let (media_type, subtype) = (trim(media_type), trim(subtype));
     if !is_token(media_type) || !is_token(subtype) {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::message::params::Params;
-use crate::message::text::{quoted_len, trim, trim_start, unquote};
+use crate::message::text::{find, quoted_len, trim, trim_start, unquote};
 use crate::message::uri::Uri;
 
 /// An address with its parameters.
@@ -29,18 +29,18 @@ impl<'a> NameAddr<'a> {
             let rest = rest.strip_prefix('<').ok_or("no address after the display name")?;
             return Self::bracketed(&value[..len], rest);
         }
-        match memchr::memchr3(b'<', b';', b'"', value.as_bytes()) {
-            Some(at) if value.as_bytes()[at] == b'<' => {
-                Self::bracketed(trim(&value[..at]), &value[at + 1..])
-            }
-            Some(at) if value.as_bytes()[at] == b'"' => Err("stray quotes"),
-            Some(at) => Self::bare(trim(&value[..at]), &value[at..]),
-            None => Self::bare(trim(value), ""),
+        let bytes = value.as_bytes();
+        let end = bytes.iter().position(|it| matches!(it, b'<' | b';' | b'"'));
+        let at = end.unwrap_or(bytes.len());
+        match bytes.get(at) {
+            Some(b'<') => Self::bracketed(trim(&value[..at]), &value[at + 1..]),
+            Some(b'"') => Err("stray quotes"),
+            Some(_) | None => Self::bare(trim(&value[..at]), &value[at..]),
         }
     }
 
     fn bracketed(display: &'a str, rest: &'a str) -> Result<Self, &'static str> {
-        let end = memchr::memchr(b'>', rest.as_bytes()).ok_or("unterminated angle bracket")?;
+        let end = find(rest, b'>').ok_or("unterminated angle bracket")?;
         let uri_text = trim(&rest[..end]);
         let uri = Uri::parse(uri_text)?;
         let params = Params::parse(&rest[end + 1..])?;
@@ -48,7 +48,7 @@ impl<'a> NameAddr<'a> {
     }
 
     fn bare(uri_text: &'a str, params: &'a str) -> Result<Self, &'static str> {
-        if memchr::memchr2(b'?', b',', uri_text.as_bytes()).is_some() {
+        if uri_text.bytes().any(|it| matches!(it, b'?' | b',')) {
             return Err("URI that needs angle brackets");
         }
         let uri = Uri::parse(uri_text)?;

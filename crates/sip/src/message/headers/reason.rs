@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::TypedHeader;
 use crate::message::name::HeaderName;
 use crate::message::params::Params;
-use crate::message::text::{is_token, number, trim, unquote};
+use crate::message::text::{find, is_token, number, trim, unquote};
 
 /// One element of a Reason header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl<'a> TypedHeader<'a> for Reason<'a> {
     const NAME: HeaderName = HeaderName::Reason;
 
     fn parse(value: &'a str) -> Result<Self, &'static str> {
-        let end = memchr::memchr(b';', value.as_bytes()).unwrap_or(value.len());
+        let end = find(value, b';').unwrap_or(value.len());
         let protocol = trim(&value[..end]);
         if !is_token(protocol) {
             return Err("bad protocol");

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::TypedHeader;
 use crate::message::name::HeaderName;
 use crate::message::params::Params;
-use crate::message::text::{is_lws, is_token, trim, trim_start};
+use crate::message::text::{find, is_lws, is_token, trim, trim_start};
 use crate::message::uri::{Host, parse_port};
 
 /// One element of a Via header.
@@ -55,7 +55,7 @@ impl<'a> TypedHeader<'a> for Via<'a> {
         if !is_token(transport) {
             return Err("bad transport");
         }
-        let sent_by_len = memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
+        let sent_by_len = find(rest, b';').unwrap_or(rest.len());
         let (host, port) = sent_by(trim(&rest[..sent_by_len]))?;
         let params = Params::parse(&rest[sent_by_len..])?;
         Ok(Self { transport, host, port, params })
