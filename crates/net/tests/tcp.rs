@@ -243,6 +243,28 @@ async fn closing_writes_what_is_queued() {
 }
 
 #[tokio::test]
+async fn a_peer_that_goes_when_told_frees_its_place_at_once() {
+    let never = Duration::from_secs(3600);
+    let limits = Limits { connections: 1, flush: never, ..Limits::default() };
+    let mut edge = Edge::start("127.0.0.1:0", limits);
+    for cseq in 0..3 {
+        // The place is free a little after the peer's end is seen.
+        let (mut phone, flow) = loop {
+            let mut phone = edge.phone().await;
+            let _ = phone.write_all(options(cseq, "").as_bytes()).await;
+            match timeout(A_MOMENT, edge.wait()).await {
+                Ok(FromStream::Message { flow, .. }) => break (phone, flow),
+                Ok(other) => panic!("{other:?}"),
+                Err(_) => assert!(edge.streams.counters().refused_total < 20, "never freed"),
+            }
+        };
+        edge.streams.close(id(flow));
+        assert_eq!(read_to_end(&mut phone).await, b"");
+        assert_eq!(edge.closed().await, flow);
+    }
+}
+
+#[tokio::test]
 async fn one_source_cannot_keep_another_out() {
     let limits = Limits { connections_per_source: 2, ..Limits::default() };
     let mut edge = Edge::start("127.0.0.1:0", limits);
@@ -288,6 +310,24 @@ async fn useless_connections_are_closed() {
         edge.closed().await;
         read_to_end(&mut phone).await;
     }
+}
+
+#[tokio::test]
+async fn a_message_in_drops_is_closed_in_time_too() {
+    let limits = Limits { message: 2 * A_MOMENT, ..Limits::default() };
+    let mut edge = Edge::start("127.0.0.1:0", limits);
+    let mut phone = edge.phone().await;
+    let mut drops = options(1, &"x".repeat(500)).into_bytes().into_iter();
+    // Waiting for the end is the pause between the drops.
+    let end = loop {
+        let drop = drops.next().expect("the connection is closed before the message is complete");
+        write(&mut phone, [drop]).await;
+        if let Ok(news) = timeout(A_MOMENT / 4, edge.wait()).await {
+            break news;
+        }
+    };
+    assert!(matches!(end, FromStream::Closed { .. }), "{end:?}");
+    read_to_end(&mut phone).await;
 }
 
 #[tokio::test]
@@ -359,7 +399,9 @@ async fn connecting_takes_no_longer_than_its_limit() {
 
 #[tokio::test]
 async fn a_core_that_is_behind_stops_the_sender_and_loses_nothing() {
-    let mut edge = Edge::local();
+    // Waiting for the core is not idleness.
+    let limits = Limits { idle: 2 * A_MOMENT, ..Limits::default() };
+    let mut edge = Edge::start("127.0.0.1:0", limits);
     let mut phone = edge.phone().await;
     let body = "x".repeat(8000);
     let mut sent = 0;

@@ -102,7 +102,9 @@ mod tests {
     fn changes_what_it_must_and_nothing_else() {
         let offer = "o=ann 7 8 IN IP4 10.0.0.5\ns=-\nc=IN IP4 10.0.0.5\nt=0 0\na=ice-lite\na=tool:x\n\
              m=audio 4000 RTP/SAVP 8 101\na=rtcp:4001 IN IP4 10.0.0.5\na=crypto:1 AES inline:k\n\
-             a=candidate:1 1 UDP 9 10.0.0.5 4000 typ host\na=ice-ufrag:u\na=ice-pwd:p\nz=kept\n\
+             a=candidate:1 1 UDP 9 10.0.0.5 4000 typ host\na=ice-ufrag:u\na=ice-pwd:p\n\
+             a=remote-candidates:1 10.0.0.5 4000\na=end-of-candidates\na=ice-options:trickle\n\
+             a=ice-pacing:50\na=ice-mismatch\na=altc:1 IP4 10.0.0.5 4000\nz=kept\n\
              m=image 0 udptl t38\na=T38FaxVersion:0\n\
              m=video 4002/2 RTP/AVPF 96\nc=IN IP4 10.0.0.6\na=rtcp-mux";
         let expected = "o=ann 7 8 IN IP4 198.51.100.1\ns=-\nc=IN IP4 198.51.100.1\nt=0 0\na=tool:x\n\

@@ -235,6 +235,8 @@ impl Connection {
     /// Hands the news to the core.
     fn tell(&mut self, permit: OwnedPermit<Report>) {
         let Some(news) = self.news.take() else { return };
+        // How long the core was behind is no idleness of the peer.
+        self.last_traffic = now();
         match &news {
             FromStream::Malformed { .. } => {
                 self.state = State::Refusing { until: now() + self.context.limits.flush };
