@@ -1,6 +1,6 @@
 //! SIP messages: from octets to typed views, and back to octets.
 //!
-//! [`Message::parse`] indexes a received buffer without copying it; [`check`] says whether a
+//! [`Message::parse`] indexes a received buffer without copying it; [`check()`] says whether a
 //! message can be served and parses what every one needs; [`Writer`] and [`response_to`] print.
 //! Nothing here keeps state (RFC 3261 §7, §25).
 
@@ -57,7 +57,7 @@ pub enum StartLine<'a> {
 
 impl<'a> Message<'a> {
     /// Reads one datagram, or one message a [`crate::frame::Framer`] cut from a stream. Fails only
-    /// where there is no SIP message to speak of; everything else is for [`check`] to judge.
+    /// where there is no SIP message to speak of; everything else is for [`check()`] to judge.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         parse::parse(bytes)
     }

@@ -1,8 +1,8 @@
 //! One INVITE session of one leg (RFC 3261 §13-15): its dialog, the resending of 2xx until the
 //! ACK, whose turn it is to offer, and its end. Bodies are opaque here.
 //!
-//! A file per thing one does to a session: [`accept`] (as UAS), [`connect`] (as UAC), [`modify`]
-//! (re-INVITE), [`close`] (BYE), [`request`] (what the peer asks within the dialog).
+//! A file per thing one does to a session: `accept` (as UAS), `connect` (as UAC), `modify`
+//! (re-INVITE), `close` (BYE), `request` (what the peer asks within the dialog).
 
 mod accept;
 mod close;
