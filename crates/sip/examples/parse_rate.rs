@@ -1,6 +1,6 @@
 //! How many INVITEs of 1.2 kB one core reads, and reads and forwards, in a second.
 //!
-//! `cargo run --release -p dialtone-sip --example parse_rate`
+//! `cargo run --release -p dialtone-sip --example parse_rate [ROUNDS]`
 
 #![expect(clippy::print_stdout, reason = "the figures are for the person who runs it")]
 
@@ -12,20 +12,23 @@ const INVITE: &[u8] = include_bytes!("../tests/invite.dat");
 const ROUNDS: u32 = 1_000_000;
 
 fn main() {
-    println!("INVITE of {} octets, {ROUNDS} rounds", INVITE.len());
-    rate("parse", || Message::parse(black_box(INVITE)).is_ok());
-    rate("parse + check", || Message::parse(black_box(INVITE)).is_ok_and(|it| check(&it).is_ok()));
-    rate("parse + check + forward", || forward(black_box(INVITE)).is_some());
+    let rounds = std::env::args().nth(1).and_then(|it| it.parse().ok()).unwrap_or(ROUNDS);
+    println!("INVITE of {} octets, {rounds} rounds", INVITE.len());
+    rate(rounds, "parse", || Message::parse(black_box(INVITE)).is_ok());
+    rate(rounds, "parse + check", || {
+        Message::parse(black_box(INVITE)).is_ok_and(|it| check(&it).is_ok())
+    });
+    rate(rounds, "parse + check + forward", || forward(black_box(INVITE)).is_some());
 }
 
 #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
-fn rate(what: &str, mut work: impl FnMut() -> bool) {
+fn rate(rounds: u32, what: &str, mut work: impl FnMut() -> bool) {
     let start = Instant::now();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         assert!(black_box(work()), "{what} failed");
     }
     let seconds = start.elapsed().as_secs_f64();
-    println!("{what:<24} {:>10.0} messages/s", f64::from(ROUNDS) / seconds);
+    println!("{what:<24} {:>10.0} messages/s", f64::from(rounds) / seconds);
 }
 
 /// What a proxy would send on: a new Via, one hop less, everything else as it came.

@@ -105,14 +105,14 @@ fn start<'a>(msg: &Message<'a>) -> Result<Option<Uri<'a>>, Malformed> {
 
 fn lines(msg: &Message<'_>) -> Result<(), Malformed> {
     let mut seen = 0u64;
-    for field in msg.headers.iter() {
-        if field.raw_name.is_empty() {
+    for line in msg.headers.lines() {
+        if line.name_len == 0 {
             return Err(Malformed::HeaderLine);
         }
-        if field.name.shape() == Shape::Single {
-            let bit = 1u64 << field.name as u8;
+        if line.name.shape() == Shape::Single {
+            let bit = 1u64 << line.name as u8;
             if seen & bit != 0 {
-                return Err(Malformed::Duplicate(field.name));
+                return Err(Malformed::Duplicate(line.name));
             }
             seen |= bit;
         }

@@ -147,6 +147,10 @@ impl<'a> Headers<'a> {
         self.head = head;
     }
 
+    pub(super) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
     pub(super) fn push(&mut self, line: Line) {
         self.lines.push(line);
     }
@@ -228,7 +232,7 @@ impl<'a> Iterator for Elements<'a> {
 pub(crate) fn first_element(text: &str) -> (&str, Option<&str>) {
     let bytes = text.as_bytes();
     let mut at = 0;
-    while let Some(hit) = bytes[at..].iter().position(|it| matches!(it, b',' | b'"' | b'<')) {
+    while let Some(hit) = memchr::memchr3(b',', b'"', b'<', &bytes[at..]) {
         let hit = at + hit;
         // An unterminated quote or bracket swallows the rest; its parser then refuses it.
         let skipped = match bytes[hit] {

@@ -193,13 +193,13 @@ const SLOTS: [u8; 256] = {
     slots
 };
 
-/// Of a non-empty name. The bit 0x20 folds the case of letters; what it does to other octets does
-/// not matter here.
+/// The bit 0x20 folds the case of letters; what it does to other octets does not matter here.
 const fn hash(name: &[u8]) -> usize {
-    let first = (name[0] | 0x20) as usize;
-    let middle = (name[name.len() / 2] | 0x20) as usize;
-    let last = (name[name.len() - 1] | 0x20) as usize;
-    (first * 7 + middle * 5 + last * 13 + name.len() * 31) % 256
+    let [first, .., last] = name else {
+        return 0;
+    };
+    let (first, last) = ((*first | 0x20) as usize, (*last | 0x20) as usize);
+    (first * 7 + last * 13 + name.len() * 31) % 256
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Shared by URIs and headers (RFC 3261 §19.1.1, §25.1 `generic-param`).
 
-use super::text::{find, find_unquoted, is_lws, is_token, quoted_len, strip_quotes, trim};
+use super::text::{Octets, find, find_unquoted, is_token, quoted_len, strip_quotes, trim};
 use super::uri::same_text;
 
 /// The parameters of a header or URI: checked text, walked on demand.
@@ -117,9 +117,20 @@ fn check_value(value: &str) -> Result<(), &'static str> {
             None => Err("unterminated quotes"),
         };
     }
-    let stray = |it: u8| is_lws(it) || matches!(it, b'"' | b'<' | b'>' | b',');
-    if value.bytes().any(stray) { Err("stray sign in a parameter value") } else { Ok(()) }
+    let is_stray = value.bytes().any(|it| STRAY[usize::from(it)]);
+    if is_stray { Err("stray sign in a parameter value") } else { Ok(()) }
 }
+
+/// What cannot stand in a value without quotes.
+const STRAY: Octets = {
+    let mut table = [false; 256];
+    let mut stray: &[u8] = b" \t\r\n\"<>,";
+    while let [octet, rest @ ..] = stray {
+        table[*octet as usize] = true;
+        stray = rest;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

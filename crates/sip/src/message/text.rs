@@ -4,6 +4,9 @@
 
 use std::borrow::Cow;
 
+/// Octets by one question, answered by one look.
+pub(crate) type Octets = [bool; 256];
+
 /// Linear white space: what may surround separators, folds included (RFC 3261 §25.1 `LWS`).
 pub(crate) fn is_lws(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
@@ -11,8 +14,13 @@ pub(crate) fn is_lws(octet: u8) -> bool {
 
 /// Cuts linear white space from both ends.
 pub(crate) fn trim(text: &str) -> &str {
-    let (start, end) = trimmed(text.as_bytes());
-    &text[start..end]
+    match text.as_bytes() {
+        [first, .., last] if !is_lws(*first) && !is_lws(*last) => text,
+        bytes => {
+            let (start, end) = trimmed(bytes);
+            &text[start..end]
+        }
+    }
 }
 
 /// Where the text without the linear white space at its ends starts and ends.
@@ -33,7 +41,7 @@ pub(crate) fn trim_start(text: &str) -> &str {
     &text[bytes.iter().position(|it| !is_lws(*it)).unwrap_or(bytes.len())..]
 }
 
-const TOKEN: [bool; 256] = {
+const TOKEN: Octets = {
     let mut table = [false; 256];
     let mut octet = 0;
     while octet < 128 {

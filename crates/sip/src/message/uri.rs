@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::params::Params;
-use super::text::{find, number};
+use super::text::{Octets, find, number};
 
 /// A host as it stands in a URI or Via: an address or a name (RFC 3261 §25.1 `host`).
 #[derive(Clone, Copy, Debug)]
@@ -25,11 +25,14 @@ impl<'a> Host<'a> {
             let ip: Ipv6Addr = inner.parse().map_err(|_| "bad IPv6 address")?;
             return Ok(Self::Ip(ip.into()));
         }
-        let allowed = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'.' | b'_');
-        if text.is_empty() || !text.bytes().all(allowed) {
+        let (Some(first), Some(last)) = (text.bytes().next(), text.bytes().last()) else {
+            return Err("bad host");
+        };
+        if !text.bytes().all(|it| IN_HOST[usize::from(it)]) {
             return Err("bad host");
         }
-        if text.as_bytes()[0].is_ascii_digit()
+        if first.is_ascii_digit()
+            && last.is_ascii_digit()
             && let Ok(ip) = text.parse::<Ipv4Addr>()
         {
             return Ok(Self::Ip(ip.into()));
@@ -115,7 +118,7 @@ pub enum Uri<'a> {
 }
 
 /// What cannot stand anywhere in a URI.
-const STRAY: [bool; 256] = {
+const STRAY: Octets = {
     let mut table = [false; 256];
     let mut octet = 0;
     while octet < 256 {
@@ -128,14 +131,23 @@ const STRAY: [bool; 256] = {
     table
 };
 
+/// What a host name or an IPv4 address is made of.
+const IN_HOST: Octets = {
+    let mut table = [false; 256];
+    let mut octet = 0u8;
+    while octet < 128 {
+        table[octet as usize] =
+            octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
+        octet += 1;
+    }
+    table
+};
+
 impl<'a> Uri<'a> {
     /// Reads a URI without angle brackets around it.
     pub fn parse(text: &'a str) -> Result<Self, &'static str> {
         let colon = find(text, b':').ok_or("URI without a scheme")?;
         let (scheme, rest) = (&text[..colon], &text[colon + 1..]);
-        if rest.bytes().any(|it| STRAY[usize::from(it)]) {
-            return Err("stray sign in a URI");
-        }
         if scheme.eq_ignore_ascii_case("sip") {
             return Self::parse_sip(rest, false);
         }
@@ -147,36 +159,28 @@ impl<'a> Uri<'a> {
         if !starts_well || !scheme.bytes().all(in_scheme) {
             return Err("bad URI scheme");
         }
-        if rest.is_empty() {
-            return Err("empty URI");
+        if rest.is_empty() || rest.bytes().any(|it| STRAY[usize::from(it)]) {
+            return Err("bad URI");
         }
         Ok(Self::Other { scheme, rest })
     }
 
     fn parse_sip(rest: &'a str, secure: bool) -> Result<Self, &'static str> {
-        // The user part may hold `;` and `?` unescaped but no `@`, and nothing after the host may
-        // hold an `@`: the first one is the separator (RFC 4475 §3.1.1.9).
-        let (userinfo, rest) = match find(rest, b'@') {
-            Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
-            None => (None, rest),
-        };
-        let (user, password) = match userinfo {
-            None => (None, None),
-            Some(info) => match find(info, b':') {
-                Some(at) => (Some(&info[..at]), Some(&info[at + 1..])),
-                None => (Some(info), None),
-            },
+        let marks = Marks::of(rest)?;
+        let (user, password) = match (marks.at, marks.user_colon) {
+            (None, _) => (None, None),
+            (Some(at), None) => (Some(&rest[..at]), None),
+            (Some(at), Some(colon)) => (Some(&rest[..colon]), Some(&rest[colon + 1..at])),
         };
         if user == Some("") {
             return Err("empty user in a URI");
         }
-        let (rest, headers) = match find(rest, b'?') {
-            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-            None => (rest, None),
-        };
-        let host_end = find(rest, b';').unwrap_or(rest.len());
-        let (host, port) = Host::parse_with_port(&rest[..host_end])?;
-        let params = Params::parse_uri(&rest[host_end..])?;
+        let rest_end = marks.question.unwrap_or(rest.len());
+        let headers = marks.question.map(|it| &rest[it + 1..]);
+        let host_start = marks.at.map_or(0, |it| it + 1);
+        let host_end = marks.semicolon.unwrap_or(rest_end);
+        let (host, port) = Host::parse_with_port(&rest[host_start..host_end])?;
+        let params = Params::parse_uri(&rest[host_end..rest_end])?;
         Ok(Self::Sip { secure, user, password, host, port, params, headers })
     }
 
@@ -239,6 +243,42 @@ impl<'a> Uri<'a> {
     /// The `maddr` parameter as written.
     pub fn maddr(&self) -> Option<&'a str> {
         self.params().value("maddr")
+    }
+}
+
+/// The places where a SIP URI falls into its parts, found in one pass.
+#[derive(Default)]
+struct Marks {
+    at: Option<usize>,
+    /// The first `:` before the `@`.
+    user_colon: Option<usize>,
+    /// The first `;` after the host.
+    semicolon: Option<usize>,
+    /// The first `?` after the host.
+    question: Option<usize>,
+}
+
+impl Marks {
+    /// The user part may hold `;` and `?` unescaped but no `@`, and nothing after the host may
+    /// hold an `@`: the first one is the separator (RFC 4475 §3.1.1.9).
+    fn of(text: &str) -> Result<Self, &'static str> {
+        let mut marks = Self::default();
+        let mut colon = None;
+        for (place, octet) in text.bytes().enumerate() {
+            match octet {
+                b'@' if marks.at.is_none() => {
+                    marks = Self { at: Some(place), user_colon: colon, ..Self::default() };
+                }
+                b':' if colon.is_none() => colon = Some(place),
+                b'?' if marks.question.is_none() => marks.question = Some(place),
+                b';' if marks.question.is_none() && marks.semicolon.is_none() => {
+                    marks.semicolon = Some(place);
+                }
+                octet if STRAY[usize::from(octet)] => return Err("stray sign in a URI"),
+                _ => {}
+            }
+        }
+        Ok(marks)
     }
 }
 
