@@ -122,7 +122,7 @@ fn check_value(value: &str) -> Result<(), &'static str> {
 }
 
 /// What cannot stand in a value without quotes.
-const STRAY: Octets = {
+static STRAY: Octets = {
     let mut table = [false; 256];
     let mut stray: &[u8] = b" \t\r\n\"<>,";
     while let [octet, rest @ ..] = stray {

@@ -41,7 +41,7 @@ pub(crate) fn trim_start(text: &str) -> &str {
     &text[bytes.iter().position(|it| !is_lws(*it)).unwrap_or(bytes.len())..]
 }
 
-const TOKEN: Octets = {
+static TOKEN: Octets = {
     let mut table = [false; 256];
     let mut octet = 0;
     while octet < 128 {

@@ -118,7 +118,7 @@ pub enum Uri<'a> {
 }
 
 /// What cannot stand anywhere in a URI.
-const STRAY: Octets = {
+static STRAY: Octets = {
     let mut table = [false; 256];
     let mut octet = 0;
     while octet < 256 {
@@ -132,7 +132,7 @@ const STRAY: Octets = {
 };
 
 /// What a host name or an IPv4 address is made of.
-const IN_HOST: Octets = {
+static IN_HOST: Octets = {
     let mut table = [false; 256];
     let mut octet = 0u8;
     while octet < 128 {
