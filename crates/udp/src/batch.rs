@@ -68,7 +68,22 @@ impl Batch {
 
     /// The datagrams of the last receive, in their order, without those that were too long.
     pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
-        (0..self.filled).filter_map(|at| self.datagram(at))
+        (0..self.filled).filter_map(|at| self.get(at))
+    }
+
+    /// One datagram of the last receive, by its number; `None` also where it was too long.
+    pub fn get(&self, at: usize) -> Option<Datagram<'_>> {
+        let header = self.headers[..self.filled].get(at)?;
+        let slot = &self.slots[at];
+        if is_truncated(header) {
+            return None;
+        }
+        let length = usize::try_from(header.msg_len).ok()?.min(self.size);
+        Some(Datagram {
+            bytes: &self.storage[at * self.size..][..length],
+            remote: slot.remote.decode()?,
+            local: slot.control.local(header.msg_hdr.msg_controllen).unwrap_or(self.fallback),
+        })
     }
 
     /// How many datagrams were dropped because they were longer than their room, ever.
@@ -98,20 +113,6 @@ impl Batch {
         self.fallback = fallback;
         let too_long = self.headers[..self.filled].iter().filter(|it| is_truncated(it)).count();
         self.truncated = self.truncated.saturating_add(too_long as u64);
-    }
-
-    fn datagram(&self, at: usize) -> Option<Datagram<'_>> {
-        let header = &self.headers[at];
-        let slot = &self.slots[at];
-        if is_truncated(header) {
-            return None;
-        }
-        let length = usize::try_from(header.msg_len).ok()?.min(self.size);
-        Some(Datagram {
-            bytes: &self.storage[at * self.size..][..length],
-            remote: slot.remote.decode()?,
-            local: slot.control.local(header.msg_hdr.msg_controllen).unwrap_or(self.fallback),
-        })
     }
 }
 

@@ -1,0 +1,150 @@
+//! The sockets and threads of the media edge: commands in, events out, datagrams through.
+//!
+//! The server starts one [`Media`] and hands it the core's commands. Each thread owns the sessions
+//! of its calls, both legs of a call on one; the port pairs are shared between them and change
+//! hands only when a session begins or ends.
+
+mod inbox;
+mod pool;
+mod running;
+mod totals;
+mod worker;
+
+pub use totals::Totals;
+
+use inbox::Inbox;
+use pbx::media::{Command, Event};
+use pool::Pool;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use totals::Counters;
+use worker::Worker;
+
+/// Commands a thread takes in advance; one more is refused as [`Full`]. More than all leases of
+/// the default range can cause.
+const COMMANDS_MAX: usize = 16_384;
+
+/// How the media edge is made.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Ports to bind, in pairs of an even and the next odd one.
+    pub ports: RangeInclusive<u16>,
+    /// The address to bind them on; the unspecified IPv6 address takes IPv4 as well.
+    pub bind: IpAddr,
+    /// Media threads; at least one.
+    pub threads: usize,
+    /// Pairs kept bound and free at least; or a quarter of those in use, if that is more.
+    pub spare_pairs: usize,
+    /// How long a pair rests after its session, so that nothing late reaches the next.
+    pub rest: Duration,
+    /// How often a running session reports its figures.
+    pub progress: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ports: 20_000..=29_999,
+            bind: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            threads: 1,
+            spare_pairs: 64,
+            rest: Duration::from_secs(5),
+            progress: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The command was not taken, because the thread is too far behind.
+#[derive(Debug, thiserror::Error)]
+#[error("the media threads are behind by {COMMANDS_MAX} commands")]
+pub struct Full(pub Box<Command>);
+
+/// The running media edge. Dropping it ends the threads and closes all ports.
+pub struct Media {
+    threads: Vec<Thread>,
+    counters: Arc<Counters>,
+}
+
+struct Thread {
+    inbox: Inbox,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Media {
+    /// Binds the first ports and starts the threads.
+    ///
+    /// `events` is called on a media thread and must not wait; an event it gives back because its
+    /// queue is full is offered again, except [`Event::Progress`], which is dropped. Whoever reads
+    /// the events is to be woken by it.
+    pub fn start<F>(config: Config, events: F) -> io::Result<Self>
+    where
+        F: Fn(Event) -> Result<(), Event> + Send + Sync + 'static,
+    {
+        let counters = Arc::new(Counters::default());
+        let pool = Arc::new(Mutex::new(Pool::new(&config, Arc::clone(&counters))?));
+        let events: worker::Sink = Arc::new(events);
+        let mut media = Self { threads: Vec::new(), counters };
+        for index in 0..config.threads.max(1) {
+            let (worker, inbox) = Worker::new(
+                &config,
+                Arc::clone(&pool),
+                Arc::clone(&events),
+                Arc::clone(&media.counters),
+            )?;
+            let handle = std::thread::Builder::new()
+                .name(format!("media-{index}"))
+                .spawn(move || worker.run())?;
+            media.threads.push(Thread { inbox, handle: Some(handle) });
+        }
+        Ok(media)
+    }
+
+    /// Hands a command to the thread of its call, without waiting.
+    pub fn command(&self, command: Command) -> Result<(), Full> {
+        let call = match &command {
+            Command::Configure { call, .. } | Command::Close { call } => *call,
+        };
+        // The low bits of a UUIDv7 are random.
+        let low = call.0.as_u128() % self.threads.len() as u128;
+        let at = usize::try_from(low).unwrap_or_default();
+        self.threads[at].inbox.put(command).map_err(|it| Full(Box::new(it)))
+    }
+
+    /// What was carried, and how many ports and sessions there are. Readable from any thread.
+    pub fn totals(&self) -> Totals {
+        self.counters.snapshot()
+    }
+
+    /// A handle that reads the totals while others own the [`Media`].
+    pub fn totals_reader(&self) -> impl Fn() -> Totals + Send + Sync + 'static {
+        let counters = Arc::clone(&self.counters);
+        move || counters.snapshot()
+    }
+
+    /// Ends the threads, without closing the sessions one by one. Returns when all have ended.
+    pub fn shutdown(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        for thread in &self.threads {
+            thread.inbox.end();
+        }
+        for thread in &mut self.threads {
+            if let Some(handle) = thread.handle.take() {
+                // A thread that panicked has said so; the others are still to be joined.
+                let _ = handle.join();
+            }
+        }
+    }
+}
+
+impl Drop for Media {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

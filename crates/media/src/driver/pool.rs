@@ -1,0 +1,210 @@
+//! The port pairs: bound ahead of need, lent to sessions, rested, lent again.
+//!
+//! Shared by the media threads behind a lock that is taken when a session begins or ends, never
+//! for a datagram. RFC 3550 §11: RTP on an even port, RTCP on the next.
+
+use super::Config;
+use super::totals::Counters;
+use pbx::media::PortPair;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use udp::{Batch, Options, Socket};
+
+/// Pairs bound at once while calls are running, so that no packet waits long for it.
+const BLOCK_PAIRS: usize = 16;
+
+/// Ports tried for one block; where others hold that many the rest is tried next time.
+const BLOCK_TRIES_MAX: usize = 64;
+
+/// How long a port that others hold is left alone.
+const TAKEN_RETRY: Duration = Duration::from_secs(60);
+
+/// One pair in use asks for this share of a free one.
+const USED_PER_SPARE: usize = 4;
+
+/// Receives on a socket before it is lent out again; what is left then is a flood, and the latch
+/// sees to it.
+const DRAIN_RECEIVES_MAX: usize = 64;
+
+/// The two sockets of a pair.
+pub(super) struct SocketPair {
+    pub(super) ports: PortPair,
+    pub(super) rtp: Socket,
+    pub(super) rtcp: Socket,
+}
+
+/// The pair is not bound, or a session has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("port pair {} is not free", .0.rtp)]
+pub(super) struct NotFree(pub(super) PortPair);
+
+/// All pairs of the range.
+pub(super) struct Pool {
+    bind: IpAddr,
+    rest: Duration,
+    spare: usize,
+    /// Even ports nobody tried yet.
+    untried: BTreeSet<u16>,
+    /// Even ports somebody else holds, and since when.
+    taken: VecDeque<(Instant, u16)>,
+    free: BTreeMap<PortPair, SocketPair>,
+    used: usize,
+    resting: VecDeque<(Instant, SocketPair)>,
+    /// Free, but not yet reported.
+    unreported: Vec<PortPair>,
+    /// For draining.
+    batch: Batch,
+    counters: Arc<Counters>,
+}
+
+impl Pool {
+    /// Binds the first pairs; fails if there is not a single one.
+    pub(super) fn new(config: &Config, counters: Arc<Counters>) -> io::Result<Self> {
+        let (first, last) = (*config.ports.start(), *config.ports.end());
+        let untried = (first.max(1)..last).filter(|it| it % 2 == 0).collect();
+        let mut pool = Self {
+            bind: config.bind,
+            rest: config.rest,
+            spare: config.spare_pairs.max(1),
+            untried,
+            taken: VecDeque::new(),
+            free: BTreeMap::new(),
+            used: 0,
+            resting: VecDeque::new(),
+            unreported: Vec::new(),
+            batch: Batch::new(16, 2048),
+            counters,
+        };
+        let now = super::worker::clock();
+        let error = pool.bind_more(pool.spare, usize::MAX, now);
+        if pool.free.is_empty() {
+            let none = || io::Error::new(io::ErrorKind::InvalidInput, "no port pair in the range");
+            return Err(error.unwrap_or_else(none));
+        }
+        pool.count();
+        Ok(pool)
+    }
+
+    /// Lends a free pair out, without what late senders left in it.
+    pub(super) fn take(&mut self, ports: PortPair) -> Result<SocketPair, NotFree> {
+        let pair = self.free.remove(&ports).ok_or(NotFree(ports))?;
+        self.drain(&pair);
+        self.used += 1;
+        self.count();
+        Ok(pair)
+    }
+
+    /// Takes a lent pair back, to rest.
+    pub(super) fn give_back(&mut self, pair: SocketPair, now: Instant) {
+        self.used -= 1;
+        self.resting.push_back((now, pair));
+        self.count();
+    }
+
+    /// Puts a pair to rest that was leased but not lent out, if it is that; so that the core gets
+    /// it back when its session failed.
+    pub(super) fn rest_unused(&mut self, ports: PortPair, now: Instant) {
+        if !self.unreported.contains(&ports)
+            && let Some(pair) = self.free.remove(&ports)
+        {
+            self.resting.push_back((now, pair));
+            self.count();
+        }
+    }
+
+    /// Ends rests that are over and binds a block where too few are free; the pairs to report.
+    pub(super) fn tend(&mut self, now: Instant) -> Vec<PortPair> {
+        while let Some((since, _)) = self.resting.front()
+            && now.saturating_duration_since(*since) >= self.rest
+            && let Some((_, pair)) = self.resting.pop_front()
+        {
+            self.drain(&pair);
+            self.add(pair);
+        }
+        while let Some((since, port)) = self.taken.front()
+            && now.saturating_duration_since(*since) >= TAKEN_RETRY
+        {
+            self.untried.insert(*port);
+            self.taken.pop_front();
+        }
+        let missing = self.missing();
+        if missing > 0 {
+            // Why a port could not be had matters at the start only; here it is counted.
+            let _ = self.bind_more(missing.min(BLOCK_PAIRS), BLOCK_TRIES_MAX, now);
+        }
+        self.count();
+        std::mem::take(&mut self.unreported)
+    }
+
+    /// Whether time alone will change something.
+    pub(super) fn waits(&self) -> bool {
+        let may_grow = !self.untried.is_empty() || !self.taken.is_empty();
+        !self.resting.is_empty() || (self.missing() > 0 && may_grow)
+    }
+
+    /// How many pairs are free less than should be.
+    fn missing(&self) -> usize {
+        self.spare.max(self.used / USED_PER_SPARE).saturating_sub(self.free.len())
+    }
+
+    /// Binds up to `pairs`; gives the last error.
+    fn bind_more(&mut self, pairs: usize, tries: usize, now: Instant) -> Option<io::Error> {
+        let mut error = None;
+        let mut bound = 0;
+        for _ in 0..tries {
+            if bound == pairs {
+                break;
+            }
+            let Some(rtp) = self.untried.pop_first() else { break };
+            match SocketPair::bind(self.bind, PortPair { rtp }) {
+                Ok(pair) => {
+                    self.add(pair);
+                    bound += 1;
+                }
+                Err(reason) => {
+                    self.taken.push_back((now, rtp));
+                    error = Some(reason);
+                }
+            }
+        }
+        error
+    }
+
+    fn add(&mut self, pair: SocketPair) {
+        self.unreported.push(pair.ports);
+        self.free.insert(pair.ports, pair);
+    }
+
+    fn drain(&mut self, pair: &SocketPair) {
+        for socket in [&pair.rtp, &pair.rtcp] {
+            for _ in 0..DRAIN_RECEIVES_MAX {
+                if !matches!(socket.recv_batch(&mut self.batch), Ok(1..)) {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn count(&self) {
+        let gauges = [
+            (&self.counters.pairs_free, self.free.len()),
+            (&self.counters.pairs_used, self.used),
+            (&self.counters.pairs_resting, self.resting.len()),
+            (&self.counters.pairs_taken, self.taken.len()),
+        ];
+        for (gauge, value) in gauges {
+            gauge.store(value as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+impl SocketPair {
+    fn bind(address: IpAddr, ports: PortPair) -> io::Result<Self> {
+        let bind = |port| Socket::bind(SocketAddr::new(address, port), Options::MEDIA);
+        Ok(Self { ports, rtp: bind(ports.rtp)?, rtcp: bind(ports.rtcp())? })
+    }
+}

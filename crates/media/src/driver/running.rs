@@ -1,0 +1,201 @@
+//! The sessions of one media thread and the sockets they hold.
+//!
+//! Books only: the worker receives, sends and speaks with the core. A socket's token in the poller
+//! leads to its pair, the pair to its session, by index; nothing is looked up for a datagram.
+
+use super::pool::{NotFree, Pool, SocketPair};
+use crate::session::{BadPlan, Port, Session};
+use pbx::id::CallId;
+use pbx::media::{Figures, Plan};
+use slab::Slab;
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Instant;
+use udp::{Poller, Socket};
+
+/// A session and the pairs it holds.
+pub(super) struct Running {
+    pub(super) call: CallId,
+    pub(super) session: Session,
+    /// For each transport of the session, its pair.
+    pairs: Vec<usize>,
+    /// When its figures were last reported.
+    pub(super) reported_at: Instant,
+}
+
+/// A pair held by a session.
+struct Held {
+    sockets: SocketPair,
+    session: usize,
+    transport: usize,
+}
+
+/// Why a session could not be made as planned.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConfigureError {
+    #[error(transparent)]
+    BadPlan(#[from] BadPlan),
+    #[error(transparent)]
+    NotFree(#[from] NotFree),
+    #[error("watching the ports: {0}")]
+    Poller(#[from] io::Error),
+}
+
+/// Where a datagram came in.
+pub(super) struct Entry<'a> {
+    pub(super) running: &'a mut Running,
+    pub(super) transport: usize,
+    pub(super) port: Port,
+    held: &'a Slab<Held>,
+}
+
+/// All sessions of one thread.
+#[derive(Default)]
+pub(super) struct Sessions {
+    sessions: Slab<Running>,
+    held: Slab<Held>,
+    by_call: BTreeMap<CallId, usize>,
+}
+
+impl Sessions {
+    /// Opens the session or brings it to the plan. On an error it is as it was, and the pairs that
+    /// the plan added go to rest.
+    pub(super) fn configure(
+        &mut self,
+        call: CallId,
+        plan: &Plan,
+        pool: &mut Pool,
+        poller: &Poller,
+        now: Instant,
+    ) -> Result<(), ConfigureError> {
+        let existing = self.by_call.get(&call).copied();
+        let had = existing.map_or_else(Vec::new, |at| self.sessions[at].pairs.clone());
+        let mut added = Vec::new();
+        let lent = self.lend(plan, &had, &mut added, pool, poller);
+        let applied = lent.and_then(|()| match existing {
+            Some(at) => Ok(self.sessions[at].session.apply(plan, now).map(|()| at)?),
+            None => Ok(self.open(call, Session::new(plan, now)?, now)),
+        });
+        match applied {
+            Ok(at) => {
+                let gone = self.assign(at, &[had, added].concat());
+                self.release(&gone, pool, poller, now);
+                Ok(())
+            }
+            Err(error) => {
+                self.release(&added, pool, poller, now);
+                for transport in &plan.transports {
+                    pool.rest_unused(transport.ports, now);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the session; its last figures, and none if there was no such session.
+    pub(super) fn close(
+        &mut self,
+        call: CallId,
+        pool: &mut Pool,
+        poller: &Poller,
+        now: Instant,
+    ) -> Vec<Figures> {
+        let Some(at) = self.by_call.remove(&call) else { return Vec::new() };
+        let running = self.sessions.remove(at);
+        self.release(&running.pairs, pool, poller, now);
+        running.session.figures()
+    }
+
+    /// What a poller's token stands for; `None`: no longer anything.
+    pub(super) fn entry(&mut self, token: usize) -> Option<Entry<'_>> {
+        let Held { session, transport, .. } = *self.held.get(token / 2)?;
+        let running = self.sessions.get_mut(session)?;
+        let port = if token.is_multiple_of(2) { Port::Rtp } else { Port::Rtcp };
+        Some(Entry { running, transport, port, held: &self.held })
+    }
+
+    /// Every `step`th session, from the `phase`th on.
+    pub(super) fn slice(
+        &mut self,
+        phase: usize,
+        step: usize,
+    ) -> impl Iterator<Item = &mut Running> {
+        self.sessions.iter_mut().filter(move |(at, _)| at % step == phase).map(|(_, it)| it)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    fn open(&mut self, call: CallId, session: Session, now: Instant) -> usize {
+        let running = Running { call, session, pairs: Vec::new(), reported_at: now };
+        let at = self.sessions.insert(running);
+        self.by_call.insert(call, at);
+        at
+    }
+
+    /// Takes the pairs of the plan that the session does not have from the pool, and watches them.
+    /// On an error, `added` names those that were taken before it.
+    fn lend(
+        &mut self,
+        plan: &Plan,
+        had: &[usize],
+        added: &mut Vec<usize>,
+        pool: &mut Pool,
+        poller: &Poller,
+    ) -> Result<(), ConfigureError> {
+        for ports in plan.transports.iter().map(|it| it.ports) {
+            let is_it = |at: &&usize| self.held[**at].sockets.ports == ports;
+            if had.iter().chain(added.iter()).any(|at| is_it(&at)) {
+                continue;
+            }
+            let sockets = pool.take(ports)?;
+            let key = self.held.insert(Held { sockets, session: usize::MAX, transport: 0 });
+            added.push(key);
+            let sockets = &self.held[key].sockets;
+            poller.add(&sockets.rtp, 2 * key)?;
+            poller.add(&sockets.rtcp, 2 * key + 1)?;
+        }
+        Ok(())
+    }
+
+    /// Gives each transport its pair out of `candidates`; those left over.
+    fn assign(&mut self, session: usize, candidates: &[usize]) -> Vec<usize> {
+        let mut left = candidates.to_vec();
+        let running = &mut self.sessions[session];
+        running.pairs.clear();
+        for (transport, ports) in running.session.ports().enumerate() {
+            let is_it = |at: &usize| self.held[*at].sockets.ports == ports;
+            // Every pair of the plan was there before or was lent: none is missing.
+            let Some(position) = left.iter().position(is_it) else { continue };
+            let pair = left.swap_remove(position);
+            self.held[pair].session = session;
+            self.held[pair].transport = transport;
+            running.pairs.push(pair);
+        }
+        debug_assert_eq!(running.pairs.len(), running.session.ports().count());
+        left
+    }
+
+    fn release(&mut self, pairs: &[usize], pool: &mut Pool, poller: &Poller, now: Instant) {
+        for pair in pairs {
+            let sockets = self.held.remove(*pair).sockets;
+            for socket in [&sockets.rtp, &sockets.rtcp] {
+                // Not watched yet, where watching is what failed.
+                let _ = poller.remove(socket);
+            }
+            pool.give_back(sockets, now);
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// The socket of a transport of this session.
+    pub(super) fn socket(&self, transport: usize, port: Port) -> &Socket {
+        let pair = &self.held[self.running.pairs[transport]].sockets;
+        match port {
+            Port::Rtp => &pair.rtp,
+            Port::Rtcp => &pair.rtcp,
+        }
+    }
+}

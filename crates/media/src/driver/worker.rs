@@ -1,0 +1,298 @@
+//! One media thread: waits, receives, asks the session, sends; between turns it obeys commands.
+//!
+//! Everything that is due in a turn is done before the next wait. Read [`Worker::run`] first.
+
+use super::Config;
+use super::inbox::{Inbox, Outlet, inbox};
+use super::pool::Pool;
+use super::running::Sessions;
+use super::totals::{Counters, Tally};
+use crate::session::{Handled, Outgoing, TRANSPORTS_MAX};
+use pbx::media::{Command, Event};
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use udp::{Batch, Events, Poller, Transmit};
+
+/// Takes an event, or gives it back while its queue is full.
+pub(super) type Sink = Arc<dyn Fn(Event) -> Result<(), Event> + Send + Sync>;
+
+/// Sockets served in one turn; the rest are reported again by the next wait.
+const READY_MAX: usize = 256;
+
+/// Datagrams taken from one socket in one turn, so that a flood on it holds up nobody.
+const DATAGRAMS_MAX: usize = 16;
+
+/// Octets of the largest media packet; longer ones are dropped and counted. Above the 1,500 of
+/// Ethernet, for networks with larger frames there is a limit all the same.
+const DATAGRAM_LEN_MAX: usize = 2048;
+
+/// Commands obeyed in one turn, so that packets wait no longer than these take.
+const COMMANDS_PER_TURN_MAX: usize = 32;
+
+/// Events kept while their reader is behind. At this many no further command is obeyed.
+const PENDING_MAX: usize = 1024;
+
+/// How long to wait before events are offered again.
+const RETRY: Duration = Duration::from_millis(5);
+
+/// How often silence, reports and rests are looked after.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Ticks in which every session is looked at once.
+const TICK_SLICES: usize = 10;
+
+/// The token that stands for no socket.
+const WAKE: usize = usize::MAX;
+
+/// One media thread's own.
+pub(super) struct Worker {
+    poller: Poller,
+    outlet: Outlet,
+    pool: Arc<Mutex<Pool>>,
+    sink: Sink,
+    counters: Arc<Counters>,
+    tally: Tally,
+    sessions: Sessions,
+    /// As many as the shared counter knows of.
+    sessions_counted: u64,
+    progress: Duration,
+    /// Events to be offered, oldest first.
+    pending: VecDeque<Event>,
+    tick_at: Instant,
+    tick_slice: usize,
+    /// Commands were left for the next turn.
+    behind: bool,
+    /// Something waits for time to pass.
+    ticking: bool,
+    room: Room,
+}
+
+/// Memory of a turn, made once.
+struct Room {
+    batch: Batch,
+    out: Vec<Outgoing>,
+    /// With the index of the datagram whose octets are sent.
+    queue: Vec<(usize, Outgoing)>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        config: &Config,
+        pool: Arc<Mutex<Pool>>,
+        sink: Sink,
+        counters: Arc<Counters>,
+    ) -> io::Result<(Self, Inbox)> {
+        let poller = Poller::new()?;
+        let (inbox, outlet) = inbox(poller.waker(WAKE)?);
+        let worker = Self {
+            poller,
+            outlet,
+            pool,
+            sink,
+            counters,
+            tally: Tally::default(),
+            sessions: Sessions::default(),
+            sessions_counted: 0,
+            progress: config.progress,
+            pending: VecDeque::new(),
+            tick_at: clock(),
+            tick_slice: 0,
+            behind: false,
+            ticking: true,
+            room: Room {
+                batch: Batch::new(DATAGRAMS_MAX, DATAGRAM_LEN_MAX),
+                out: Vec::with_capacity(TRANSPORTS_MAX),
+                queue: Vec::with_capacity(DATAGRAMS_MAX * TRANSPORTS_MAX),
+            },
+        };
+        Ok((worker, inbox))
+    }
+
+    /// Runs until told to end, or until the kernel takes the poller away.
+    pub(super) fn run(mut self) {
+        let mut ready = Events::new(READY_MAX);
+        while !self.outlet.ended() {
+            if self.poller.wait(&mut ready, self.timeout()).is_err() {
+                break;
+            }
+            for token in ready.iter().filter(|it| *it != WAKE) {
+                self.receive(token);
+            }
+            self.obey();
+            self.tick();
+            self.offer();
+            self.counters.add(&mut self.tally);
+        }
+    }
+
+    /// How long the thread may sleep; `None`: until something comes.
+    fn timeout(&self) -> Option<Duration> {
+        if self.behind && self.pending.len() < PENDING_MAX {
+            return Some(Duration::ZERO);
+        }
+        let retry = (!self.pending.is_empty()).then_some(RETRY);
+        let tick = self.ticking.then(|| self.tick_at.saturating_duration_since(clock()));
+        retry.into_iter().chain(tick).min()
+    }
+
+    /// Takes what one socket has, and relays it.
+    fn receive(&mut self, token: usize) {
+        // A session may have ended earlier in this turn.
+        let Some(entry) = self.sessions.entry(token) else { return };
+        let Room { batch, out, queue } = &mut self.room;
+        let truncated = batch.truncated();
+        // What the kernel reports here is about an earlier send; the next receive goes on.
+        let received = entry.socket(entry.transport, entry.port).recv_batch(batch).unwrap_or(0);
+        let now = clock();
+        queue.clear();
+        for at in 0..received {
+            let Some(datagram) = batch.get(at) else { continue };
+            out.clear();
+            let (from, bytes) = (datagram.remote, datagram.bytes);
+            let session = &mut entry.running.session;
+            let handled =
+                session.handle_datagram(entry.transport, entry.port, from, bytes, now, out);
+            self.tally.packets_in += 1;
+            self.tally.bytes_in += bytes.len() as u64;
+            match handled {
+                Handled::Accepted => {}
+                Handled::Refused => self.tally.refused += 1,
+                Handled::Limited => self.tally.limited += 1,
+                Handled::Latched(remote) => {
+                    let transport = session.transport_id(entry.transport);
+                    let call = entry.running.call;
+                    // To know it is good, to wait for it is not: it goes only where there is room.
+                    if self.pending.len() < PENDING_MAX {
+                        self.pending.push_back(Event::Latched { call, transport, remote });
+                    }
+                }
+            }
+            queue.extend(out.iter().map(|it| (at, *it)));
+        }
+        self.tally.truncated += batch.truncated() - truncated;
+        // What leaves from one socket goes to the kernel together.
+        let same_socket = |(_, a): &(usize, Outgoing), (_, b): &(usize, Outgoing)| {
+            (a.transport, a.port) == (b.transport, b.port)
+        };
+        for run in queue.chunk_by(same_socket) {
+            let (_, first) = run[0];
+            let transmits: SmallVec<[Transmit<'_>; DATAGRAMS_MAX]> =
+                run.iter().filter_map(|(at, it)| transmit(batch, *at, it)).collect();
+            let sent = entry.socket(first.transport, first.port).send_batch(&transmits).sent;
+            self.tally.packets_out += sent as u64;
+            self.tally.unsent += (transmits.len() - sent) as u64;
+        }
+    }
+
+    fn obey(&mut self) {
+        let mut obeyed = 0;
+        self.behind = false;
+        while let Some(command) = self.next_command(obeyed) {
+            let event = self.command(command);
+            self.pending.push_back(event);
+            obeyed += 1;
+        }
+        if obeyed > 0 {
+            self.ticking = true;
+            self.tend_ports(clock());
+        }
+    }
+
+    fn next_command(&mut self, obeyed: usize) -> Option<Command> {
+        if obeyed == COMMANDS_PER_TURN_MAX || self.pending.len() >= PENDING_MAX {
+            self.behind = true;
+            return None;
+        }
+        self.outlet.take()
+    }
+
+    fn command(&mut self, command: Command) -> Event {
+        let now = clock();
+        let mut pool = lock(&self.pool);
+        match command {
+            Command::Configure { call, plan } => {
+                let revision = plan.revision;
+                match self.sessions.configure(call, &plan, &mut pool, &self.poller, now) {
+                    Ok(()) => Event::Configured { call, revision },
+                    Err(error) => Event::Failed { call, reason: error.to_string() },
+                }
+            }
+            Command::Close { call } => {
+                let figures = self.sessions.close(call, &mut pool, &self.poller, now);
+                Event::Closed { call, figures }
+            }
+        }
+    }
+
+    /// Looks after a slice of the sessions, and the ports.
+    fn tick(&mut self) {
+        let now = clock();
+        if !self.ticking || now < self.tick_at {
+            return;
+        }
+        self.tick_at = now + TICK;
+        self.tick_slice = (self.tick_slice + 1) % TICK_SLICES;
+        for running in self.sessions.slice(self.tick_slice, TICK_SLICES) {
+            // The reader is behind; silence is reported when there is room.
+            if self.pending.len() >= PENDING_MAX {
+                break;
+            }
+            let call = running.call;
+            let silent = running.session.handle_timeout(now);
+            self.pending.extend(silent.map(|transport| Event::Silent { call, transport }));
+            if now.saturating_duration_since(running.reported_at) >= self.progress {
+                running.reported_at = now;
+                let progress = Event::Progress { call, figures: running.session.figures() };
+                if !self.pending.is_empty() || (self.sink)(progress).is_err() {
+                    self.tally.progress_dropped += 1;
+                }
+            }
+        }
+        self.tend_ports(now);
+    }
+
+    /// Lets the pool do what is due, and sees whether time alone will make more due.
+    fn tend_ports(&mut self, now: Instant) {
+        let mut pool = lock(&self.pool);
+        let pairs = pool.tend(now);
+        self.ticking = pool.waits() || self.sessions.len() > 0;
+        drop(pool);
+        if !pairs.is_empty() {
+            self.pending.push_back(Event::PortsReady { pairs });
+        }
+        let sessions = self.sessions.len() as u64;
+        let change = sessions.wrapping_sub(self.sessions_counted);
+        self.counters.sessions.fetch_add(change, Ordering::Relaxed);
+        self.sessions_counted = sessions;
+    }
+
+    /// Offers the events, in their order, as far as there is room for them.
+    fn offer(&mut self) {
+        while let Some(event) = self.pending.pop_front() {
+            if let Err(event) = (self.sink)(event) {
+                self.pending.push_front(event);
+                break;
+            }
+        }
+    }
+}
+
+fn transmit<'a>(batch: &'a Batch, at: usize, outgoing: &Outgoing) -> Option<Transmit<'a>> {
+    let bytes = batch.get(at)?.bytes;
+    Some(Transmit { to: outgoing.to, source: outgoing.source, bytes })
+}
+
+/// A thread that panicked with the lock left the books as they are between two calls: whole.
+fn lock(pool: &Mutex<Pool>) -> MutexGuard<'_, Pool> {
+    pool.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The media threads' time.
+#[expect(clippy::disallowed_methods, reason = "the edge gives its sessions their time")]
+pub(super) fn clock() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,337 @@
+//! The media edge on loopback: fake phones, real sockets, the core played by the test.
+#![allow(clippy::unwrap_used)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "what else came belongs into the panic")]
+
+use media::{Config, Media};
+use pbx::id::CallId;
+use pbx::media::{
+    Command, Event, Expect, Figures, Link, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId,
+    Transport, TransportId,
+};
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Long enough for a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The media edge and what it said.
+struct Edge {
+    media: Media,
+    events: Receiver<Event>,
+    ready: VecDeque<PortPair>,
+}
+
+impl Edge {
+    fn start(config: Config) -> Self {
+        let (sender, events) = sync_channel(1000);
+        let media = Media::start(config, move |event| {
+            sender.try_send(event).map_err(|it| match it {
+                std::sync::mpsc::TrySendError::Full(event)
+                | std::sync::mpsc::TrySendError::Disconnected(event) => event,
+            })
+        });
+        Self { media: media.unwrap(), events, ready: VecDeque::new() }
+    }
+
+    /// The next event that is neither about ports nor progress.
+    fn event(&mut self) -> Event {
+        loop {
+            match self.events.recv_timeout(PATIENCE).expect("an event") {
+                Event::PortsReady { pairs } => self.ready.extend(pairs),
+                Event::Progress { .. } => {}
+                event => return event,
+            }
+        }
+    }
+
+    fn lease(&mut self) -> PortPair {
+        while self.ready.is_empty() {
+            self.wait_for_ports();
+        }
+        self.ready.pop_front().unwrap()
+    }
+
+    /// Waits until this pair is ready.
+    fn wait_for(&mut self, pair: PortPair) {
+        while !self.ready.contains(&pair) {
+            self.wait_for_ports();
+        }
+    }
+
+    fn wait_for_ports(&mut self) {
+        match self.events.recv_timeout(PATIENCE).expect("ports") {
+            Event::PortsReady { pairs } => self.ready.extend(pairs),
+            other => panic!("{other:?}, where only ports were due"),
+        }
+    }
+
+    fn configure(&mut self, number: u128, plan: Plan) {
+        let revision = plan.revision;
+        self.media.command(Command::Configure { call: call(number), plan }).unwrap();
+        let configured = Event::Configured { call: call(number), revision };
+        assert_eq!(self.event(), configured);
+    }
+
+    fn close(&mut self, number: u128) -> Vec<Figures> {
+        self.media.command(Command::Close { call: call(number) }).unwrap();
+        match self.event() {
+            Event::Closed { call: closed, figures } if closed == call(number) => figures,
+            other => panic!("{other:?}, where the session was to close"),
+        }
+    }
+}
+
+fn call(number: u128) -> CallId {
+    CallId(Uuid::from_u128(number))
+}
+
+/// Ports that are free as far as one can tell; those that are not, the edge skips.
+fn some_ports(pairs: u16) -> RangeInclusive<u16> {
+    let probe = loop {
+        let port = UdpSocket::bind("[::]:0").unwrap().local_addr().unwrap().port();
+        if port < 60_000 {
+            break port;
+        }
+    };
+    probe..=probe + 2 * pairs + 40
+}
+
+fn config() -> Config {
+    Config { ports: some_ports(8), spare_pairs: 4, rest: Duration::ZERO, ..Config::default() }
+}
+
+/// A phone with an RTP and an RTCP socket.
+struct Phone {
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+}
+
+impl Phone {
+    fn at(address: &str) -> Self {
+        let bind = |port| {
+            let socket = UdpSocket::bind((address.parse::<IpAddr>().unwrap(), port)).ok()?;
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            Some(socket)
+        };
+        loop {
+            let rtp = bind(0).unwrap();
+            let port = rtp.local_addr().unwrap().port();
+            // The neighbour may be somebody else's.
+            if let Some(rtcp) = port.checked_add(1).and_then(bind) {
+                return Self { rtp, rtcp };
+            }
+        }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.rtp.local_addr().unwrap()
+    }
+
+    fn transport(&self, id: u8, ports: PortPair, source: &str, rtcp: Rtcp) -> Transport {
+        Transport {
+            id: TransportId(id),
+            ports,
+            source: source.parse().unwrap(),
+            rtcp,
+            expect: Expect {
+                advertised: Some(self.address()),
+                signalling: self.address().ip(),
+                policy: MediaSource::Auto,
+                generation: 1,
+            },
+            watched: true,
+        }
+    }
+}
+
+/// Both transports carry one stream each, linked to each other.
+fn two_way(a: Transport, b: Transport) -> Plan {
+    let stream = |id, transport| Stream { id: StreamId(id), transport, line: 0 };
+    let link = |from, to| Link { from: StreamId(from), to: StreamId(to) };
+    Plan {
+        revision: 1,
+        streams: vec![stream(0, a.id), stream(1, b.id)],
+        transports: vec![a, b],
+        links: vec![link(0, 1), link(1, 0)],
+        silence: None,
+    }
+}
+
+fn rtp(sequence: u16, ssrc: u8) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend((u32::from(sequence) * 160).to_be_bytes());
+    packet.extend([0, 0, 0, ssrc]);
+    packet.resize(172, ssrc);
+    packet
+}
+
+fn receiver_report(ssrc: u8) -> Vec<u8> {
+    vec![0x80, 201, 0, 1, 0, 0, 0, ssrc]
+}
+
+fn hear(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut room = [0; 4096];
+    let (length, from) = socket.recv_from(&mut room).expect("media");
+    (room[..length].to_vec(), from)
+}
+
+/// Whatever waits in the socket.
+fn overheard(socket: &UdpSocket) -> Vec<Vec<u8>> {
+    socket.set_nonblocking(true).unwrap();
+    let mut room = [0; 4096];
+    let mut heard = Vec::new();
+    while let Ok((length, _)) = socket.recv_from(&mut room) {
+        heard.push(room[..length].to_vec());
+    }
+    heard
+}
+
+const SEPARATE: Rtcp = Rtcp::Separate { remote: None };
+
+#[test]
+fn two_phones_hear_each_other_and_nobody_else() {
+    #[rustfmt::skip]
+    let table = [
+        // alice       our side of alice   bob         our side of bob   bob's RTCP
+        ("127.0.0.1",  "127.0.0.1",        "127.0.0.1", "127.0.0.1",     SEPARATE),
+        ("127.0.0.1",  "127.0.0.2",        "127.0.0.3", "127.0.0.1",     SEPARATE),
+        ("127.0.0.1",  "127.0.0.2",        "::1",       "::1",           SEPARATE),
+        ("::1",        "::1",              "::1",       "::1",           SEPARATE),
+        ("127.0.0.1",  "127.0.0.1",        "127.0.0.1", "127.0.0.1",     Rtcp::Muxed),
+    ];
+    for (alice, our_a, bob, our_b, rtcp) in table {
+        let name = format!("{alice} - {our_a} = {our_b} - {bob}, {rtcp:?}");
+        let mut edge = Edge::start(config());
+        let (alice, bob, mallory) = (Phone::at(alice), Phone::at(bob), Phone::at("127.0.0.9"));
+        let (a, b) = (edge.lease(), edge.lease());
+        edge.configure(
+            1,
+            two_way(alice.transport(0, a, our_a, SEPARATE), bob.transport(1, b, our_b, rtcp)),
+        );
+        let to = |ip: &str, port| SocketAddr::new(ip.parse().unwrap(), port);
+        let (to_a, to_b) = (to(our_a, a.rtp), to(our_b, b.rtp));
+        let bob_reports =
+            if rtcp == Rtcp::Muxed { (&bob.rtp, b.rtp) } else { (&bob.rtcp, b.rtcp()) };
+
+        // Before, between and after the phones, to every port.
+        let spray = |sequence| {
+            for port in [a.rtp, a.rtcp(), b.rtp, b.rtcp()] {
+                mallory.rtp.send_to(&rtp(sequence, 9), to("127.0.0.1", port)).unwrap();
+            }
+        };
+        spray(0);
+        for sequence in 0..50 {
+            alice.rtp.send_to(&rtp(sequence, 1), to_a).unwrap();
+            assert_eq!(hear(&bob.rtp), (rtp(sequence, 1), to_b), "{name}");
+            bob.rtp.send_to(&rtp(sequence, 2), to_b).unwrap();
+            assert_eq!(hear(&alice.rtp), (rtp(sequence, 2), to_a), "{name}");
+            spray(sequence);
+        }
+        alice.rtcp.send_to(&receiver_report(1), to(our_a, a.rtcp())).unwrap();
+        assert_eq!(hear(bob_reports.0), (receiver_report(1), to(our_b, bob_reports.1)), "{name}");
+        bob_reports.0.send_to(&receiver_report(2), to(our_b, bob_reports.1)).unwrap();
+        assert_eq!(hear(&alice.rtcp), (receiver_report(2), to(our_a, a.rtcp())), "{name}");
+
+        for phone in [&alice, &bob] {
+            let remote = phone.address();
+            assert!(matches!(edge.event(), Event::Latched { remote: it, .. } if it == remote));
+        }
+        let figures = edge.close(1);
+        let total: u64 = figures.iter().map(|it| it.refused).sum();
+        assert!(
+            figures.iter().all(|it| (it.packets_in, it.packets_out) == (50, 50)),
+            "{figures:?}"
+        );
+        assert!(figures.iter().all(|it| (it.bytes_in, it.lost_in) == (50 * 172, 0)), "{figures:?}");
+        let expected = 4 * 51;
+        assert!(total <= expected && total >= expected - 8, "{total} refused: {name}");
+        for socket in [&alice.rtp, &alice.rtcp, &bob.rtp, &bob.rtcp, &mallory.rtp, &mallory.rtcp] {
+            assert_eq!(overheard(socket), Vec::<Vec<u8>>::new(), "{name}");
+        }
+        edge.media.shutdown();
+    }
+}
+
+#[test]
+fn a_burst_is_relayed_in_order() {
+    let mut edge = Edge::start(config());
+    let (alice, bob) = (Phone::at("127.0.0.1"), Phone::at("127.0.0.1"));
+    let (a, b) = (edge.lease(), edge.lease());
+    edge.configure(
+        1,
+        two_way(
+            alice.transport(0, a, "127.0.0.1", SEPARATE),
+            bob.transport(1, b, "127.0.0.1", SEPARATE),
+        ),
+    );
+    for sequence in 0..100 {
+        alice.rtp.send_to(&rtp(sequence, 1), ("127.0.0.1", a.rtp)).unwrap();
+    }
+    for sequence in 0..100 {
+        assert_eq!(hear(&bob.rtp).0, rtp(sequence, 1));
+    }
+}
+
+#[test]
+fn an_echo_gives_back_the_voice_and_nothing_else() {
+    let mut edge = Edge::start(config());
+    let alice = Phone::at("127.0.0.1");
+    let ports = edge.lease();
+    let stream = Stream { id: StreamId(0), transport: TransportId(0), line: 0 };
+    let plan = Plan {
+        revision: 1,
+        transports: vec![alice.transport(0, ports, "127.0.0.1", SEPARATE)],
+        streams: vec![stream],
+        links: vec![Link { from: StreamId(0), to: StreamId(0) }],
+        silence: None,
+    };
+    edge.configure(1, plan);
+    alice.rtcp.send_to(&receiver_report(1), ("127.0.0.1", ports.rtcp())).unwrap();
+    for sequence in 0..10 {
+        alice.rtp.send_to(&rtp(sequence, 1), ("127.0.0.1", ports.rtp)).unwrap();
+        assert_eq!(hear(&alice.rtp).0, rtp(sequence, 1));
+    }
+    assert!(matches!(edge.event(), Event::Latched { .. }));
+    let figures = edge.close(1);
+    assert_eq!((figures[0].packets_in, figures[0].packets_out), (10, 10));
+    assert_eq!(overheard(&alice.rtcp), Vec::<Vec<u8>>::new());
+}
+
+#[test]
+fn ports_come_back_after_their_rest_and_without_what_came_late() {
+    let mut edge = Edge::start(Config { rest: Duration::from_millis(300), ..config() });
+    let alice = Phone::at("127.0.0.1");
+    let (a, b) = (edge.lease(), edge.lease());
+    let plan = |revision, generation| {
+        let mut first = alice.transport(0, a, "127.0.0.1", SEPARATE);
+        first.expect.generation = generation;
+        let second = alice.transport(1, b, "127.0.0.1", SEPARATE);
+        Plan { revision, ..two_way(first, second) }
+    };
+    edge.configure(1, plan(1, 1));
+    // The second transport goes; its pair comes back while the session lives.
+    let mut one = plan(2, 1);
+    one.transports.pop();
+    one.streams.pop();
+    one.links.clear();
+    edge.configure(1, one);
+    edge.wait_for(b);
+    assert!(!edge.ready.contains(&a));
+
+    #[expect(clippy::disallowed_methods, reason = "the rest is measured")]
+    let before = Instant::now();
+    assert_eq!(edge.close(1).len(), 1);
+    alice.rtp.send_to(&rtp(7, 1), ("127.0.0.1", a.rtp)).unwrap();
+    edge.wait_for(a);
+    assert!(before.elapsed() >= Duration::from_millis(300));
+
+    alice.rtp.send_to(&rtp(8, 1), ("127.0.0.1", a.rtp)).unwrap();
+    edge.configure(2, Plan { revision: 1, ..plan(1, 1) });
+    let figures = edge.close(2);
+    assert_eq!(figures[0].packets_in, 0, "late packets are of the old session");
+}
