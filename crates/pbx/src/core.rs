@@ -7,21 +7,33 @@
 //! The driver handles one input, drains [`Core::poll_effect`], and only then gives the next
 //! (architecture, data path rule 3).
 
+mod calls;
+mod dialog;
+mod fence;
+mod invite;
+mod message;
+mod register;
+mod reply;
+
+use crate::authenticate::Authenticator;
 use crate::counters::Counters;
 use crate::directory::Directory;
-use crate::event::Event;
+use crate::event::{Event, UnregisterReason};
+use crate::guard::{Guard, Rate};
 use crate::id::CallId;
 use crate::media;
 use crate::network::Network;
-use crate::record::{Binding, Record};
+use crate::office::Office;
+use crate::record::{Binding, BindingKey, DialogFacts, Record, Side};
 use crate::release::ReleaseCode;
-use crate::time::Now;
+use crate::time::{Now, UnixMillis};
 use bytes::Bytes;
+use calls::Calls;
 use rand_core::Rng;
 use sip::{ConnectionId, Flow};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Everything that can happen to the core.
 #[derive(Debug)]
@@ -103,6 +115,10 @@ pub struct Config {
     /// The same for a source that authenticated within the last hour.
     pub guard_known_rate: u32,
     pub guard_known_burst: u32,
+    /// The port of our UDP listener, for requests to a phone that never registered.
+    pub udp_port: u16,
+    /// The port of our stream listener: the Contact of a stream that we opened names it.
+    pub stream_port: Option<u16>,
 }
 
 impl Default for Config {
@@ -114,6 +130,8 @@ impl Default for Config {
             guard_burst: 200,
             guard_known_rate: 500,
             guard_known_burst: 2000,
+            udp_port: 5060,
+            stream_port: None,
         }
     }
 }
@@ -124,76 +142,198 @@ pub struct Recovered {
     pub bindings: Vec<Binding>,
     /// Calls that were running: their records (already written with `system.crash`) and dialogs,
     /// which get a BYE each.
-    pub dialogs: Vec<crate::record::DialogFacts>,
+    pub dialogs: Vec<DialogFacts>,
 }
+
+/// How often the core says that it lives: a call left open by a crash ends at the last time.
+pub const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 /// The whole state of one shard.
 pub struct Core {
-    _private: (),
+    office: Office,
+    authenticator: Authenticator,
+    guard: Guard,
+    calls: Calls,
+    alive_at: Instant,
+    /// No new call or registration: the process ends.
+    closing: bool,
+    /// No new call or registration: the journal is full.
+    overloaded: bool,
+    /// Secret of the To tags of stateless responses.
+    tag_seed: ahash::RandomState,
 }
 
 impl Core {
     /// `rng` is a CSPRNG in the server and a seeded generator in tests.
     pub fn new(config: Config, rng: Box<dyn Rng + Send>, recovered: Recovered, now: Now) -> Self {
-        let _ = (config, rng, recovered, now);
-        Self { _private: () }
+        let stranger = Rate { per_second: config.guard_rate, burst: config.guard_burst };
+        let known = Rate { per_second: config.guard_known_rate, burst: config.guard_known_burst };
+        let authenticator = Authenticator::new(&config.nonce_key);
+        let mut office = Office::new(config, rng);
+        let mut word = || usize::try_from(office.rng.next_u32()).unwrap_or_default();
+        let seeds = [word(), word(), word(), word()].map(|it| it as u64);
+        let tag_seed = ahash::RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]);
+        office.utc = now.utc;
+        for mut binding in recovered.bindings {
+            // Streams do not outlive the process.
+            binding.flow.connection = None;
+            office.registrar.put(binding, now);
+        }
+        for dialog in recovered.dialogs {
+            calls::bye_after_crash(&mut office, &dialog, now);
+        }
+        let mut core = Self {
+            office,
+            authenticator,
+            guard: Guard::new(stranger, known),
+            calls: Calls::default(),
+            alive_at: now.instant,
+            closing: false,
+            overloaded: false,
+            tag_seed,
+        };
+        core.flush(now);
+        core
     }
 
     /// Takes one input. Returns the call it belonged to, for the trace.
+    ///
+    /// A panic inside ends the call it concerned, not the process.
     pub fn handle(&mut self, input: Input<'_>, now: Now) -> Option<CallId> {
-        let _ = (input, now);
-        None
+        self.office.utc = now.utc;
+        self.fenced(now, |core| {
+            let call = core.dispatch(input, now);
+            core.flush(now);
+            call
+        })
     }
 
     /// Fires every timer that is due.
     pub fn handle_timeout(&mut self, now: Now) {
-        let _ = now;
+        self.office.utc = now.utc;
+        self.fenced(now, |core| {
+            core.office.endpoint.handle_timeout(now.instant);
+            core.expire_bindings(now);
+            core.calls.handle_timeout(&mut core.office, now.instant);
+            if core.alive_at <= now.instant {
+                core.alive_at = now.instant + ALIVE_EVERY;
+                core.office.record(Record::Alive(now.utc));
+            }
+            core.flush(now);
+            None
+        });
     }
 
     /// When [`Core::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let office = &self.office;
+        let others = [
+            office.endpoint.poll_timeout(),
+            office.registrar.next_expiry(),
+            self.calls.poll_timeout(),
+        ];
+        others.into_iter().flatten().chain([self.alive_at]).min()
     }
 
     /// The next thing to do; drain it after every input.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        None
+        self.office.effects.pop_front()
     }
 
     pub fn counters(&self) -> &Counters {
-        const { &DEFAULT_COUNTERS }
+        &self.office.counters
     }
 
-    /// No call, no transaction: the process may exit.
+    /// No call is left: the process may exit.
     pub fn is_idle(&self) -> bool {
-        true
+        self.calls.is_empty()
+    }
+
+    fn dispatch(&mut self, input: Input<'_>, now: Now) -> Option<CallId> {
+        match input {
+            Input::Message { flow, bytes } => return self.message(flow, bytes, now),
+            Input::Malformed { flow, head } => self.malformed(flow, head, now),
+            Input::Closed { connection } => {
+                self.office.registrar.lose_connection(connection);
+                self.office.endpoint.handle_closed(connection, now.instant);
+            }
+            Input::Connected { token, flow } => {
+                return self.calls.connected(&mut self.office, token, Some(flow), now.instant);
+            }
+            Input::ConnectFailed { token } => {
+                return self.calls.connected(&mut self.office, token, None, now.instant);
+            }
+            Input::Media(media::Event::PortsReady { pairs }) => self.office.ports.ready(&pairs),
+            Input::Media(event) => return self.calls.media(&mut self.office, event, now.instant),
+            Input::Directory(directory) => self.new_directory(directory),
+            Input::Network(network) => self.office.network = network,
+            Input::Command(command) => self.command(command, now),
+        }
+        None
+    }
+
+    fn command(&mut self, command: Command, now: Now) {
+        match command {
+            Command::Hangup(id) => {
+                self.calls.with_id(&mut self.office, id, |call, office| {
+                    call.end(office, ReleaseCode::AdminHangup, Side::Admin, now.instant);
+                });
+            }
+            Command::ReportCalls => self.calls.report(&mut self.office),
+            Command::Shutdown => {
+                self.closing = true;
+                self.calls.with_each(&mut self.office, |call, office| {
+                    call.end(office, ReleaseCode::SystemShutdown, Side::System, now.instant);
+                });
+            }
+            Command::Overload(overloaded) => self.overloaded = overloaded,
+        }
+    }
+
+    /// Extensions that are gone lose their devices; the rest notices at the next request.
+    fn new_directory(&mut self, directory: Arc<Directory>) {
+        let exists = |tenant, number: &str| {
+            directory.tenant(tenant).is_some_and(|it| it.extension(number).is_some())
+        };
+        for (tenant, number) in self.office.registrar.extensions() {
+            if !exists(tenant, &number) {
+                for binding in self.office.registrar.forget(tenant, &number) {
+                    self.unbound(binding.key, UnregisterReason::Deleted);
+                }
+            }
+        }
+        self.office.directory = directory;
+    }
+
+    fn expire_bindings(&mut self, now: Now) {
+        while let Some(binding) = self.office.registrar.pop_expired(now.instant) {
+            self.unbound(binding.key, UnregisterReason::Expired);
+        }
+    }
+
+    fn unbound(&mut self, key: BindingKey, why: UnregisterReason) {
+        self.office.record(Record::Unbound(key.clone()));
+        self.office.event(Event::Unregistered { key, why });
+    }
+
+    /// Lets what the transaction layer has to say reach the calls and the outside.
+    fn flush(&mut self, now: Now) {
+        while let Some(event) = self.office.endpoint.poll_event() {
+            self.calls.transaction_failed(&mut self.office, event, now.instant);
+        }
+        let calls = &self.calls;
+        self.office.send_effects(&|owner| calls.id_of(owner));
+        let office = &mut self.office;
+        office.counters.transactions_active = office.endpoint.len() as u64;
+        office.counters.registrations_active = office.registrar.len() as u64;
+        office.counters.ports_leased = office.ports.leased() as u64;
+        office.counters.ports_free = office.ports.free() as u64;
+        office.counters.timers = office.endpoint.timers() as u64;
     }
 }
 
-const DEFAULT_COUNTERS: Counters = Counters {
-    requests_in: [[0; 12]; 2],
-    requests_out: [[0; 12]; 2],
-    responses_in: [0; 6],
-    responses_out: [0; 6],
-    retransmits_out: 0,
-    parse_errors: 0,
-    throttled: 0,
-    challenges: 0,
-    auth_failures: 0,
-    registrations_ok: 0,
-    registrations_refused: 0,
-    registrations_active: 0,
-    calls_active: 0,
-    transactions_active: 0,
-    ports_leased: 0,
-    ports_free: 0,
-    timers: 0,
-    calls_started: 0,
-    calls_answered: 0,
-    calls_ended: 0,
-    releases: [0; ReleaseCode::ALL.len()],
-    rtp_packets_in: 0,
-    rtp_packets_out: 0,
-    rtp_lost_in: 0,
-    faults: 0,
-};
+/// The wall clock as digest nonces count it, in seconds.
+#[must_use]
+pub fn unix_seconds(utc: UnixMillis) -> u32 {
+    u32::try_from(utc.seconds()).unwrap_or(u32::MAX)
+}

@@ -43,3 +43,58 @@ pub struct Counters {
     pub rtp_lost_in: u64,
     pub faults: u64,
 }
+
+impl Counters {
+    /// Counts a message that goes out; its first octets tell what it is.
+    pub fn sent(&mut self, flow: &sip::Flow, bytes: &[u8]) {
+        match bytes.strip_prefix(b"SIP/2.0 ") {
+            Some(rest) => count_class(&mut self.responses_out, rest.first()),
+            None => self.requests_out[transport(flow)][method(bytes)] += 1,
+        }
+    }
+
+    /// Counts a message that came in.
+    pub fn received(&mut self, flow: &sip::Flow, bytes: &[u8]) {
+        match bytes.strip_prefix(b"SIP/2.0 ") {
+            Some(rest) => count_class(&mut self.responses_in, rest.first()),
+            None => self.requests_in[transport(flow)][method(bytes)] += 1,
+        }
+    }
+}
+
+fn count_class(classes: &mut [u64; 6], digit: Option<&u8>) {
+    if let Some(class) = digit.and_then(|it| it.checked_sub(b'1'))
+        && let Some(count) = classes.get_mut(usize::from(class))
+    {
+        *count += 1;
+    }
+}
+
+fn transport(flow: &sip::Flow) -> usize {
+    usize::from(flow.transport == sip::Transport::Tcp)
+}
+
+fn method(bytes: &[u8]) -> usize {
+    let end = bytes.iter().take(12).position(|&it| it == b' ').unwrap_or_default();
+    let known = METHODS.iter().position(|it| it.as_bytes() == &bytes[..end]);
+    known.unwrap_or(METHODS.len() - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_counted_by_their_first_octets() {
+        let local = "192.0.2.1:5060".parse().unwrap();
+        let flow =
+            sip::Flow { transport: sip::Transport::Tcp, local, remote: local, connection: None };
+        let mut counters = Counters::default();
+        for text in ["INVITE sip:", "FOO sip:", "SIP/2.0 486 Busy", "SIP/2.0 9", "", "x"] {
+            counters.received(&flow, text.as_bytes());
+        }
+        assert_eq!(counters.requests_in[1][0], 1);
+        assert_eq!(counters.requests_in[1][11], 3);
+        assert_eq!(counters.responses_in, [0, 0, 0, 1, 0, 0]);
+    }
+}

@@ -2,14 +2,21 @@
 //!
 //! Read [`core`] first: it owns everything and says what goes in and what comes out.
 
+pub mod authenticate;
+pub mod call;
 pub mod core;
 pub mod counters;
+pub mod dialplan;
 pub mod directory;
 pub mod event;
+pub mod guard;
 pub mod id;
 pub mod media;
 pub mod network;
+pub mod office;
+pub mod ports;
 pub mod record;
+pub mod registrar;
 pub mod release;
 pub mod settings;
 pub mod time;

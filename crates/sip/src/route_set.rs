@@ -22,6 +22,11 @@ impl RouteSet {
         Self(routes)
     }
 
+    /// A set that was stored.
+    pub fn of_routes(routes: Vec<Box<str>>) -> Self {
+        Self(routes)
+    }
+
     pub fn routes(&self) -> &[Box<str>] {
         &self.0
     }

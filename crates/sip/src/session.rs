@@ -123,6 +123,11 @@ impl Session {
         self.is_established() && matches!(self.offer, Offer::Idle)
     }
 
+    /// A 2xx of the peer awaits [`Session::ack`].
+    pub fn owes_ack(&self) -> bool {
+        matches!(self.offer, Offer::AckOwed { .. })
+    }
+
     /// When [`Session::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.offer {

@@ -1,0 +1,278 @@
+//! Who sends a request: IP-address authorisation, else digest (RFC 7616, RFC 8760).
+//!
+//! A stranger learns nothing: an unknown user and a wrong password take the same path, the same
+//! time and get the same answer.
+
+use crate::directory::{Directory, Extension, Secret, Tenant};
+use crate::event::AuthFailure;
+use crate::id::TenantId;
+use crate::network::is_private;
+use crate::time::Now;
+use rand_core::Rng;
+use sip::Flow;
+use sip::auth::digest::{self, Algorithm, HexDigest};
+use sip::auth::nonce::{LIFE_SECONDS, NonceKey, NonceState};
+use sip::message::{
+    Authorization, Credentials, DigestCredentials, Essentials, Message, Method, Uri, Writer,
+    uri_equivalent,
+};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Most nonces whose counts are remembered; the oldest is forgotten. Only requests with a right
+/// password are counted, so strangers cannot fill it.
+pub const NONCES_MAX: usize = 65_536;
+
+/// Who a request is from.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub tenant: TenantId,
+    pub extension: Arc<Extension>,
+}
+
+/// Why there is no identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No credentials yet: challenge.
+    Challenge,
+    /// Right, but on a nonce that has expired or was used: challenge with `stale=true`.
+    Stale,
+    /// Wrong: challenge again, and tell the security log.
+    Wrong { user: Box<str>, why: AuthFailure },
+    /// The header cannot be read: 400.
+    Malformed(&'static str),
+}
+
+/// Checks credentials; makes challenges.
+pub struct Authenticator {
+    nonces: NonceKey,
+    counts: NonceCounts,
+}
+
+impl Authenticator {
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self { nonces: NonceKey::new(secret), counts: NonceCounts::default() }
+    }
+
+    /// Whose request this is.
+    pub fn identify(
+        &mut self,
+        directory: &Directory,
+        flow: Flow,
+        message: &Message<'_>,
+        it: &Essentials<'_>,
+        now: Now,
+    ) -> Result<Identity, Refusal> {
+        let host = match it.uri.and_then(|uri| uri.host()) {
+            Some(host) => host.to_string(),
+            None => String::new(),
+        };
+        let Some((tenant_id, tenant)) = directory.tenant_for(&host) else {
+            return Err(Refusal::Challenge);
+        };
+        if let Some(extension) = by_address(tenant, flow, it) {
+            return Ok(Identity { tenant: tenant_id, extension });
+        }
+        // Credentials for another realm may stand first (RFC 3261 §22.3).
+        let mut ours = None;
+        for header in message.headers.each::<Authorization<'_>>() {
+            match header {
+                Ok(Authorization(Credentials::Digest(it))) => {
+                    if it.realm == tenant.settings.realm {
+                        ours = Some(it);
+                    }
+                }
+                Ok(Authorization(Credentials::Other { .. })) => {}
+                Err(_) => return Err(Refusal::Malformed("bad Authorization")),
+            }
+        }
+        let Some(credentials) = ours else { return Err(Refusal::Challenge) };
+        let extension = self.verify(tenant, flow, message, (it, &credentials), now)?;
+        Ok(Identity { tenant: tenant_id, extension })
+    }
+
+    /// Adds the challenges of a tenant to a 401, preferred algorithm first (RFC 8760 §2.4).
+    pub fn challenge(
+        &self,
+        tenant: Option<&Tenant>,
+        flow: Flow,
+        stale: bool,
+        rng: &mut dyn Rng,
+        now: Now,
+        writer: &mut Writer,
+    ) {
+        let settings = tenant.map(|it| it.settings.clone()).unwrap_or_default();
+        let nonce = self.nonces.issue(unix_seconds(now), flow.remote.ip(), rng.next_u64());
+        let (realm, nonce) = (&settings.realm, nonce.as_str());
+        let stale = if stale { ", stale=true" } else { "" };
+        for algorithm in &settings.digest_algorithms {
+            writer.header(
+                "WWW-Authenticate",
+                format_args!(
+                    "Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={algorithm}, \
+                     qop=\"auth\"{stale}"
+                ),
+            );
+        }
+    }
+
+    fn verify(
+        &mut self,
+        tenant: &Tenant,
+        flow: Flow,
+        message: &Message<'_>,
+        (it, credentials): (&Essentials<'_>, &DigestCredentials<'_>),
+        now: Now,
+    ) -> Result<Arc<Extension>, Refusal> {
+        let wrong = |why| Refusal::Wrong { user: credentials.username.into(), why };
+        let Some(algorithm) = Algorithm::parse(credentials.algorithm) else {
+            return Err(Refusal::Challenge);
+        };
+        let offered = tenant.settings.digest_algorithms.iter().any(|it| it == algorithm.as_str());
+        if !offered {
+            return Err(Refusal::Challenge);
+        }
+        let known = tenant.extension(credentials.username);
+        let secret = known.and_then(|it| it.secret);
+        // An unknown user is checked against a secret nobody has: same work, same answer.
+        let right = digest_is_right(algorithm, secret.unwrap_or(NOBODY), message, credentials)
+            && it.uri.is_some_and(|uri| same_target(&uri, credentials.uri));
+        let Some(extension) = known.filter(|_| secret.is_some()) else {
+            return Err(wrong(AuthFailure::UnknownUser));
+        };
+        let without_qop = credentials.qop.is_none();
+        if !right || (without_qop && !extension.digest_without_qop) {
+            return Err(wrong(AuthFailure::BadDigest));
+        }
+        if extension.weak_password && !is_private(flow.remote.ip()) {
+            return Err(wrong(AuthFailure::WeakPasswordFromOutside));
+        }
+        match self.nonces.check(credentials.nonce, unix_seconds(now), flow.remote.ip()) {
+            NonceState::Fresh => {}
+            NonceState::Stale | NonceState::Foreign => return Err(Refusal::Stale),
+        }
+        if let Some(count) = credentials.nonce_count()
+            && !without_qop
+        {
+            let attempt = (it.via.branch().unwrap_or_default(), it.cseq.number);
+            if !self.counts.admit(credentials.nonce, count, attempt, now.instant) {
+                return Err(Refusal::Stale);
+            }
+        }
+        Ok(extension.clone())
+    }
+}
+
+/// The extension that may call from this address without a challenge; its number must be the
+/// From user. A REGISTER is never taken this way.
+fn by_address(tenant: &Tenant, flow: Flow, it: &Essentials<'_>) -> Option<Arc<Extension>> {
+    if tenant.by_address.is_empty() || it.cseq.method == Method::Register {
+        return None;
+    }
+    let extension = tenant.extension(&it.from.uri.user_unescaped())?;
+    let allowed = extension.addresses.iter().any(|it| it.allows(flow.remote));
+    allowed.then(|| extension.clone())
+}
+
+const NOBODY: Secret = Secret { md5: [0; 16], sha256: [0; 32] };
+
+fn digest_is_right(
+    algorithm: Algorithm,
+    secret: Secret,
+    message: &Message<'_>,
+    credentials: &DigestCredentials<'_>,
+) -> bool {
+    let ha1 = match algorithm {
+        Algorithm::Md5 => HexDigest::of(&secret.md5),
+        Algorithm::Sha256 => HexDigest::of(&secret.sha256),
+    };
+    message.method().is_some_and(|it| digest::verify(algorithm, &ha1, it, credentials))
+}
+
+/// Whether the digest was made for this request's target: the same URI, or at least the same user
+/// at the same host, since phones and middle boxes add and drop parameters.
+fn same_target(request: &Uri<'_>, signed: &str) -> bool {
+    let Ok(signed) = Uri::parse(signed) else { return false };
+    let user = |uri: &Uri<'_>| uri.user_unescaped().into_owned();
+    uri_equivalent(request, &signed)
+        || (user(request) == user(&signed) && request.host() == signed.host())
+}
+
+fn unix_seconds(now: Now) -> u32 {
+    u32::try_from(now.utc.seconds()).unwrap_or(u32::MAX)
+}
+
+/// The highest count seen on each nonce (RFC 7616 §3.4: a replay is a count not above it).
+#[derive(Default)]
+struct NonceCounts {
+    seen: HashMap<u64, Seen, ahash::RandomState>,
+    oldest: VecDeque<(Instant, u64)>,
+    hasher: ahash::RandomState,
+}
+
+#[derive(Clone, Copy)]
+struct Seen {
+    count: u32,
+    /// Of the request that had this count: the very same one again is a resend.
+    attempt: u64,
+}
+
+impl NonceCounts {
+    fn admit(&mut self, nonce: &str, count: u32, attempt: (&str, u32), now: Instant) -> bool {
+        self.forget(now);
+        let key = self.hasher.hash_one(nonce);
+        let attempt = self.hasher.hash_one(attempt);
+        match self.seen.get_mut(&key) {
+            Some(seen) if count > seen.count => *seen = Seen { count, attempt },
+            Some(seen) => return count == seen.count && attempt == seen.attempt,
+            None => {
+                self.seen.insert(key, Seen { count, attempt });
+                self.oldest.push_back((now, key));
+            }
+        }
+        true
+    }
+
+    fn forget(&mut self, now: Instant) {
+        let life = Duration::from_secs(u64::from(LIFE_SECONDS) + 5);
+        while let Some(&(at, key)) = self.oldest.front()
+            && (now >= at + life || self.oldest.len() >= NONCES_MAX)
+        {
+            self.oldest.pop_front();
+            self.seen.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "some instant to count from")]
+    use super::*;
+
+    #[test]
+    fn a_count_is_good_once_and_a_resend_is_no_replay() {
+        let mut counts = NonceCounts::default();
+        let now = Instant::now();
+        assert!(counts.admit("n", 1, ("z9hG4bK1", 2), now));
+        assert!(counts.admit("n", 1, ("z9hG4bK1", 2), now), "a resend");
+        assert!(!counts.admit("n", 1, ("z9hG4bK2", 2), now), "a replay");
+        assert!(counts.admit("n", 7, ("z9hG4bK3", 3), now), "gaps are allowed");
+        assert!(!counts.admit("n", 6, ("z9hG4bK4", 4), now));
+        assert!(counts.admit("other", 1, ("z9hG4bK5", 1), now));
+    }
+
+    #[test]
+    fn targets_may_differ_in_parameters_only() {
+        let request = Uri::parse("sip:101@192.0.2.1;transport=udp").unwrap();
+        for (signed, same) in [
+            ("sip:101@192.0.2.1", true),
+            ("sip:101@192.0.2.1;transport=udp", true),
+            ("sip:102@192.0.2.1", false),
+            ("sip:101@192.0.2.9", false),
+            ("*", false),
+        ] {
+            assert_eq!(same_target(&request, signed), same, "{signed}");
+        }
+    }
+}

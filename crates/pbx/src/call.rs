@@ -1,0 +1,338 @@
+//! A call: the caller's leg, the forks to the callee's phones, and what happens between them
+//! (a signalling B2BUA, RFC 7092).
+//!
+//! A file per thing that happens to a call: [`begin`], [`fork`] (its phones and their responses),
+//! [`modify`] (re-INVITE and hold), [`relay_request`] (INFO, MESSAGE), [`end`]. A session says
+//! what a message means; the call says what follows.
+
+pub mod begin;
+mod body;
+mod end;
+mod fork;
+pub mod headers;
+pub mod media;
+mod modify;
+mod relay_request;
+mod status;
+
+use crate::id::{CallId, TenantId};
+use crate::media::Event as MediaEvent;
+use crate::office::{LegId, Office, Owner};
+use crate::record::{CallRecord, Side};
+use crate::release::ReleaseCode;
+use fork::Fork;
+use media::{CallMedia, Half};
+use relay_request::Ask;
+use sip::endpoint::{ClientTx, ServerTx};
+use sip::message::{Essentials, Message};
+use sip::session::{Answer, Request, Seat, Session};
+use sip::{Flow, Tag};
+use smallvec::SmallVec;
+use std::time::Instant;
+
+/// Most phones called for one number.
+pub const FORKS_MAX: usize = 10;
+
+/// One side's phone within a call.
+#[derive(Debug)]
+pub struct Leg {
+    pub session: Session,
+    pub tag: Tag,
+    pub number: Box<str>,
+    pub user_agent: Box<str>,
+    pub media_source: crate::media::MediaSource,
+}
+
+/// One call attempt and what it became.
+#[derive(Debug)]
+pub struct Call {
+    pub id: CallId,
+    pub tenant: TenantId,
+    /// Its place and serial number: the owner of its transactions is this with a leg.
+    place: (usize, u32),
+    record: Box<CallRecord>,
+    started: Instant,
+    answered: Option<Instant>,
+    pub caller: Leg,
+    forks: Vec<Fork>,
+    state: State,
+    media: CallMedia,
+    modifying: Option<Modifying>,
+    asks: SmallVec<[Ask; 1]>,
+    /// Extensions this call counts for.
+    busy: SmallVec<[Box<str>; 2]>,
+    /// The INVITE as it came, while a phone waits for its stream to be opened.
+    invite: Option<Box<[u8]>>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Phones are being called.
+    Calling {
+        give_up_at: Instant,
+        /// The newest provisional the caller got.
+        progress: Option<u16>,
+        /// The fork whose early media is heard.
+        early: Option<usize>,
+        /// The callee makes the offer (the INVITE had none).
+        late_offer: bool,
+    },
+    /// Somebody answered; `None` is the echo test.
+    Answered { fork: Option<usize> },
+    /// Released; the sessions come to their ends.
+    Ended { recorded: bool },
+}
+
+/// A re-INVITE on its way through.
+#[derive(Clone, Copy, Debug)]
+struct Modifying {
+    /// The leg that asked.
+    by: LegId,
+    /// It brought the offer; otherwise the other leg's 2xx does, and the answer is in the ACK.
+    with_offer: bool,
+}
+
+impl Call {
+    /// A request within one of the call's dialogs.
+    pub fn handle_request(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        flow: Flow,
+        (message, it): (&Message<'_>, &Essentials<'_>),
+        now: Instant,
+    ) {
+        let owner = self.owner(leg);
+        let Some(session) = self.session(leg) else { return };
+        let mut seat = office.seat(owner, now);
+        match session.handle_request(&mut seat, flow, message, it) {
+            Request::Acked => self.acked(office, leg, message, now),
+            Request::Modify => self.modify_asked(office, leg, message, now),
+            Request::Closed => self.hung_up(office, leg, message, now),
+            Request::Other(transaction) => {
+                self.asked(office, leg, transaction, (message, it), now);
+            }
+            Request::Nothing => {}
+        }
+    }
+
+    /// A response to a request of one of the call's sessions.
+    pub fn handle_response(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        transaction: ClientTx,
+        (message, it): (&Message<'_>, &Essentials<'_>),
+        now: Instant,
+    ) {
+        let owner = self.owner(leg);
+        let Some(session) = self.session(leg) else { return };
+        let mut seat = office.seat(owner, now);
+        let answer = session.handle_response(&mut seat, transaction, message, it);
+        self.answered_by(office, leg, answer, Some(message), now);
+    }
+
+    /// A request of one of the call's sessions got no response (408), or its way broke (503).
+    pub fn handle_failure(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        transaction: ClientTx,
+        code: u16,
+        now: Instant,
+    ) {
+        let Some(session) = self.session(leg) else { return };
+        let answer = session.handle_failure(transaction, code);
+        self.answered_by(office, leg, answer, None, now);
+    }
+
+    /// The caller gave up; its CANCEL is answered already.
+    pub fn handle_cancel(&mut self, office: &mut Office, invite: ServerTx, now: Instant) {
+        let _ = invite;
+        if matches!(self.state, State::Calling { .. }) {
+            self.end(office, ReleaseCode::CallerCancelled, Side::Caller, now);
+        }
+    }
+
+    pub fn handle_media(&mut self, office: &mut Office, event: MediaEvent, now: Instant) {
+        match event {
+            MediaEvent::Configured { revision, .. } => self.media.configured(revision),
+            MediaEvent::Failed { .. } => {
+                self.end(office, ReleaseCode::MediaFailed, Side::System, now);
+            }
+            MediaEvent::Closed { figures, .. } => {
+                self.media.finish(Some(figures));
+                self.finish(office, now);
+            }
+            MediaEvent::Progress { figures, .. } => {
+                self.media.progress(figures);
+                self.publish(office);
+            }
+            MediaEvent::Silent { .. } => {
+                self.end(office, ReleaseCode::MediaTimeout, Side::System, now);
+            }
+            MediaEvent::Latched { .. } | MediaEvent::PortsReady { .. } => {}
+        }
+    }
+
+    /// When [`Call::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let give_up = match self.state {
+            State::Calling { give_up_at, .. } => Some(give_up_at),
+            State::Answered { .. } | State::Ended { .. } => None,
+        };
+        let legs = self.sessions().filter_map(Session::poll_timeout);
+        legs.chain(give_up).chain(self.media.deadline()).min()
+    }
+
+    pub fn handle_timeout(&mut self, office: &mut Office, now: Instant) {
+        for leg in self.legs() {
+            let owner = self.owner(leg);
+            let Some(session) = self.session(leg) else { continue };
+            if session.handle_timeout(&mut office.seat(owner, now)) {
+                self.end(office, ReleaseCode::DialogNoAck, Side::System, now);
+            }
+        }
+        if self.media.deadline().is_some_and(|at| at <= now) {
+            self.media.finish(None);
+            self.end(office, ReleaseCode::MediaFailed, Side::System, now);
+            self.finish(office, now);
+        }
+        if let State::Calling { give_up_at, .. } = self.state
+            && give_up_at <= now
+        {
+            self.end(office, ReleaseCode::CalleeNoAnswer, Side::System, now);
+        }
+    }
+
+    /// Nothing of the call is left to do.
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Ended { recorded: true })
+            && self.sessions().all(Session::is_closed)
+    }
+
+    /// The tags the call has claimed.
+    pub fn tags(&self) -> impl Iterator<Item = Tag> {
+        let forks = self.forks.iter().filter_map(|it| it.leg.as_ref()).map(|it| it.tag);
+        std::iter::once(self.caller.tag).chain(forks)
+    }
+
+    pub fn owner(&self, leg: LegId) -> Owner {
+        Owner { call: self.place.0, serial: self.place.1, leg }
+    }
+
+    /// A session by its leg.
+    pub fn session(&mut self, leg: LegId) -> Option<&mut Session> {
+        self.leg_mut(leg).map(|it| &mut it.session)
+    }
+
+    /// The leg a request within a dialog comes from, for checks before it is taken.
+    pub fn leg(&self, leg: LegId) -> Option<&Leg> {
+        match leg {
+            LegId::Caller => Some(&self.caller),
+            LegId::Callee(index) => self.forks.get(usize::from(index))?.leg.as_ref(),
+        }
+    }
+
+    fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
+        match leg {
+            LegId::Caller => Some(&mut self.caller),
+            LegId::Callee(index) => self.forks.get_mut(usize::from(index))?.leg.as_mut(),
+        }
+    }
+
+    fn legs(&self) -> SmallVec<[LegId; 4]> {
+        let forks = (0..self.forks.len()).map(fork_id);
+        std::iter::once(LegId::Caller).chain(forks).collect()
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = &Session> {
+        let forks = self.forks.iter().filter_map(|it| it.leg.as_ref());
+        std::iter::once(&self.caller).chain(forks).map(|it| &it.session)
+    }
+
+    /// Runs `act` on a leg's session with its seat.
+    fn with_session<T>(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        now: Instant,
+        act: impl FnOnce(&mut Session, &mut Seat<'_, Owner>) -> T,
+    ) -> Option<T> {
+        let owner = self.owner(leg);
+        let session = self.session(leg)?;
+        Some(act(session, &mut office.seat(owner, now)))
+    }
+
+    /// The leg on the other side of an answered call.
+    fn other(&self, leg: LegId) -> Option<LegId> {
+        let State::Answered { fork: Some(fork) } = self.state else { return None };
+        match leg {
+            LegId::Caller => Some(fork_id(fork)),
+            LegId::Callee(_) if leg == fork_id(fork) => Some(LegId::Caller),
+            LegId::Callee(_) => None,
+        }
+    }
+
+    fn answered_by(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        answer: Answer,
+        message: Option<&Message<'_>>,
+        now: Instant,
+    ) {
+        match (answer, leg, message) {
+            (Answer::Progress(code), LegId::Callee(fork), Some(message)) => {
+                self.progress(office, fork.into(), code, message, now);
+            }
+            (Answer::Accepted, LegId::Callee(fork), Some(message)) => {
+                self.accepted(office, fork.into(), message, now);
+            }
+            (Answer::Refused(code), LegId::Callee(fork), message) => {
+                self.refused(office, fork.into(), code, message, now);
+            }
+            (Answer::Modified, _, Some(message)) => self.modified(office, leg, message, now),
+            (Answer::ModifyRefused(code), ..) => {
+                self.modify_refused(office, leg, code, message, now);
+            }
+            (Answer::Other(transaction, code), ..) => {
+                self.ask_answered(office, transaction, code, message, now);
+            }
+            // A caller's session sends no first INVITE.
+            (
+                Answer::Progress(_)
+                | Answer::Accepted
+                | Answer::Refused(_)
+                | Answer::Modified
+                | Answer::Closed
+                | Answer::Nothing,
+                ..,
+            ) => {}
+        }
+    }
+
+    fn hung_up(&mut self, office: &mut Office, leg: LegId, message: &Message<'_>, now: Instant) {
+        let (code, side) = match (&self.state, leg) {
+            (State::Calling { .. }, LegId::Caller) => (ReleaseCode::CallerCancelled, Side::Caller),
+            (State::Answered { .. }, LegId::Caller) => (ReleaseCode::CallerHangup, Side::Caller),
+            (State::Answered { fork: Some(fork) }, _) if leg == fork_id(*fork) => {
+                (ReleaseCode::CalleeHangup, Side::Callee)
+            }
+            (State::Calling { .. } | State::Answered { .. } | State::Ended { .. }, _) => return,
+        };
+        self.end_as(office, code, side, end::Cause::of(message), now);
+    }
+}
+
+/// The leg of a fork; there are at most [`FORKS_MAX`].
+fn fork_id(index: usize) -> LegId {
+    LegId::Callee(u8::try_from(index).unwrap_or(u8::MAX))
+}
+
+fn half(leg: LegId) -> Half {
+    match leg {
+        LegId::Caller => Half::Caller,
+        LegId::Callee(_) => Half::Callee,
+    }
+}

@@ -1,0 +1,311 @@
+//! How a call begins: an authenticated INVITE, its route, its first steps.
+
+use super::fork::{Fork, bracketed, device};
+use super::media::{CallMedia, Unusable, relay};
+use super::{Call, FORKS_MAX, Leg, State, body, headers};
+use crate::authenticate::Identity;
+use crate::dialplan::{self, Query, Route};
+use crate::directory::Extension;
+use crate::id::CallId;
+use crate::office::{LegId, Office, Owner};
+use crate::record::{CallRecord, CallStarted, Direction, Record, Side};
+use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
+use crate::release::ReleaseCode;
+use sip::dialog::contact_uri;
+use sip::message::{Essentials, HeaderName, Message, Uri, Writer};
+use sip::session::{Session, no_extra};
+use sip::{Flow, Transport};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Everything about the INVITE that begins a call.
+pub struct Attempt<'a> {
+    pub flow: Flow,
+    pub message: &'a Message<'a>,
+    pub it: &'a Essentials<'a>,
+    pub raw: &'a [u8],
+    pub identity: Identity,
+}
+
+impl Call {
+    /// Makes the call and takes its first steps; it may have ended when this returns.
+    pub fn begin(
+        office: &mut Office,
+        place: (usize, u32),
+        attempt: &Attempt<'_>,
+        now: Instant,
+    ) -> Self {
+        let Attempt { flow, message, it, identity, .. } = attempt;
+        let id = CallId::new(office.utc, &mut *office.rng);
+        let owner = Owner { call: place.0, serial: place.1, leg: LegId::Caller };
+        let invite = office.endpoint.open(*flow, message, it, owner);
+        let tag = office.claim_tag(owner);
+        let end = office.local_end(*flow, tag);
+        let session = Session::incoming(message, it, *flow, end, invite);
+        let caller = Leg {
+            session,
+            tag,
+            number: identity.extension.number.clone(),
+            user_agent: user_agent(message),
+            media_source: identity.extension.media_source,
+        };
+        let settings = office.settings(identity.tenant);
+        let record = record(office, id, attempt, &caller);
+        let mut call = Self {
+            id,
+            tenant: identity.tenant,
+            place,
+            record: Box::new(record),
+            started: now,
+            answered: None,
+            caller,
+            forks: Vec::new(),
+            state: State::Calling {
+                give_up_at: now + settings.no_answer(),
+                progress: None,
+                early: None,
+                late_offer: body::of(message).and_then(body::sdp_range).is_none(),
+            },
+            media: CallMedia::default(),
+            modifying: None,
+            asks: smallvec::SmallVec::new(),
+            busy: smallvec::SmallVec::new(),
+            invite: None,
+        };
+        office.counters.calls_started += 1;
+        office.counters.calls_active += 1;
+        call.with_session(office, LegId::Caller, now, |session, seat| {
+            session.provisional(seat, (100, "Trying"), &no_extra, None);
+        });
+        call.route(office, attempt, now);
+        call
+    }
+
+    fn route(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
+        let caller = &attempt.identity.extension;
+        if !self.claim_busy(office, caller) {
+            return self.end(office, ReleaseCode::CallerLimit, Side::System, now);
+        }
+        let dialled = self.record.dialled_number.clone();
+        let directory = office.directory.clone();
+        let query = Query { tenant: self.tenant, caller: &caller.number, dialled: &dialled };
+        let route = dialplan::route(&directory, &query);
+        self.record.route = route.as_str().into();
+        match route {
+            Route::Extension(callee) => self.call_extension(office, attempt, &callee, now),
+            Route::Echo => self.answer_echo(office, attempt.message, now),
+            Route::NoMatch => self.end(office, ReleaseCode::RouteNoMatch, Side::System, now),
+        }
+    }
+
+    /// Calls every device of an extension.
+    fn call_extension(
+        &mut self,
+        office: &mut Office,
+        attempt: &Attempt<'_>,
+        callee: &Arc<Extension>,
+        now: Instant,
+    ) {
+        self.record.sent_number = callee.number.clone();
+        self.record.callee_number = callee.number.clone();
+        self.record.callee_extension = Some(callee.number.clone());
+        let targets = self.targets(office, attempt.flow, callee);
+        if targets.is_empty() {
+            return self.end(office, ReleaseCode::CalleeNotRegistered, Side::System, now);
+        }
+        if !self.claim_busy(office, callee) {
+            return self.end(office, ReleaseCode::CalleeLimit, Side::System, now);
+        }
+        let caller = (attempt.flow.remote.ip(), stated_address(contact_uri(attempt.message)));
+        let relays = |(fork, way): &(Fork, Way)| {
+            let callee_phone = (way.address(), stated_address(Some(&fork.target)));
+            relay(attempt.identity.extension.relay, callee.relay, [caller, callee_phone])
+        };
+        self.media.relayed = targets.iter().any(relays);
+        office
+            .record(Record::CallStarted(Box::new(CallStarted { record: (*self.record).clone() })));
+        let (forks, ways): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
+        self.forks = forks;
+        self.publish(office);
+        for (index, way) in ways.into_iter().enumerate() {
+            match way {
+                Way::Open(flow) => {
+                    match self.call_phone(office, index, flow, attempt.message, now) {
+                        Ok(()) => {}
+                        Err(why) => return self.end(office, unusable(why), Side::System, now),
+                    }
+                }
+                Way::Closed(address) => {
+                    self.invite = Some(attempt.raw.into());
+                    office.connect(self.owner(super::fork_id(index)), address);
+                }
+                Way::Lost(_) => self.connect_failed(office, leg_number(index), now),
+            }
+        }
+    }
+
+    /// The phones of an extension and the way to each; the phone that calls is left out.
+    fn targets(&self, office: &Office, from: Flow, callee: &Extension) -> Vec<(Fork, Way)> {
+        let bindings = office.registrar.bindings(self.tenant, &callee.number);
+        let own = |flow: Flow| flow.remote == from.remote && flow.transport == from.transport;
+        let mut targets: Vec<_> = bindings
+            .iter()
+            .map(|it| &it.binding)
+            .filter(|it| !own(it.flow))
+            .map(|it| {
+                let way = match (it.flow.transport, it.flow.connection) {
+                    (Transport::Udp, _) | (Transport::Tcp, Some(_)) => Way::Open(it.flow),
+                    (Transport::Tcp, None) => match reconnect_address(it) {
+                        Some(address) => Way::Closed(address),
+                        None => Way::Lost(it.flow.remote.ip()),
+                    },
+                };
+                (Fork::to_binding(it, callee.media_source), way)
+            })
+            .collect();
+        // Known by its address, it need not register; once it does, it is called there.
+        if targets.is_empty() && bindings.is_empty() {
+            targets.extend(by_address(office, callee));
+        }
+        targets.truncate(FORKS_MAX);
+        targets
+    }
+
+    fn answer_echo(&mut self, office: &mut Office, invite: &Message<'_>, now: Instant) {
+        let offer = body::of(invite).and_then(|it| Some(&it.bytes[body::sdp_range(it)?]));
+        // An echo has nothing to offer by itself.
+        let Some(offer) = offer else {
+            return self.end(office, ReleaseCode::MediaCodec, Side::System, now);
+        };
+        self.record.sent_number = self.record.dialled_number.clone();
+        let Some(peer) = self.peer(office, LegId::Caller) else { return };
+        let sdp = match self.media.answer_echo(office, peer, offer, now) {
+            Ok(sdp) => sdp,
+            Err(why) => return self.end(office, unusable(why), Side::System, now),
+        };
+        office
+            .record(Record::CallStarted(Box::new(CallStarted { record: (*self.record).clone() })));
+        self.state = State::Answered { fork: None };
+        self.answered = Some(now);
+        self.accept_with_sdp(office, LegId::Caller, &sdp, now);
+        self.configure(office, now);
+        self.describe_answer(office, usize::MAX);
+        self.publish(office);
+    }
+
+    /// Answers the open INVITE of a leg with a description of our own.
+    pub(super) fn accept_with_sdp(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        sdp: &[u8],
+        now: Instant,
+    ) {
+        self.with_session(office, leg, now, |session, seat| {
+            let extra = |writer: &mut Writer| {
+                writer.header("Allow", headers::ALLOW);
+            };
+            let body = sip::session::Body { content_type: "application/sdp", bytes: sdp };
+            session.accept(seat, &extra, Some(body));
+        });
+    }
+
+    fn claim_busy(&mut self, office: &mut Office, extension: &Extension) -> bool {
+        let claimed = office.claim_call(self.tenant, &extension.number, extension.calls_max);
+        if claimed {
+            self.busy.push(extension.number.clone());
+        }
+        claimed
+    }
+}
+
+/// How a phone is reached.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Open(Flow),
+    /// By opening a stream first.
+    Closed(std::net::SocketAddr),
+    /// Not at all: its stream is lost and its address means nothing from here.
+    Lost(IpAddr),
+}
+
+impl Way {
+    fn address(&self) -> IpAddr {
+        match self {
+            Self::Open(flow) => flow.remote.ip(),
+            Self::Closed(address) => address.ip(),
+            Self::Lost(address) => *address,
+        }
+    }
+}
+
+/// An extension with IP-address authorisation that names one host.
+fn by_address(office: &Office, callee: &Extension) -> Option<(Fork, Way)> {
+    let allowed = callee.addresses.iter().find(|it| it.host().is_some())?;
+    let remote = std::net::SocketAddr::from((allowed.host()?, allowed.port.unwrap_or(5060)));
+    let source = office.network.local_for(remote.ip())?.source;
+    let local = (source, office.config.udp_port).into();
+    let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+    let fork = Fork {
+        device: None,
+        target: format!("sip:{}@{}:{}", callee.number, bracketed(remote.ip()), remote.port())
+            .into(),
+        user_agent: Box::default(),
+        number: callee.number.clone(),
+        media_source: callee.media_source,
+        leg: None,
+        refused: None,
+    };
+    Some((fork, Way::Open(flow)))
+}
+
+fn record(office: &Office, id: CallId, attempt: &Attempt<'_>, caller: &Leg) -> CallRecord {
+    let extension = &attempt.identity.extension;
+    CallRecord {
+        call_id: id,
+        tenant: attempt.identity.tenant,
+        direction: Direction::Internal,
+        started_at: office.utc,
+        caller_number: extension.number.clone(),
+        caller_name: extension.name.clone(),
+        caller_extension: Some(extension.number.clone()),
+        caller_device: device(&caller.user_agent, attempt.flow),
+        dialled_number: dialled(attempt.it),
+        dial_plan: "default".into(),
+        ..CallRecord::default()
+    }
+}
+
+/// What was dialled: the user of the Request-URI, or the number of a tel: URI (RFC 3966).
+fn dialled(it: &Essentials<'_>) -> Box<str> {
+    const DIALLED_LENGTH_MAX: usize = 128;
+    let text = match it.uri {
+        Some(Uri::Other { scheme, rest }) if scheme.eq_ignore_ascii_case("tel") => {
+            rest.split(';').next().unwrap_or_default().into()
+        }
+        Some(uri) => uri.user_unescaped(),
+        None => std::borrow::Cow::default(),
+    };
+    text[..text.floor_char_boundary(DIALLED_LENGTH_MAX)].into()
+}
+
+fn user_agent(message: &Message<'_>) -> Box<str> {
+    let text = message.headers.get(HeaderName::UserAgent).unwrap_or_default();
+    text[..text.floor_char_boundary(USER_AGENT_LENGTH_MAX)].into()
+}
+
+fn stated_address(uri: Option<&str>) -> Option<IpAddr> {
+    Uri::parse(uri?).ok()?.host()?.ip().map(|it| it.to_canonical())
+}
+
+fn leg_number(index: usize) -> u8 {
+    u8::try_from(index).unwrap_or(u8::MAX)
+}
+
+pub(super) fn unusable(why: Unusable) -> ReleaseCode {
+    match why {
+        Unusable::Description => ReleaseCode::MediaCodec,
+        Unusable::Ports => ReleaseCode::MediaFailed,
+    }
+}

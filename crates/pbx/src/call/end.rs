@@ -1,0 +1,142 @@
+//! How a call ends: every session to its end, every claim given back, one record.
+
+use super::{Call, State, fork_id};
+use crate::event::Event;
+use crate::office::{LegId, Office};
+use crate::record::{Record, Side};
+use crate::release::ReleaseCode;
+use crate::time::millis;
+use sip::message::{HeaderName, Message, Reason, TypedHeader, Writer, reason_phrase};
+use std::time::Instant;
+
+/// What a phone said of why it ended or refused: its status and its Reason header (RFC 3326).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cause {
+    pub status: Option<u16>,
+    /// Q.850 cause; it wins over ours.
+    pub q850: Option<u16>,
+    /// The Reason header to pass on.
+    pub reason: Option<Box<str>>,
+}
+
+impl Cause {
+    pub(super) fn of(message: &Message<'_>) -> Self {
+        let mut cause = Self { status: message.status(), ..Self::default() };
+        for value in message.headers.values(HeaderName::Reason) {
+            cause.reason.get_or_insert_with(|| value.into());
+            if let Ok(reason) = Reason::parse(value)
+                && reason.protocol.eq_ignore_ascii_case("Q.850")
+            {
+                cause.q850 = reason.cause;
+            }
+        }
+        cause
+    }
+}
+
+impl Call {
+    /// Ends the call for a reason of our own.
+    pub fn end(&mut self, office: &mut Office, code: ReleaseCode, by: Side, now: Instant) {
+        self.end_as(office, code, by, Cause::default(), now);
+    }
+
+    /// Ends the call; what a phone said of it is passed on. Does nothing to an ended one.
+    pub(super) fn end_as(
+        &mut self,
+        office: &mut Office,
+        code: ReleaseCode,
+        by: Side,
+        cause: Cause,
+        now: Instant,
+    ) {
+        let answered = match self.state {
+            State::Ended { .. } => return,
+            State::Answered { .. } => true,
+            State::Calling { .. } => false,
+        };
+        let status = if answered { 200 } else { cause.status.unwrap_or_else(|| code.status()) };
+        let q850 = cause.q850.unwrap_or_else(|| code.cause());
+        self.state = State::Ended { recorded: false };
+        self.invite = None;
+        let reason = cause.reason.unwrap_or_else(|| format!("Q.850;cause={q850}").into());
+        self.release_sessions(office, status, &reason, now);
+        self.refuse_asks(office, now);
+        for number in std::mem::take(&mut self.busy) {
+            office.release_call(self.tenant, &number);
+        }
+        office.connects.retain(|_, owner| owner.serial != self.place.1);
+        let record = &mut self.record;
+        record.sip_status = status;
+        record.q850_cause = q850;
+        record.released_by = Some(by);
+        record.release_code = Some(code);
+        record.fci = format!("callTag={code};cause={q850}").into();
+        record.duration_ms = millis(now.saturating_duration_since(self.started));
+        record.billable_ms =
+            self.answered.map_or(0, |at| millis(now.saturating_duration_since(at)));
+        record.ended_at = Some(office.utc);
+        self.media.close(office, self.id, now);
+        if self.media.deadline().is_none() {
+            self.finish(office, now);
+        }
+    }
+
+    /// Writes the record, once: the media figures are in, or will not come.
+    pub(super) fn finish(&mut self, office: &mut Office, _now: Instant) {
+        let State::Ended { recorded } = &mut self.state else { return };
+        if std::mem::replace(recorded, true) {
+            return;
+        }
+        self.media.describe(&mut self.record);
+        let record = &self.record;
+        office.counters.calls_active -= 1;
+        office.counters.calls_ended += 1;
+        if let Some(code) = record.release_code
+            && let Some(at) = ReleaseCode::ALL.iter().position(|&it| it == code)
+        {
+            office.counters.releases[at] += 1;
+        }
+        for media in [&record.caller_media, &record.callee_media] {
+            office.counters.rtp_packets_in += media.rtp_packets_in;
+            office.counters.rtp_packets_out += media.rtp_packets_out;
+            office.counters.rtp_lost_in += media.rtp_lost_in;
+        }
+        let record = self.record.clone();
+        office.record(Record::CallEnded(record.clone()));
+        office.event(Event::CallEnded(record));
+    }
+
+    /// The first INVITE of the caller gets its final response, every fork its CANCEL, every
+    /// running session its BYE.
+    fn release_sessions(&mut self, office: &mut Office, status: u16, reason: &str, now: Instant) {
+        self.with_session(office, LegId::Caller, now, |session, seat| {
+            if session.is_early() {
+                let extra = |writer: &mut Writer| {
+                    writer.header("Reason", reason);
+                    if status == 503 {
+                        writer.header("Retry-After", 10);
+                    }
+                };
+                session.refuse(seat, (status, reason_phrase(status)), &extra);
+            } else {
+                session.close(seat, reason);
+            }
+        });
+        for index in 0..self.forks.len() {
+            self.release_fork(office, index, reason, now);
+        }
+    }
+
+    pub(super) fn release_fork(
+        &mut self,
+        office: &mut Office,
+        index: usize,
+        reason: &str,
+        now: Instant,
+    ) {
+        self.with_session(office, fork_id(index), now, |session, seat| {
+            session.cancel(seat, reason);
+            session.close(seat, reason);
+        });
+    }
+}

@@ -1,0 +1,421 @@
+//! The phones of the callee and what they respond; the first answer wins (RFC 3261 §16.7 steps
+//! 5, 6 and 10, as a B2BUA does them).
+
+use super::end::Cause;
+use super::media::{Half, Peer, Unusable};
+use super::{Call, Leg, State, body, fork_id, headers};
+use crate::event::Event;
+use crate::office::{LegId, Office};
+use crate::record::{Binding, BindingKey, CallAnswered, DialogFacts, Record, Side};
+use crate::release::ReleaseCode;
+use sip::Flow;
+use sip::dialog::Dialog;
+use sip::message::{MaxForwards, Message, Writer, reason_phrase};
+use sip::session::{Session, no_extra};
+use std::time::Instant;
+
+/// Reason of the CANCEL to phones that were too late (RFC 3326 §3.1).
+const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
+/// One phone being called.
+#[derive(Debug)]
+pub(super) struct Fork {
+    /// The device; `None` for an extension known by its address.
+    pub device: Option<BindingKey>,
+    /// What its INVITE is addressed to.
+    pub target: Box<str>,
+    pub user_agent: Box<str>,
+    pub number: Box<str>,
+    pub media_source: crate::media::MediaSource,
+    /// `None` while its stream is being opened.
+    pub leg: Option<Leg>,
+    /// How it refused.
+    pub refused: Option<(u16, Cause)>,
+}
+
+impl Fork {
+    pub(super) fn to_binding(binding: &Binding, media_source: crate::media::MediaSource) -> Self {
+        Self {
+            device: Some(binding.key.clone()),
+            target: binding.contact.clone(),
+            user_agent: binding.user_agent.clone(),
+            number: binding.key.extension.clone(),
+            media_source,
+            leg: None,
+            refused: None,
+        }
+    }
+}
+
+impl Call {
+    /// Sends the INVITE of a fork over `flow`.
+    pub(super) fn call_phone(
+        &mut self,
+        office: &mut Office,
+        index: usize,
+        flow: Flow,
+        invite: &Message<'_>,
+        now: Instant,
+    ) -> Result<(), Unusable> {
+        let owner = self.owner(fork_id(index));
+        let fork = &self.forks[index];
+        let peer = Peer::of(office, flow, fork.media_source);
+        let passed = match body::of(invite) {
+            None => None,
+            Some(body) => match body::sdp_range(body) {
+                None => Some(body::OwnedBody {
+                    content_type: body.content_type.into(),
+                    bytes: body.bytes.to_vec(),
+                }),
+                Some(range) => {
+                    let sdp = &body.bytes[range.clone()];
+                    let sdp = self.media.offer(office, Half::Caller, peer.local, sdp, now)?;
+                    Some(body::with_sdp(body, range, &sdp))
+                }
+            },
+        };
+        let tag = office.claim_tag(owner);
+        let end = office.local_end(flow, tag);
+        let fork = &self.forks[index];
+        let (name, number) = (&self.record.caller_name, &self.record.caller_number);
+        let host = bracketed(end.address.ip());
+        let from = if name.is_empty() {
+            format!("<sip:{number}@{host}>")
+        } else {
+            format!("\"{}\" <sip:{number}@{host}>", escaped(name))
+        };
+        let to = format!("<sip:{}@{host}>", fork.number);
+        let call_id = office.new_call_id();
+        let dialog = Dialog::of_our_request(&call_id, end, from, &to, &fork.target);
+        let hops = max_forwards(invite).saturating_sub(1);
+        let extra = |writer: &mut Writer| {
+            writer.header("Allow", headers::ALLOW);
+            headers::pass(&invite.headers, writer);
+        };
+        let mut seat = office.seat(owner, now);
+        let view = passed.as_ref().map(body::OwnedBody::view);
+        let session = Session::connect(&mut seat, flow, dialog, hops, &extra, view);
+        let fork = &mut self.forks[index];
+        fork.leg = Some(Leg {
+            session,
+            tag,
+            number: fork.number.clone(),
+            user_agent: fork.user_agent.clone(),
+            media_source: fork.media_source,
+        });
+        Ok(())
+    }
+
+    /// The stream to a fork's phone is open.
+    pub fn connected(&mut self, office: &mut Office, fork: u8, flow: Flow, now: Instant) {
+        let index = usize::from(fork);
+        let Some(device) = self.forks.get(index).map(|it| it.device.clone()) else { return };
+        if let Some(key) = device {
+            office.registrar.set_flow(&key, flow);
+        }
+        let Some(invite) = self.invite.clone() else { return };
+        // Parsed once already when it came.
+        let Ok(message) = Message::parse(&invite) else { return };
+        if self.call_phone(office, index, flow, &message, now).is_err() {
+            self.fork_failed(office, index, (503, Cause::default()), now);
+        }
+    }
+
+    /// The stream to a fork's phone cannot be opened.
+    pub fn connect_failed(&mut self, office: &mut Office, fork: u8, now: Instant) {
+        self.fork_failed(office, fork.into(), (FLOW_LOST, Cause::default()), now);
+    }
+
+    pub(super) fn progress(
+        &mut self,
+        office: &mut Office,
+        fork: usize,
+        code: u16,
+        message: &Message<'_>,
+        now: Instant,
+    ) {
+        let State::Calling { progress, early, late_offer, .. } = &mut self.state else { return };
+        let has_sdp = body::of(message).is_some_and(|it| body::sdp_range(it).is_some());
+        // One phone's early media is heard; a late offer is for the answer alone.
+        let heard = has_sdp && !*late_offer && early.is_none_or(|it| it == fork);
+        if !heard && progress.is_some_and(|newest| newest >= code) {
+            return;
+        }
+        *progress = Some(code.max(progress.unwrap_or_default()));
+        if heard {
+            *early = Some(fork);
+        }
+        let passed =
+            if heard { self.pass_answer(office, fork, message, true, now) } else { Ok(None) };
+        let Ok(passed) = passed else { return };
+        if self.record.ringing_at.is_none() && code >= 180 {
+            self.record.ringing_at = Some(office.utc);
+        }
+        self.with_session(office, LegId::Caller, now, |session, seat| {
+            let extra = |writer: &mut Writer| {
+                writer.header("Allow", headers::ALLOW);
+                headers::pass(&message.headers, writer);
+            };
+            let body = passed.as_ref().map(body::OwnedBody::view);
+            session.provisional(seat, (code, reason_phrase(code)), &extra, body);
+        });
+        if heard {
+            self.configure(office, now);
+        }
+        self.publish(office);
+    }
+
+    pub(super) fn accepted(
+        &mut self,
+        office: &mut Office,
+        fork: usize,
+        message: &Message<'_>,
+        now: Instant,
+    ) {
+        let State::Calling { late_offer, .. } = self.state else {
+            // Another phone was faster, or the call is over: this one is told at once.
+            self.with_session(office, fork_id(fork), now, |session, seat| {
+                session.ack(seat, None);
+                session.close(seat, COMPLETED_ELSEWHERE);
+            });
+            return;
+        };
+        let Ok(passed) = self.pass_answer(office, fork, message, false, now) else {
+            self.with_session(office, fork_id(fork), now, |session, seat| {
+                session.ack(seat, None);
+            });
+            self.end(office, ReleaseCode::MediaCodec, Side::System, now);
+            return;
+        };
+        self.state = State::Answered { fork: Some(fork) };
+        self.invite = None;
+        self.answered = Some(now);
+        for index in (0..self.forks.len()).filter(|&it| it != fork) {
+            self.release_fork(office, index, COMPLETED_ELSEWHERE, now);
+        }
+        if !late_offer {
+            self.with_session(office, fork_id(fork), now, |session, seat| session.ack(seat, None));
+        }
+        self.with_session(office, LegId::Caller, now, |session, seat| {
+            let extra = |writer: &mut Writer| {
+                writer.header("Allow", headers::ALLOW);
+                headers::pass(&message.headers, writer);
+            };
+            session.accept(seat, &extra, passed.as_ref().map(body::OwnedBody::view));
+        });
+        if !late_offer {
+            self.configure(office, now);
+        }
+        self.describe_answer(office, fork);
+        self.publish(office);
+    }
+
+    pub(super) fn refused(
+        &mut self,
+        office: &mut Office,
+        fork: usize,
+        code: u16,
+        message: Option<&Message<'_>>,
+        now: Instant,
+    ) {
+        let cause = message.map(Cause::of).unwrap_or_default();
+        // Without a message nobody was there (408), or the way broke (503).
+        let code = match (message, code) {
+            (None, 503) => FLOW_LOST,
+            (None, _) => UNREACHABLE,
+            (Some(_), code) => code,
+        };
+        self.fork_failed(office, fork, (code, cause), now);
+    }
+
+    /// A fork is out; when all are, the best of their reasons is the call's.
+    pub(super) fn fork_failed(
+        &mut self,
+        office: &mut Office,
+        fork: usize,
+        outcome: (u16, Cause),
+        now: Instant,
+    ) {
+        if let Some(it) = self.forks.get_mut(fork) {
+            it.refused.get_or_insert_with(|| outcome.clone());
+        }
+        if !matches!(self.state, State::Calling { .. }) {
+            return;
+        }
+        // 6xx speaks for the callee: nobody else needs to ring (RFC 3261 §16.7 step 5).
+        let decided = (600..700).contains(&outcome.0);
+        if !decided && self.forks.iter().any(|it| it.refused.is_none()) {
+            return;
+        }
+        let refusals = self.forks.iter().filter_map(|it| it.refused.clone());
+        let Some((code, cause)) = refusals.min_by_key(|&(code, _)| preference(code)) else {
+            return;
+        };
+        let (release, status) = release_of(code);
+        let cause = Cause { status: Some(status), ..cause };
+        self.end_as(office, release, Side::Callee, cause, now);
+    }
+
+    /// The answer of a fork as the caller is to see it.
+    fn pass_answer(
+        &mut self,
+        office: &mut Office,
+        fork: usize,
+        message: &Message<'_>,
+        early: bool,
+        now: Instant,
+    ) -> Result<Option<body::OwnedBody>, Unusable> {
+        let Some(body) = body::of(message) else { return Ok(None) };
+        let Some(range) = body::sdp_range(body) else {
+            let bytes = body.bytes.to_vec();
+            return Ok(Some(body::OwnedBody { content_type: body.content_type.into(), bytes }));
+        };
+        let State::Calling { late_offer, .. } = self.state else { return Ok(None) };
+        let sdp = &body.bytes[range.clone()];
+        let Some(peer) = self.peer(office, fork_id(fork)) else { return Ok(None) };
+        let Some(to) = self.peer(office, LegId::Caller) else { return Ok(None) };
+        let sdp = if late_offer {
+            self.media.offer(office, Half::Callee, to.local, sdp, now)?
+        } else {
+            self.media.answer(office, (Half::Callee, peer), to, sdp, early, now)?
+        };
+        Ok(Some(body::with_sdp(body, range, &sdp)))
+    }
+
+    /// Where a leg's phone is.
+    pub(super) fn peer(&self, office: &Office, leg: LegId) -> Option<Peer> {
+        let leg = self.leg(leg)?;
+        Some(Peer::of(office, leg.session.flow, leg.media_source))
+    }
+
+    pub(super) fn configure(&mut self, office: &mut Office, now: Instant) {
+        let settings = office.settings(self.tenant);
+        let answered = matches!(self.state, State::Answered { .. });
+        self.media.configure(office, self.id, &settings, answered, now);
+    }
+
+    /// Records the answer: who, when, and the dialogs that must get a BYE after a crash.
+    pub(super) fn describe_answer(&mut self, office: &mut Office, fork: usize) {
+        let record = &mut self.record;
+        record.answered_at = Some(office.utc);
+        record.sip_status = 200;
+        if let Some(leg) = self.forks.get(fork).and_then(|it| it.leg.as_ref()) {
+            record.callee_device = device(&leg.user_agent, leg.session.flow);
+        }
+        self.media.describe(&mut self.record);
+        office.counters.calls_answered += 1;
+        let dialogs = [Some(LegId::Caller), Some(fork_id(fork))];
+        let dialogs = dialogs.into_iter().flatten().filter_map(|it| self.leg(it));
+        let dialogs = dialogs.map(|it| facts(&it.session)).collect();
+        let record = (*self.record).clone();
+        office.record(Record::CallAnswered(Box::new(CallAnswered { record, dialogs })));
+    }
+
+    /// Tells the board what the call is doing.
+    pub(super) fn publish(&self, office: &mut Office) {
+        let status = self.status();
+        office.event(Event::Call(Box::new(status)));
+    }
+
+    /// Refuses a re-INVITE that cannot pass.
+    pub(super) fn refuse_modify(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        code: u16,
+        now: Instant,
+    ) {
+        self.with_session(office, leg, now, |session, seat| {
+            session.refuse(seat, (code, reason_phrase(code)), &no_extra);
+        });
+    }
+}
+
+/// Not a SIP status: the stream to the phone is lost.
+const FLOW_LOST: u16 = 1000;
+/// Not a SIP status: nobody answered the INVITE at all.
+const UNREACHABLE: u16 = 1001;
+
+/// Which refusal speaks for the call: 6xx first, then 486, 480, 404, the rest by number, a lost
+/// phone last (decided so, within what RFC 3261 §16.7 step 6 leaves open).
+fn preference(code: u16) -> u16 {
+    match code {
+        600..700 => code - 600,
+        486 => 100,
+        480 => 101,
+        404 => 102,
+        _ => code,
+    }
+}
+
+/// What a phone's refusal means, and the status the caller gets for it.
+fn release_of(code: u16) -> (ReleaseCode, u16) {
+    match code {
+        486 | 600 => (ReleaseCode::CalleeBusy, code),
+        603 => (ReleaseCode::CalleeDeclined, code),
+        480 => (ReleaseCode::CalleeNoAnswer, 480),
+        415 | 488 | 606 => (ReleaseCode::MediaCodec, code),
+        FLOW_LOST => (ReleaseCode::CalleeFlowLost, 480),
+        UNREACHABLE | 408 => (ReleaseCode::CalleeUnreachable, 480),
+        // A challenge is between the phone and somebody else; a redirection is not followed.
+        300..=399 | 401 | 407 | 503 => (ReleaseCode::CalleeRejected, 480),
+        _ => (ReleaseCode::CalleeRejected, code),
+    }
+}
+
+/// The hops left; 70 where the phone states none.
+fn max_forwards(invite: &Message<'_>) -> u8 {
+    invite.headers.find::<MaxForwards>().ok().flatten().map_or(70, |it| it.0)
+}
+
+fn facts(session: &Session) -> DialogFacts {
+    let dialog = &session.dialog;
+    DialogFacts {
+        flow: session.flow,
+        call_id: dialog.call_id.clone(),
+        local: dialog.local.clone(),
+        remote: dialog.remote.clone(),
+        local_cseq: dialog.local_cseq,
+        remote_target: dialog.remote_target.clone(),
+        route_set: dialog.routes.routes().to_vec(),
+    }
+}
+
+/// User-Agent and source address, as call records have them.
+pub(super) fn device(user_agent: &str, flow: Flow) -> Box<str> {
+    format!("{user_agent} {}", flow.remote).trim_start().into()
+}
+
+/// An address as a URI's host.
+pub(super) fn bracketed(address: std::net::IpAddr) -> String {
+    match address {
+        std::net::IpAddr::V4(it) => it.to_string(),
+        std::net::IpAddr::V6(it) => format!("[{it}]"),
+    }
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_of_several_refusals() {
+        #[rustfmt::skip]
+        let table: [(&[u16], u16); 6] = [
+            (&[480, 486],            486),
+            (&[404, 480],            480),
+            (&[486, 603],            603),
+            (&[488, 404],            404),
+            (&[UNREACHABLE, 500],    500),
+            (&[UNREACHABLE, FLOW_LOST], FLOW_LOST),
+        ];
+        for (codes, best) in table {
+            assert_eq!(codes.iter().copied().min_by_key(|&it| preference(it)), Some(best));
+        }
+        assert_eq!(release_of(407).1, 480, "a challenge is never passed on");
+    }
+}

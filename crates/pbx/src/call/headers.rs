@@ -1,0 +1,93 @@
+//! Which headers a B2BUA passes from one leg to the other (RFC 7092 §3.1).
+
+use sip::message::{HeaderName, Headers, Writer};
+
+/// What every leg of ours can do.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE";
+
+/// Bodies we take in an INVITE.
+pub const ACCEPT: &str =
+    "application/sdp, multipart/mixed, multipart/alternative, multipart/related";
+
+/// Copies the headers that neither belong to a leg nor claim an identity: what we do not know
+/// passes.
+pub fn pass(headers: &Headers<'_>, writer: &mut Writer) {
+    for field in headers.iter().filter(|it| passes(it.name, it.raw_name)) {
+        writer.header(field.raw_name, field.value);
+    }
+}
+
+fn passes(name: HeaderName, raw_name: &str) -> bool {
+    match name {
+        // These make the leg's own dialog, way and body.
+        HeaderName::Via
+        | HeaderName::From
+        | HeaderName::To
+        | HeaderName::CallId
+        | HeaderName::CSeq
+        | HeaderName::Contact
+        | HeaderName::MaxForwards
+        | HeaderName::Route
+        | HeaderName::RecordRoute
+        | HeaderName::Path
+        | HeaderName::ServiceRoute
+        | HeaderName::ContentLength
+        | HeaderName::ContentType
+        | HeaderName::Timestamp
+        | HeaderName::Date => false,
+        // These are between a phone and us.
+        HeaderName::Authorization
+        | HeaderName::ProxyAuthorization
+        | HeaderName::WwwAuthenticate
+        | HeaderName::ProxyAuthenticate
+        | HeaderName::Expires
+        | HeaderName::MinExpires
+        | HeaderName::UserAgent
+        | HeaderName::Server => false,
+        // Each leg states what we implement, not what the other phone does.
+        HeaderName::Allow
+        | HeaderName::Supported
+        | HeaderName::Require
+        | HeaderName::ProxyRequire
+        | HeaderName::Unsupported
+        | HeaderName::RSeq
+        | HeaderName::RAck
+        | HeaderName::SessionExpires
+        | HeaderName::MinSe
+        | HeaderName::Event
+        | HeaderName::AllowEvents
+        | HeaderName::SubscriptionState
+        | HeaderName::ReferTo
+        | HeaderName::ReferredBy
+        | HeaderName::Replaces => false,
+        // Who calls is for us to say, never for the phone.
+        HeaderName::PAssertedIdentity
+        | HeaderName::PPreferredIdentity
+        | HeaderName::Privacy
+        | HeaderName::RemotePartyId
+        | HeaderName::Diversion
+        | HeaderName::HistoryInfo => false,
+        HeaderName::Reason
+        | HeaderName::RetryAfter
+        | HeaderName::Accept
+        | HeaderName::AlertInfo
+        | HeaderName::CallInfo
+        | HeaderName::Organization
+        | HeaderName::Subject
+        | HeaderName::Warning
+        | HeaderName::ContentDisposition
+        | HeaderName::ContentEncoding
+        | HeaderName::MimeVersion => true,
+        HeaderName::Other => !IDENTITIES.iter().any(|it| raw_name.eq_ignore_ascii_case(it)),
+    }
+}
+
+/// Further claims of identity or trust that a phone may not make.
+const IDENTITIES: [&str; 6] = [
+    "Identity",
+    "Identity-Info",
+    "P-Charging-Vector",
+    "P-Access-Network-Info",
+    "P-Called-Party-ID",
+    "Join",
+];

@@ -1,0 +1,493 @@
+//! What a call's media is to be: decided from the two sides' descriptions and the leases, purely.
+//!
+//! Descriptions pass end to end. Where we relay, each side is told our address and the ports
+//! leased for it; nothing else changes (architecture, "Calls").
+
+use crate::directory::Relay;
+use crate::id::CallId;
+use crate::media::{
+    Command, Expect, Figures, Link, MediaSource, Plan, Rtcp, Stream, StreamId, Transport,
+    TransportId,
+};
+use crate::network::{Local, is_private};
+use crate::office::Office;
+use crate::ports::Lease;
+use crate::record::{CallRecord, MediaFigures};
+use crate::settings::Settings;
+use sdp::Sdp;
+use sip::Flow;
+use smallvec::SmallVec;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// How long the edge has to acknowledge a plan or a close.
+pub const ACKNOWLEDGE: Duration = Duration::from_secs(2);
+
+/// Which half of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    Caller,
+    Callee,
+}
+
+impl Half {
+    pub fn other(self) -> Self {
+        match self {
+            Self::Caller => Self::Callee,
+            Self::Callee => Self::Caller,
+        }
+    }
+}
+
+/// Why a description cannot be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// It cannot be read, or does not answer the offer.
+    Description,
+    /// All media ports are in use.
+    Ports,
+}
+
+/// Where the phone of a half is, as its signalling shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    pub signalling: IpAddr,
+    /// Our address towards it.
+    pub local: Local,
+    pub policy: MediaSource,
+}
+
+impl Peer {
+    pub fn of(office: &Office, flow: Flow, policy: MediaSource) -> Self {
+        let local = office.network.local_of(flow.local, flow.remote);
+        Self { signalling: flow.remote.ip(), local, policy }
+    }
+}
+
+/// What one `m=` line of a phone's description says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Line {
+    rejected: bool,
+    /// Index among the distinct addresses of the description (RFC 8843: lines may share one).
+    transport: usize,
+    rtp: Option<SocketAddr>,
+    rtcp: Option<SocketAddr>,
+    muxed: bool,
+    is_rtp: bool,
+    sends: bool,
+    receives: bool,
+}
+
+/// A phone's newest description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    lines: SmallVec<[Line; 2]>,
+    held: bool,
+    codec: Box<str>,
+    video: bool,
+}
+
+#[derive(Debug, Default)]
+struct Side {
+    ports: Lease,
+    description: Option<Description>,
+    peer: Option<Peer>,
+    generation: u32,
+}
+
+/// The media of one call.
+#[derive(Debug, Default)]
+pub struct CallMedia {
+    pub relayed: bool,
+    /// The caller hears itself.
+    pub echo: bool,
+    caller: Side,
+    callee: Side,
+    /// An offer whose answer is not in: whose, and what it says.
+    offered: Option<(Half, Description)>,
+    revision: u32,
+    /// The edge has a session of this call.
+    open: bool,
+    /// What the edge has yet to acknowledge, and until when.
+    awaited: Option<Instant>,
+    figures: Vec<Figures>,
+    closed: bool,
+    /// Pairs that were in a plan: the edge rests them.
+    planned: Lease,
+}
+
+impl CallMedia {
+    /// Takes an offer of one half and returns it as the other half is to see it.
+    pub fn offer(
+        &mut self,
+        office: &mut Office,
+        from: Half,
+        to: Local,
+        sdp: &[u8],
+        now: Instant,
+    ) -> Result<Vec<u8>, Unusable> {
+        let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
+        let description = Description::of(&sdp);
+        let passed = self.pass(office, from.other(), to, sdp, now)?;
+        self.offered = Some((from, description));
+        Ok(passed)
+    }
+
+    /// Takes an answer and returns it as the other half is to see it. From here the session runs
+    /// as both said. An early answer leaves the offer open for another phone's.
+    pub fn answer(
+        &mut self,
+        office: &mut Office,
+        (from, peer): (Half, Peer),
+        to: Peer,
+        sdp: &[u8],
+        early: bool,
+        now: Instant,
+    ) -> Result<Vec<u8>, Unusable> {
+        let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
+        let description = Description::of(&sdp);
+        if let Some((by, offer)) = self.offered.clone() {
+            if by == from || offer.lines.len() != description.lines.len() {
+                return Err(Unusable::Description);
+            }
+            self.side(by).learn(offer, to);
+            if !early {
+                self.offered = None;
+            }
+        }
+        let passed = self.pass(office, from.other(), to.local, sdp, now)?;
+        self.side(from).learn(description, peer);
+        Ok(passed)
+    }
+
+    /// Answers the caller ourselves so that it hears itself.
+    pub fn answer_echo(
+        &mut self,
+        office: &mut Office,
+        caller: Peer,
+        sdp: &[u8],
+        now: Instant,
+    ) -> Result<Vec<u8>, Unusable> {
+        let offer = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
+        self.echo = true;
+        self.relayed = true;
+        self.lease(office, Half::Caller, 1, now)?;
+        let session_id = u64::from(self.caller.ports[0].rtp);
+        let ours = sdp::EchoAnswer {
+            address: caller.local.advertised,
+            port: self.caller.ports[0].rtp,
+            session_id,
+            version: u64::from(self.revision) + 1,
+        };
+        let answer = sdp::echo_answer(&offer, &ours).map_err(|_| Unusable::Description)?;
+        let mut description = Description::of(&offer);
+        for (line, answered) in description.lines.iter_mut().zip(answer.media()) {
+            line.rejected |= answered.is_rejected();
+            line.transport = 0;
+            line.muxed &= answered.rtcp_mux();
+        }
+        self.caller.learn(description, caller);
+        Ok(answer.to_bytes())
+    }
+
+    /// The offer was refused: what was agreed before stands.
+    pub fn refused(&mut self) {
+        self.offered = None;
+    }
+
+    /// Tells the edge how the session is to be now; `answered` starts the watch for silence.
+    pub fn configure(
+        &mut self,
+        office: &mut Office,
+        call: CallId,
+        settings: &Settings,
+        answered: bool,
+        now: Instant,
+    ) {
+        if !self.relayed || self.closed {
+            return;
+        }
+        let Some(plan) = self.plan(settings, answered) else { return };
+        self.open = true;
+        for transport in &plan.transports {
+            if !self.planned.contains(&transport.ports) {
+                self.planned.push(transport.ports);
+            }
+        }
+        self.awaited = Some(now + ACKNOWLEDGE);
+        office.media(Command::Configure { call, plan });
+    }
+
+    /// The edge has made plan `revision`.
+    pub fn configured(&mut self, revision: u32) {
+        if revision == self.revision && !self.closed {
+            self.awaited = None;
+        }
+    }
+
+    pub fn progress(&mut self, figures: Vec<Figures>) {
+        self.figures = figures;
+    }
+
+    /// Ends the session and gives back every lease. The figures come later, if there are any.
+    pub fn close(&mut self, office: &mut Office, call: CallId, now: Instant) {
+        if self.closed {
+            return;
+        }
+        self.closed = true;
+        self.awaited = None;
+        let mut unused = std::mem::take(&mut self.caller.ports);
+        unused.append(&mut self.callee.ports);
+        unused.retain(|it| !self.planned.contains(it));
+        office.ports.unused(&unused, now);
+        office.ports.closed(self.planned.len());
+        if self.open {
+            office.media(Command::Close { call });
+            self.awaited = Some(now + ACKNOWLEDGE);
+        }
+    }
+
+    /// The last figures are in.
+    pub fn finish(&mut self, figures: Option<Vec<Figures>>) {
+        self.awaited = None;
+        if let Some(figures) = figures {
+            self.figures = figures;
+        }
+    }
+
+    /// When an acknowledgement is overdue.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.awaited
+    }
+
+    pub fn is_held(&self) -> bool {
+        [&self.caller, &self.callee]
+            .iter()
+            .any(|it| it.description.as_ref().is_some_and(|it| it.held))
+    }
+
+    /// The figures of one half so far.
+    pub fn figures(&self, half: Half) -> impl Iterator<Item = &Figures> {
+        let odd = half == Half::Callee;
+        self.figures.iter().filter(move |it| (it.transport.0 % 2 == 1) == odd)
+    }
+
+    /// Writes codecs and figures into the record.
+    pub fn describe(&self, record: &mut CallRecord) {
+        record.relayed = self.relayed;
+        let codec = |side: &Side| side.description.as_ref().map(|it| it.codec.clone());
+        record.codec_caller = codec(&self.caller).unwrap_or_default();
+        record.codec_callee = codec(&self.callee).unwrap_or_default();
+        let video = |side: &Side| side.description.as_ref().is_some_and(|it| it.video);
+        record.video = video(&self.caller) && video(&self.callee);
+        record.caller_media = sum(self.figures(Half::Caller));
+        record.callee_media = sum(self.figures(Half::Callee));
+    }
+
+    /// Rewrites a description for `to`: the ports leased for that half, at our address.
+    fn pass(
+        &mut self,
+        office: &mut Office,
+        to: Half,
+        local: Local,
+        mut sdp: Sdp,
+        now: Instant,
+    ) -> Result<Vec<u8>, Unusable> {
+        if self.relayed {
+            let transports = sdp.transports();
+            let wanted = transports.iter().flatten().max().map_or(0, |it| it + 1);
+            self.lease(office, to, wanted, now)?;
+            let leased = &self.side(to).ports;
+            let ports: SmallVec<[u16; 4]> =
+                transports.iter().map(|it| it.map_or(0, |index| leased[index].rtp)).collect();
+            sdp.relay_through(local.advertised, &ports).map_err(|_| Unusable::Description)?;
+        }
+        Ok(sdp.to_bytes())
+    }
+
+    fn lease(
+        &mut self,
+        office: &mut Office,
+        half: Half,
+        wanted: usize,
+        now: Instant,
+    ) -> Result<(), Unusable> {
+        let side = self.side(half);
+        while side.ports.len() < wanted {
+            side.ports.push(office.ports.lease(now).ok_or(Unusable::Ports)?);
+        }
+        Ok(())
+    }
+
+    fn side(&mut self, half: Half) -> &mut Side {
+        match half {
+            Half::Caller => &mut self.caller,
+            Half::Callee => &mut self.callee,
+        }
+    }
+
+    fn plan(&mut self, settings: &Settings, answered: bool) -> Option<Plan> {
+        let caller = self.caller.description.as_ref()?;
+        let silence = Duration::from_secs(settings.rtp_timeout_s.into());
+        let watching = answered && !silence.is_zero() && !self.is_held();
+        let mut plan = Plan {
+            revision: self.revision + 1,
+            silence: watching.then_some(silence),
+            ..Plan::default()
+        };
+        if self.echo {
+            for (index, line) in caller.lines.iter().enumerate().filter(|(_, it)| !it.rejected) {
+                let stream =
+                    add(&mut plan, Half::Caller, &self.caller, (index, line), 0, watching)?;
+                plan.links.push(Link { from: stream, to: stream });
+            }
+        } else {
+            let callee = self.callee.description.as_ref()?;
+            for (index, (a, b)) in caller.lines.iter().zip(&callee.lines).enumerate() {
+                if a.rejected || b.rejected {
+                    continue;
+                }
+                // A half sends to the port its peer's description was given, so the peer's
+                // grouping of lines decides which lease that is.
+                let watch = |from: &Line, to: &Line| watching && from.sends && to.receives;
+                let one = (index, a);
+                let a_id =
+                    add(&mut plan, Half::Caller, &self.caller, one, b.transport, watch(a, b))?;
+                let other = (index, b);
+                let b_id =
+                    add(&mut plan, Half::Callee, &self.callee, other, a.transport, watch(b, a))?;
+                plan.links.push(Link { from: a_id, to: b_id });
+                plan.links.push(Link { from: b_id, to: a_id });
+            }
+        }
+        self.revision += 1;
+        Some(plan)
+    }
+}
+
+/// Adds a stream, and its transport unless another line has brought it.
+fn add(
+    plan: &mut Plan,
+    half: Half,
+    side: &Side,
+    (index, line): (usize, &Line),
+    lease: usize,
+    watched: bool,
+) -> Option<StreamId> {
+    let parity = u8::from(half == Half::Callee);
+    let numbered = |number: usize| u8::try_from(number * 2).ok().map(|it| it + parity);
+    let (transport, stream) = (TransportId(numbered(lease)?), StreamId(numbered(index)?));
+    let (peer, ports) = (side.peer?, *side.ports.get(lease)?);
+    if !plan.transports.iter().any(|it| it.id == transport) {
+        let rtcp = if line.muxed { Rtcp::Muxed } else { Rtcp::Separate { remote: line.rtcp } };
+        plan.transports.push(Transport {
+            id: transport,
+            ports,
+            source: peer.local.source,
+            rtcp,
+            expect: Expect {
+                advertised: line.rtp,
+                signalling: peer.signalling,
+                policy: peer.policy,
+                generation: side.generation,
+            },
+            watched: watched && line.is_rtp,
+        });
+    }
+    plan.streams.push(Stream { id: stream, transport, line: u8::try_from(index).ok()? });
+    Some(stream)
+}
+
+impl Side {
+    fn learn(&mut self, description: Description, peer: Peer) {
+        let same = self.description.as_ref() == Some(&description)
+            && self.peer.is_some_and(|it| it.signalling == peer.signalling);
+        self.generation += u32::from(!same);
+        self.description = Some(description);
+        self.peer = Some(peer);
+    }
+}
+
+impl Description {
+    fn of(sdp: &Sdp) -> Self {
+        let transports = sdp.transports();
+        let lines = sdp.media().iter().enumerate().map(|(index, media)| {
+            let direction = sdp.direction_of(index);
+            Line {
+                rejected: media.is_rejected(),
+                transport: transports.get(index).copied().flatten().unwrap_or_default(),
+                rtp: sdp.rtp_of(index),
+                rtcp: sdp.rtcp_of(index),
+                muxed: media.rtcp_mux(),
+                is_rtp: media.is_rtp(),
+                sends: direction.sends(),
+                receives: direction.receives(),
+            }
+        });
+        let live = || sdp.media().iter().filter(|it| !it.is_rejected());
+        let audio = live().find(|it| it.kind() == sdp::Kind::Audio);
+        let codec = audio.and_then(sdp::Media::main_codec);
+        Self {
+            lines: lines.collect(),
+            held: sdp.is_held(),
+            codec: codec.map_or_else(Box::default, |it| it.name.into()),
+            video: live().any(|it| it.kind() == sdp::Kind::Video),
+        }
+    }
+}
+
+fn sum<'a>(figures: impl Iterator<Item = &'a Figures>) -> MediaFigures {
+    figures.fold(MediaFigures::default(), |sum, it| MediaFigures {
+        rtp_packets_in: sum.rtp_packets_in + it.packets_in,
+        rtp_bytes_in: sum.rtp_bytes_in + it.bytes_in,
+        rtp_lost_in: sum.rtp_lost_in + it.lost_in,
+        rtp_jitter_ms_in: sum.rtp_jitter_ms_in.max(it.jitter_in_us / 1000),
+        rtp_packets_out: sum.rtp_packets_out + it.packets_out,
+    })
+}
+
+/// Whether the media of two phones goes through us.
+///
+/// `signalled` and `stated` are each phone's source address and the address it states for itself.
+pub fn relay(caller: Relay, callee: Relay, phones: [(IpAddr, Option<IpAddr>); 2]) -> bool {
+    let direct = |(signalled, stated): (IpAddr, Option<IpAddr>)| stated == Some(signalled);
+    let [(one, _), (other, _)] = phones;
+    let apart = is_private(one) != is_private(other) || one.is_ipv4() != other.is_ipv4();
+    match (caller, callee) {
+        (Relay::Always, _) | (_, Relay::Always) => true,
+        (Relay::Never, Relay::Never) => false,
+        (Relay::Auto | Relay::Never, Relay::Auto | Relay::Never) => {
+            apart || !phones.into_iter().all(direct)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relay_table() {
+        use Relay::{Always, Auto, Never};
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let lan = (ip("192.168.1.7"), Some(ip("192.168.1.7")));
+        let lan2 = (ip("192.168.1.8"), Some(ip("192.168.1.8")));
+        let nat = (ip("203.0.113.7"), Some(ip("10.0.0.2")));
+        let far = (ip("203.0.113.8"), Some(ip("203.0.113.8")));
+        let v6 = (ip("2001:db8::7"), Some(ip("2001:db8::7")));
+        #[rustfmt::skip]
+        let table = [
+            (Always, Never,  [lan, lan2], true),
+            (Never,  Always, [lan, lan2], true),
+            (Never,  Never,  [lan, nat],  false),
+            (Auto,   Auto,   [lan, lan2], false),
+            (Auto,   Never,  [lan, nat],  true),
+            (Auto,   Auto,   [far, nat],  true),
+            (Auto,   Auto,   [lan, far],  true),
+            (Auto,   Auto,   [far, v6],   true),
+        ];
+        for (caller, callee, phones, expected) in table {
+            assert_eq!(relay(caller, callee, phones), expected, "{caller:?} {callee:?} {phones:?}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Changing a running call: re-INVITE passes from leg to leg with its offer and answer
+//! (RFC 3261 §14, RFC 3264 §8); holding is nothing else.
+
+use super::begin::unusable;
+use super::body::{self, OwnedBody};
+use super::end::Cause;
+use super::media::{Peer, Unusable};
+use super::{Call, Modifying, State, half, headers};
+use crate::office::{LegId, Office};
+use crate::record::Side;
+use crate::release::ReleaseCode;
+use sip::message::{Message, Writer, reason_phrase};
+use std::time::Instant;
+
+impl Call {
+    /// A phone sent a re-INVITE: its other side gets one too.
+    pub(super) fn modify_asked(
+        &mut self,
+        office: &mut Office,
+        by: LegId,
+        message: &Message<'_>,
+        now: Instant,
+    ) {
+        if matches!(self.state, State::Answered { fork: None }) {
+            return self.modify_echo(office, by, message, now);
+        }
+        let Some(other) = self.other(by) else {
+            return self.refuse_modify(office, by, 481, now);
+        };
+        let free = self.session(other).is_some_and(|it| it.may_offer());
+        if !free || self.modifying.is_some() {
+            // Both sides change the call at once: they try again after a while.
+            return self.refuse_modify(office, by, 491, now);
+        }
+        let passed = match self.pass_offer(office, by, other, message, now) {
+            Ok(passed) => passed,
+            Err(why) => {
+                let code = unusable(why).status();
+                return self.refuse_modify(office, by, code, now);
+            }
+        };
+        self.modifying = Some(Modifying { by, with_offer: passed.is_some() });
+        self.with_session(office, other, now, |session, seat| {
+            let extra = |writer: &mut Writer| {
+                writer.header("Allow", headers::ALLOW);
+                headers::pass(&message.headers, writer);
+            };
+            session.modify(seat, &extra, passed.as_ref().map(OwnedBody::view));
+        });
+    }
+
+    /// The other side took the re-INVITE.
+    pub(super) fn modified(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        message: &Message<'_>,
+        now: Instant,
+    ) {
+        let Some(Modifying { by, with_offer }) = self.modifying else {
+            self.with_session(office, leg, now, |session, seat| session.ack(seat, None));
+            return;
+        };
+        let passed = if with_offer {
+            self.pass_later_answer(office, leg, by, message, now)
+        } else {
+            self.pass_offer(office, leg, by, message, now)
+        };
+        if with_offer || passed.is_err() {
+            self.modifying = None;
+            self.with_session(office, leg, now, |session, seat| session.ack(seat, None));
+        }
+        let Ok(passed) = passed else {
+            self.media.refused();
+            return self.refuse_modify(office, by, 488, now);
+        };
+        self.with_session(office, by, now, |session, seat| {
+            let extra = |writer: &mut Writer| {
+                writer.header("Allow", headers::ALLOW);
+                headers::pass(&message.headers, writer);
+            };
+            session.accept(seat, &extra, passed.as_ref().map(OwnedBody::view));
+        });
+        if with_offer {
+            self.configure(office, now);
+            self.publish(office);
+        }
+    }
+
+    /// The other side refused the re-INVITE, or did not answer it.
+    pub(super) fn modify_refused(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        code: u16,
+        message: Option<&Message<'_>>,
+        now: Instant,
+    ) {
+        self.media.refused();
+        if let Some(Modifying { by, .. }) = self.modifying.take() {
+            let owned = message.map(Cause::of).and_then(|it| it.reason);
+            self.with_session(office, by, now, |session, seat| {
+                let extra = |writer: &mut Writer| {
+                    if let Some(reason) = &owned {
+                        writer.header("Reason", reason);
+                    }
+                };
+                session.refuse(seat, (code, reason_phrase(code)), &extra);
+            });
+        }
+        // RFC 5057 §5.1: these end the dialog, not just the request.
+        if matches!(code, 408 | 481) || message.is_none() {
+            if let Some(session) = self.session(leg)
+                && code == 481
+            {
+                session.abandon();
+            }
+            self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);
+        }
+    }
+
+    /// The ACK of a 2xx of ours: where that 2xx made the offer, the ACK has the answer.
+    pub(super) fn acked(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        message: &Message<'_>,
+        now: Instant,
+    ) {
+        let Some(other) = self.other(leg) else { return };
+        let owed = match self.modifying {
+            Some(Modifying { by, with_offer: false }) => by == leg,
+            Some(_) => false,
+            None => leg == LegId::Caller && self.session(other).is_some_and(|it| it.owes_ack()),
+        };
+        if !owed {
+            return;
+        }
+        self.modifying = None;
+        let passed = self.pass_later_answer(office, leg, other, message, now);
+        let failed = passed.is_err();
+        let passed = passed.ok().flatten();
+        self.with_session(office, other, now, |session, seat| {
+            session.ack(seat, passed.as_ref().map(OwnedBody::view));
+        });
+        if failed {
+            return self.end(office, ReleaseCode::MediaCodec, Side::System, now);
+        }
+        self.configure(office, now);
+        self.publish(office);
+    }
+
+    fn modify_echo(&mut self, office: &mut Office, by: LegId, message: &Message<'_>, now: Instant) {
+        let offer = body::of(message).and_then(|it| Some(&it.bytes[body::sdp_range(it)?]));
+        let peer = self.peer(office, by);
+        let (Some(offer), Some(peer)) = (offer, peer) else {
+            return self.refuse_modify(office, by, 488, now);
+        };
+        match self.media.answer_echo(office, peer, offer, now) {
+            Ok(sdp) => {
+                self.accept_with_sdp(office, by, &sdp, now);
+                self.configure(office, now);
+                self.publish(office);
+            }
+            Err(why) => self.refuse_modify(office, by, unusable(why).status(), now),
+        }
+    }
+
+    /// The body of an offer as the other leg is to see it.
+    fn pass_offer(
+        &mut self,
+        office: &mut Office,
+        from: LegId,
+        to: LegId,
+        message: &Message<'_>,
+        now: Instant,
+    ) -> Result<Option<OwnedBody>, Unusable> {
+        let Some(to) = self.peer(office, to) else { return Ok(None) };
+        self.pass(message, |media, sdp| media.offer(office, half(from), to.local, sdp, now))
+    }
+
+    /// The body of an answer as the other leg is to see it.
+    fn pass_later_answer(
+        &mut self,
+        office: &mut Office,
+        from: LegId,
+        to: LegId,
+        message: &Message<'_>,
+        now: Instant,
+    ) -> Result<Option<OwnedBody>, Unusable> {
+        let peers: (Option<Peer>, Option<Peer>) = (self.peer(office, from), self.peer(office, to));
+        let (Some(peer), Some(to)) = peers else { return Ok(None) };
+        self.pass(message, |media, sdp| {
+            media.answer(office, (half(from), peer), to, sdp, false, now)
+        })
+    }
+
+    fn pass(
+        &mut self,
+        message: &Message<'_>,
+        describe: impl FnOnce(&mut super::CallMedia, &[u8]) -> Result<Vec<u8>, Unusable>,
+    ) -> Result<Option<OwnedBody>, Unusable> {
+        let Some(body) = body::of(message) else { return Ok(None) };
+        let Some(range) = body::sdp_range(body) else { return Ok(None) };
+        let sdp = describe(&mut self.media, &body.bytes[range.clone()])?;
+        Ok(Some(body::with_sdp(body, range, &sdp)))
+    }
+}

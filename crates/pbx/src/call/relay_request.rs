@@ -1,0 +1,112 @@
+//! Requests within the dialog that pass from leg to leg and back: INFO (RFC 6086) and MESSAGE
+//! (RFC 3428 §8).
+
+use super::{Call, State, body, headers};
+use crate::office::{LegId, Office};
+use sip::endpoint::{ClientTx, ServerTx};
+use sip::message::{Essentials, Message, Method, Writer, reason_phrase};
+use std::time::Instant;
+
+/// Most requests under way in one call; more get 503.
+const ASKS_MAX: usize = 8;
+
+/// A request passed on whose answer is awaited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    from: ServerTx,
+    to: ClientTx,
+}
+
+impl Call {
+    /// A phone asks something within its dialog.
+    pub(super) fn asked(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        from: ServerTx,
+        (message, it): (&Message<'_>, &Essentials<'_>),
+        now: Instant,
+    ) {
+        let method = it.cseq.method;
+        match method {
+            Method::Info | Method::Message => {}
+            Method::Options => return self.respond(office, from, 200, now),
+            Method::Invite
+            | Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Register
+            | Method::Update
+            | Method::Prack
+            | Method::Refer
+            | Method::Subscribe
+            | Method::Notify
+            | Method::Publish => return self.respond(office, from, 405, now),
+            Method::Other(_) => return self.respond(office, from, 501, now),
+        }
+        if matches!(self.state, State::Answered { fork: None }) {
+            return self.respond(office, from, 200, now);
+        }
+        let established =
+            |call: &mut Self, leg| call.session(leg).is_some_and(|it| it.is_established());
+        let Some(other) = self.other(leg).filter(|&it| established(self, it)) else {
+            return self.respond(office, from, 481, now);
+        };
+        if self.asks.len() >= ASKS_MAX {
+            return self.respond(office, from, 503, now);
+        }
+        let to = self.with_session(office, other, now, |session, seat| {
+            let extra = |writer: &mut Writer| headers::pass(&message.headers, writer);
+            session.request(seat, method, &extra, body::of(message))
+        });
+        self.asks.extend(to.map(|to| Ask { from, to }));
+    }
+
+    /// The other side answered what was passed on; without a message it did not.
+    pub(super) fn ask_answered(
+        &mut self,
+        office: &mut Office,
+        to: ClientTx,
+        code: u16,
+        message: Option<&Message<'_>>,
+        now: Instant,
+    ) {
+        let Some(index) = self.asks.iter().position(|it| it.to == to) else { return };
+        let Ask { from, .. } = self.asks.remove(index);
+        // The other phone's challenge is not for this one.
+        let code = if matches!(code, 401 | 407) { 403 } else { code };
+        let tag = self.caller.tag.to_string();
+        let Some(mut writer) =
+            office.endpoint.response(from, code, reason_phrase(code), Some(&tag))
+        else {
+            return;
+        };
+        let bytes = match message {
+            Some(message) => {
+                headers::pass(&message.headers, &mut writer);
+                match body::of(message) {
+                    Some(body) => writer.finish_with(body.content_type, body.bytes),
+                    None => writer.finish(),
+                }
+            }
+            None => writer.finish(),
+        };
+        office.endpoint.respond(from, code, bytes, now);
+    }
+
+    /// The call ends: nobody will answer these any more.
+    pub(super) fn refuse_asks(&mut self, office: &mut Office, now: Instant) {
+        for Ask { from, .. } in std::mem::take(&mut self.asks) {
+            self.respond(office, from, 487, now);
+        }
+    }
+
+    fn respond(&self, office: &mut Office, to: ServerTx, code: u16, now: Instant) {
+        let tag = self.caller.tag.to_string();
+        let response = office.endpoint.response(to, code, reason_phrase(code), Some(&tag));
+        if let Some(mut writer) = response {
+            writer.header("Allow", headers::ALLOW);
+            office.endpoint.respond(to, code, writer.finish(), now);
+        }
+    }
+}

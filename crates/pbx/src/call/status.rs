@@ -1,0 +1,58 @@
+//! A running call as the board shows it.
+
+use super::media::Half;
+use super::{Call, Leg, State};
+use crate::event::{CallState, CallStatus, LegStatus};
+
+impl Call {
+    pub fn status(&self) -> CallStatus {
+        let record = &self.record;
+        let mut described = (**record).clone();
+        self.media.describe(&mut described);
+        let winner = match self.state {
+            State::Answered { fork: Some(fork) } => Some(fork),
+            State::Calling { .. } | State::Answered { fork: None } | State::Ended { .. } => None,
+        };
+        let forks = self.forks.iter().enumerate();
+        let forks = forks.filter(|&(index, _)| winner.is_none_or(|it| it == index));
+        let forks = forks.filter_map(|(_, fork)| fork.leg.as_ref());
+        let callees = forks.map(|leg| self.leg_status(leg, Half::Callee));
+        let caller = self.leg_status(&self.caller, Half::Caller);
+        CallStatus {
+            call: self.id,
+            tenant: self.tenant,
+            state: self.board_state(),
+            started_at: record.started_at,
+            answered_at: record.answered_at,
+            caller: record.caller_number.clone(),
+            caller_name: record.caller_name.clone(),
+            dialled: record.dialled_number.clone(),
+            callee: record.callee_number.clone(),
+            codec_caller: described.codec_caller,
+            codec_callee: described.codec_callee,
+            relayed: self.media.relayed,
+            legs: std::iter::once(caller).chain(callees).collect(),
+        }
+    }
+
+    fn board_state(&self) -> CallState {
+        match self.state {
+            State::Calling { progress: Some(180..), .. } => CallState::Ringing,
+            State::Calling { .. } => CallState::Started,
+            State::Answered { .. } if self.media.is_held() => CallState::Held,
+            State::Answered { .. } => CallState::Answered,
+            State::Ended { .. } => CallState::Released,
+        }
+    }
+
+    fn leg_status(&self, leg: &Leg, half: Half) -> LegStatus {
+        LegStatus {
+            caller: half == Half::Caller,
+            number: leg.number.clone(),
+            remote: leg.session.flow.remote,
+            sip_call_id: leg.session.dialog.call_id.clone(),
+            user_agent: leg.user_agent.clone(),
+            media: self.media.figures(half).copied().collect(),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The table of calls: by place, by id, by the tag of each leg, and their timers.
+
+use crate::call::Call;
+use crate::call::begin::Attempt;
+use crate::id::CallId;
+use crate::media;
+use crate::office::{LegId, Office, Owner};
+use crate::record::DialogFacts;
+use crate::time::Now;
+use sip::Flow;
+use sip::endpoint::Event;
+use sip::message::{Method, Writer};
+use sip::timers::TimerQueue;
+use slab::Slab;
+use std::collections::HashMap;
+use std::time::Instant;
+
+/// All calls of a shard.
+#[derive(Default)]
+pub(super) struct Calls {
+    slab: Slab<Place>,
+    by_id: HashMap<CallId, usize, ahash::RandomState>,
+    timers: TimerQueue<(usize, u32)>,
+    serial: u32,
+    /// The call the present input is about: what a panic would cost.
+    pub(super) touching: Option<usize>,
+}
+
+struct Place {
+    call: Call,
+    serial: u32,
+    /// When its entry in the queue comes up.
+    armed: Option<Instant>,
+}
+
+impl Calls {
+    pub(super) fn is_empty(&self) -> bool {
+        self.slab.is_empty()
+    }
+
+    /// Begins a call; it may be over already when this returns.
+    pub(super) fn begin(
+        &mut self,
+        office: &mut Office,
+        attempt: &Attempt<'_>,
+        now: Instant,
+    ) -> CallId {
+        self.serial = self.serial.wrapping_add(1);
+        let index = self.slab.vacant_key();
+        let call = Call::begin(office, (index, self.serial), attempt, now);
+        let id = call.id;
+        self.by_id.insert(id, index);
+        self.slab.insert(Place { call, serial: self.serial, armed: None });
+        self.settle(office, index);
+        id
+    }
+
+    pub(super) fn id_of(&self, owner: Owner) -> Option<CallId> {
+        let place = self.slab.get(owner.call)?;
+        (place.serial == owner.serial).then_some(place.call.id)
+    }
+
+    pub(super) fn id_at(&self, index: usize) -> Option<CallId> {
+        self.slab.get(index).map(|it| it.call.id)
+    }
+
+    pub(super) fn get(&self, owner: Owner) -> Option<&Call> {
+        let place = self.slab.get(owner.call)?;
+        (place.serial == owner.serial).then_some(&place.call)
+    }
+
+    /// Does something to the call of an owner, then sees to its timers and its end.
+    pub(super) fn with(
+        &mut self,
+        office: &mut Office,
+        owner: Owner,
+        act: impl FnOnce(&mut Call, &mut Office, LegId),
+    ) -> Option<CallId> {
+        let place = self.slab.get_mut(owner.call)?;
+        if place.serial != owner.serial {
+            return None;
+        }
+        self.touching = Some(owner.call);
+        let id = place.call.id;
+        act(&mut place.call, office, owner.leg);
+        self.settle(office, owner.call);
+        Some(id)
+    }
+
+    pub(super) fn with_id(
+        &mut self,
+        office: &mut Office,
+        id: CallId,
+        act: impl FnOnce(&mut Call, &mut Office),
+    ) -> Option<CallId> {
+        let index = *self.by_id.get(&id)?;
+        let serial = self.slab.get(index)?.serial;
+        let owner = Owner { call: index, serial, leg: LegId::Caller };
+        self.with(office, owner, |call, office, _| act(call, office))
+    }
+
+    pub(super) fn with_each(&mut self, office: &mut Office, act: impl Fn(&mut Call, &mut Office)) {
+        let ids: Vec<CallId> = self.slab.iter().map(|(_, it)| it.call.id).collect();
+        for id in ids {
+            self.with_id(office, id, &act);
+        }
+    }
+
+    pub(super) fn report(&self, office: &mut Office) {
+        for (_, place) in &self.slab {
+            office.event(crate::event::Event::Call(Box::new(place.call.status())));
+        }
+    }
+
+    /// The answer to [`Office::connect`]: a flow, or `None`.
+    pub(super) fn connected(
+        &mut self,
+        office: &mut Office,
+        token: u64,
+        flow: Option<Flow>,
+        now: Instant,
+    ) -> Option<CallId> {
+        let owner = office.connects.remove(&token)?;
+        self.with(office, owner, |call, office, leg| {
+            let LegId::Callee(fork) = leg else { return };
+            match flow {
+                Some(flow) => call.connected(office, fork, flow, now),
+                None => call.connect_failed(office, fork, now),
+            }
+        })
+    }
+
+    pub(super) fn media(
+        &mut self,
+        office: &mut Office,
+        event: media::Event,
+        now: Instant,
+    ) -> Option<CallId> {
+        let id = match &event {
+            media::Event::Configured { call, .. }
+            | media::Event::Failed { call, .. }
+            | media::Event::Closed { call, .. }
+            | media::Event::Progress { call, .. }
+            | media::Event::Latched { call, .. }
+            | media::Event::Silent { call, .. } => *call,
+            media::Event::PortsReady { .. } => return None,
+        };
+        self.with_id(office, id, |call, office| call.handle_media(office, event, now))
+    }
+
+    pub(super) fn transaction_failed(
+        &mut self,
+        office: &mut Office,
+        event: Event<Owner>,
+        now: Instant,
+    ) {
+        let (transaction, owner, code) = match event {
+            Event::TimedOut { transaction, owner } => (transaction, owner, 408),
+            Event::Failed { transaction, owner } => (transaction, owner, 503),
+        };
+        self.with(office, owner, |call, office, leg| {
+            call.handle_failure(office, leg, transaction, code, now);
+        });
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    pub(super) fn handle_timeout(&mut self, office: &mut Office, now: Instant) {
+        while let Some((at, (index, serial))) = self.timers.pop_due(now) {
+            let Some(place) = self.slab.get_mut(index) else { continue };
+            if place.serial != serial || place.armed != Some(at) {
+                continue;
+            }
+            place.armed = None;
+            let owner = Owner { call: index, serial, leg: LegId::Caller };
+            self.with(office, owner, |call, office, _| {
+                if call.poll_timeout().is_some_and(|due| due <= now) {
+                    call.handle_timeout(office, now);
+                }
+            });
+        }
+    }
+
+    /// Takes a call out of the table as it is.
+    pub(super) fn remove(&mut self, office: &mut Office, index: usize) -> Option<Call> {
+        let place = self.slab.try_remove(index)?;
+        self.by_id.remove(&place.call.id);
+        for tag in place.call.tags() {
+            office.release_tag(tag);
+        }
+        Some(place.call)
+    }
+
+    fn settle(&mut self, office: &mut Office, index: usize) {
+        let place = &mut self.slab[index];
+        if place.call.is_done() {
+            self.remove(office, index);
+            return;
+        }
+        let Some(due) = place.call.poll_timeout() else { return };
+        if place.armed.is_none_or(|armed| due < armed) {
+            place.armed = Some(due);
+            self.timers.set(due, (index, place.serial));
+        }
+    }
+}
+
+/// Ends a dialog that a crash left open. Its CSeq jumps ahead of whatever we may have sent since
+/// the fact was recorded.
+pub(super) fn bye_after_crash(office: &mut Office, facts: &DialogFacts, now: Now) {
+    const AHEAD: u32 = 1000;
+    if facts.flow.transport.is_reliable() {
+        // The stream died with the process; the phone sees that itself.
+        return;
+    }
+    let branch = office.endpoint.new_branch();
+    let routes = sip::route_set::RouteSet::of_routes(facts.route_set.clone());
+    let target = &facts.remote_target;
+    let local = office.network.local_of(facts.flow.local, facts.flow.remote);
+    let sent_by = std::net::SocketAddr::from((local.advertised, facts.flow.local.port()));
+    let mut writer = Writer::request(Method::Bye, routes.request_uri(target));
+    let transport = facts.flow.transport.via_name();
+    writer.header("Via", format_args!("SIP/2.0/{transport} {sent_by};rport;branch={branch}"));
+    routes.write(target, &mut writer);
+    writer.header("Max-Forwards", 70);
+    writer.header("From", &facts.local);
+    writer.header("To", &facts.remote);
+    writer.header("Call-ID", &facts.call_id);
+    writer.header("CSeq", format_args!("{} BYE", facts.local_cseq.saturating_add(AHEAD)));
+    writer.header("Reason", "Q.850;cause=41;text=\"Server restarted\"");
+    let bytes = writer.finish();
+    office.endpoint.request(facts.flow, Method::Bye, branch, bytes, None, now.instant);
+}

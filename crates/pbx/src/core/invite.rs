@@ -1,0 +1,79 @@
+//! An INVITE that begins a call.
+
+use super::Core;
+use super::reply::Request;
+use crate::authenticate::{Identity, Refusal};
+use crate::call::begin::Attempt;
+use crate::call::headers::ACCEPT;
+use crate::id::CallId;
+use crate::time::Now;
+use sip::message::{ContentType, HeaderName, Method, Via};
+
+impl Core {
+    pub(super) fn invite(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
+        let Request { flow, message, it, raw } = request;
+        if self.closing || self.overloaded {
+            return self.unavailable(request);
+        }
+        if self.came_back(request) {
+            return self.reply(request, 482);
+        }
+        let identity = match self.identify(request, now) {
+            Ok(identity) => identity,
+            Err(why) => return self.refuse(request, why, now),
+        };
+        if it.max_forwards == Some(0) {
+            return self.reply(request, 483);
+        }
+        if self.unsupported(request) {
+            return None;
+        }
+        if !body_is_understood(request) {
+            return self.reply_with(request, 415, |writer| {
+                writer.header("Accept", ACCEPT);
+            });
+        }
+        let attempt = Attempt { flow, message, it, raw, identity };
+        Some(self.calls.begin(&mut self.office, &attempt, now.instant))
+    }
+
+    /// Who sends a request; a known source gets the larger bucket.
+    pub(super) fn identify(&mut self, request: Request<'_>, now: Now) -> Result<Identity, Refusal> {
+        let Request { flow, message, it, .. } = request;
+        let directory = self.office.directory.clone();
+        let identity = self.authenticator.identify(&directory, flow, message, it, now)?;
+        self.guard.authenticated(flow.remote.ip(), now.instant);
+        Ok(identity)
+    }
+
+    /// Whether one of its Vias is of a request we have out: a loop (RFC 3261 §16.3 step 4).
+    fn came_back(&self, request: Request<'_>) -> bool {
+        let mut vias = request.message.headers.each::<Via<'_>>().filter_map(Result::ok);
+        vias.any(|via| {
+            let branch = via.branch().unwrap_or_default();
+            self.office.endpoint.sent_by_us(branch, Method::Invite)
+        })
+    }
+}
+
+/// Whether we can read the body, or need not (RFC 3261 §8.2.3).
+fn body_is_understood(request: Request<'_>) -> bool {
+    let headers = &request.message.headers;
+    if request.message.body.is_empty() {
+        return true;
+    }
+    let optional = headers
+        .get(HeaderName::ContentDisposition)
+        .is_some_and(|it| it.to_ascii_lowercase().contains("handling=optional"));
+    let encoded = headers
+        .get(HeaderName::ContentEncoding)
+        .is_some_and(|it| !it.trim().eq_ignore_ascii_case("identity"));
+    match headers.find::<ContentType<'_>>() {
+        Ok(Some(it)) => {
+            let known =
+                it.is("application", "sdp") || it.media_type.eq_ignore_ascii_case("multipart");
+            optional || (known && !encoded)
+        }
+        Ok(None) | Err(_) => false,
+    }
+}

@@ -1,0 +1,216 @@
+//! A message from the network: what it is, and which room it belongs to.
+
+use super::reply::{ALLOW_ALL, Request};
+use super::{Core, Event};
+use crate::call::headers::ACCEPT;
+use crate::guard::Verdict;
+use crate::id::CallId;
+use crate::time::Now;
+use sip::Flow;
+use sip::endpoint::Received;
+use sip::message::{
+    Essentials, HeaderName, Message, Method, ParseError, Uri, check, response_to, sanitize,
+};
+
+/// Most tokens listed in an Unsupported header.
+const UNSUPPORTED_MAX: usize = 8;
+
+impl Core {
+    pub(super) fn message(&mut self, flow: Flow, bytes: &[u8], now: Now) -> Option<CallId> {
+        // Keep-alives of phones behind NAT: line breaks or a few zero octets.
+        if bytes.iter().all(|it| matches!(it, b'\r' | b'\n' | 0)) {
+            return None;
+        }
+        self.office.counters.received(&flow, bytes);
+        let parsed = match Message::parse(bytes) {
+            Err(ParseError::NotUtf8) => {
+                let copy = sanitize(bytes)?;
+                return match Message::parse(&copy) {
+                    Ok(message) => self.parsed(flow, &message, &copy, now),
+                    Err(_) => None,
+                };
+            }
+            parsed => parsed,
+        };
+        match parsed {
+            Ok(message) => self.parsed(flow, &message, bytes, now),
+            Err(_) => {
+                self.office.counters.parse_errors += 1;
+                self.guard.charge(flow.remote.ip(), now.instant);
+                None
+            }
+        }
+    }
+
+    /// What a stream sent cannot be framed: 400, if it can be answered at all.
+    pub(super) fn malformed(&mut self, flow: Flow, head: &[u8], now: Now) {
+        self.office.counters.received(&flow, head);
+        self.office.counters.parse_errors += 1;
+        let copy = sanitize(head);
+        if let Ok(message) = Message::parse(copy.as_deref().unwrap_or(head)) {
+            self.bad_request(flow, &message, (400, "Bad Request"), now);
+        }
+    }
+
+    fn parsed(
+        &mut self,
+        flow: Flow,
+        message: &Message<'_>,
+        raw: &[u8],
+        now: Now,
+    ) -> Option<CallId> {
+        match check(message) {
+            Ok(it) if message.is_request() => {
+                let request = Request { flow, message, it: &it, raw };
+                self.request(request, now)
+            }
+            Ok(it) => self.response_received(flow, message, &it, now),
+            Err(why) => {
+                self.office.counters.parse_errors += 1;
+                self.bad_request(flow, message, why.status(), now);
+                None
+            }
+        }
+    }
+
+    /// A request that cannot be served as written; a response is discarded, an ACK never answered.
+    fn bad_request(
+        &mut self,
+        flow: Flow,
+        message: &Message<'_>,
+        (code, reason): (u16, &str),
+        now: Now,
+    ) {
+        if !message.is_request() || message.method() == Some(Method::Ack) {
+            return;
+        }
+        let source = flow.remote.ip();
+        if self.guard.verdict(source, now.instant) != Verdict::Serve {
+            self.office.counters.throttled += 1;
+            return;
+        }
+        self.guard.charge(source, now.instant);
+        let bytes = response_to(message, code, reason, Some("malformed"), flow.remote).finish();
+        // Its Via may be what is wrong: straight back to where it came from.
+        self.office.endpoint.send(flow, bytes, None);
+    }
+
+    fn response_received(
+        &mut self,
+        flow: Flow,
+        message: &Message<'_>,
+        it: &Essentials<'_>,
+        now: Now,
+    ) -> Option<CallId> {
+        // More than one Via: it is for somebody behind us (RFC 3261 §8.1.3.3).
+        if it.via_count > 1 {
+            return None;
+        }
+        match self.office.endpoint.receive(flow, message, it, now.instant) {
+            Received::Response { transaction, owner } => {
+                self.calls.with(&mut self.office, owner, |call, office, leg| {
+                    call.handle_response(office, leg, transaction, (message, it), now.instant);
+                })
+            }
+            Received::Absorbed { owner } => owner.and_then(|it| self.calls.id_of(it)),
+            Received::Request | Received::Cancel { .. } | Received::Ack => None,
+        }
+    }
+
+    fn request(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
+        let Request { flow, message, it, .. } = request;
+        if !self.may_be_served(flow, it, now) {
+            return None;
+        }
+        match self.office.endpoint.receive(flow, message, it, now.instant) {
+            Received::Absorbed { owner } => owner.and_then(|it| self.calls.id_of(it)),
+            Received::Cancel { invite, owner } => {
+                self.calls.with(&mut self.office, owner, |call, office, _| {
+                    call.handle_cancel(office, invite, now.instant);
+                })
+            }
+            Received::Ack => self.within_dialog(request, now),
+            Received::Request => self.new_request(request, now),
+            Received::Response { .. } => None,
+        }
+    }
+
+    /// Before any work: a source that spent its tokens is only heard within its dialogs.
+    fn may_be_served(&mut self, flow: Flow, it: &Essentials<'_>, now: Now) -> bool {
+        let Verdict::Drop { first } = self.guard.verdict(flow.remote.ip(), now.instant) else {
+            return true;
+        };
+        let within_dialog = it.to_tag.is_some_and(|tag| self.dialog(tag).is_some());
+        if within_dialog || matches!(it.cseq.method, Method::Ack | Method::Cancel) {
+            return true;
+        }
+        self.office.counters.throttled += 1;
+        if first {
+            self.office.event(Event::Throttled { source: flow.remote });
+        }
+        false
+    }
+
+    fn new_request(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
+        let it = request.it;
+        let scheme_known = match it.uri {
+            Some(Uri::Sip { .. }) => true,
+            Some(Uri::Other { scheme, .. }) => scheme.eq_ignore_ascii_case("tel"),
+            None => false,
+        };
+        if !scheme_known {
+            return self.stranger(request, 416, now);
+        }
+        if it.to_tag.is_some() && it.cseq.method != Method::Register {
+            return self.within_dialog(request, now);
+        }
+        match it.cseq.method {
+            Method::Register => self.register(request, now),
+            Method::Invite => self.invite(request, now),
+            Method::Options => self.options(request, now),
+            // These live within a dialog only.
+            Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify => {
+                self.stranger(request, 481, now)
+            }
+            Method::Message | Method::Refer | Method::Subscribe | Method::Publish => {
+                match self.identify(request, now) {
+                    Ok(_) => self.reply(request, 405),
+                    Err(why) => self.refuse(request, why, now),
+                }
+            }
+            Method::Ack | Method::Cancel => None,
+            Method::Other(_) => self.stranger(request, 501, now),
+        }
+    }
+
+    /// Whether we are there, and what we can do (RFC 3261 §11.2); without a product's name.
+    fn options(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
+        self.guard.charge(request.flow.remote.ip(), now.instant);
+        if self.unsupported(request) {
+            return None;
+        }
+        self.reply_with(request, 200, |writer| {
+            writer.header("Allow", ALLOW_ALL);
+            writer.header("Accept", ACCEPT);
+        })
+    }
+
+    /// Answers somebody unknown with a bare status, which costs a token.
+    fn stranger(&mut self, request: Request<'_>, code: u16, now: Now) -> Option<CallId> {
+        self.guard.charge(request.flow.remote.ip(), now.instant);
+        self.reply(request, code)
+    }
+
+    /// Refuses a request that requires an extension of us; we have none (RFC 3261 §8.2.2.3).
+    pub(super) fn unsupported(&mut self, request: Request<'_>) -> bool {
+        let required = request.message.headers.values(HeaderName::Require);
+        let required: Vec<&str> = required.take(UNSUPPORTED_MAX).collect();
+        if required.is_empty() {
+            return false;
+        }
+        self.reply_with(request, 420, |writer| {
+            writer.header("Unsupported", required.join(", "));
+        });
+        true
+    }
+}

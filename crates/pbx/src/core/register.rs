@@ -1,0 +1,93 @@
+//! REGISTER (RFC 3261 §10.3): authenticated, decided by the registrar, recorded, answered.
+
+use super::Core;
+use super::reply::Request;
+use crate::event::{AuthFailure, Event, UnregisterReason};
+use crate::id::{CallId, TenantId};
+use crate::record::Record;
+use crate::registrar::{Bound, Changes, Reject, decide};
+use crate::time::Now;
+use std::fmt::Write;
+
+impl Core {
+    pub(super) fn register(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
+        let it = request.it;
+        if self.closing || self.overloaded {
+            return self.unavailable(request);
+        }
+        let identity = match self.identify(request, now) {
+            Ok(identity) => identity,
+            Err(why) => return self.refuse(request, why, now),
+        };
+        if self.unsupported(request) {
+            return None;
+        }
+        let (tenant, extension) = (identity.tenant, identity.extension);
+        if it.to.uri.user_unescaped() != *extension.number {
+            self.office.counters.registrations_refused += 1;
+            self.office.event(Event::AuthFailed {
+                source: request.flow.remote,
+                user: extension.number.clone(),
+                method: "REGISTER".into(),
+                why: AuthFailure::WrongIdentity,
+            });
+            return self.reply(request, 403);
+        }
+        let settings = self.office.settings(tenant);
+        let bound = self.office.registrar.bindings(tenant, &extension.number);
+        let message = (request.message, it);
+        match decide(tenant, &extension, bound, message, request.flow, &settings, now.utc) {
+            Ok(changes) => {
+                self.office.counters.registrations_ok += 1;
+                self.apply(changes, now);
+                self.registered(request, (tenant, &extension.number), now)
+            }
+            Err(why) => {
+                self.office.counters.registrations_refused += 1;
+                self.reply_with(request, why.status(), |writer| {
+                    if let Reject::IntervalTooBrief { min } = why {
+                        writer.header("Min-Expires", min.as_secs());
+                    }
+                })
+            }
+        }
+    }
+
+    fn apply(&mut self, changes: Changes, now: Now) {
+        for (keys, why) in [
+            (changes.removed, UnregisterReason::Removed),
+            (changes.replaced, UnregisterReason::Replaced),
+        ] {
+            for key in keys {
+                self.office.registrar.remove(&key);
+                self.unbound(key, why);
+            }
+        }
+        for binding in changes.bound {
+            self.office.record(Record::Bound(Box::new(binding.clone())));
+            self.office.event(Event::Registered(Box::new(binding.clone())));
+            self.office.registrar.put(binding, now);
+        }
+    }
+
+    /// 200 with every binding of the number (RFC 3261 §10.3 step 8).
+    fn registered(
+        &mut self,
+        request: Request<'_>,
+        (tenant, number): (TenantId, &str),
+        now: Now,
+    ) -> Option<CallId> {
+        let mut writer = self.response(request, 200, "OK");
+        for Bound { binding, until } in self.office.registrar.bindings(tenant, number) {
+            let left = until.saturating_duration_since(now.instant).as_millis().div_ceil(1000);
+            let mut value = format!("<{}>;expires={left}", binding.contact);
+            if binding.q < 1000 {
+                // Writing to a string cannot fail.
+                let _ = write!(value, ";q=0.{:03}", binding.q);
+            }
+            writer.header("Contact", value);
+        }
+        self.send(request, writer);
+        None
+    }
+}

@@ -1,0 +1,179 @@
+//! What calls share: the transaction layer, the registrar, ports, and the way to the outside.
+//!
+//! A [`Call`](crate::call::Call) owns itself and reaches everything else through here, by claims:
+//! what it took it gives back by the same door.
+
+use crate::core::{Config, Effect};
+use crate::counters::Counters;
+use crate::directory::{Directory, Tenant};
+use crate::event::Event;
+use crate::id::{CallId, TenantId};
+use crate::media;
+use crate::network::Network;
+use crate::ports::Ports;
+use crate::record::Record;
+use crate::registrar::Registrar;
+use crate::settings::Settings;
+use crate::time::UnixMillis;
+use rand_core::Rng;
+use sip::dialog::LocalEnd;
+use sip::endpoint::Endpoint;
+use sip::session::Seat;
+use sip::{Flow, Tag};
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A leg within its call: the caller, or one of the forks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LegId {
+    Caller,
+    Callee(u8),
+}
+
+/// Whom a transaction belongs to. The serial number tells a call from an earlier one in the same
+/// place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub call: usize,
+    pub serial: u32,
+    pub leg: LegId,
+}
+
+/// One shard's shared state.
+pub struct Office {
+    pub config: Config,
+    pub rng: Box<dyn Rng + Send>,
+    pub directory: Arc<Directory>,
+    pub network: Network,
+    pub endpoint: Endpoint<Owner>,
+    pub registrar: Registrar,
+    pub ports: Ports,
+    pub counters: Counters,
+    pub effects: VecDeque<Effect>,
+    /// Dialogs by our tag.
+    pub dialogs: HashMap<Tag, Owner, ahash::RandomState>,
+    /// Streams being opened for a leg.
+    pub connects: HashMap<u64, Owner, ahash::RandomState>,
+    /// The wall clock of the input being handled.
+    pub utc: UnixMillis,
+    next_connect: u64,
+    /// Running calls of each extension.
+    busy: HashMap<(TenantId, Box<str>), u16, ahash::RandomState>,
+}
+
+impl Office {
+    pub fn new(config: Config, mut rng: Box<dyn Rng + Send>) -> Self {
+        let seed = [rng.next_u64(), rng.next_u64(), rng.next_u64()];
+        Self {
+            endpoint: Endpoint::new(config.shard, seed),
+            config,
+            rng,
+            directory: Arc::default(),
+            network: Network::default(),
+            registrar: Registrar::default(),
+            ports: Ports::default(),
+            counters: Counters::default(),
+            effects: VecDeque::new(),
+            dialogs: HashMap::default(),
+            connects: HashMap::default(),
+            utc: UnixMillis::default(),
+            next_connect: 0,
+            busy: HashMap::default(),
+        }
+    }
+
+    pub fn seat(&mut self, owner: Owner, now: Instant) -> Seat<'_, Owner> {
+        Seat { endpoint: &mut self.endpoint, owner, now }
+    }
+
+    pub fn tenant(&self, id: TenantId) -> Option<&Tenant> {
+        self.directory.tenant(id)
+    }
+
+    pub fn settings(&self, id: TenantId) -> Arc<Settings> {
+        self.tenant(id).map(|it| it.settings.clone()).unwrap_or_default()
+    }
+
+    pub fn event(&mut self, event: Event) {
+        self.effects.push_back(Effect::Event(event));
+    }
+
+    pub fn record(&mut self, record: Record) {
+        self.effects.push_back(Effect::Record(record));
+    }
+
+    pub fn media(&mut self, command: media::Command) {
+        self.effects.push_back(Effect::Media(command));
+    }
+
+    /// A tag nobody has, claimed for this leg.
+    pub fn claim_tag(&mut self, owner: Owner) -> Tag {
+        loop {
+            let tag = Tag::new(self.config.shard, self.rng.next_u64());
+            if let std::collections::hash_map::Entry::Vacant(place) = self.dialogs.entry(tag) {
+                place.insert(owner);
+                return tag;
+            }
+        }
+    }
+
+    pub fn release_tag(&mut self, tag: Tag) {
+        self.dialogs.remove(&tag);
+    }
+
+    /// Asks for a stream to a leg's phone.
+    pub fn connect(&mut self, owner: Owner, remote: SocketAddr) -> u64 {
+        self.next_connect += 1;
+        let token = self.next_connect;
+        self.connects.insert(token, owner);
+        self.effects.push_back(Effect::Connect { token, remote });
+        token
+    }
+
+    /// What we tell the peer of a flow about our end of a dialog.
+    pub fn local_end(&self, flow: Flow, tag: Tag) -> LocalEnd {
+        let local = self.network.local_of(flow.local, flow.remote);
+        let port = match flow.connection {
+            // A stream we opened has a port nobody listens on.
+            Some(_) => self.config.stream_port.unwrap_or_else(|| flow.local.port()),
+            None => flow.local.port(),
+        };
+        LocalEnd { transport: flow.transport, address: (local.advertised, port).into(), tag }
+    }
+
+    /// Counts one more call of an extension, unless it has all it may have.
+    pub fn claim_call(&mut self, tenant: TenantId, number: &str, most: u8) -> bool {
+        let count = self.busy.entry((tenant, number.into())).or_default();
+        if *count >= most.into() {
+            return false;
+        }
+        *count += 1;
+        true
+    }
+
+    pub fn release_call(&mut self, tenant: TenantId, number: &str) {
+        let key = (tenant, number.into());
+        if let Some(count) = self.busy.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.busy.remove(&key);
+            }
+        }
+    }
+
+    /// A fresh name for a SIP Call-ID of ours.
+    pub fn new_call_id(&mut self) -> String {
+        format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64())
+    }
+
+    pub fn send_effects(&mut self, calls: &dyn Fn(Owner) -> Option<CallId>) {
+        while let Some(it) = self.endpoint.poll_transmit() {
+            self.counters.sent(&it.flow, &it.bytes);
+            let call = it.owner.and_then(calls);
+            self.effects.push_back(Effect::Send { flow: it.flow, bytes: it.bytes, call });
+        }
+        self.counters.retransmits_out = self.endpoint.resent;
+    }
+}

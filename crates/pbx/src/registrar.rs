@@ -1,0 +1,371 @@
+//! The registrar (RFC 3261 §10.3): which devices are where. No socket, no clock, no database.
+
+use crate::directory::Extension;
+use crate::id::TenantId;
+use crate::record::{Binding, BindingKey};
+use crate::settings::Settings;
+use crate::time::{Now, UnixMillis};
+use sip::message::{Contact, Essentials, Expires, HeaderName, Message, NameAddr, TypedHeader, Uri};
+use sip::{ConnectionId, Flow};
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+/// Most Contacts one REGISTER may carry; more is 400.
+pub const CONTACTS_MAX: usize = 10;
+/// Longest Contact URI kept, in octets; longer is 400.
+pub const CONTACT_LENGTH_MAX: usize = 1024;
+/// Longest User-Agent kept, in octets; the rest is cut.
+pub const USER_AGENT_LENGTH_MAX: usize = 128;
+
+/// Why a REGISTER is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reject {
+    #[error("{0}")]
+    BadRequest(&'static str),
+    #[error("Interval Too Brief")]
+    IntervalTooBrief { min: Duration },
+    #[error("CSeq Out Of Order")]
+    OutOfOrder,
+}
+
+impl Reject {
+    /// The only place where a reason becomes a status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::BadRequest(_) => 400,
+            Self::IntervalTooBrief { .. } => 423,
+            // RFC 3261 §10.3 step 7: "the request fails"; as §12.2.2 does for dialogs.
+            Self::OutOfOrder => 500,
+        }
+    }
+}
+
+/// What a REGISTER changes, all or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub bound: Vec<Binding>,
+    pub removed: Vec<BindingKey>,
+    /// Removed to make room, not because the phone asked.
+    pub replaced: Vec<BindingKey>,
+}
+
+/// How long one contact stays bound.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Expiry {
+    Grant(Duration),
+    Remove,
+    TooBrief(Duration),
+}
+
+/// Decides how long one contact stays bound (RFC 3261 §10.3 step 7).
+///
+/// The contact's own `expires` wins over the `Expires` header. More than the maximum is shortened,
+/// never refused.
+pub fn grant_expiry(contact: Option<u32>, header: Option<u32>, settings: &Settings) -> Expiry {
+    let seconds = |it: u32| Duration::from_secs(it.into());
+    match contact.or(header).unwrap_or(settings.expires_default_s) {
+        0 => Expiry::Remove,
+        asked if asked < settings.expires_min_s => {
+            Expiry::TooBrief(seconds(settings.expires_min_s))
+        }
+        asked => Expiry::Grant(seconds(asked.min(settings.expires_max_s))),
+    }
+}
+
+/// Reads an authenticated REGISTER against what is bound and decides what changes. Pure.
+pub fn decide(
+    tenant: TenantId,
+    extension: &Extension,
+    bound: &[Bound],
+    (message, it): (&Message<'_>, &Essentials<'_>),
+    flow: Flow,
+    settings: &Settings,
+    now: UnixMillis,
+) -> Result<Changes, Reject> {
+    let header = match message.headers.find::<Expires>() {
+        Ok(found) => found.map(|it| it.0),
+        Err(_) => return Err(Reject::BadRequest("bad Expires")),
+    };
+    let contacts = contacts(message)?;
+    let Some(contacts) = contacts else {
+        // `*` removes all, and only with Expires: 0 (RFC 3261 §10.3 step 6).
+        if header != Some(0) {
+            return Err(Reject::BadRequest("Contact * needs Expires: 0"));
+        }
+        let removed = bound.iter().map(|it| it.binding.key.clone()).collect();
+        return Ok(Changes { removed, ..Changes::default() });
+    };
+    let mut changes = Changes::default();
+    for (index, contact) in contacts.iter().enumerate() {
+        let key = BindingKey {
+            tenant,
+            extension: extension.number.clone(),
+            device: device(contact, it, index),
+        };
+        let known = bound.iter().map(|it| &it.binding).find(|it| it.key == key);
+        if let Some(known) = known
+            && *known.call_id == *it.call_id
+        {
+            match it.cseq.number.cmp(&known.cseq) {
+                std::cmp::Ordering::Less => return Err(Reject::OutOfOrder),
+                // A resend: the same answer from what is bound.
+                std::cmp::Ordering::Equal => continue,
+                std::cmp::Ordering::Greater => {}
+            }
+        }
+        match grant_expiry(contact_expires(contact), header, settings) {
+            Expiry::TooBrief(min) => return Err(Reject::IntervalTooBrief { min }),
+            Expiry::Remove => changes.removed.extend(known.map(|it| it.key.clone())),
+            Expiry::Grant(expires) => {
+                let registered_at = known.map_or(now, |it| it.registered_at);
+                let binding = binding(key, contact, (message, it), flow, registered_at);
+                changes.bound.push(Binding { expires_at: now.after(expires), ..binding });
+            }
+        }
+    }
+    make_room(extension, bound, &mut changes);
+    Ok(changes)
+}
+
+/// Drops the oldest devices beyond what the extension may have: the newest one always gets in, so
+/// that nobody locks himself out.
+fn make_room(extension: &Extension, bound: &[Bound], changes: &mut Changes) {
+    if changes.bound.is_empty() {
+        return;
+    }
+    let most = usize::from(extension.devices_max.unwrap_or(1)).max(1);
+    if changes.bound.len() > most {
+        changes.bound.drain(..changes.bound.len() - most);
+    }
+    let new = |key: &BindingKey| changes.bound.iter().any(|it| it.key == *key);
+    let mut others: Vec<&Binding> = bound
+        .iter()
+        .map(|it| &it.binding)
+        .filter(|it| !new(&it.key) && !changes.removed.contains(&it.key))
+        .collect();
+    others.sort_by_key(|it| it.registered_at);
+    let surplus = (others.len() + changes.bound.len()).saturating_sub(most);
+    changes.replaced.extend(others.iter().take(surplus).map(|it| it.key.clone()));
+}
+
+/// The Contacts of a REGISTER; `None` for `*`.
+fn contacts<'a>(message: &Message<'a>) -> Result<Option<Vec<NameAddr<'a>>>, Reject> {
+    let mut list = Vec::new();
+    for value in message.headers.values(HeaderName::Contact) {
+        match Contact::parse(value) {
+            Ok(Contact::Star) if list.is_empty() => {
+                let more = message.headers.values(HeaderName::Contact).count() > 1;
+                return if more {
+                    Err(Reject::BadRequest("Contact * stands alone"))
+                } else {
+                    Ok(None)
+                };
+            }
+            Ok(Contact::Star) => return Err(Reject::BadRequest("Contact * stands alone")),
+            Ok(Contact::Addr(address)) if address.uri_text.len() <= CONTACT_LENGTH_MAX => {
+                if list.len() == CONTACTS_MAX {
+                    return Err(Reject::BadRequest("too many Contacts"));
+                }
+                list.push(address);
+            }
+            Ok(Contact::Addr(_)) | Err(_) => return Err(Reject::BadRequest("bad Contact")),
+        }
+    }
+    Ok(Some(list))
+}
+
+/// What names a device: `+sip.instance`, else the Call-ID its REGISTERs share.
+fn device(contact: &NameAddr<'_>, it: &Essentials<'_>, index: usize) -> Box<str> {
+    match (Contact::Addr(*contact).instance(), index) {
+        (Some(instance), _) => instance.into(),
+        (None, 0) => it.call_id.into(),
+        // Several contacts in one REGISTER are several devices.
+        (None, index) => format!("{}#{index}", it.call_id).into(),
+    }
+}
+
+fn contact_expires(contact: &NameAddr<'_>) -> Option<u32> {
+    Contact::Addr(*contact).expires()
+}
+
+fn binding(
+    key: BindingKey,
+    contact: &NameAddr<'_>,
+    (message, it): (&Message<'_>, &Essentials<'_>),
+    flow: Flow,
+    registered_at: UnixMillis,
+) -> Binding {
+    let agent = message.headers.get(HeaderName::UserAgent).unwrap_or_default();
+    let end = agent.floor_char_boundary(USER_AGENT_LENGTH_MAX);
+    Binding {
+        key,
+        // Headers in a Contact URI would end up in our requests (RFC 3261 §19.1.1): dropped.
+        contact: contact.uri_text.split('?').next().unwrap_or_default().into(),
+        flow,
+        call_id: it.call_id.into(),
+        cseq: it.cseq.number,
+        q: Contact::Addr(*contact).q().unwrap_or(1000),
+        user_agent: agent[..end].into(),
+        registered_at,
+        expires_at: registered_at,
+    }
+}
+
+/// What one extension of one tenant has bound.
+type Aor = (TenantId, Box<str>);
+
+/// A binding and when it ends by the clock that never steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    pub binding: Binding,
+    pub until: Instant,
+}
+
+/// All bindings.
+#[derive(Debug, Default)]
+pub struct Registrar {
+    bindings: HashMap<Aor, Vec<Bound>, ahash::RandomState>,
+    by_expiry: BTreeSet<(Instant, BindingKey)>,
+    by_connection: BTreeSet<(ConnectionId, BindingKey)>,
+}
+
+impl Registrar {
+    /// The live bindings of an extension, the least recently refreshed first.
+    pub fn bindings(&self, tenant: TenantId, number: &str) -> &[Bound] {
+        self.bindings.get(&(tenant, number.into())).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_expiry.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_expiry.is_empty()
+    }
+
+    /// Adds a binding or replaces the one with its key.
+    pub fn put(&mut self, binding: Binding, now: Now) {
+        self.remove(&binding.key);
+        let until = now.instant + binding.expires_at.since(now.utc);
+        self.insert(Bound { binding, until });
+    }
+
+    pub fn remove(&mut self, key: &BindingKey) -> Option<Bound> {
+        let aor = (key.tenant, key.extension.clone());
+        let list = self.bindings.get_mut(&aor)?;
+        let index = list.iter().position(|it| it.binding.key == *key)?;
+        let bound = list.remove(index);
+        if list.is_empty() {
+            self.bindings.remove(&aor);
+        }
+        self.by_expiry.remove(&(bound.until, key.clone()));
+        if let Some(connection) = bound.binding.flow.connection {
+            self.by_connection.remove(&(connection, key.clone()));
+        }
+        Some(bound)
+    }
+
+    /// Takes one binding that has expired.
+    pub fn pop_expired(&mut self, now: Instant) -> Option<Binding> {
+        let (at, key) = self.by_expiry.first()?;
+        if *at > now {
+            return None;
+        }
+        let key = key.clone();
+        self.remove(&key).map(|it| it.binding)
+    }
+
+    /// When the next binding expires.
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.by_expiry.first().map(|&(at, _)| at)
+    }
+
+    /// A stream is gone: its bindings stay, but their flow is lost.
+    pub fn lose_connection(&mut self, connection: ConnectionId) {
+        let lost = self.by_connection.range(first(connection)..);
+        let lost: Vec<BindingKey> =
+            lost.take_while(|it| it.0 == connection).map(|it| it.1.clone()).collect();
+        for key in lost {
+            if let Some(mut bound) = self.remove(&key) {
+                bound.binding.flow.connection = None;
+                self.insert(bound);
+            }
+        }
+    }
+
+    /// A stream to the device was opened anew.
+    pub fn set_flow(&mut self, key: &BindingKey, flow: Flow) {
+        if let Some(mut bound) = self.remove(key) {
+            bound.binding.flow = flow;
+            self.insert(bound);
+        }
+    }
+
+    /// Forgets all devices of a deleted extension.
+    pub fn forget(&mut self, tenant: TenantId, number: &str) -> Vec<Binding> {
+        let list = self.bindings(tenant, number).iter();
+        let keys: Vec<_> = list.map(|it| it.binding.key.clone()).collect();
+        keys.iter().filter_map(|key| self.remove(key)).map(|it| it.binding).collect()
+    }
+
+    /// Every extension that has a binding, in order, for comparison with a new directory.
+    pub fn extensions(&self) -> BTreeSet<Aor> {
+        self.by_expiry.iter().map(|(_, key)| (key.tenant, key.extension.clone())).collect()
+    }
+
+    fn insert(&mut self, bound: Bound) {
+        let key = &bound.binding.key;
+        self.by_expiry.insert((bound.until, key.clone()));
+        if let Some(connection) = bound.binding.flow.connection {
+            self.by_connection.insert((connection, key.clone()));
+        }
+        let aor = (key.tenant, key.extension.clone());
+        self.bindings.entry(aor).or_default().push(bound);
+    }
+}
+
+fn first(connection: ConnectionId) -> (ConnectionId, BindingKey) {
+    let key = BindingKey {
+        tenant: TenantId::default(),
+        extension: Box::default(),
+        device: Box::default(),
+    };
+    (connection, key)
+}
+
+/// Where a device whose stream is lost might be reached: its Contact, but only at the address it
+/// registered from, lest a registration make us connect to somebody else.
+pub fn reconnect_address(binding: &Binding) -> Option<std::net::SocketAddr> {
+    let uri = Uri::parse(&binding.contact).ok()?;
+    let address = uri.host()?.ip()?.to_canonical();
+    let registered_from = binding.flow.remote.ip().to_canonical();
+    let port = uri.port().unwrap_or(5060);
+    (address == registered_from && port != 0).then(|| (address, port).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expiry_table() {
+        let secs = Duration::from_secs;
+        let settings = Settings::default();
+        #[rustfmt::skip]
+        let table = [
+            // contact    header      decision
+            (None,        None,       Expiry::Grant(secs(3600))),
+            (None,        Some(600),  Expiry::Grant(secs(600))),
+            (Some(120),   Some(600),  Expiry::Grant(secs(120))),
+            (Some(86400), None,       Expiry::Grant(secs(7200))),
+            (Some(60),    None,       Expiry::Grant(secs(60))),
+            (Some(59),    None,       Expiry::TooBrief(secs(60))),
+            (Some(0),     Some(600),  Expiry::Remove),
+            (None,        Some(0),    Expiry::Remove),
+        ];
+        for (contact, header, expected) in table {
+            let got = grant_expiry(contact, header, &settings);
+            assert_eq!(got, expected, "contact={contact:?} header={header:?}");
+        }
+    }
+}
