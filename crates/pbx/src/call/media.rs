@@ -360,9 +360,47 @@ impl CallMedia {
                 plan.links.push(Link { from: b_id, to: a_id });
             }
         }
+        for half in [Half::Caller, Half::Callee] {
+            self.keep_idle(&mut plan, half);
+        }
         self.revision += 1;
         Some(plan)
     }
+
+    /// A pair whose line was turned down stays in the plan, deaf: the edge would give it to others,
+    /// and the line may come back.
+    fn keep_idle(&self, plan: &mut Plan, half: Half) {
+        let side = match half {
+            Half::Caller => &self.caller,
+            Half::Callee => &self.callee,
+        };
+        let Some(peer) = side.peer else { return };
+        for (index, &ports) in side.ports.iter().enumerate() {
+            let named = plan.transports.iter().any(|it| it.ports == ports);
+            let Some(id) = numbered(index, half).map(TransportId) else { continue };
+            if named || !self.planned.contains(&ports) {
+                continue;
+            }
+            plan.transports.push(Transport {
+                id,
+                ports,
+                source: peer.local.source,
+                rtcp: Rtcp::Muxed,
+                expect: Expect {
+                    advertised: None,
+                    signalling: peer.signalling,
+                    policy: MediaSource::Sdp,
+                    generation: side.generation,
+                },
+                watched: false,
+            });
+        }
+    }
+}
+
+/// Numbers of the caller's half are even, of the callee's odd.
+fn numbered(index: usize, half: Half) -> Option<u8> {
+    Some(u8::try_from(index * 2).ok()? + u8::from(half == Half::Callee))
 }
 
 /// Adds a stream, and its transport unless another line has brought it.
@@ -374,9 +412,8 @@ fn add(
     lease: usize,
     watched: bool,
 ) -> Option<StreamId> {
-    let parity = u8::from(half == Half::Callee);
-    let numbered = |number: usize| u8::try_from(number * 2).ok().map(|it| it + parity);
-    let (transport, stream) = (TransportId(numbered(lease)?), StreamId(numbered(index)?));
+    let (transport, stream) =
+        (TransportId(numbered(lease, half)?), StreamId(numbered(index, half)?));
     let (peer, ports) = (side.peer?, *side.ports.get(lease)?);
     if !plan.transports.iter().any(|it| it.id == transport) {
         let rtcp = if line.muxed { Rtcp::Muxed } else { Rtcp::Separate { remote: line.rtcp } };
