@@ -1,3 +1,12 @@
 //! What the tests stand on; never part of the product.
+//!
+//! [`ladder::check`] runs a call flow written as text against the real core; [`office`] is that
+//! core with virtual time and a network in memory; [`phone`] writes and reads the phones' SIP.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at the variants it is about")]
+
+pub mod clock;
+pub mod ladder;
+pub mod office;
+pub mod phone;
 pub mod skip;

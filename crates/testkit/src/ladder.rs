@@ -1,0 +1,62 @@
+//! Call flows as text: the reader sees the ladder, the machine runs it on the real core.
+//!
+//! `alice -> pbx  INVITE 101` is done to the server; `alice <- pbx  180` is expected of it, next.
+//! Whatever the server sends and the ladder does not show is an error: silence is checked before
+//! each step and for 64·T1 after the last one, and then nothing may be left in the core.
+//!
+//! ```text
+//! given bob tcp unregistered                what differs from a registered UDP phone
+//! given 101 calls=1 devices=3               what differs from a usual extension
+//! given setting no_answer_s=20
+//! alice -> pbx            INVITE 101        a phone sends; words on the right say how
+//! alice <- pbx            100               the server sends; words on the right are checked
+//!          pbx -> bob     INVITE from=100 sdp=offer(pcma,pcmu) reason="..." header=Name:value
+//!          pbx <- bob     200 INVITE        the method, where the newest request is not meant
+//!          pbx -> bob     ACK lost          written, but the network loses it
+//! wait 500ms              time passes; what is sent must be sent at its end
+//! wait 32s resends        … except copies of what was sent before
+//! media alice hears bob
+//! record release=caller.hangup status=200   the next call record
+//! clock +1h | kill | shutdown | hangup | overload | disconnect bob | change 101 deleted
+//! ```
+//! Phones register, and answer challenges, behind the curtain; `nocred` and `visible` show it.
+
+mod cast;
+mod end;
+mod expect;
+mod line;
+mod run;
+mod stage;
+
+use self::line::Step;
+use self::run::Run;
+
+/// Runs a ladder.
+///
+/// # Panics
+/// Where the server does anything else; the message names the line.
+#[track_caller]
+pub fn check(text: &str) {
+    if let Err(problem) = run(text) {
+        panic!("\n{problem}\n");
+    }
+}
+
+/// The same, with what is wrong as text.
+pub fn run(text: &str) -> Result<(), String> {
+    let mut steps = Vec::new();
+    for (index, written) in text.lines().enumerate() {
+        let at = format!("ladder line {}: {}", index + 1, written.trim());
+        let step = line::parse(written).map_err(|problem| format!("{at}\n  {problem}"))?;
+        steps.extend(step.map(|step| (at, step)));
+    }
+    let only_steps: Vec<&Step> = steps.iter().map(|(_, step)| step).collect();
+    let mut run = Run::new(cast::set_the_stage(&only_steps)?);
+    for (at, step) in &steps {
+        run.step(step).map_err(|problem| format!("{at}\n  {problem}\n{}", run.transcript()))?;
+    }
+    run.finish().map_err(|problem| format!("after the ladder\n  {problem}\n{}", run.transcript()))
+}
+
+#[cfg(test)]
+mod tests;

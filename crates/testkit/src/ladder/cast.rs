@@ -1,0 +1,184 @@
+//! The cast of a ladder: who its phones are, and what is given about them and the office.
+
+use super::line::{Step, Words};
+use super::stage::Stage;
+use crate::office::{self, Office};
+use crate::phone::Phone;
+use pbx::directory::{AllowedAddress, Extension, Relay};
+use pbx::settings::Settings;
+use sip::Transport;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// The phones everybody knows. `bob2` is the second device of bob's number.
+const CAST: [(&str, &str); 8] = [
+    ("alice", "100"),
+    ("bob", "101"),
+    ("carol", "102"),
+    ("dave", "103"),
+    ("erin", "104"),
+    ("frank", "105"),
+    ("grace", "106"),
+    ("heidi", "107"),
+];
+
+/// The number of a phone that belongs to nobody.
+const STRANGER: &str = "666";
+
+/// Builds office and phones, and registers those that are.
+pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
+    let given: Vec<&Words> = steps.iter().filter_map(|it| given(it)).collect();
+    let settings = settings(&given)?;
+    let mut office = Office::new(1, settings.clone(), Vec::new());
+    guard(&given, &mut office)?;
+    let mut extensions: BTreeMap<&str, Extension> = CAST
+        .into_iter()
+        .map(|(name, number)| {
+            (number, office::extension(number, name, &format!("secret-{name}"), &settings))
+        })
+        .collect();
+    let mut phones = BTreeMap::new();
+    let mut to_register = Vec::new();
+    for name in phones_of(steps) {
+        let words = given.iter().find(|it| it.head == name);
+        let has = |flag: &str| words.is_some_and(|it| it.has(flag));
+        let (phone, device) = phone(name, words.copied())?;
+        if let Some(extension) = extensions.get_mut(phone.number.as_str()) {
+            if device > 1 {
+                extension.devices_max = extension.devices_max.max(Some(3));
+            }
+            if has("address") {
+                let network = phone.address().ip().into();
+                let port = Some(phone.address().port());
+                extension.addresses = vec![AllowedAddress { network, port }];
+                extension.secret = None;
+            }
+        }
+        if !has("unregistered") && !has("stranger") && !has("address") {
+            to_register.push(name.to_owned());
+        }
+        phones.insert(name.to_owned(), phone);
+    }
+    for words in &given {
+        if let Some(extension) = extensions.get_mut(words.head.as_str()) {
+            adjust(extension, words)?;
+        }
+    }
+    office.change(|tenant| extensions.into_values().for_each(|it| tenant.put(it)));
+    let mut stage = Stage::new(office, phones);
+    for name in to_register {
+        stage.register(&name)?;
+    }
+    stage.settle();
+    Ok(stage)
+}
+
+/// The phones in the order of their first lines.
+fn phones_of<'a>(steps: &[&'a Step]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for step in steps {
+        let name = match step {
+            Step::Send { phone, .. } | Step::Expect { phone, .. } => phone.as_str(),
+            Step::Given(words) if CAST.iter().any(|it| it.0 == split(&words.head).0) => {
+                words.head.as_str()
+            }
+            _ => continue,
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn given<'a>(step: &&'a Step) -> Option<&'a Words> {
+    match step {
+        Step::Given(words) => Some(words),
+        _ => None,
+    }
+}
+
+fn phone(name: &str, words: Option<&Words>) -> Result<(Phone, u8), String> {
+    let has = |flag: &str| words.is_some_and(|it| it.has(flag));
+    let (base, device) = split(name);
+    let number = match CAST.iter().find(|it| it.0 == base) {
+        Some((_, number)) => number,
+        None if has("stranger") => STRANGER,
+        None => return Err(format!("{name} is not in the cast")),
+    };
+    let transport = if has("tcp") { Transport::Tcp } else { Transport::Udp };
+    let flow = office::flow_of(number, device, transport, has("ipv6"));
+    let mut phone = Phone::new(name, number, &format!("secret-{base}"), flow);
+    if let Some(codecs) = words.and_then(|it| it.get("codecs")) {
+        phone.codecs = codecs.split(',').map(str::to_owned).collect();
+    }
+    phone.instance = words.and_then(|it| it.get("instance")).map(str::to_owned);
+    Ok((phone, device))
+}
+
+/// `bob2` is device 2 of bob.
+fn split(name: &str) -> (&str, u8) {
+    let base = name.trim_end_matches(|it: char| it.is_ascii_digit());
+    (base, name[base.len()..].parse().unwrap_or(1))
+}
+
+/// Changes an extension as `given 101 calls=1` and `change 101 calls=1` say.
+pub(super) fn adjust(extension: &mut Extension, words: &Words) -> Result<(), String> {
+    for (key, value) in words.pairs() {
+        let number = value.parse().map_err(|_| format!("{key}={value}: not a number"));
+        match key {
+            "calls" => extension.calls_max = number?,
+            "devices" => extension.devices_max = Some(number?),
+            "name" => extension.name = value.into(),
+            "relay" => {
+                extension.relay = match value {
+                    "always" => Relay::Always,
+                    "auto" => Relay::Auto,
+                    "never" => Relay::Never,
+                    _ => return Err(format!("relay={value}?")),
+                }
+            }
+            "address" => {
+                let network = value.parse::<IpAddr>().map_err(|error| error.to_string())?.into();
+                extension.addresses = vec![AllowedAddress { network, port: None }];
+            }
+            _ => return Err(format!("an extension has no {key}")),
+        }
+    }
+    extension.weak_password |= words.has("weak");
+    extension.digest_without_qop &= !words.has("qop-only");
+    Ok(())
+}
+
+fn settings(given: &[&Words]) -> Result<Settings, String> {
+    let mut settings = Settings::default();
+    for (key, value) in given.iter().filter(|it| it.head == "setting").flat_map(|it| it.pairs()) {
+        let number = value.parse().map_err(|_| format!("{key}={value}: not a number"));
+        match key {
+            "no_answer_s" => settings.no_answer_s = number?,
+            "expires_min_s" => settings.expires_min_s = number?,
+            "expires_default_s" => settings.expires_default_s = number?,
+            "expires_max_s" => settings.expires_max_s = number?,
+            "rtp_timeout_s" => settings.rtp_timeout_s = number?,
+            "digest" => settings.digest_algorithms = vec![value.to_owned()],
+            _ => return Err(format!("no setting {key}")),
+        }
+    }
+    settings.checked().map_err(|error| error.to_string())
+}
+
+/// The guard's rates are fixed for the life of a core, so it starts anew with them.
+fn guard(given: &[&Words], office: &mut Office) -> Result<(), String> {
+    for words in given.iter().filter(|it| it.head == "guard") {
+        for (key, value) in words.pairs() {
+            let number = value.parse().map_err(|_| format!("{key}={value}: not a number"))?;
+            match key {
+                "rate" => office.config.guard_rate = number,
+                "burst" => office.config.guard_burst = number,
+                _ => return Err(format!("the guard has no {key}")),
+            }
+        }
+        office.kill();
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! What must hold after a ladder, and the lines about records and events.
+
+use super::expect::same;
+use super::line::Words;
+use super::stage::Stage;
+use pbx::event::{Event, UnregisterReason};
+use pbx::record::CallRecord;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// 64·T1 (RFC 3261 §17) for every transaction to end, and what ports rest after that.
+const IDLE: Duration = Duration::from_secs(32 + 10);
+
+/// Lets the core come to rest, in silence, and looks for what it kept.
+pub(super) fn check(stage: &mut Stage) -> Result<(), String> {
+    stage.office.advance(IDLE);
+    if let Some(sent) = stage.office.poll_sent() {
+        return Err(format!("the server {}", stage.describe(&sent)));
+    }
+    if let Some(request) = stage.unanswered.values().next() {
+        return Err(format!("no final response to {request}"));
+    }
+    left_over(stage)
+}
+
+/// Everything a call may leave behind.
+fn left_over(stage: &Stage) -> Result<(), String> {
+    let office = &stage.office;
+    let complaints = [&office.journal.complaints, &office.edge.complaints];
+    if let Some(complaint) = complaints.into_iter().flatten().next() {
+        return Err(complaint.clone());
+    }
+    let counters = office.core().counters();
+    let present = [
+        ("calls", counters.calls_active),
+        ("transactions", counters.transactions_active),
+        ("leased ports", counters.ports_leased),
+        ("call timers", counters.timers),
+        ("faults", counters.faults),
+        ("calls without a record", office.journal.open.len() as u64),
+        ("media sessions", office.edge.sessions.len() as u64),
+    ];
+    match present.into_iter().find(|it| it.1 != 0) {
+        Some((what, count)) => Err(format!("{count} {what} left")),
+        None => Ok(()),
+    }
+}
+
+/// `record release=caller.hangup status=200 …` against the record.
+pub(super) fn record(record: &CallRecord, words: &Words) -> Result<(), String> {
+    for (name, wanted) in words.pairs() {
+        let text = |it: &Option<Box<str>>| it.as_deref().unwrap_or("none").to_owned();
+        let is = match name {
+            "release" => record.release_code.map_or("none", |it| it.as_str()).to_owned(),
+            "status" => record.sip_status.to_string(),
+            "cause" => record.q850_cause.to_string(),
+            "by" => record
+                .released_by
+                .map_or_else(|| "none".into(), |it| format!("{it:?}").to_lowercase()),
+            "caller" => record.caller_number.to_string(),
+            "caller-name" => record.caller_name.to_string(),
+            "extension" => text(&record.caller_extension),
+            "dialled" => record.dialled_number.to_string(),
+            "sent" => record.sent_number.to_string(),
+            "callee" => record.callee_number.to_string(),
+            "ringing" => yes_or_no(record.ringing_at.is_some()),
+            "answered" => yes_or_no(record.answered_at.is_some()),
+            "relayed" => yes_or_no(record.relayed),
+            "billable" => format!("{}ms", record.billable_ms),
+            "duration" => format!("{}ms", record.duration_ms),
+            "codec" => record.codec_caller.to_ascii_lowercase(),
+            "codec-callee" => record.codec_callee.to_ascii_lowercase(),
+            "fci" => record.fci.to_string(),
+            "packets" => record.caller_media.rtp_packets_in.to_string(),
+            _ => return Err(format!("a record has no {name}")),
+        };
+        let wanted = match name {
+            "billable" | "duration" => {
+                format!("{}ms", super::line::duration(wanted)?.as_millis())
+            }
+            _ => wanted.to_owned(),
+        };
+        same(&format!("{name} in {record:#?}\n  {name}"), &is, &wanted)?;
+    }
+    Ok(())
+}
+
+fn yes_or_no(it: bool) -> String {
+    if it { "yes".into() } else { "no".into() }
+}
+
+/// `event throttled`, `event auth_failed=replay`: published since the last such line.
+pub(super) fn event(events: &mut VecDeque<Event>, words: &Words) -> Result<(), String> {
+    let wanted: Vec<String> = words
+        .flags()
+        .map(str::to_owned)
+        .chain(words.pairs().map(|(name, value)| format!("{name}={value}")))
+        .collect();
+    let published: Vec<String> = events.drain(..).map(|it| in_words(&it)).collect();
+    match wanted.iter().find(|it| !published.contains(it)) {
+        Some(missing) => Err(format!("no {missing} among {published:?}")),
+        None => Ok(()),
+    }
+}
+
+fn in_words(event: &Event) -> String {
+    match event {
+        Event::Registered(binding) => format!("registered={}", binding.key.extension),
+        Event::Unregistered { why, .. } => {
+            let why = match why {
+                UnregisterReason::Expired => "expired",
+                UnregisterReason::Removed => "removed",
+                UnregisterReason::Replaced => "replaced",
+                UnregisterReason::Deleted => "deleted",
+            };
+            format!("unregistered={why}")
+        }
+        Event::AuthFailed { why, .. } => format!("auth_failed={}", why.as_str()),
+        Event::Call(status) => format!("call={}", status.state.as_str()),
+        Event::CallEnded(_) => "call_ended".into(),
+        Event::Throttled { .. } => "throttled".into(),
+        Event::Fault { .. } => "fault".into(),
+    }
+}

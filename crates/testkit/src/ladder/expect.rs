@@ -1,0 +1,147 @@
+//! The conditions on the right of a line: what a message of the server must hold.
+
+use super::line::{Word, Words};
+use super::stage::user_in;
+use crate::phone::sdp::Described;
+use sdp::Direction;
+use sip::message::{HeaderName, Message, StartLine, Uri};
+use std::net::IpAddr;
+
+/// Words that say something about the step, not about the message.
+const STEP_WORDS: [&str; 3] = ["lost", "resend", "ignored"];
+
+/// What conditions may refer to besides the message.
+pub(super) struct Surroundings<'a> {
+    /// Names an address: `pbx` or a phone.
+    pub(super) owner_of: &'a dyn Fn(IpAddr) -> String,
+}
+
+/// Checks a message against its line.
+pub(super) fn check(
+    message: &Message<'_>,
+    words: &Words,
+    surroundings: &Surroundings<'_>,
+) -> Result<(), String> {
+    let first = match message.start {
+        StartLine::Request { method, .. } => method.as_str().to_owned(),
+        StartLine::Status { code, .. } => code.to_string(),
+    };
+    same("the message", &first, &words.head)?;
+    for word in &words.rest {
+        match word {
+            Word::Pair(name, value) => pair(message, name, value, surroundings)?,
+            Word::Flag(flag) if STEP_WORDS.contains(&flag.as_str()) => {}
+            Word::Flag(flag) if message.is_request() => {
+                same("the called number", &uri_user(message), flag)?;
+            }
+            Word::Flag(flag) => {
+                let cseq = message.headers.get(HeaderName::CSeq).unwrap_or_default();
+                let method = cseq.split_whitespace().nth(1).unwrap_or_default();
+                same("the method of CSeq", method, flag)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn pair(
+    message: &Message<'_>,
+    name: &str,
+    value: &str,
+    surroundings: &Surroundings<'_>,
+) -> Result<(), String> {
+    let header = |name| message.headers.get(name).unwrap_or_default();
+    match name {
+        "from" => same("From", &user_in(message, HeaderName::From).unwrap_or_default(), value),
+        "to" => same("To", &user_in(message, HeaderName::To).unwrap_or_default(), value),
+        "uri" => same("Request-URI", &uri_user(message), value),
+        "name" => holds("From", header(HeaderName::From), &format!("\"{value}\"")),
+        "reason" => holds("Reason", header(HeaderName::Reason), value),
+        "contact" => holds("Contact", header(HeaderName::Contact), value),
+        "phrase" => match message.start {
+            StartLine::Status { reason, .. } => same("the reason phrase", reason, value),
+            StartLine::Request { .. } => Err("a request has no reason phrase".into()),
+        },
+        "header" => header_is(message, value),
+        "no" => match message.headers.named(value) {
+            Some(found) => Err(format!("there is {value}: {found}")),
+            None => Ok(()),
+        },
+        "body" => holds("the body", &String::from_utf8_lossy(message.body), value),
+        "sdp" => described_as(message, value),
+        "direction" => {
+            let is = Described::read(message.body).map(|it| it.direction.as_str());
+            same("the direction", is.unwrap_or("none"), value)
+        }
+        "media" => {
+            let address = Described::read(message.body).map(|it| it.address.ip());
+            let owner = address.map_or_else(|| "nobody".to_owned(), surroundings.owner_of);
+            same("the media address", &owner, value)
+        }
+        _ => Err(format!("no such condition: {name}")),
+    }
+}
+
+/// `Name` is there, or `Name:value` stands in one of its lines.
+fn header_is(message: &Message<'_>, wanted: &str) -> Result<(), String> {
+    let (name, value) = wanted.split_once(':').unwrap_or((wanted, ""));
+    let lines: Vec<&str> = message
+        .headers
+        .iter()
+        .filter(|it| it.raw_name.eq_ignore_ascii_case(name))
+        .map(|it| it.value)
+        .collect();
+    if lines.iter().any(|it| it.contains(value.trim())) {
+        Ok(())
+    } else {
+        Err(format!("{name} is {lines:?}, not {value:?}"))
+    }
+}
+
+/// `none`, `offer`, `answer`, or either with its codecs: `offer(pcma,opus)`.
+fn described_as(message: &Message<'_>, wanted: &str) -> Result<(), String> {
+    let described = Described::read(message.body);
+    if wanted == "none" {
+        return match described {
+            Some(it) => Err(format!("there is SDP: {it:?}")),
+            None => Ok(()),
+        };
+    }
+    let Some(described) = described else { return Err("there is no SDP".into()) };
+    match wanted.split_once('(') {
+        Some((_, codecs)) => {
+            same("the codecs", &described.codecs.join(","), codecs.trim_end_matches(')'))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Reads `offer(pcma,opus)` of a line that sends.
+pub(super) fn codecs_in(wish: &str) -> Option<Vec<String>> {
+    let (_, codecs) = wish.split_once('(')?;
+    Some(codecs.trim_end_matches(')').split(',').map(str::to_owned).collect())
+}
+
+/// Reads `sendonly`.
+pub(super) fn direction_in(wish: &str) -> Result<Direction, String> {
+    let all = [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
+    all.into_iter().find(|it| it.as_str() == wish).ok_or_else(|| format!("no direction {wish}"))
+}
+
+/// Whether a value is the wanted one.
+pub(super) fn same(what: &str, is: &str, wanted: &str) -> Result<(), String> {
+    if is == wanted { Ok(()) } else { Err(format!("{what} is {is:?}, not {wanted:?}")) }
+}
+
+fn holds(what: &str, is: &str, wanted: &str) -> Result<(), String> {
+    if is.contains(wanted) {
+        Ok(())
+    } else {
+        Err(format!("{what} is {is:?} and does not hold {wanted:?}"))
+    }
+}
+
+fn uri_user(message: &Message<'_>) -> String {
+    let StartLine::Request { uri, .. } = message.start else { return String::new() };
+    Uri::parse(uri).map(|it| it.user_unescaped().into_owned()).unwrap_or_default()
+}

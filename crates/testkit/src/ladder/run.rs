@@ -1,0 +1,320 @@
+//! Runs the steps of a ladder one after the other.
+
+use super::cast::adjust;
+use super::end;
+use super::expect::{self, Surroundings, codecs_in, direction_in};
+use super::line::{Step, Word, Words};
+use super::stage::Stage;
+use crate::office::{Outgoing, SERVER_V4, SERVER_V6};
+use crate::phone::{Media, Request, Target, Wishes};
+use bytes::Bytes;
+use pbx::core::{Command, Input};
+use sdp::Direction;
+use sip::message::Message;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A ladder under way.
+pub(super) struct Run {
+    stage: Stage,
+    /// The token of the connection the server last asked for.
+    connect_token: Option<u64>,
+    /// Call records already looked at.
+    records_read: usize,
+}
+
+impl Run {
+    pub(super) fn new(stage: Stage) -> Self {
+        let records_read = stage.office.journal.ended.len();
+        Self { stage, connect_token: None, records_read }
+    }
+
+    pub(super) fn transcript(&self) -> String {
+        self.stage.transcript()
+    }
+
+    pub(super) fn step(&mut self, step: &Step) -> Result<(), String> {
+        if !matches!(step, Step::Expect { .. }) {
+            self.assert_silent()?;
+        }
+        match step {
+            Step::Given(_) => Ok(()),
+            Step::Send { phone, words } => self.send(phone, words),
+            Step::Expect { phone, words } => self.expect(phone, words),
+            Step::Wait { by, through_resends } => self.wait(*by, *through_resends),
+            Step::Clock(by_ms) => {
+                self.stage.office.clock.step_utc(*by_ms);
+                Ok(())
+            }
+            Step::Kill => {
+                self.stage.office.kill();
+                self.stage.unanswered.clear();
+                self.stage.phones.values_mut().for_each(|it| it.flow.connection = None);
+                Ok(())
+            }
+            Step::Shutdown => self.command(Command::Shutdown),
+            Step::Overload(on) => self.command(Command::Overload(*on)),
+            Step::Hangup => {
+                let call = self.stage.office.journal.open.keys().next_back().copied();
+                self.command(Command::Hangup(call.ok_or("there is no call")?))
+            }
+            Step::Disconnect(phone) => self.disconnect(phone),
+            Step::Change(words) => self.change(words),
+            Step::Media { hearer, speaker } => self.media(hearer, speaker.as_deref()),
+            Step::Record(words) => self.record(words),
+            Step::Event(words) => end::event(&mut self.stage.office.events, words),
+        }
+    }
+
+    /// The end: silence, then nothing left.
+    pub(super) fn finish(&mut self) -> Result<(), String> {
+        self.assert_silent()?;
+        end::check(&mut self.stage)
+    }
+
+    fn assert_silent(&mut self) -> Result<(), String> {
+        match self.stage.office.poll_sent() {
+            Some(sent) => Err(format!("before it, the server {}", self.stage.describe(&sent))),
+            None => Ok(()),
+        }
+    }
+
+    fn command(&mut self, command: Command) -> Result<(), String> {
+        self.stage.office.command(command);
+        Ok(())
+    }
+
+    fn send(&mut self, name: &str, words: &Words) -> Result<(), String> {
+        match words.head.as_str() {
+            "connected" => return self.connected(name),
+            "refused" => {
+                let token = self.connect_token.take().ok_or("no connection was asked for")?;
+                self.stage.office.input(Input::ConnectFailed { token });
+                return Ok(());
+            }
+            _ => {}
+        }
+        let bytes = if words.has("resend") {
+            let earlier = |it: &&(String, String, Bytes)| it.0 == name && it.1 == words.head;
+            let found = self.stage.sent.iter().rfind(earlier);
+            found.map(|it| it.2.clone()).ok_or("nothing like it was sent before")?
+        } else {
+            self.write(name, words)?
+        };
+        self.stage.sent.push((name.to_owned(), words.head.clone(), bytes.clone()));
+        if words.has("lost") {
+            return Ok(());
+        }
+        self.stage.deliver(name, &bytes)?;
+        if words.has("ignored") {
+            self.stage.unanswered.clear();
+        }
+        let behind_the_curtain = !["nocred", "visible", "resend"].iter().any(|it| words.has(it))
+            && words.code().is_none();
+        if behind_the_curtain && let Some(again) = self.stage.answer_challenge(name)? {
+            self.stage.sent.push((name.to_owned(), words.head.clone(), again.clone()));
+            self.stage.deliver(name, &again)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, name: &str, words: &Words) -> Result<Bytes, String> {
+        let wishes = wishes(words)?;
+        let phone = self.stage.phone(name)?;
+        if let Some(code) = words.code() {
+            return phone.answer(code, words.method(), &wishes);
+        }
+        if words.has("nocred") {
+            phone.forget_challenge();
+        }
+        if words.has("replay") {
+            phone.repeat_nonce_count();
+        }
+        let number = words.flags().find(|it| it.starts_with(|it: char| !it.is_ascii_alphabetic()));
+        let call = match words.get("call") {
+            Some(number) => {
+                number.parse::<usize>().map_err(|error| error.to_string())?.checked_sub(1)
+            }
+            None => phone.calls.len().checked_sub(1),
+        };
+        let target = match (words.head.as_str(), number, call) {
+            ("REGISTER", ..) => Target::Server,
+            (_, Some(number), _) => Target::Number(number.to_owned()),
+            (_, None, Some(call)) => Target::Call(call),
+            (_, None, None) => Target::Number(String::new()),
+        };
+        let password = phone.password.clone();
+        if words.has("wrong") {
+            phone.password = "wrong".into();
+        }
+        let bytes = phone.request(Request { method: words.head.clone(), target, wishes });
+        phone.password = password;
+        bytes
+    }
+
+    fn expect(&mut self, name: &str, words: &Words) -> Result<(), String> {
+        let office = &mut self.stage.office;
+        let sent = office.poll_sent().ok_or("the server sent nothing")?;
+        if words.head == "connect" {
+            let to = self.stage.recipient(&sent);
+            return match sent.what {
+                Outgoing::Connect { token, .. } if to == name => {
+                    self.connect_token = Some(token);
+                    Ok(())
+                }
+                _ => Err(format!("the server {}", self.stage.describe(&sent))),
+            };
+        }
+        let what_came = self.stage.describe(&sent);
+        let but = |problem: String| format!("{problem}\n  the server {what_came}");
+        let Outgoing::Message { bytes, .. } = &sent.what else { return Err(but(String::new())) };
+        if self.stage.recipient(&sent) != name {
+            return Err(but("another message came".into()));
+        }
+        let message = Message::parse(bytes).map_err(|error| error.to_string())?;
+        let owner_of = |address| owner_of(&self.stage, address);
+        let surroundings = Surroundings { owner_of: &owner_of };
+        expect::check(&message, words, &surroundings).map_err(but)?;
+        let is_news = self.stage.said_now(name, bytes);
+        match (is_news, words.has("resend")) {
+            (true, true) => return Err(but("it was not sent before".into())),
+            (false, false) => return Err(but("it was sent before: say `resend`".into())),
+            (true, false) | (false, true) => {}
+        }
+        if !words.has("lost") {
+            self.stage.phone(name)?.hear(bytes).map_err(but)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, by: Duration, through_resends: bool) -> Result<(), String> {
+        let end = self.stage.office.clock.now().instant + by;
+        self.stage.office.advance(by);
+        if through_resends {
+            // Copies are as if lost: phones that answered have said so already.
+            while let Some(Outgoing::Message { bytes, .. }) =
+                self.stage.office.peek_sent().map(|it| &it.what)
+                && self.stage.said.iter().any(|it| it.1 == bytes)
+            {
+                self.stage.office.poll_sent();
+            }
+        }
+        if let Some(sent) = self.stage.office.peek_sent()
+            && sent.at < end
+        {
+            let early = end - sent.at;
+            let sent = sent.clone();
+            let what = self.stage.describe(&sent);
+            return Err(format!("{early:?} before its end, the server {what}"));
+        }
+        Ok(())
+    }
+
+    fn connected(&mut self, name: &str) -> Result<(), String> {
+        let token = self.connect_token.take().ok_or("no connection was asked for")?;
+        let connection = self.stage.office.next_connection();
+        let phone = self.stage.phone(name)?;
+        phone.connected(phone.flow.remote, connection);
+        let flow = phone.flow;
+        self.stage.office.input(Input::Connected { token, flow });
+        Ok(())
+    }
+
+    fn disconnect(&mut self, name: &str) -> Result<(), String> {
+        let phone = self.stage.phone(name)?;
+        let connection = phone.flow.connection.take().ok_or("it has no connection")?;
+        self.stage.office.input(Input::Closed { connection });
+        Ok(())
+    }
+
+    fn change(&mut self, words: &Words) -> Result<(), String> {
+        let mut outcome = Ok(());
+        self.stage.office.change(|tenant| match tenant.extension(&words.head) {
+            Some(_) if words.has("deleted") => tenant.remove(&words.head),
+            Some(extension) => {
+                let mut extension = (**extension).clone();
+                outcome = adjust(&mut extension, words);
+                tenant.put(extension);
+            }
+            None => outcome = Err(format!("no extension {}", words.head)),
+        });
+        outcome
+    }
+
+    fn media(&mut self, hearer: &str, speaker: Option<&str>) -> Result<(), String> {
+        let to = self.stage.phone(hearer)?.media;
+        let speakers: Vec<String> = self.stage.phones.keys().cloned().collect();
+        let heard: Vec<String> = speakers
+            .into_iter()
+            .filter(|it| {
+                let from = self.stage.phones.get(it).map(|it| it.media);
+                from.is_some_and(|from| self.stage.office.edge.hears(to, from))
+            })
+            .collect();
+        expect::same("who is heard", &heard.join(" and "), speaker.unwrap_or_default())
+    }
+
+    fn record(&mut self, words: &Words) -> Result<(), String> {
+        let ended = &self.stage.office.journal.ended;
+        let record = ended.get(self.records_read);
+        if words.has("none") {
+            return record.map_or(Ok(()), |it| Err(format!("there is one: {it:?}")));
+        }
+        let record = record.ok_or("there is no further record")?;
+        end::record(record, words)?;
+        self.records_read += 1;
+        Ok(())
+    }
+}
+
+/// What a line that sends wants changed in the message.
+fn wishes(words: &Words) -> Result<Wishes, String> {
+    let mut wishes = Wishes::default();
+    let mut direction = Direction::SendRecv;
+    let mut codecs = None;
+    for word in &words.rest {
+        let Word::Pair(name, value) = word else { continue };
+        let mut header = |name: &str, value: &str| {
+            wishes.headers.push((name.to_owned(), value.to_owned()));
+        };
+        match name.as_str() {
+            "header" => {
+                let (name, value) = value.split_once(':').ok_or("write header=Name:value")?;
+                header(name, value.trim());
+            }
+            "reason" => header("Reason", value),
+            "require" => header("Require", value),
+            "max-forwards" => header("Max-Forwards", value),
+            "expires" => header("Expires", value),
+            "contact" => header("Contact", value),
+            "call-id" => header("Call-ID", value),
+            "cseq" => header("CSeq", &format!("{value} {}", words.head)),
+            "via" => header("Via", value),
+            "from" => wishes.from_user = Some(value.clone()),
+            "without" => wishes.without.push(value.clone()),
+            "tag" => wishes.tag = Some(value.clone()),
+            "to-tag" => wishes.to_tag = Some(value.clone()),
+            "body" => wishes.body = Some(("text/plain".to_owned(), value.clone())),
+            "sdp" if value == "none" => wishes.media = Media::None,
+            "sdp" => codecs = codecs_in(value).or(Some(Vec::new())),
+            "direction" => {
+                direction = direction_in(value)?;
+                codecs = codecs.or(Some(Vec::new()));
+            }
+            "call" => {}
+            _ => return Err(format!("nothing to send as {name}")),
+        }
+    }
+    if let Some(codecs) = codecs {
+        wishes.media = Media::Described { codecs, direction };
+    }
+    Ok(wishes)
+}
+
+fn owner_of(stage: &Stage, address: IpAddr) -> String {
+    if [SERVER_V4, SERVER_V6].contains(&address) {
+        return "pbx".into();
+    }
+    let phone = stage.phones.values().find(|it| it.media.ip() == address);
+    phone.map_or_else(|| address.to_string(), |it| it.name.clone())
+}
