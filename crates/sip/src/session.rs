@@ -48,6 +48,8 @@ pub struct Session {
     pub dialog: Dialog,
     state: State,
     offer: Offer,
+    /// CSeq of the peer's newest INVITE: its ACK has the same.
+    invite_cseq: u32,
     /// The ACK of the newest 2xx, for its copies.
     last_ack: Option<(u32, Bytes)>,
     /// A BYE with this Reason is due once the ACK of our 2xx is in (RFC 3261 §15).

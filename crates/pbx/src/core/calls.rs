@@ -15,6 +15,10 @@ use slab::Slab;
 use std::collections::HashMap;
 use std::time::Instant;
 
+/// Most calls of a shard, those whose last transactions come to their ends included; one more gets
+/// 503.
+pub(super) const CALLS_MAX: usize = 50_000;
+
 /// All calls of a shard.
 #[derive(Default)]
 pub(super) struct Calls {
@@ -36,6 +40,10 @@ struct Place {
 impl Calls {
     pub(super) fn is_empty(&self) -> bool {
         self.slab.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.slab.len() >= CALLS_MAX
     }
 
     /// Begins a call; it may be over already when this returns.

@@ -12,7 +12,7 @@ use sip::message::{ContentType, HeaderName, Method, Via};
 impl Core {
     pub(super) fn invite(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
         let Request { flow, message, it, raw } = request;
-        if self.closing || self.overloaded {
+        if self.closing || self.overloaded || self.calls.is_full() {
             return self.unavailable(request);
         }
         if self.came_back(request) {

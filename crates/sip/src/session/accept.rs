@@ -22,6 +22,7 @@ impl Session {
             dialog: Dialog::of_request(message, it, end),
             state: State::Incoming { invite },
             offer: Offer::Idle,
+            invite_cseq: it.cseq.number,
             last_ack: None,
             close_due: None,
         }
@@ -95,9 +96,9 @@ impl Session {
         }
     }
 
-    /// The ACK of our 2xx came.
-    pub(super) fn acked(&mut self) -> bool {
-        let awaited = matches!(self.offer, Offer::Unacked(_));
+    /// An ACK came; returns whether it is that of our newest 2xx.
+    pub(super) fn acked(&mut self, cseq: u32) -> bool {
+        let awaited = matches!(self.offer, Offer::Unacked(_)) && cseq == self.invite_cseq;
         if awaited {
             self.offer = Offer::Idle;
         }

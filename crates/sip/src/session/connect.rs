@@ -46,7 +46,15 @@ impl Session {
         let owner = Some(seat.owner);
         let invite = seat.endpoint.request(flow, Method::Invite, branch, bytes, owner, seat.now);
         let state = State::Outgoing { invite, cancelled: false };
-        Self { flow, dialog, state, offer: Offer::Idle, last_ack: None, close_due: None }
+        Self {
+            flow,
+            dialog,
+            state,
+            offer: Offer::Idle,
+            invite_cseq: 0,
+            last_ack: None,
+            close_due: None,
+        }
     }
 
     /// Takes a response to a request of this session.

@@ -32,7 +32,7 @@ impl Session {
     ) -> Request {
         let method = it.cseq.method;
         if method == Method::Ack {
-            let acked = self.acked();
+            let acked = self.acked(it.cseq.number);
             let Some(reason) = self.close_due.take().filter(|_| acked) else {
                 return if acked { Request::Acked } else { Request::Nothing };
             };
@@ -91,6 +91,7 @@ impl Session {
         match self.offer {
             Offer::Idle => {
                 self.dialog.refresh_target(message);
+                self.invite_cseq = it.cseq.number;
                 let invite = seat.endpoint.open(flow, message, it, seat.owner);
                 self.offer = Offer::Incoming { invite };
                 if let Some(writer) = seat.endpoint.response(invite, 100, "Trying", None) {
