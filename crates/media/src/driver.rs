@@ -106,10 +106,12 @@ impl Media {
     /// Hands a command to the thread of its call, without waiting.
     pub fn command(&self, command: Command) -> Result<(), Full> {
         let call = match &command {
-            Command::Configure { call, .. } | Command::Close { call } => *call,
+            Command::Configure { call, .. } | Command::Close { call } => call.0.as_u128(),
+            // The ports are everybody's: any thread will do.
+            Command::Want { .. } => 0,
         };
         // The low bits of a UUIDv7 are random.
-        let low = call.0.as_u128() % self.threads.len() as u128;
+        let low = call % self.threads.len() as u128;
         let at = usize::try_from(low).unwrap_or_default();
         self.threads[at].inbox.put(command).map_err(|it| Full(Box::new(it)))
     }

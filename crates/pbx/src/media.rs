@@ -36,6 +36,9 @@ pub struct StreamId(pub u8);
 pub enum Command {
     /// Open the session, or bring it to this plan. Answered by [`Event::Configured`].
     Configure { call: CallId, plan: Plan },
+    /// So many pairs are leased in all, in sessions or not yet; the edge binds more, so that some
+    /// are free beyond them. Not answered, but for [`Event::PortsReady`].
+    Want { leased: u32 },
     /// End the session; its ports rest and come back as [`Event::PortsReady`]. Answered by
     /// [`Event::Closed`], also for a session the edge does not know.
     Close { call: CallId },

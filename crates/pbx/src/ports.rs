@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// How long a pair rests that was leased but never opened: a peer may have been told of it.
 pub const REST: Duration = Duration::from_secs(5);
 
+/// Fewer free pairs than this, or than a quarter of the leased ones, and the edge is asked for more.
+pub const FREE_MIN: usize = 16;
+
 /// Pairs of one lease, one for each `m=` line.
 pub type Lease = SmallVec<[PortPair; 2]>;
 
@@ -17,6 +20,8 @@ pub struct Ports {
     free: VecDeque<PortPair>,
     resting: VecDeque<(Instant, PortPair)>,
     leased: usize,
+    /// What the edge was last told to be leased.
+    wanted: usize,
 }
 
 impl Ports {
@@ -36,6 +41,18 @@ impl Ports {
         let pair = self.free.pop_front()?;
         self.leased += 1;
         Some(pair)
+    }
+
+    /// How many pairs are leased, when the edge should hear of it: free ones run short.
+    pub fn want(&mut self) -> Option<u32> {
+        let short = self.free.len() < FREE_MIN.max(self.leased / 4);
+        if !short || self.leased < self.wanted + FREE_MIN / 2 {
+            // It heard enough; after the rush it may hear it again.
+            self.wanted = self.wanted.min(self.leased);
+            return None;
+        }
+        self.wanted = self.leased;
+        u32::try_from(self.leased).ok()
     }
 
     /// Gives back pairs that a session had: the edge lets them rest and reports them again.

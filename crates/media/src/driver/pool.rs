@@ -53,6 +53,8 @@ pub(super) struct Pool {
     taken: VecDeque<(Instant, u16)>,
     free: BTreeMap<PortPair, SocketPair>,
     used: usize,
+    /// Pairs the core last said to have leased.
+    leased: usize,
     resting: VecDeque<(Instant, SocketPair)>,
     /// Free, but not yet reported.
     unreported: Vec<PortPair>,
@@ -74,6 +76,7 @@ impl Pool {
             taken: VecDeque::new(),
             free: BTreeMap::new(),
             used: 0,
+            leased: 0,
             resting: VecDeque::new(),
             unreported: Vec::new(),
             batch: Batch::new(16, 2048),
@@ -87,6 +90,11 @@ impl Pool {
         }
         pool.count();
         Ok(pool)
+    }
+
+    /// Learns how many pairs the core has leased; some are not lent to a session yet.
+    pub(super) fn want(&mut self, leased: usize) {
+        self.leased = leased;
     }
 
     /// Lends a free pair out, without what late senders left in it.
@@ -148,7 +156,9 @@ impl Pool {
 
     /// How many pairs are free less than should be.
     fn missing(&self) -> usize {
-        self.spare.max(self.used / USED_PER_SPARE).saturating_sub(self.free.len())
+        let leased = self.leased.max(self.used);
+        let unleased = (self.free.len() + self.used).saturating_sub(leased);
+        self.spare.max(leased / USED_PER_SPARE).saturating_sub(unleased)
     }
 
     /// Binds up to `pairs`; gives the last error.

@@ -193,7 +193,7 @@ impl Worker {
         self.behind = false;
         while let Some(command) = self.next_command(obeyed) {
             let event = self.command(command);
-            self.pending.push_back(event);
+            self.pending.extend(event);
             obeyed += 1;
         }
         if obeyed > 0 {
@@ -210,10 +210,15 @@ impl Worker {
         self.outlet.take()
     }
 
-    fn command(&mut self, command: Command) -> Event {
+    /// Obeys; the acknowledgement, where there is one.
+    fn command(&mut self, command: Command) -> Option<Event> {
         let now = clock();
         let mut pool = lock(&self.pool);
-        match command {
+        Some(match command {
+            Command::Want { leased } => {
+                pool.want(usize::try_from(leased).unwrap_or(usize::MAX));
+                return None;
+            }
             Command::Configure { call, plan } => {
                 let revision = plan.revision;
                 match self.sessions.configure(call, &plan, &mut pool, &self.poller, now) {
@@ -225,7 +230,7 @@ impl Worker {
                 let figures = self.sessions.close(call, &mut pool, &self.poller, now);
                 Event::Closed { call, figures }
             }
-        }
+        })
     }
 
     /// Looks after a slice of the sessions, and the ports.

@@ -316,6 +316,9 @@ impl CallMedia {
         while side.ports.len() < wanted {
             side.ports.push(office.ports.lease(now).ok_or(Unusable::Ports)?);
         }
+        if let Some(leased) = office.ports.want() {
+            office.media(Command::Want { leased });
+        }
         Ok(())
     }
 

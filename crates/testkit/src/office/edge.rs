@@ -44,6 +44,8 @@ impl Edge {
         match command {
             Command::Configure { call, plan } => self.configure(call, plan, now),
             Command::Close { call } => self.close(call, now),
+            // All pairs are bound from the start.
+            Command::Want { .. } => {}
         }
     }
 
