@@ -1,1 +1,6 @@
-//! .
+//! What survives: the journal files, their projection into SQL and CSV, and the directory.
+//!
+//! The edge between the core's facts and the disk. The server starts it, the core thread only ever
+//! appends to the journal (architecture, "What survives" and "Data").
+
+pub mod journal;

@@ -1,0 +1,146 @@
+//! One record in a segment: length, checksum, version, sequence, then the record itself.
+//!
+//! The writer puts frames behind each other, the reader takes them apart. A length of zero is
+//! preallocated space that nothing was written to: the end.
+
+use pbx::record::Record;
+
+/// A frame's place in the journal: grows by one with every record, for ever.
+pub type Sequence = u64;
+
+/// Largest frame. A record holds a few SIP header values of at most 64 KiB each; a larger one is
+/// refused by the writer and counted as lost.
+pub const FRAME_BYTES_MAX: usize = 512 * 1024;
+
+/// Version of the payload: the record in the encoding of `postcard`, by position.
+const VERSION: u8 = 1;
+/// Length and checksum, both `u32` in little-endian order.
+const PREFIX_BYTES: usize = 8;
+/// Version and sequence, which the length and the checksum include.
+const HEAD_BYTES: usize = 9;
+
+/// Appends one frame to `buffer`; false, and nothing appended, where the record is too large.
+pub(super) fn encode(
+    sequence: Sequence,
+    record: &Record,
+    bytes_max: usize,
+    scratch: &mut Vec<u8>,
+    buffer: &mut Vec<u8>,
+) -> bool {
+    scratch.clear();
+    scratch.push(VERSION);
+    scratch.extend_from_slice(&sequence.to_le_bytes());
+    // An error here is a type that postcard cannot express; it takes the scratch buffer with it.
+    let Ok(body) = postcard::to_extend(record, std::mem::take(scratch)) else { return false };
+    *scratch = body;
+    if PREFIX_BYTES + scratch.len() > bytes_max.min(FRAME_BYTES_MAX) {
+        return false;
+    }
+    let Ok(length) = u32::try_from(scratch.len()) else { return false };
+    buffer.extend_from_slice(&length.to_le_bytes());
+    buffer.extend_from_slice(&crc32fast::hash(scratch).to_le_bytes());
+    buffer.extend_from_slice(scratch);
+    true
+}
+
+/// What stands at the start of some bytes of a segment.
+#[derive(Debug, PartialEq)]
+pub(super) enum Decoded {
+    Frame {
+        sequence: Sequence,
+        record: Record,
+        bytes: usize,
+    },
+    /// The bytes end within the frame: read more.
+    Short,
+    /// Never written to.
+    End,
+    /// Half written, or damaged.
+    Bad,
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Decoded {
+    let Some(total) = whole_bytes(bytes) else {
+        return if bytes.iter().take(4).all(|&it| it == 0) && bytes.len() >= 4 {
+            Decoded::End
+        } else if bytes.len() < PREFIX_BYTES {
+            Decoded::Short
+        } else {
+            Decoded::Bad
+        };
+    };
+    let Some(body) = bytes.get(PREFIX_BYTES..total) else { return Decoded::Short };
+    let checksum = bytes[4..PREFIX_BYTES].iter().rev().fold(0, |sum, &it| sum << 8 | u32::from(it));
+    if crc32fast::hash(body) != checksum || body[0] != VERSION {
+        return Decoded::Bad;
+    }
+    let sequence = body[1..HEAD_BYTES].iter().rev().fold(0, |sum, &it| sum << 8 | u64::from(it));
+    match postcard::from_bytes(&body[HEAD_BYTES..]) {
+        Ok(record) => Decoded::Frame { sequence, record, bytes: total },
+        Err(_) => Decoded::Bad,
+    }
+}
+
+/// Length of the frame that starts here, prefix included, where the prefix is one.
+pub(super) fn whole_bytes(bytes: &[u8]) -> Option<usize> {
+    let prefix = bytes.get(..PREFIX_BYTES)?;
+    let length = prefix[..4].iter().rev().fold(0, |sum, &it| sum << 8 | usize::from(it));
+    (HEAD_BYTES + 1..=FRAME_BYTES_MAX - PREFIX_BYTES)
+        .contains(&length)
+        .then_some(PREFIX_BYTES + length)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use pbx::time::UnixMillis;
+
+    fn frame(sequence: Sequence) -> Vec<u8> {
+        let mut buffer = Vec::new();
+        let record = Record::Alive(UnixMillis(1_763_884_800_000));
+        assert!(encode(sequence, &record, FRAME_BYTES_MAX, &mut Vec::new(), &mut buffer));
+        buffer
+    }
+
+    #[test]
+    fn a_frame_reads_back() {
+        let bytes = frame(7);
+        let expected = Decoded::Frame {
+            sequence: 7,
+            record: Record::Alive(UnixMillis(1_763_884_800_000)),
+            bytes: bytes.len(),
+        };
+        assert_eq!(decode(&bytes), expected);
+    }
+
+    #[test]
+    fn any_flipped_bit_and_any_cut_is_noticed() {
+        let whole = frame(7);
+        for cut in 0..whole.len() {
+            assert_eq!(decode(&whole[..cut]), Decoded::Short, "cut at {cut}");
+            let mut torn = whole.clone();
+            torn[cut..].fill(0);
+            // What is left may be whole by chance: the last bytes of a frame can be zeros.
+            if torn != whole {
+                assert!(matches!(decode(&torn), Decoded::Bad | Decoded::End), "torn at {cut}");
+            }
+        }
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(!matches!(decode(&flipped), Decoded::Frame { .. }), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_record_too_large_is_refused() {
+        let mut binding = crate::journal::samples::binding("100", "desk", 1);
+        binding.contact = "x".repeat(FRAME_BYTES_MAX).into();
+        let mut buffer = vec![1, 2, 3];
+        let record = Record::Bound(Box::new(binding));
+        assert!(!encode(1, &record, FRAME_BYTES_MAX, &mut Vec::new(), &mut buffer));
+        assert_eq!(buffer, [1, 2, 3]);
+    }
+}
