@@ -1,0 +1,187 @@
+//! The database: opened, brought to the present schema, tied to its key file.
+//!
+//! SQLite in WAL mode. Configuration is written here first and handed to the core as a new
+//! directory; bindings and call records arrive from the projection.
+
+mod binding;
+mod call_record;
+mod extension;
+mod migrate;
+mod setting;
+#[cfg(test)]
+mod tests;
+
+pub use call_record::{CallPage, CallQuery, StoredCall};
+pub use extension::{ExtensionProfile, NewExtension, StoredExtension};
+pub use setting::TenantName;
+
+pub(crate) use binding::{delete_bindings, upsert_bindings};
+pub(crate) use call_record::upsert_call_records;
+pub(crate) use extension::{bound_to, stored};
+pub(crate) use setting::{parse as parse_settings, tenant_names};
+
+use crate::error::StoreError;
+use crate::secret::{KEY_FILE, KeyError, SecretKey};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Sqlite, Transaction};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Name of the database in the data directory.
+pub const DATABASE_FILE: &str = "dialtone.db";
+
+/// An edit waits this long for another writer before it fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections for pages and commands; SQLite has one writer at a time anyway.
+const CONNECTIONS_MAX: u32 = 4;
+/// Rows in one INSERT: 45 columns each stay below SQLite's limit of 32,766 parameters.
+pub(crate) const ROWS_PER_STATEMENT: usize = 500;
+
+/// The open database and the key of its secrets. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pool: SqlitePool,
+    key: SecretKey,
+    path: PathBuf,
+}
+
+impl Db {
+    /// Opens or creates the database of a data directory, with its key file. The caller holds the
+    /// [`DataDirLock`](crate::lock::DataDirLock).
+    pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        let path = data_dir.join(DATABASE_FILE);
+        create_private(&path)?;
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
+        let pool = pool.connect_with(options(&path)).await?;
+        migrate::migrate(&pool).await?;
+        let key = unlock(&pool, data_dir).await?;
+        Ok(Self { pool, key, path })
+    }
+
+    /// The key of this database's secrets, from which others may be derived.
+    pub fn key(&self) -> &SecretKey {
+        &self.key
+    }
+
+    /// Closes all connections; other clones of this value fail from then on.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// The newest record of the journal that is in the database.
+    pub async fn applied(&self) -> Result<u64, StoreError> {
+        applied(&mut *self.pool.acquire().await?).await
+    }
+
+    pub(crate) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A transaction that is a writer from its first statement, so that it cannot fail half-way
+    /// because another one wrote in between.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// A connection of its own, for the projection.
+pub(crate) async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    options(path).connect().await
+}
+
+/// How far the journal is in these tables.
+pub(crate) async fn applied(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
+    let applied: i64 =
+        sqlx::query_scalar("SELECT applied_seq FROM journal_progress WHERE journal = 'main'")
+            .fetch_one(connection)
+            .await?;
+    u64::try_from(applied).map_err(|it| StoreError::damaged("the journal's progress", it))
+}
+
+pub(crate) async fn set_applied(
+    connection: &mut SqliteConnection,
+    sequence: u64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE journal_progress SET applied_seq = ? WHERE journal = 'main'")
+        .bind(integer(sequence))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// SQL has no unsigned numbers; none of ours comes near the limit.
+pub(crate) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The text of an enum, as serde names it: one spelling for SQL, CSV and JSON.
+pub(crate) fn word<T: serde::Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        // Used for plain enums only, which are strings.
+        Ok(other) => other.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+pub(crate) fn from_word<T: serde::de::DeserializeOwned>(
+    what: &str,
+    word: String,
+) -> Result<T, StoreError> {
+    let value = serde_json::Value::String(word);
+    serde_json::from_value(value).map_err(|error| StoreError::damaged(what, error))
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .disable_statement_logging()
+}
+
+/// The database names who called whom: it is nobody else's to read.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).map(drop).map_err(StoreError::io(path))
+}
+
+/// Reads the key file and proves that it is this database's, or makes both new.
+async fn unlock(pool: &SqlitePool, data_dir: &Path) -> Result<SecretKey, StoreError> {
+    const PLAIN: &[u8] = b"dialtone";
+    const BOUND_TO: &[u8] = b"key_check";
+    let sealed: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT sealed FROM key_check").fetch_optional(pool).await?;
+    let path = || data_dir.join(KEY_FILE);
+    match (SecretKey::read(data_dir)?, sealed) {
+        (Some(key), Some(sealed)) => match key.open(&sealed, BOUND_TO) {
+            Ok(plain) if plain.as_slice() == PLAIN => Ok(key),
+            Ok(_) | Err(_) => Err(KeyError::Wrong(path()).into()),
+        },
+        (None, Some(_)) => Err(KeyError::Missing(path()).into()),
+        (found, None) => {
+            let key = match found {
+                Some(key) => key,
+                None => SecretKey::create(data_dir)?,
+            };
+            sqlx::query("INSERT INTO key_check (id, sealed) VALUES (0, ?)")
+                .bind(key.seal(PLAIN, BOUND_TO)?)
+                .execute(pool)
+                .await?;
+            Ok(key)
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Extensions as they are configured: listed, added, changed, removed.
+//!
+//! A password goes in as a [`NewPassword`] and never comes out; only the directory builder opens
+//! it, to derive the digests.
+
+use super::binding::number;
+use super::{Db, ROWS_PER_STATEMENT, from_word, word};
+use crate::error::StoreError;
+use crate::password::NewPassword;
+use crate::secret::{KeyError, SecretKey};
+use pbx::directory::{AllowedAddress, Relay};
+use pbx::id::TenantId;
+use pbx::media::MediaSource;
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite};
+use std::collections::BTreeSet;
+
+/// Longest number, name in characters, and list of addresses of an extension.
+const NUMBER_CHARS_MAX: usize = 32;
+const NAME_CHARS_MAX: usize = 64;
+const ADDRESSES_MAX: usize = 32;
+/// Most devices the right *one number, many phones* can give.
+const DEVICES_MAX: u8 = 32;
+
+/// Everything about an extension that may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExtensionProfile {
+    pub number: String,
+    pub name: String,
+    pub addresses: Vec<AllowedAddress>,
+    pub devices_max: Option<u8>,
+    pub calls_max: u8,
+    pub relay: Relay,
+    pub media_source: MediaSource,
+    pub digest_without_qop: bool,
+}
+
+/// An extension as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoredExtension {
+    #[serde(flatten)]
+    pub profile: ExtensionProfile,
+    pub has_password: bool,
+    pub weak_password: bool,
+}
+
+/// An extension to be added.
+#[derive(Clone, Debug)]
+pub struct NewExtension {
+    pub profile: ExtensionProfile,
+    /// `None` only for an extension that is authorised by address.
+    pub password: Option<NewPassword>,
+}
+
+impl Default for ExtensionProfile {
+    fn default() -> Self {
+        Self {
+            number: String::new(),
+            name: String::new(),
+            addresses: Vec::new(),
+            devices_max: None,
+            calls_max: 2,
+            relay: Relay::default(),
+            media_source: MediaSource::default(),
+            digest_without_qop: true,
+        }
+    }
+}
+
+impl ExtensionProfile {
+    pub fn new(number: &str) -> Self {
+        Self { number: number.to_owned(), ..Self::default() }
+    }
+
+    /// What passes here is not checked again.
+    pub fn checked(self) -> Result<Self, StoreError> {
+        let is_part = |it: char| it.is_ascii_alphanumeric() || "._-+".contains(it);
+        let number = &self.number;
+        if number.is_empty() || number.len() > NUMBER_CHARS_MAX || !number.chars().all(is_part) {
+            let rule = "must be 1 to 32 digits, letters or . _ - +";
+            return Err(invalid("number", number, rule));
+        }
+        if self.name.chars().count() > NAME_CHARS_MAX || self.name.chars().any(char::is_control) {
+            return Err(invalid("name", &self.name, "must be at most 64 characters on one line"));
+        }
+        if !(1..=100).contains(&self.calls_max) {
+            return Err(invalid("calls_max", self.calls_max, "must be 1 to 100"));
+        }
+        if let Some(devices) = self.devices_max.filter(|it| !(1..=DEVICES_MAX).contains(it)) {
+            return Err(invalid("devices_max", devices, "must be 1 to 32"));
+        }
+        if self.addresses.len() > ADDRESSES_MAX {
+            return Err(invalid("addresses", self.addresses.len(), "must be at most 32"));
+        }
+        Ok(self)
+    }
+}
+
+impl Db {
+    pub async fn extensions(&self, tenant: TenantId) -> Result<Vec<StoredExtension>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM extensions WHERE tenant_id = ? ORDER BY number")
+            .bind(i64::from(tenant.0))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(stored).collect()
+    }
+
+    pub async fn extension(
+        &self,
+        tenant: TenantId,
+        number: &str,
+    ) -> Result<StoredExtension, StoreError> {
+        let row = sqlx::query("SELECT * FROM extensions WHERE tenant_id = ? AND number = ?")
+            .bind(i64::from(tenant.0))
+            .bind(number)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map_or_else(|| Err(StoreError::NoExtension(number.to_owned())), stored)
+    }
+
+    /// Adds extensions, all or none.
+    pub async fn insert_extensions(
+        &self,
+        tenant: TenantId,
+        extensions: Vec<NewExtension>,
+    ) -> Result<(), StoreError> {
+        let mut rows = Vec::with_capacity(extensions.len());
+        let mut numbers = BTreeSet::new();
+        for extension in extensions {
+            let profile = extension.profile.checked()?;
+            if !numbers.insert(profile.number.clone()) {
+                return Err(StoreError::ExtensionExists(profile.number));
+            }
+            let sealed = sealed(&self.key, tenant, &profile.number, extension.password.as_ref())?;
+            let weak = extension.password.as_ref().is_some_and(NewPassword::is_weak);
+            rows.push((profile, sealed, weak));
+        }
+        let mut transaction = self.begin().await?;
+        for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+            insert_chunk(&mut transaction, tenant, chunk).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Replaces everything but number and password.
+    pub async fn update_extension(
+        &self,
+        tenant: TenantId,
+        profile: ExtensionProfile,
+    ) -> Result<(), StoreError> {
+        let profile = profile.checked()?;
+        let done = sqlx::query(
+            "UPDATE extensions SET name = ?, addresses = ?, devices_max = ?, calls_max = ?,
+                relay = ?, media_source = ?, digest_without_qop = ?
+            WHERE tenant_id = ? AND number = ?",
+        )
+        .bind(&profile.name)
+        .bind(addresses_text(&profile)?)
+        .bind(profile.devices_max.map(i64::from))
+        .bind(i64::from(profile.calls_max))
+        .bind(word(profile.relay))
+        .bind(word(profile.media_source))
+        .bind(profile.digest_without_qop)
+        .bind(i64::from(tenant.0))
+        .bind(&profile.number)
+        .execute(&self.pool)
+        .await?;
+        one_row(done.rows_affected(), &profile.number)
+    }
+
+    pub async fn set_password(
+        &self,
+        tenant: TenantId,
+        number: &str,
+        password: &NewPassword,
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "UPDATE extensions SET password = ?, weak_password = ?
+            WHERE tenant_id = ? AND number = ?",
+        )
+        .bind(sealed(&self.key, tenant, number, Some(password))?)
+        .bind(password.is_weak())
+        .bind(i64::from(tenant.0))
+        .bind(number)
+        .execute(&self.pool)
+        .await?;
+        one_row(done.rows_affected(), number)
+    }
+
+    pub async fn delete_extension(&self, tenant: TenantId, number: &str) -> Result<(), StoreError> {
+        let done = sqlx::query("DELETE FROM extensions WHERE tenant_id = ? AND number = ?")
+            .bind(i64::from(tenant.0))
+            .bind(number)
+            .execute(&self.pool)
+            .await?;
+        one_row(done.rows_affected(), number)
+    }
+}
+
+/// What a sealed password is bound to: it cannot be moved to another extension.
+pub(crate) fn bound_to(tenant: TenantId, number: &str) -> Vec<u8> {
+    format!("password/{}/{number}", tenant.0).into_bytes()
+}
+
+pub(crate) fn stored(row: &SqliteRow) -> Result<StoredExtension, StoreError> {
+    let number_text: String = row.try_get("number")?;
+    let what = format!("extension {number_text}");
+    let addresses = serde_json::from_str(row.try_get("addresses")?)
+        .map_err(|error| StoreError::damaged(&*what, error))?;
+    let devices_max: Option<i64> = row.try_get("devices_max")?;
+    let profile = ExtensionProfile {
+        number: number_text,
+        name: row.try_get("name")?,
+        addresses,
+        devices_max: devices_max
+            .map(u8::try_from)
+            .transpose()
+            .map_err(|error| StoreError::damaged(&*what, error))?,
+        calls_max: number(row, "calls_max")?,
+        relay: from_word(&what, row.try_get("relay")?)?,
+        media_source: from_word(&what, row.try_get("media_source")?)?,
+        digest_without_qop: row.try_get("digest_without_qop")?,
+    };
+    let password: Option<&[u8]> = row.try_get("password")?;
+    let weak_password = row.try_get("weak_password")?;
+    Ok(StoredExtension { profile, has_password: password.is_some(), weak_password })
+}
+
+async fn insert_chunk(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+    rows: &[(ExtensionProfile, Option<Vec<u8>>, bool)],
+) -> Result<(), StoreError> {
+    let mut taken = QueryBuilder::<Sqlite>::new("SELECT number FROM extensions WHERE tenant_id = ");
+    taken.push_bind(i64::from(tenant.0)).push(" AND number IN (");
+    let mut numbers = taken.separated(", ");
+    for (profile, _, _) in rows {
+        numbers.push_bind(&*profile.number);
+    }
+    taken.push(") LIMIT 1");
+    let taken = taken.build_query_scalar().persistent(false);
+    if let Some(number) = taken.fetch_optional(&mut *connection).await? {
+        return Err(StoreError::ExtensionExists(number));
+    }
+
+    let addresses: Result<Vec<String>, _> = rows.iter().map(|it| addresses_text(&it.0)).collect();
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO extensions (tenant_id, number, name, password, weak_password, addresses,
+            devices_max, calls_max, relay, media_source, digest_without_qop) ",
+    );
+    insert.push_values(rows.iter().zip(addresses?), |mut row, ((it, sealed, weak), addresses)| {
+        row.push_bind(i64::from(tenant.0))
+            .push_bind(&*it.number)
+            .push_bind(&*it.name)
+            .push_bind(sealed.as_deref())
+            .push_bind(*weak)
+            .push_bind(addresses)
+            .push_bind(it.devices_max.map(i64::from))
+            .push_bind(i64::from(it.calls_max))
+            .push_bind(word(it.relay))
+            .push_bind(word(it.media_source))
+            .push_bind(it.digest_without_qop);
+    });
+    insert.build().persistent(false).execute(connection).await?;
+    Ok(())
+}
+
+fn sealed(
+    key: &SecretKey,
+    tenant: TenantId,
+    number: &str,
+    password: Option<&NewPassword>,
+) -> Result<Option<Vec<u8>>, KeyError> {
+    password.map(|it| key.seal(it.reveal().as_bytes(), &bound_to(tenant, number))).transpose()
+}
+
+fn addresses_text(profile: &ExtensionProfile) -> Result<String, StoreError> {
+    serde_json::to_string(&profile.addresses)
+        .map_err(|error| StoreError::damaged("addresses", error))
+}
+
+fn one_row(affected: u64, number: &str) -> Result<(), StoreError> {
+    if affected == 0 { Err(StoreError::NoExtension(number.to_owned())) } else { Ok(()) }
+}
+
+fn invalid(field: &'static str, value: impl ToString, rule: &'static str) -> StoreError {
+    StoreError::Invalid { field, value: value.to_string(), rule }
+}

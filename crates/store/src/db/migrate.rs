@@ -1,0 +1,58 @@
+//! Brings the schema to the present: plain numbered scripts, each in a transaction of its own.
+
+use crate::error::StoreError;
+use sqlx::SqlitePool;
+
+struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// In order, without gaps. To change the schema, add a file and a line.
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "office",
+    sql: include_str!("../../migrations/sqlite/0001_office.sql"),
+}];
+
+pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+    sqlx::raw_sql(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (
+            version INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
+        ) STRICT",
+    )
+    .execute(pool)
+    .await?;
+    let found: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM schema_migrations")
+        .fetch_one(pool)
+        .await?;
+    let known = MIGRATIONS.last().map_or(0, |it| it.version);
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    for migration in MIGRATIONS.iter().filter(|it| it.version > found) {
+        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::raw_sql(migration.sql).execute(&mut *transaction).await?;
+        sqlx::query("INSERT INTO schema_migrations (version, name) VALUES (?, ?)")
+            .bind(migration.version)
+            .bind(migration.name)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_without_gaps() {
+        let versions: Vec<i64> = MIGRATIONS.iter().map(|it| it.version).collect();
+        assert_eq!(versions, (1..).take(MIGRATIONS.len()).collect::<Vec<_>>());
+    }
+}

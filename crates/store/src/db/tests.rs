@@ -1,0 +1,189 @@
+//! The database on real files: keys, schema, extensions, settings.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::password::NewPassword;
+use crate::secret::KEY_FILE;
+use pbx::directory::{AllowedAddress, Relay};
+use pbx::id::TenantId;
+use pbx::settings::Settings;
+use std::fs;
+use tempfile::TempDir;
+
+const TENANT: TenantId = TenantId(0);
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
+}
+
+fn extension(number: &str, password: &str) -> NewExtension {
+    let password = Some(NewPassword::allow_weak(number, password).unwrap());
+    NewExtension { profile: ExtensionProfile::new(number), password }
+}
+
+#[test]
+fn extensions_are_added_changed_and_removed() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let db = Db::open(dir.path()).await.unwrap();
+        let new = vec![extension("100", "k7mfx2pq"), extension("101", "101")];
+        db.insert_extensions(TENANT, new).await.unwrap();
+        let all = db.extensions(TENANT).await.unwrap();
+        let weak: Vec<_> = all.iter().map(|it| (&*it.profile.number, it.weak_password)).collect();
+        assert_eq!(weak, [("100", false), ("101", true)]);
+
+        let error = db.insert_extensions(
+            TENANT,
+            vec![extension("102", "k7mfx2pq"), extension("101", "k7mfx2pq")],
+        );
+        assert_eq!(error.await.unwrap_err().to_string(), "extension 101 exists already");
+        assert_eq!(db.extensions(TENANT).await.unwrap().len(), 2, "all or none");
+
+        let address = AllowedAddress { network: "192.0.2.0/24".parse().unwrap(), port: Some(5060) };
+        let profile = ExtensionProfile {
+            name: "接待处".to_owned(),
+            addresses: vec![address],
+            devices_max: Some(3),
+            calls_max: 5,
+            relay: Relay::Never,
+            digest_without_qop: false,
+            ..ExtensionProfile::new("100")
+        };
+        db.update_extension(TENANT, profile.clone()).await.unwrap();
+        let password = NewPassword::allow_weak("100", "100").unwrap();
+        db.set_password(TENANT, "100", &password).await.unwrap();
+        let expected = StoredExtension { profile, has_password: true, weak_password: true };
+        assert_eq!(db.extension(TENANT, "100").await.unwrap(), expected);
+
+        db.delete_extension(TENANT, "101").await.unwrap();
+        let error = db.delete_extension(TENANT, "101").await.unwrap_err();
+        assert_eq!(error.to_string(), "there is no extension 101");
+    });
+}
+
+#[test]
+fn what_is_out_of_range_is_named() {
+    let new = ExtensionProfile::new;
+    #[rustfmt::skip]
+    let table = [
+        (new(""),                                              "number = : must be"),
+        (new("1 0"),                                           "number = 1 0: must be"),
+        (new("100\r\nTo: x"),                                  "number = 100\r\nTo: x: must be"),
+        (ExtensionProfile { calls_max: 0, ..new("100") },      "calls_max = 0: must be 1 to 100"),
+        (ExtensionProfile { devices_max: Some(0), ..new("1") }, "devices_max = 0: must be"),
+        (ExtensionProfile { name: "a\nb".into(), ..new("1") },  "name = a\nb: must be"),
+    ];
+    for (profile, expected) in table {
+        let error = profile.checked().unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn ten_thousand_extensions_load_into_the_directory() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let db = Db::open(dir.path()).await.unwrap();
+        let many = (1000..11_000).map(|it| extension(&it.to_string(), "k7mfx2pq")).collect();
+        db.insert_extensions(TENANT, many).await.unwrap();
+        let directory = db.load_directory(1).await.unwrap();
+        let tenant = directory.tenant(TENANT).unwrap();
+        assert_eq!(tenant.extensions.len(), 10_000);
+        let expected = crate::directory::derive_secret("5555", "dialtone", b"k7mfx2pq");
+        assert_eq!(tenant.extension("5555").unwrap().secret, Some(expected));
+
+        db.delete_extension(TENANT, "5555").await.unwrap();
+        let change = db.extension_change(TENANT, "5555").await.unwrap();
+        let next = crate::directory::apply_extension_change(&directory, TENANT, change);
+        assert!(next.tenant(TENANT).unwrap().extension("5555").is_none());
+        assert!(directory.tenant(TENANT).unwrap().extension("5555").is_some());
+    });
+}
+
+#[test]
+fn settings_are_checked_and_change_the_digests() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let db = Db::open(dir.path()).await.unwrap();
+        assert_eq!(db.settings(TENANT).await.unwrap(), Settings::default());
+        db.insert_extensions(TENANT, vec![extension("100", "k7mfx2pq")]).await.unwrap();
+        let settings = Settings {
+            realm: "office".to_owned(),
+            time_zone: "Asia/Shanghai".to_owned(),
+            ..Settings::default()
+        };
+        db.set_settings(TENANT, settings.clone()).await.unwrap();
+        assert_eq!(db.settings(TENANT).await.unwrap(), settings);
+        let directory = db.load_directory(1).await.unwrap();
+        let secret = directory.tenant(TENANT).unwrap().extension("100").unwrap().secret;
+        let expected = crate::directory::derive_secret("100", "office", b"k7mfx2pq");
+        assert_eq!(secret, Some(expected));
+
+        for (wrong, key) in [
+            (Settings { no_answer_s: 1, ..Settings::default() }, "no_answer_s"),
+            (Settings { time_zone: "Mars/Olympus".into(), ..Settings::default() }, "time_zone"),
+        ] {
+            let error = db.set_settings(TENANT, wrong).await.unwrap_err().to_string();
+            assert!(error.starts_with(key), "{error}");
+        }
+        assert_eq!(db.settings(TENANT).await.unwrap(), settings);
+        let error = db.settings(TenantId(7)).await.unwrap_err();
+        assert_eq!(error.to_string(), "there is no tenant 7");
+    });
+}
+
+#[test]
+fn a_missing_wrong_or_exposed_key_is_an_error_that_helps() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        Db::open(dir.path()).await.unwrap().close().await;
+        let key = dir.path().join(KEY_FILE);
+        let right = fs::read(&key).unwrap();
+
+        let mut wrong = right.clone();
+        wrong[0] ^= 1;
+        fs::write(&key, wrong).unwrap();
+        let error = Db::open(dir.path()).await.unwrap_err().to_string();
+        assert!(error.contains("does not belong to this database"), "{error}");
+
+        fs::remove_file(&key).unwrap();
+        let error = Db::open(dir.path()).await.unwrap_err().to_string();
+        assert!(error.contains("is missing"), "{error}");
+        assert!(!key.exists(), "no new key may be made for old secrets");
+
+        fs::write(&key, &right).unwrap();
+        let error = Db::open(dir.path()).await.unwrap_err().to_string();
+        assert!(error.contains("chmod 600"), "{error}");
+    });
+}
+
+#[test]
+fn no_password_is_readable_in_the_files() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let db = Db::open(dir.path()).await.unwrap();
+        let new = vec![extension("100", "UnmistakablePassw0rt")];
+        db.insert_extensions(TENANT, new).await.unwrap();
+        for entry in fs::read_dir(dir.path()).unwrap() {
+            let bytes = fs::read(entry.unwrap().path()).unwrap();
+            let found = bytes.windows(12).any(|it| it == b"Unmistakable");
+            assert!(!found, "a password lies open on the disk");
+        }
+    });
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let db = Db::open(dir.path()).await.unwrap();
+        sqlx::query("INSERT INTO schema_migrations (version, name) VALUES (999, 'future')")
+            .execute(db.pool())
+            .await
+            .unwrap();
+        db.close().await;
+        let error = Db::open(dir.path()).await.unwrap_err().to_string();
+        assert!(error.contains("newer version (its schema is 999"), "{error}");
+    });
+}

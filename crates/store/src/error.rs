@@ -1,0 +1,49 @@
+//! What can go wrong in the store, each with the sentence for the person who runs the server.
+
+use crate::lock::LockError;
+use crate::password::PasswordError;
+use crate::secret::KeyError;
+use pbx::settings::OutOfRange;
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database failed: {0}")]
+    Sql(#[from] sqlx::Error),
+    #[error("{}: {source}", .path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error(
+        "the database was written by a newer version (its schema is {found}, this program knows \
+         {known}): install that version again, or restore the backup made before the upgrade"
+    )]
+    NewerSchema { found: i64, known: i64 },
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error(transparent)]
+    Setting(#[from] OutOfRange),
+    #[error("there is no extension {0}")]
+    NoExtension(String),
+    #[error("extension {0} exists already")]
+    ExtensionExists(String),
+    #[error("there is no tenant {0}")]
+    NoTenant(u32),
+    #[error("{field} = {value}: {rule}")]
+    Invalid { field: &'static str, value: String, rule: &'static str },
+    #[error("the database holds {what} that cannot be read: {reason}")]
+    Damaged { what: String, reason: String },
+}
+
+impl StoreError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn damaged(what: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Damaged { what: what.into(), reason: reason.to_string() }
+    }
+}
