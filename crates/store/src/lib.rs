@@ -10,7 +10,15 @@ pub mod error;
 pub mod journal;
 pub mod lock;
 pub mod password;
+mod projection;
+pub mod recover;
+mod runtime;
 pub mod secret;
+#[cfg(test)]
+mod tests;
 
 pub use db::Db;
 pub use error::StoreError;
+pub use projection::csv;
+pub use recover::Recovery;
+pub use runtime::{Offline, Options, Started, StoreHandle, StoreMetrics, open_offline, start};

@@ -128,7 +128,7 @@ impl SecretKey {
         hash.update(b"dialtone key for ");
         hash.update(purpose.as_bytes());
         hash.update([0]);
-        hash.update(&**self.0);
+        hash.update(**self.0);
         hash.finalize().into()
     }
 

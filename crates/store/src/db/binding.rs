@@ -28,7 +28,7 @@ impl Db {
 
 pub(crate) async fn upsert_bindings(
     connection: &mut SqliteConnection,
-    bindings: &[Binding],
+    bindings: &[&Binding],
 ) -> Result<(), sqlx::Error> {
     for chunk in bindings.chunks(ROWS_PER_STATEMENT) {
         let mut query = QueryBuilder::<Sqlite>::new(
@@ -65,7 +65,7 @@ pub(crate) async fn upsert_bindings(
 
 pub(crate) async fn delete_bindings(
     connection: &mut SqliteConnection,
-    keys: &[BindingKey],
+    keys: &[&BindingKey],
 ) -> Result<(), sqlx::Error> {
     for key in keys {
         sqlx::query("DELETE FROM bindings WHERE tenant_id = ? AND extension = ? AND device = ?")

@@ -1,0 +1,279 @@
+//! Applies the journal to the database and the daily CSV files, behind the writer.
+//!
+//! Every step can be done twice: SQL remembers how far it is in the same transaction, each CSV line
+//! carries its sequence. Whatever fails is tried again; nobody waits for it.
+
+pub mod csv;
+
+use crate::db::{self, tenant_names};
+use crate::error::StoreError;
+use crate::journal::{Disk, Gap, Reader, Sequence, Status, can_delete_before, delete_before};
+use csv::CsvFiles;
+use pbx::id::CallId;
+use pbx::record::{Binding, BindingKey, CallRecord, Record};
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Most records of one transaction.
+const BATCH_RECORDS: usize = 500;
+/// How long a fact may wait for its transaction.
+const BATCH_INTERVAL: Duration = Duration::from_millis(200);
+/// After a failure, doubled up to the most.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// While the server stops: what is left then is projected at the next start.
+const STOPPING_TRIES: u32 = 5;
+
+/// How the projection is doing.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    applied: AtomicU64,
+    failures: AtomicU64,
+    missing: AtomicU64,
+}
+
+impl Progress {
+    pub(crate) fn applied(&self) -> Sequence {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Acquire)
+    }
+
+    /// Records that the journal lost to damage.
+    pub(crate) fn missing(&self) -> u64 {
+        self.missing.load(Ordering::Acquire)
+    }
+}
+
+pub(crate) struct Projection {
+    disk: Disk,
+    database: PathBuf,
+    reader: Reader,
+    csv: CsvFiles,
+    /// Opened anew after every failure.
+    connection: Option<SqliteConnection>,
+    /// Read and not yet applied.
+    pending: Vec<(Sequence, Record)>,
+    /// Calls that run, with their first record: a crash needs it to write theirs.
+    open_calls: BTreeMap<CallId, Sequence>,
+    progress: Arc<Progress>,
+}
+
+impl Projection {
+    /// Reads from the oldest record there is: those that are applied already change nothing.
+    pub(crate) fn open(
+        disk: Disk,
+        database: PathBuf,
+        csv: CsvFiles,
+        applied: Sequence,
+    ) -> Result<Self, StoreError> {
+        let reader = Reader::from_oldest(disk.clone()).map_err(StoreError::io(&disk.dir))?;
+        let progress = Arc::new(Progress::default());
+        progress.applied.store(applied, Ordering::Release);
+        Ok(Self {
+            disk,
+            database,
+            reader,
+            csv,
+            connection: None,
+            pending: Vec::new(),
+            open_calls: BTreeMap::new(),
+            progress,
+        })
+    }
+
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Follows the writer until `stop` turns true or its sender is gone; then goes to the end.
+    pub(crate) async fn follow(&mut self, status: &Status, mut stop: watch::Receiver<bool>) {
+        let mut retry = RETRY_FIRST;
+        let mut tries_left = STOPPING_TRIES;
+        loop {
+            let stopping = *stop.borrow_and_update() || stop.has_changed().is_err();
+            let wait = match self.step(status.written()).await {
+                Ok(true) => continue,
+                Ok(false) if stopping => break,
+                Ok(false) => {
+                    retry = RETRY_FIRST;
+                    BATCH_INTERVAL
+                }
+                Err(error) => {
+                    self.progress.failures.fetch_add(1, Ordering::AcqRel);
+                    self.connection = None;
+                    tracing::warn!(%error, "records wait in the journal");
+                    if stopping {
+                        tries_left -= 1;
+                    }
+                    if tries_left == 0 {
+                        break;
+                    }
+                    let wait = retry;
+                    retry = RETRY_MAX.min(2 * retry);
+                    wait
+                }
+            };
+            // Ends early where the server stops.
+            let _ = tokio::time::timeout(wait, stop.changed()).await;
+        }
+        self.close().await;
+    }
+
+    /// Applies all the journal holds, where nobody writes to it.
+    pub(crate) async fn catch_up(&mut self) -> Result<(), StoreError> {
+        while self.step(Sequence::MAX).await? {}
+        self.close().await;
+        Ok(())
+    }
+
+    /// Applies the next batch; false where there is nothing to apply.
+    pub(crate) async fn step(&mut self, up_to: Sequence) -> Result<bool, StoreError> {
+        if self.pending.is_empty() {
+            let batch =
+                self.reader.read(BATCH_RECORDS, up_to).map_err(StoreError::io(&self.disk.dir))?;
+            self.report(&batch.gaps);
+            self.pending = batch.records;
+        }
+        let Some(&(last, _)) = self.pending.last() else { return Ok(false) };
+        self.apply(last).await?;
+        self.note_calls();
+        self.pending.clear();
+        self.progress.applied.fetch_max(last, Ordering::AcqRel);
+        self.delete_old().await?;
+        Ok(true)
+    }
+
+    async fn apply(&mut self, last: Sequence) -> Result<(), StoreError> {
+        let applied = self.progress.applied();
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            None => self.connection.insert(db::connect(&self.database).await?),
+        };
+        let ended = ended_calls(&self.pending);
+        if !ended.is_empty() {
+            let names = tenant_names(connection).await?;
+            self.csv.append(&ended, &names)?;
+        }
+        if last <= applied {
+            return Ok(());
+        }
+        let changes = Changes::of(&self.pending, applied);
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        db::upsert_bindings(&mut transaction, &changes.bound).await?;
+        db::delete_bindings(&mut transaction, &changes.unbound).await?;
+        db::upsert_call_records(&mut transaction, &changes.calls).await?;
+        db::set_applied(&mut transaction, last).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    fn note_calls(&mut self) {
+        for (sequence, record) in &self.pending {
+            match record {
+                Record::CallStarted(started) => {
+                    self.open_calls.entry(started.record.call_id).or_insert(*sequence);
+                }
+                Record::CallAnswered(answered) => {
+                    self.open_calls.entry(answered.record.call_id).or_insert(*sequence);
+                }
+                Record::CallEnded(record) => {
+                    self.open_calls.remove(&record.call_id);
+                }
+                Record::Bound(_) | Record::Unbound(_) | Record::Alive(_) => {}
+            }
+        }
+    }
+
+    /// Deletes segments nobody needs any more, after what came of them is safe from a power cut.
+    async fn delete_old(&mut self) -> Result<(), StoreError> {
+        let oldest_call = self.open_calls.values().min().copied();
+        let projected = self.reader.position().min(self.progress.applied() + 1);
+        let needed = oldest_call.map_or(projected, |it| it.min(projected));
+        let failed = |error| StoreError::Io { path: self.disk.dir.clone(), source: error };
+        if !can_delete_before(&self.disk, needed).map_err(failed)? {
+            return Ok(());
+        }
+        self.csv.sync()?;
+        if let Some(connection) = &mut self.connection {
+            let row: (i64, i64, i64) =
+                sqlx::query_as("PRAGMA wal_checkpoint(FULL)").fetch_one(connection).await?;
+            // Somebody reads an old state: the next batch tries again.
+            if row.0 != 0 {
+                return Ok(());
+            }
+        }
+        delete_before(&self.disk, needed).map(drop).map_err(failed)
+    }
+
+    fn report(&self, gaps: &[Gap]) {
+        for Gap { first, last } in gaps {
+            self.progress.missing.fetch_add(last - first + 1, Ordering::AcqRel);
+            tracing::error!(first, last, "the journal is damaged: records cannot be read");
+        }
+    }
+
+    async fn close(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the database was not closed");
+        }
+    }
+}
+
+fn ended_calls(pending: &[(Sequence, Record)]) -> Vec<(Sequence, &CallRecord)> {
+    let mut calls = Vec::new();
+    for (sequence, record) in pending {
+        if let Record::CallEnded(record) = record {
+            calls.push((*sequence, &**record));
+        }
+    }
+    calls
+}
+
+/// What a batch comes to, each row once.
+#[derive(Default)]
+struct Changes<'a> {
+    bound: Vec<&'a Binding>,
+    unbound: Vec<&'a BindingKey>,
+    calls: Vec<(Sequence, &'a CallRecord)>,
+}
+
+impl<'a> Changes<'a> {
+    /// Of the records that are newer than `applied`.
+    fn of(pending: &'a [(Sequence, Record)], applied: Sequence) -> Self {
+        let mut bindings: BTreeMap<&BindingKey, Option<&Binding>> = BTreeMap::new();
+        let mut calls = BTreeMap::new();
+        for (sequence, record) in pending.iter().filter(|it| it.0 > applied) {
+            match record {
+                Record::Bound(binding) => {
+                    bindings.insert(&binding.key, Some(binding));
+                }
+                Record::Unbound(key) => {
+                    bindings.insert(key, None);
+                }
+                Record::CallEnded(record) => {
+                    calls.insert(record.call_id, (*sequence, &**record));
+                }
+                Record::CallStarted(_) | Record::CallAnswered(_) | Record::Alive(_) => {}
+            }
+        }
+        let mut changes = Self { calls: calls.into_values().collect(), ..Self::default() };
+        for (key, binding) in bindings {
+            match binding {
+                Some(binding) => changes.bound.push(binding),
+                None => changes.unbound.push(key),
+            }
+        }
+        changes
+    }
+}

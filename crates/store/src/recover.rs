@@ -1,0 +1,141 @@
+//! What a start finds: the database, and the tail of the journal behind it.
+//!
+//! Bindings that have not expired live on. A call that was left open gets the record it is owed,
+//! ending when the server was last seen alive, and its dialogs get a BYE.
+
+use crate::db::Db;
+use crate::error::StoreError;
+use crate::journal::{Disk, Gap, Reader, Sequence};
+use pbx::core::Recovered;
+use pbx::id::CallId;
+use pbx::record::{Binding, BindingKey, CallRecord, DialogFacts, Record, Side};
+use pbx::release::ReleaseCode;
+use pbx::time::{UnixMillis, millis};
+use std::collections::BTreeMap;
+
+/// Records read at once.
+const READ_RECORDS: usize = 10_000;
+
+/// The state of before, ready for the core.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    /// For [`Core::new`](pbx::core::Core::new).
+    pub recovered: Recovered,
+    /// The records of the calls that were left open.
+    pub crashed: Vec<CallRecord>,
+    /// Bindings that expired while nobody was there to notice.
+    pub expired: Vec<BindingKey>,
+    /// Damage in the journal.
+    pub gaps: Vec<Gap>,
+    /// The newest record in the journal or the database; 0 where both are new.
+    pub newest: Sequence,
+}
+
+impl Recovery {
+    /// What the start itself adds to the journal, before anything else.
+    pub fn records(&self) -> Vec<Record> {
+        let crashed = self.crashed.iter().map(|it| Record::CallEnded(Box::new(it.clone())));
+        let expired = self.expired.iter().map(|it| Record::Unbound(it.clone()));
+        crashed.chain(expired).collect()
+    }
+}
+
+/// Reads database and journal. Nobody may write to either meanwhile.
+pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, StoreError> {
+    let applied = db.applied().await?;
+    // Expired ones too: the tail of the journal may have renewed them.
+    let stored = db.bindings(UnixMillis(0)).await?;
+    let mut tail = Tail {
+        bindings: stored.into_iter().map(|it| (it.key.clone(), it)).collect(),
+        ..Tail::default()
+    };
+    let failed = |error| StoreError::Io { path: disk.dir.clone(), source: error };
+    let mut reader = Reader::from_oldest(disk.clone()).map_err(failed)?;
+    let mut recovery = Recovery::default();
+    loop {
+        let batch = reader.read(READ_RECORDS, Sequence::MAX).map_err(failed)?;
+        recovery.gaps.extend(batch.gaps);
+        let Some(&(last, _)) = batch.records.last() else { break };
+        recovery.newest = last;
+        for (sequence, record) in batch.records {
+            tail.take(record, sequence > applied);
+        }
+    }
+    recovery.newest = recovery.newest.max(applied);
+    for (key, binding) in tail.bindings {
+        if binding.expires_at > now {
+            recovery.recovered.bindings.push(binding);
+        } else {
+            recovery.expired.push(key);
+        }
+    }
+    for (_, open) in tail.open {
+        recovery.recovered.dialogs.extend(open.dialogs);
+        recovery.crashed.push(crash_record(open.record, tail.last_seen));
+    }
+    Ok(recovery)
+}
+
+/// What the records so far come to.
+#[derive(Default)]
+struct Tail {
+    bindings: BTreeMap<BindingKey, Binding>,
+    open: BTreeMap<CallId, OpenCall>,
+    /// When the newest record with a time was written.
+    last_seen: UnixMillis,
+}
+
+struct OpenCall {
+    record: CallRecord,
+    dialogs: Vec<DialogFacts>,
+}
+
+impl Tail {
+    /// `is_new`: the database does not have it yet.
+    fn take(&mut self, record: Record, is_new: bool) {
+        match record {
+            Record::Bound(binding) => {
+                self.last_seen = binding.registered_at;
+                if is_new {
+                    self.bindings.insert(binding.key.clone(), *binding);
+                }
+            }
+            Record::Unbound(key) if is_new => {
+                self.bindings.remove(&key);
+            }
+            Record::Unbound(_) => {}
+            Record::CallStarted(started) => {
+                self.last_seen = started.record.started_at;
+                let open = OpenCall { record: started.record, dialogs: Vec::new() };
+                self.open.insert(open.record.call_id, open);
+            }
+            Record::CallAnswered(answered) => {
+                let record = answered.record;
+                self.last_seen = record.answered_at.unwrap_or(self.last_seen);
+                let open = OpenCall { record, dialogs: answered.dialogs };
+                self.open.insert(open.record.call_id, open);
+            }
+            Record::CallEnded(record) => {
+                self.last_seen = record.ended_at.unwrap_or(self.last_seen);
+                self.open.remove(&record.call_id);
+            }
+            Record::Alive(at) => self.last_seen = at,
+        }
+    }
+}
+
+/// The record of a call that ended with the server. Only the wall clock is left to measure it.
+fn crash_record(mut record: CallRecord, last_seen: UnixMillis) -> CallRecord {
+    let code = ReleaseCode::SystemCrash;
+    let known = [Some(last_seen), Some(record.started_at), record.ringing_at, record.answered_at];
+    let ended = known.into_iter().flatten().max().unwrap_or(last_seen);
+    record.ended_at = Some(ended);
+    record.duration_ms = millis(ended.since(record.started_at));
+    record.billable_ms = record.answered_at.map_or(0, |it| millis(ended.since(it)));
+    record.sip_status = if record.answered_at.is_some() { 200 } else { code.status() };
+    record.q850_cause = code.cause();
+    record.released_by = Some(Side::System);
+    record.release_code = Some(code);
+    record.fci = format!("callTag={code};cause={}", code.cause()).into();
+    record
+}

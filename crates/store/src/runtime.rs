@@ -1,0 +1,170 @@
+//! The store in a running server: opened, recovered, its threads started and ended.
+//!
+//! Three threads besides the core's: the keeper of the journal, the projection with a small
+//! runtime of its own, and SQLite's.
+
+use crate::db::Db;
+use crate::error::StoreError;
+use crate::journal::{Disk, KeeperHandle, Sequence, State, Status, Writer};
+use crate::lock::DataDirLock;
+use crate::projection::csv::CsvFiles;
+use crate::projection::{Progress, Projection};
+use crate::recover::{Recovery, recover};
+use pbx::time::UnixMillis;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::watch;
+
+/// Where and how to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub data_dir: PathBuf,
+    /// What others are told who find the data directory in use.
+    pub who: String,
+    /// The present: what has expired by now is not recovered.
+    pub now: UnixMillis,
+    /// `None`: segments of 64 MiB in `<data_dir>/journal`.
+    pub disk: Option<Disk>,
+}
+
+/// All the server needs of the store.
+pub struct Started {
+    /// For the core thread.
+    pub writer: Writer,
+    pub db: Db,
+    pub recovery: Recovery,
+    pub handle: StoreHandle,
+}
+
+/// The running store. Drop the writer, then call [`StoreHandle::shutdown`].
+pub struct StoreHandle {
+    status: Arc<Status>,
+    progress: Arc<Progress>,
+    keeper: KeeperHandle,
+    projection: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    _lock: DataDirLock,
+}
+
+/// The store's figures at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreMetrics {
+    pub state: State,
+    pub written: Sequence,
+    pub synced: Sequence,
+    pub projected: Sequence,
+    /// Records written and not yet projected.
+    pub lag: u64,
+    pub spooled_bytes: u64,
+    /// No further segment can be allocated.
+    pub disk_full: bool,
+    pub sync_errors: u64,
+    pub projection_failures: u64,
+    /// Records that found disk and spool full.
+    pub lost: u64,
+    /// Records that damage made unreadable.
+    pub missing: u64,
+}
+
+/// The database while the server is down, with all of the journal in it.
+pub struct Offline {
+    pub db: Db,
+    _lock: DataDirLock,
+}
+
+/// Takes the data directory, recovers what was, and starts journal and projection. The records of
+/// crashed calls are in the journal when this returns.
+pub async fn start(options: Options) -> Result<Started, StoreError> {
+    let Options { data_dir, who, now, disk } = options;
+    create_private_dir(&data_dir)?;
+    let lock = DataDirLock::take(&data_dir, &who)?;
+    let db = Db::open(&data_dir).await?;
+    let disk = disk.unwrap_or_else(|| Disk::new(data_dir.join("journal")));
+    let recovery = recover(&db, &disk, now).await?;
+    let csv = CsvFiles::open(data_dir.join("cdr"))?;
+    // A sequence is never used twice, even where a power cut took the journal's tail and left the
+    // database or a file that is ahead of it.
+    let next = recovery.newest.max(csv.newest()) + 1;
+    let applied = db.applied().await?;
+    // Before the writer's first record: what is there belongs to the past.
+    let mut projection = Projection::open(disk.clone(), db.path().to_owned(), csv, applied)?;
+    let dir = disk.dir.clone();
+    let (mut writer, status, keeper) = Writer::open(disk, next).map_err(StoreError::io(&dir))?;
+    // Whatever the outcome: until they are on the disk, the next start makes them again.
+    let _ = writer.append_batch(&recovery.records());
+
+    let progress = projection.progress();
+    let (stop, stopped) = watch::channel(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(StoreError::io(&dir))?;
+    let follows = Arc::clone(&status);
+    let projection = std::thread::Builder::new()
+        .name("projection".to_owned())
+        .spawn(move || runtime.block_on(projection.follow(&follows, stopped)))
+        .map_err(StoreError::io(&dir))?;
+    let handle = StoreHandle { status, progress, keeper, projection, stop, _lock: lock };
+    Ok(Started { writer, db, recovery, handle })
+}
+
+/// Opens the database for a command while no server runs.
+pub async fn open_offline(data_dir: &Path, who: &str) -> Result<Offline, StoreError> {
+    create_private_dir(data_dir)?;
+    let lock = DataDirLock::take(data_dir, who)?;
+    let db = Db::open(data_dir).await?;
+    let csv = CsvFiles::open(data_dir.join("cdr"))?;
+    let disk = Disk::new(data_dir.join("journal"));
+    let applied = db.applied().await?;
+    Projection::open(disk, db.path().to_owned(), csv, applied)?.catch_up().await?;
+    Ok(Offline { db, _lock: lock })
+}
+
+impl StoreHandle {
+    pub fn metrics(&self) -> StoreMetrics {
+        metrics(&self.status, &self.progress)
+    }
+
+    /// Projects to the end, syncs, ends the threads. Blocks: a few seconds where the database
+    /// does not answer; then the rest waits in the journal for the next start. Returns the last
+    /// figures.
+    pub fn shutdown(self) -> StoreMetrics {
+        // The receiver is gone only where its thread is, which the join tells.
+        let _ = self.stop.send(true);
+        if self.projection.join().is_err() {
+            tracing::error!("the projection ended by a fault");
+        }
+        if !self.keeper.stop() {
+            tracing::error!("the keeper of the journal ended by a fault");
+        }
+        metrics(&self.status, &self.progress)
+    }
+}
+
+fn metrics(status: &Status, progress: &Progress) -> StoreMetrics {
+    // The projection first: it can never be ahead of what is read after it.
+    let projected = progress.applied();
+    let written = status.written();
+    StoreMetrics {
+        state: status.state(),
+        written,
+        synced: status.synced(),
+        projected,
+        lag: written.saturating_sub(projected),
+        spooled_bytes: status.spooled_bytes(),
+        disk_full: status.disk_full(),
+        sync_errors: status.sync_errors(),
+        projection_failures: progress.failures(),
+        lost: status.lost(),
+        missing: progress.missing(),
+    }
+}
+
+/// Records and keys are nobody else's to read.
+fn create_private_dir(dir: &Path) -> Result<(), StoreError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(StoreError::io(dir))
+}
