@@ -37,6 +37,8 @@ pub const DATABASE_FILE: &str = "dialtone.db";
 
 /// An edit waits this long for another writer before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The projection tries again by itself, and must not hold up the end of the server.
+const PROJECTION_BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connections for pages and commands; SQLite has one writer at a time anyway.
 const CONNECTIONS_MAX: u32 = 4;
 /// Rows in one INSERT: 45 columns each stay below SQLite's limit of 32,766 parameters.
@@ -95,7 +97,7 @@ impl Db {
 
 /// A connection of its own, for the projection.
 pub(crate) async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    options(path).connect().await
+    options(path).busy_timeout(PROJECTION_BUSY_TIMEOUT).connect().await
 }
 
 /// How far the journal is in these tables.

@@ -148,6 +148,18 @@ mod tests {
     }
 
     #[test]
+    fn digests_are_those_that_are_checked_against() {
+        use sip::auth::digest::{Algorithm, HexDigest, ha1};
+        let secret = derive_secret("100", "dialtone", b"k7mfx2pq");
+        for (algorithm, hash) in
+            [(Algorithm::Md5, &secret.md5[..]), (Algorithm::Sha256, &secret.sha256[..])]
+        {
+            let expected = ha1(algorithm, "100", "dialtone", "k7mfx2pq");
+            assert_eq!(HexDigest::of(hash).as_str(), expected.as_str());
+        }
+    }
+
+    #[test]
     fn a_change_makes_a_new_version_and_leaves_the_old_one() {
         let number = |directory: &Directory| {
             directory.tenant(TenantId::default()).map_or(0, |it| it.extensions.len())

@@ -27,8 +27,8 @@ const BATCH_INTERVAL: Duration = Duration::from_millis(200);
 /// After a failure, doubled up to the most.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
-/// While the server stops: what is left then is projected at the next start.
-const STOPPING_TRIES: u32 = 5;
+/// While the server stops. What is left then is projected at the next start.
+const STOPPING_TRIES: u32 = 3;
 
 /// How the projection is doing.
 #[derive(Debug, Default)]
@@ -64,6 +64,8 @@ pub(crate) struct Projection {
     pending: Vec<(Sequence, Record)>,
     /// Calls that run, with their first record: a crash needs it to write theirs.
     open_calls: BTreeMap<CallId, Sequence>,
+    /// What was in the database or a file at the start: damage before it costs nothing.
+    known: Sequence,
     progress: Arc<Progress>,
 }
 
@@ -78,6 +80,7 @@ impl Projection {
         let reader = Reader::from_oldest(disk.clone()).map_err(StoreError::io(&disk.dir))?;
         let progress = Arc::new(Progress::default());
         progress.applied.store(applied, Ordering::Release);
+        let known = applied.max(csv.newest());
         Ok(Self {
             disk,
             database,
@@ -86,6 +89,7 @@ impl Projection {
             connection: None,
             pending: Vec::new(),
             open_calls: BTreeMap::new(),
+            known,
             progress,
         })
     }
@@ -113,6 +117,7 @@ impl Projection {
                     tracing::warn!(%error, "records wait in the journal");
                     if stopping {
                         tries_left -= 1;
+                        retry = RETRY_FIRST;
                     }
                     if tries_left == 0 {
                         break;
@@ -215,7 +220,7 @@ impl Projection {
     }
 
     fn report(&self, gaps: &[Gap]) {
-        for Gap { first, last } in gaps {
+        for Gap { first, last } in gaps.iter().filter(|it| it.last > self.known) {
             self.progress.missing.fetch_add(last - first + 1, Ordering::AcqRel);
             tracing::error!(first, last, "the journal is damaged: records cannot be read");
         }

@@ -25,7 +25,7 @@ pub struct Recovery {
     pub crashed: Vec<CallRecord>,
     /// Bindings that expired while nobody was there to notice.
     pub expired: Vec<BindingKey>,
-    /// Damage in the journal.
+    /// Damage in the journal behind what the database holds.
     pub gaps: Vec<Gap>,
     /// The newest record in the journal or the database; 0 where both are new.
     pub newest: Sequence,
@@ -54,7 +54,7 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
     let mut recovery = Recovery::default();
     loop {
         let batch = reader.read(READ_RECORDS, Sequence::MAX).map_err(failed)?;
-        recovery.gaps.extend(batch.gaps);
+        recovery.gaps.extend(batch.gaps.iter().filter(|it| it.last > applied));
         let Some(&(last, _)) = batch.records.last() else { break };
         recovery.newest = last;
         for (sequence, record) in batch.records {
@@ -69,9 +69,12 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
             recovery.expired.push(key);
         }
     }
-    for (_, open) in tail.open {
-        recovery.recovered.dialogs.extend(open.dialogs);
-        recovery.crashed.push(crash_record(open.record, tail.last_seen));
+    for (call, open) in tail.open {
+        // Where damage took the end of a call from the journal, the database may have it.
+        if db.call_record(call).await?.is_none() {
+            recovery.recovered.dialogs.extend(open.dialogs);
+            recovery.crashed.push(crash_record(open.record, tail.last_seen));
+        }
     }
     Ok(recovery)
 }

@@ -130,6 +130,11 @@ fn what_is_appended_comes_to_sql_and_csv_and_back() {
         assert_eq!(bindings, [samples::binding("101", "desk", 1)]);
         let expected = StoredCall { record: record_of(samples::ended(1)), journal_seq: 6 };
         assert_eq!(calls(&db).await, [expected]);
+        let time: String = sqlx::query_scalar("SELECT started_at FROM call_records")
+            .fetch_one(db.pool())
+            .await
+            .unwrap();
+        assert_eq!(time, "2025-11-23T08:00:00.000Z");
         assert_eq!(csv_lines(dir.path()).len(), 1);
 
         let again = started(dir.path()).await;
@@ -225,6 +230,30 @@ fn calls_left_open_end_when_the_server_was_last_seen() {
         assert_eq!(third.recovery.crashed, []);
         assert_eq!(third.recovery.recovered.dialogs, []);
         stop(third);
+    });
+}
+
+/// The journal is damaged where a call ended that the database has already.
+#[test]
+fn a_record_is_never_replaced_by_that_of_a_crash() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let mut store = started(dir.path()).await;
+        let _ = store.writer.append_batch(&[samples::started(1), samples::ended(1)]);
+        let db = store.db.clone();
+        stop(store);
+        let before = calls(&db).await;
+        let path = dir.path().join("journal/00000000000000000001.journal");
+        let mut bytes = fs::read(&path).unwrap();
+        let end = bytes.iter().rposition(|&it| it != 0).unwrap();
+        bytes[end] ^= 1;
+        fs::write(&path, bytes).unwrap();
+
+        let again = started(dir.path()).await;
+        assert_eq!(again.recovery.crashed, []);
+        assert_eq!(again.writer.next_sequence(), 3, "a sequence is never used twice");
+        stop(again);
+        assert_eq!(calls(&db).await, before);
     });
 }
 

@@ -55,7 +55,7 @@ CREATE TABLE bindings (
 
 -- Projection of the journal. Times are UTC with milliseconds: 2026-11-22T10:15:02.123Z.
 CREATE TABLE call_records (
-    call_id TEXT NOT NULL UNIQUE,
+    call_id TEXT PRIMARY KEY,
     linked_call_id TEXT,
     tenant_id INTEGER NOT NULL,
     direction TEXT NOT NULL,
@@ -98,10 +98,12 @@ CREATE TABLE call_records (
     callee_rtp_jitter_ms_in INTEGER NOT NULL,
     callee_rtp_packets_out INTEGER NOT NULL,
     recording TEXT,
-    journal_seq INTEGER PRIMARY KEY
+    journal_seq INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX call_records_started ON call_records (tenant_id, started_at);
+-- The order of exports.
+CREATE INDEX call_records_journal ON call_records (journal_seq);
 
 -- The program's own bookkeeping belongs to no tenant.
 -- How far the journal is in these tables; written with them in one transaction.

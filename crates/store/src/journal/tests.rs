@@ -191,6 +191,19 @@ fn a_full_disk_uses_the_spare_then_spools_then_recovers_in_order() {
 }
 
 #[test]
+fn a_small_disk_gets_smaller_segments() {
+    let dir = TempDir::new().unwrap();
+    let segment_bytes = 4 * SEGMENT_BYTES_MIN;
+    let quota = Some(Quota::new(SEGMENT_BYTES_MIN + SEGMENT_BYTES_MIN / 2));
+    let disk = Disk { segment_bytes, quota, ..disk(&dir) };
+    let (mut writer, _, keeper) = Writer::open(disk.clone(), 1).unwrap();
+    assert_eq!(writer.append_batch(&[bound(0)]), AppendOutcome::Written);
+    assert_eq!(fs::metadata(&files(&disk.dir)[0]).unwrap().len(), SEGMENT_BYTES_MIN);
+    drop(writer);
+    assert!(keeper.stop());
+}
+
+#[test]
 fn a_full_spool_says_so_and_counts_what_it_loses() {
     let dir = TempDir::new().unwrap();
     let disk = Disk { quota: Some(Quota::new(0)), ..disk(&dir) };

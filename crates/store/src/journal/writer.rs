@@ -286,3 +286,64 @@ fn whole_frames(frames: &[u8], limit: usize) -> Frames {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::journal::{Reader, samples};
+
+    fn bound(number: u32) -> Record {
+        Record::Bound(Box::new(samples::binding("100", "desk", number)))
+    }
+
+    /// The file is replaced by one that cannot be written, as on a disk with a fault.
+    fn break_segment(writer: &mut Writer) {
+        if let Some(segment) = &mut writer.segment {
+            segment.file = Arc::new(File::open("/dev/null").unwrap());
+        }
+    }
+
+    #[test]
+    fn a_segment_that_takes_no_write_is_left_for_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::new(dir.path().to_owned());
+        let (mut writer, status, keeper) = Writer::open(disk.clone(), 1).unwrap();
+        for number in 1..=4 {
+            if number == 3 {
+                break_segment(&mut writer);
+            }
+            assert_eq!(writer.append_batch(&[bound(number)]), AppendOutcome::Written);
+        }
+        assert_eq!((status.written(), status.lost()), (4, 0));
+        let batch = Reader::new(disk, 1).read(10, Sequence::MAX).unwrap();
+        let expected: Vec<_> = (1..=4).map(|it| (u64::from(it), bound(it))).collect();
+        assert_eq!((batch.records, batch.gaps), (expected, vec![]));
+        drop(writer);
+        assert!(keeper.stop());
+    }
+
+    #[test]
+    fn whole_frames_table() {
+        let mut frames = Vec::new();
+        let mut scratch = Vec::new();
+        for sequence in 1..=3 {
+            assert!(frame::encode(sequence, &bound(1), 1000, &mut scratch, &mut frames));
+        }
+        let one = frames.len() / 3;
+        #[rustfmt::skip]
+        let table = [
+            (0,           0),
+            (one - 1,     0),
+            (one,         1),
+            (2 * one - 1, 1),
+            (3 * one,     3),
+            (usize::MAX,  3),
+        ];
+        for (limit, count) in table {
+            let expected = Frames { bytes: one * count, count: count as u64 };
+            assert_eq!(whole_frames(&frames, limit), expected, "limit {limit}");
+        }
+    }
+}

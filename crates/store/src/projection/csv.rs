@@ -17,8 +17,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 const LINE_END: &[u8] = b"\r\n";
-/// A line is far shorter: 44 cells of which a few come from SIP headers.
-const TAIL_BYTES: u64 = 4 * 1024 * 1024;
+/// What is read of a file's end to find its last line; four times as much where that is not
+/// enough. Unit: bytes.
+const TAIL_BYTES: u64 = 16 * 1024;
 
 /// The folder of the files and the newest record in each of them.
 #[derive(Debug)]
@@ -165,20 +166,32 @@ fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
 fn mend(path: &Path) -> io::Result<Sequence> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let bytes = file.metadata()?.len();
-    let start = bytes.saturating_sub(TAIL_BYTES);
     let mut tail = Vec::new();
-    file.seek(SeekFrom::Start(start))?;
-    file.read_to_end(&mut tail)?;
-    let whole = tail.windows(2).rposition(|it| it == LINE_END).map_or(0, |it| it + 2);
-    if whole < tail.len() {
-        file.set_len(start + whole as u64)?;
+    let mut tail_bytes = TAIL_BYTES;
+    loop {
+        let start = bytes.saturating_sub(tail_bytes);
+        tail.clear();
+        file.seek(SeekFrom::Start(start))?;
+        file.read_to_end(&mut tail)?;
+        let mut line_ends = memchr::memmem::rfind_iter(&tail, LINE_END);
+        let (last, before) = (line_ends.next(), line_ends.next());
+        if start > 0 && before.is_none() {
+            tail_bytes *= 4;
+            continue;
+        }
+        let whole = last.map_or(0, |it| it + LINE_END.len());
+        if whole < tail.len() {
+            file.set_len(start + whole as u64)?;
+        }
+        let line = before.map_or(0, |it| it + LINE_END.len())..last.unwrap_or(0);
+        return Ok(sequence_of(&tail[line]));
     }
-    let lines = &tail[..whole.saturating_sub(2)];
-    let last = lines.windows(2).rposition(|it| it == LINE_END).map_or(0, |it| it + 2);
-    let sequence = lines[last..].rsplit(|&it| it == b',').next();
-    let sequence = sequence.and_then(|it| std::str::from_utf8(it).ok());
-    // The header line has a name there.
-    Ok(sequence.and_then(|it| it.parse().ok()).unwrap_or(0))
+}
+
+/// The last cell of a line. The header line has a name there.
+fn sequence_of(line: &[u8]) -> Sequence {
+    let cell = line.rsplit(|&it| it == b',').next();
+    cell.and_then(|it| std::str::from_utf8(it).ok()).and_then(|it| it.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
