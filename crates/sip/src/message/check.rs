@@ -3,7 +3,9 @@
 //! Between the parser and the transactions: what passes here has its mandatory headers, each
 //! once and well-formed (RFC 3261 §8.1.1, §8.2, §16.3 step 1, RFC 4475).
 
-use super::headers::{CSeq, Contact, Expires, From, MaxForwards, NameAddr, To, TypedHeader, Via};
+use super::headers::{
+    CSeq, Contact, Elements, Expires, From, MaxForwards, NameAddr, To, TypedHeader, Via,
+};
 use super::name::{HeaderName, Shape};
 use super::parse::{LengthError, content_length};
 use super::uri::Uri;
@@ -132,24 +134,29 @@ fn length(msg: &Message<'_>) -> Result<(), Malformed> {
 
 fn vias<'a>(msg: &Message<'a>) -> Result<(Via<'a>, usize), Malformed> {
     let name = HeaderName::Via;
-    let mut elements = msg.headers.values(name);
-    let top = elements.next().ok_or(Malformed::Missing(name))?;
-    let via = Via::parse(top).map_err(|reason| Malformed::Header { name, reason })?;
-    // The others belong to other elements; they only have to be there (RFC 4475 §3.1.1.10).
-    let mut count = 1;
-    for element in elements {
-        if element.is_empty() {
-            return Err(Malformed::Header { name, reason: "empty element" });
+    let bad = |reason| Malformed::Header { name, reason };
+    let (mut top, mut count) = (None, 0);
+    for line in msg.headers.all(name) {
+        for element in Elements::of(line) {
+            // Those below the top belong to others; they only have to be there
+            // (RFC 4475 §3.1.1.10).
+            if top.is_none() {
+                top = Some(Via::parse(element).map_err(bad)?);
+            } else if element.is_empty() {
+                return Err(bad("empty element"));
+            }
+            count += 1;
         }
-        count += 1;
     }
-    Ok((via, count))
+    top.map(|via| (via, count)).ok_or(Malformed::Missing(name))
 }
 
 fn contacts(msg: &Message<'_>) -> Result<(), Malformed> {
     let name = HeaderName::Contact;
-    for value in msg.headers.values(name) {
-        Contact::parse(value).map_err(|reason| Malformed::Header { name, reason })?;
+    for line in msg.headers.all(name) {
+        for element in Elements::of(line) {
+            Contact::parse(element).map_err(|reason| Malformed::Header { name, reason })?;
+        }
     }
     Ok(())
 }

@@ -151,6 +151,7 @@ impl<'a> Headers<'a> {
         &self.lines
     }
 
+    #[inline]
     pub(super) fn push(&mut self, line: Line) {
         self.lines.push(line);
     }
@@ -199,13 +200,13 @@ fn typed<'a, H: TypedHeader<'a>>(value: &'a str) -> Result<H, BadHeader> {
 
 /// Walks the elements of one comma-separated line.
 #[derive(Clone, Debug)]
-struct Elements<'a> {
+pub(super) struct Elements<'a> {
     rest: Option<&'a str>,
     is_list: bool,
 }
 
 impl<'a> Elements<'a> {
-    fn of(line: &'a str) -> Self {
+    pub(super) fn of(line: &'a str) -> Self {
         Self { rest: (!line.is_empty()).then_some(line), is_list: true }
     }
 

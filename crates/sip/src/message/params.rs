@@ -2,7 +2,7 @@
 //!
 //! Shared by URIs and headers (RFC 3261 §19.1.1, §25.1 `generic-param`).
 
-use super::text::{Octets, find, find_unquoted, is_token, quoted_len, strip_quotes, trim};
+use super::text::{Octets, TOKEN, find, find_unquoted, quoted_len, strip_quotes, trim, trim_start};
 use super::uri::same_text;
 
 /// The parameters of a header or URI: checked text, walked on demand.
@@ -13,35 +13,25 @@ impl<'a> Params<'a> {
     /// Reads what follows a header's value: nothing, or `;`-led parameters whose names are tokens.
     /// Unquoted values may hold more than the grammar allows, as hosts and old phones need it.
     pub fn parse(text: &'a str) -> Result<Self, &'static str> {
-        Self::checked(text, is_token)
+        Self::checked(text, &TOKEN)
     }
 
     /// Reads the parameters of a URI; names may hold escapes and more signs than a token.
     pub(crate) fn parse_uri(text: &'a str) -> Result<Self, &'static str> {
-        Self::checked(text, |name| !name.is_empty())
+        Self::checked(text, &IN_URI_NAME)
     }
 
-    fn checked(text: &'a str, is_name: fn(&str) -> bool) -> Result<Self, &'static str> {
+    fn checked(text: &'a str, in_name: &Octets) -> Result<Self, &'static str> {
         let text = trim(text);
         if text.is_empty() {
             return Ok(Self(""));
         }
-        let Some(list) = text.strip_prefix(';') else {
-            return Err("text where a parameter should start");
-        };
-        if list.is_empty() {
-            return Err("empty parameter");
+        let list = text.strip_prefix(';').ok_or("text where a parameter should start")?;
+        let mut rest = list;
+        while let Some(next) = after_param(rest, in_name)? {
+            rest = next;
         }
-        let params = Self(list);
-        for (name, value) in params {
-            if !is_name(name) {
-                return Err("bad parameter name");
-            }
-            if let Some(value) = value {
-                check_value(value)?;
-            }
-        }
-        Ok(params)
+        Ok(Self(list))
     }
 
     /// The parameter of this name, in any case: `None` where it is absent, `Some(None)` where it
@@ -109,28 +99,52 @@ impl<'a> Iterator for ParamsIter<'a> {
     }
 }
 
-fn check_value(value: &str) -> Result<(), &'static str> {
-    if value.starts_with('"') {
-        return match quoted_len(value) {
-            Some(len) if len == value.len() => Ok(()),
-            Some(_) => Err("text after a quoted parameter value"),
-            None => Err("unterminated quotes"),
-        };
+/// Checks the parameter at the start of the text; gives what follows its `;`, if there is one.
+fn after_param<'a>(text: &'a str, in_name: &Octets) -> Result<Option<&'a str>, &'static str> {
+    let text = trim_start(text);
+    let (name, rest) = split_run(text, in_name);
+    if name.is_empty() {
+        return Err("bad parameter name");
     }
-    let is_stray = value.bytes().any(|it| STRAY[usize::from(it)]);
-    if is_stray { Err("stray sign in a parameter value") } else { Ok(()) }
+    let rest = trim_start(rest);
+    let Some(value) = rest.strip_prefix('=') else {
+        return next_param(rest, "bad parameter name");
+    };
+    let value = trim_start(value);
+    let rest = match value.starts_with('"') {
+        true => &value[quoted_len(value).ok_or("unterminated quotes")?..],
+        false => split_run(value, &IN_VALUE).1,
+    };
+    next_param(trim_start(rest), "stray sign in a parameter value")
 }
 
-/// What cannot stand in a value without quotes.
-static STRAY: Octets = {
-    let mut table = [false; 256];
-    let mut stray: &[u8] = b" \t\r\n\"<>,";
+fn next_param<'a>(rest: &'a str, why: &'static str) -> Result<Option<&'a str>, &'static str> {
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    rest.strip_prefix(';').map(Some).ok_or(why)
+}
+
+/// Splits off the longest start made of these octets only, of which all above 127 are one kind.
+fn split_run<'a>(text: &'a str, octets: &Octets) -> (&'a str, &'a str) {
+    let end = text.bytes().position(|it| !octets[usize::from(it)]).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// What a value without quotes is made of. More than the grammar has, as hosts stand there too
+/// and old phones are careless.
+static IN_VALUE: Octets = all_but(b" \t\r\n;,\"<>");
+
+static IN_URI_NAME: Octets = all_but(b" \t\r\n;=\"<>");
+
+const fn all_but(mut stray: &[u8]) -> Octets {
+    let mut table = [true; 256];
     while let [octet, rest @ ..] = stray {
-        table[*octet as usize] = true;
+        table[*octet as usize] = false;
         stray = rest;
     }
     table
-};
+}
 
 #[cfg(test)]
 mod tests {

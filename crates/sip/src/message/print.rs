@@ -66,6 +66,7 @@ impl Writer {
     /// Appends a header whose value is text already, as [`Self::header`] does but faster.
     pub fn text_header(&mut self, name: &str, value: &str) -> &mut Self {
         let start = self.out.len();
+        self.out.reserve(name.len() + value.len() + ": \r\n".len());
         self.raw(name.as_bytes());
         self.raw(b": ");
         self.raw(value.as_bytes());

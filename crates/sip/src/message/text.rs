@@ -37,11 +37,15 @@ pub(crate) fn find(text: &str, octet: u8) -> Option<usize> {
 
 /// Cuts linear white space from the front.
 pub(crate) fn trim_start(text: &str) -> &str {
-    let bytes = text.as_bytes();
-    &text[bytes.iter().position(|it| !is_lws(*it)).unwrap_or(bytes.len())..]
+    match text.as_bytes() {
+        [] => text,
+        [first, ..] if !is_lws(*first) => text,
+        bytes => &text[trimmed(bytes).0..],
+    }
 }
 
-static TOKEN: Octets = {
+/// The octets of a `token` (RFC 3261 §25.1).
+pub(crate) static TOKEN: Octets = {
     let mut table = [false; 256];
     let mut octet = 0;
     while octet < 128 {

@@ -387,8 +387,11 @@ fn same_optional(a: Option<&str>, b: Option<&str>) -> bool {
 
 /// Equal without regard to case and to the escaping of signs that need none.
 pub(crate) fn same_text(a: &str, b: &str) -> bool {
-    if !a.contains('%') && !b.contains('%') {
-        return a.eq_ignore_ascii_case(b);
+    if a.eq_ignore_ascii_case(b) {
+        return true;
+    }
+    if !a.bytes().chain(b.bytes()).any(|it| it == b'%') {
+        return false;
     }
     let lower = |it: Octet| Octet { value: it.value.to_ascii_lowercase(), ..it };
     octets(a).map(lower).eq(octets(b).map(lower))
