@@ -8,10 +8,12 @@ use pbx::media::{
     Command, Event, Expect, Figures, Link, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId,
     Transport, TransportId,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -30,8 +32,7 @@ impl Edge {
         let (sender, events) = sync_channel(1000);
         let media = Media::start(config, move |event| {
             sender.try_send(event).map_err(|it| match it {
-                std::sync::mpsc::TrySendError::Full(event)
-                | std::sync::mpsc::TrySendError::Disconnected(event) => event,
+                TrySendError::Full(event) | TrySendError::Disconnected(event) => event,
             })
         });
         Self { media: media.unwrap(), events, ready: VecDeque::new() }
@@ -334,4 +335,174 @@ fn ports_come_back_after_their_rest_and_without_what_came_late() {
     edge.configure(2, Plan { revision: 1, ..plan(1, 1) });
     let figures = edge.close(2);
     assert_eq!(figures[0].packets_in, 0, "late packets are of the old session");
+}
+
+#[test]
+fn ports_that_others_hold_are_skipped() {
+    let ports = some_ports(8);
+    let first = ports.start().next_multiple_of(2);
+    // The odd port of one pair, the even one of another.
+    let others = [first + 3, first + 4];
+    let _others = others.map(|port| UdpSocket::bind(("127.0.0.1", port)).unwrap());
+    let mut edge = Edge::start(Config { ports: ports.clone(), ..config() });
+    let leased: Vec<_> = (0..4).map(|_| edge.lease()).collect();
+    assert!(leased.iter().all(|it| it.rtp % 2 == 0 && ports.contains(&it.rtcp())), "{leased:?}");
+    assert!(leased.iter().all(|it| ![first + 2, first + 4].contains(&it.rtp)), "{leased:?}");
+    assert_eq!(edge.media.totals().pairs_free, 4);
+    assert!(edge.media.totals().pairs_taken >= 2);
+}
+
+#[test]
+fn a_range_without_a_free_pair_is_an_error() {
+    let taken = UdpSocket::bind("[::]:0").unwrap();
+    let port = taken.local_addr().unwrap().port() & !1;
+    let nothing = |_| Ok(());
+    assert!(Media::start(Config { ports: port..=port + 1, ..config() }, nothing).is_err());
+    assert!(Media::start(Config { ports: 7..=8, ..config() }, nothing).is_err());
+}
+
+#[test]
+fn pairs_are_bound_ahead_of_need_up_to_the_range() {
+    let mut edge = Edge::start(Config { ports: some_ports(40), spare_pairs: 2, ..config() });
+    let alice = Phone::at("127.0.0.1");
+    // Twenty pairs in use ask for five free ones.
+    for number in 0..10 {
+        let (a, b) = (edge.lease(), edge.lease());
+        let transport = |id, pair| alice.transport(id, pair, "127.0.0.1", SEPARATE);
+        edge.configure(number, two_way(transport(0, a), transport(1, b)));
+    }
+    let totals = edge.media.totals();
+    assert_eq!((totals.pairs_used, totals.sessions), (20, 10));
+    for _ in 0..5 {
+        edge.lease();
+    }
+}
+
+#[test]
+fn a_session_that_fails_gives_its_ports_back() {
+    let mut edge = Edge::start(config());
+    let alice = Phone::at("127.0.0.1");
+    let pairs: Vec<_> = (0..4).map(|_| edge.lease()).collect();
+    let transport = |id, pair| alice.transport(id, pair, "127.0.0.1", SEPARATE);
+    let not_bound = PortPair { rtp: 2 };
+    let mut senseless = two_way(transport(0, pairs[0]), transport(1, pairs[1]));
+    senseless.streams.pop();
+
+    edge.configure(1, two_way(transport(0, pairs[2]), transport(1, pairs[3])));
+    for plan in [two_way(transport(0, pairs[0]), transport(1, not_bound)), senseless] {
+        for number in [2, 1] {
+            let command = Command::Configure { call: call(number), plan: plan.clone() };
+            edge.media.command(command).unwrap();
+            let failed = edge.event();
+            assert!(
+                matches!(&failed, Event::Failed { call: it, .. } if *it == call(number)),
+                "{failed:?}"
+            );
+            edge.wait_for(pairs[0]);
+            edge.ready.retain(|it| !pairs.contains(it));
+        }
+    }
+    // Another session's ports are not to be had.
+    let stolen = two_way(transport(0, pairs[2]), transport(1, pairs[3]));
+    edge.media.command(Command::Configure { call: call(2), plan: stolen }).unwrap();
+    assert!(matches!(edge.event(), Event::Failed { .. }));
+    // What failed left the running session as it was, and none behind.
+    alice.rtp.send_to(&rtp(1, 1), ("127.0.0.1", pairs[2].rtp)).unwrap();
+    assert_eq!(hear(&alice.rtp).0, rtp(1, 1));
+    assert_eq!(edge.media.totals().sessions, 1);
+    assert!(matches!(edge.event(), Event::Latched { .. }));
+    assert_eq!(edge.close(1).len(), 2);
+    assert_eq!(edge.close(2), []);
+    assert_eq!(edge.close(1), []);
+}
+
+#[test]
+fn acknowledgements_wait_for_a_reader_that_is_behind() {
+    const CALLS: u128 = 3_000;
+    let (sender, events) = sync_channel(32);
+    let refused = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&refused);
+    let media = Media::start(Config { threads: 2, ..config() }, move |event| {
+        sender.try_send(event).map_err(|it| match it {
+            TrySendError::Full(event) | TrySendError::Disconnected(event) => {
+                counter.fetch_add(1, Ordering::Relaxed);
+                event
+            }
+        })
+    })
+    .unwrap();
+    for number in 0..CALLS {
+        media.command(Command::Close { call: call(number) }).unwrap();
+    }
+    let mut closed = BTreeSet::new();
+    while closed.len() < usize::try_from(CALLS).unwrap() {
+        match events.recv_timeout(PATIENCE).expect("an acknowledgement") {
+            Event::Closed { call, .. } => assert!(closed.insert(call), "{call:?} twice"),
+            Event::PortsReady { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(refused.load(Ordering::Relaxed) > 0, "the reader was never behind");
+}
+
+#[test]
+fn several_threads_share_the_ports_and_each_carries_its_calls() {
+    let mut edge = Edge::start(Config { threads: 3, ..config() });
+    for round in 0..4 {
+        let mut phones = Vec::new();
+        for number in 0..3 {
+            let (alice, ports) = (Phone::at("127.0.0.1"), (edge.lease(), edge.lease()));
+            let transport = |id, pair| alice.transport(id, pair, "127.0.0.1", SEPARATE);
+            edge.configure(number, two_way(transport(0, ports.0), transport(1, ports.1)));
+            phones.push((alice, ports));
+        }
+        for (phone, (a, b)) in &phones {
+            // Both legs are this phone: what it sends to one comes from the other.
+            phone.rtp.send_to(&rtp(round, 1), ("127.0.0.1", a.rtp)).unwrap();
+            let from = SocketAddr::new("127.0.0.1".parse().unwrap(), b.rtp);
+            assert_eq!(hear(&phone.rtp), (rtp(round, 1), from));
+            assert!(matches!(edge.event(), Event::Latched { .. }));
+        }
+        assert_eq!(edge.media.totals().sessions, 3);
+        for number in 0..3 {
+            edge.close(number);
+        }
+    }
+    let totals = edge.media.totals();
+    assert_eq!((totals.sessions, totals.pairs_used), (0, 0));
+}
+
+#[test]
+fn running_sessions_report_their_figures_and_silence() {
+    let mut edge = Edge::start(Config { progress: Duration::ZERO, ..config() });
+    let alice = Phone::at("127.0.0.1");
+    let (a, b) = (edge.lease(), edge.lease());
+    let transport = |id, pair| alice.transport(id, pair, "127.0.0.1", SEPARATE);
+    let mut plan = two_way(transport(0, a), transport(1, b));
+    plan.silence = Some(Duration::from_millis(1));
+    plan.transports[1].watched = false;
+    edge.configure(1, plan);
+    let silent = Event::Silent { call: call(1), transport: TransportId(0) };
+    assert_eq!(edge.event(), silent);
+    loop {
+        match edge.events.recv_timeout(PATIENCE).expect("progress") {
+            Event::Progress { call: it, figures } => {
+                assert_eq!((it, figures.len()), (call(1), 2));
+                break;
+            }
+            Event::PortsReady { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn after_shutdown_the_ports_are_free_again() {
+    let mut edge = Edge::start(config());
+    let pair = edge.lease();
+    assert!(UdpSocket::bind(("127.0.0.1", pair.rtp)).is_err());
+    edge.media.shutdown();
+    for port in [pair.rtp, pair.rtcp()] {
+        UdpSocket::bind(("127.0.0.1", port)).unwrap();
+    }
 }
