@@ -205,7 +205,14 @@ fn two_phones_hear_each_other_and_nobody_else() {
         ("::1",        "::1",              "::1",       "::1",           SEPARATE),
         ("127.0.0.1",  "127.0.0.1",        "127.0.0.1", "127.0.0.1",     Rtcp::Muxed),
     ];
+    let has_ipv6 = UdpSocket::bind("[::1]:0").is_ok();
+    if !has_ipv6 {
+        testkit::skip::skip("media::two_phones_hear_each_other_over_ipv6", "no IPv6");
+    }
     for (alice, our_a, bob, our_b, rtcp) in table {
+        if bob.contains(':') && !has_ipv6 {
+            continue;
+        }
         let name = format!("{alice} - {our_a} = {our_b} - {bob}, {rtcp:?}");
         let mut edge = Edge::start(config());
         let (alice, bob, mallory) = (Phone::at(alice), Phone::at(bob), Phone::at("127.0.0.9"));

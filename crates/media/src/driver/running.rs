@@ -106,6 +106,24 @@ impl Sessions {
         running.session.figures()
     }
 
+    /// Ends the session a token leads to after a fault in it, by what the pairs say, not the
+    /// session; its call.
+    pub(super) fn evict(
+        &mut self,
+        token: usize,
+        pool: &mut Pool,
+        poller: &Poller,
+        now: Instant,
+    ) -> Option<CallId> {
+        let at = self.held.get(token / 2)?.session;
+        let of_it = |(key, it): (usize, &Held)| (it.session == at).then_some(key);
+        let pairs: Vec<usize> = self.held.iter().filter_map(of_it).collect();
+        self.release(&pairs, pool, poller, now);
+        let call = self.sessions.try_remove(at)?.call;
+        self.by_call.remove(&call);
+        Some(call)
+    }
+
     /// What a poller's token stands for; `None`: no longer anything.
     pub(super) fn entry(&mut self, token: usize) -> Option<Entry<'_>> {
         let Held { session, transport, .. } = *self.held.get(token / 2)?;
@@ -125,6 +143,12 @@ impl Sessions {
 
     pub(super) fn len(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// So that the next datagram of the session is a fault.
+    #[cfg(test)]
+    pub(super) fn break_books_of(&mut self, call: CallId) {
+        self.sessions[self.by_call[&call]].pairs.clear();
     }
 
     fn open(&mut self, call: CallId, session: Session, now: Instant) -> usize {

@@ -22,6 +22,8 @@ pub struct Totals {
     pub unsent: u64,
     /// Progress reports dropped because the reader of events was behind.
     pub progress_dropped: u64,
+    /// Faults of our own that ended a session.
+    pub faults: u64,
     /// Sessions now.
     pub sessions: u64,
     /// Port pairs now bound and reported ready.
@@ -45,6 +47,7 @@ pub(super) struct Counters {
     truncated: AtomicU64,
     unsent: AtomicU64,
     progress_dropped: AtomicU64,
+    faults: AtomicU64,
     pub(super) sessions: AtomicU64,
     pub(super) pairs_free: AtomicU64,
     pub(super) pairs_used: AtomicU64,
@@ -63,6 +66,7 @@ pub(super) struct Tally {
     pub(super) truncated: u64,
     pub(super) unsent: u64,
     pub(super) progress_dropped: u64,
+    pub(super) faults: u64,
 }
 
 impl Counters {
@@ -78,6 +82,7 @@ impl Counters {
             (&self.truncated, counted.truncated),
             (&self.unsent, counted.unsent),
             (&self.progress_dropped, counted.progress_dropped),
+            (&self.faults, counted.faults),
         ];
         for (total, count) in pairs {
             if count > 0 {
@@ -97,6 +102,7 @@ impl Counters {
             truncated: read(&self.truncated),
             unsent: read(&self.unsent),
             progress_dropped: read(&self.progress_dropped),
+            faults: read(&self.faults),
             sessions: read(&self.sessions),
             pairs_free: read(&self.pairs_free),
             pairs_used: read(&self.pairs_used),

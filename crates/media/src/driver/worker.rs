@@ -12,6 +12,7 @@ use pbx::media::{Command, Event};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -120,7 +121,7 @@ impl Worker {
                 break;
             }
             for token in ready.iter().filter(|it| *it != WAKE) {
-                self.receive(token);
+                self.serve(token);
             }
             self.obey();
             self.tick();
@@ -137,6 +138,22 @@ impl Worker {
         let retry = (!self.pending.is_empty()).then_some(RETRY);
         let tick = self.ticking.then(|| self.tick_at.saturating_duration_since(clock()));
         retry.into_iter().chain(tick).min()
+    }
+
+    /// Receives within a fence: a fault in one session ends that session, not the thread.
+    fn serve(&mut self, token: usize) {
+        // What a fault leaves half done is in the session, which goes, and in the memory of the
+        // turn, which the next turn clears.
+        if catch_unwind(AssertUnwindSafe(|| self.receive(token))).is_ok() {
+            return;
+        }
+        self.tally.faults += 1;
+        let evicted = self.sessions.evict(token, &mut lock(&self.pool), &self.poller, clock());
+        if let Some(call) = evicted {
+            let reason = "internal error".to_owned();
+            self.pending.push_back(Event::Failed { call, reason });
+        }
+        self.ticking = true;
     }
 
     /// Takes what one socket has, and relays it.
@@ -300,4 +317,80 @@ fn lock(pool: &Mutex<Pool>) -> MutexGuard<'_, Pool> {
 #[expect(clippy::disallowed_methods, reason = "the edge gives its sessions their time")]
 pub(super) fn clock() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use pbx::id::CallId;
+    use pbx::media::{
+        Expect, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId, Transport, TransportId,
+    };
+    use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+    use uuid::Uuid;
+
+    /// One transport, and nothing linked.
+    fn plan(ports: PortPair) -> Plan {
+        let expect = Expect {
+            advertised: None,
+            signalling: Ipv4Addr::LOCALHOST.into(),
+            policy: MediaSource::Auto,
+            generation: 1,
+        };
+        let transport = Transport {
+            id: TransportId(0),
+            ports,
+            source: Ipv4Addr::LOCALHOST.into(),
+            rtcp: Rtcp::Muxed,
+            expect,
+            watched: false,
+        };
+        let stream = Stream { id: StreamId(0), transport: TransportId(0), line: 0 };
+        let (transports, streams) = (vec![transport], vec![stream]);
+        Plan { revision: 1, transports, streams, ..Plan::default() }
+    }
+
+    #[test]
+    fn a_fault_ends_its_own_session_only() {
+        let probe = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let first = probe.min(60_000);
+        let config = Config {
+            ports: first..=first + 40,
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            spare_pairs: 2,
+            rest: Duration::ZERO,
+            ..Config::default()
+        };
+        let counters = Arc::new(Counters::default());
+        let mut pool = Pool::new(&config, Arc::clone(&counters)).unwrap();
+        let pairs = pool.tend(clock());
+        let pool = Arc::new(Mutex::new(pool));
+        let sink: Sink = Arc::new(|_| Ok(()));
+        let (mut worker, _inbox) = Worker::new(&config, pool, sink, Arc::clone(&counters)).unwrap();
+        let calls = [1, 2].map(|it| CallId(Uuid::from_u128(it)));
+        for (call, ports) in calls.into_iter().zip(&pairs) {
+            let event = worker.command(Command::Configure { call, plan: plan(*ports) });
+            assert_eq!(event, Event::Configured { call, revision: 1 });
+        }
+        let [broken, sound] = [0, 2];
+        worker.sessions.break_books_of(calls[0]);
+        let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for ports in &pairs {
+            phone.send_to(b"voice", ("127.0.0.1", ports.rtp)).unwrap();
+        }
+        worker.serve(broken);
+        worker.serve(sound);
+        worker.serve(broken);
+        let reason = "internal error".to_owned();
+        assert_eq!(worker.pending.pop_front(), Some(Event::Failed { call: calls[0], reason }));
+        assert!(
+            matches!(worker.pending.pop_front(), Some(Event::Latched { call, .. }) if call == calls[1])
+        );
+        worker.counters.add(&mut worker.tally);
+        let totals = counters.snapshot();
+        assert_eq!((totals.faults, worker.sessions.len()), (1, 1));
+        assert_eq!((totals.pairs_used, totals.pairs_resting), (1, 1));
+    }
 }

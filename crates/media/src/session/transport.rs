@@ -187,6 +187,7 @@ impl Running {
             return true;
         }
         match self.latch.peer() {
+            _ if expected.policy() == MediaSource::Sdp => false,
             Some(peer) => peer.address.ip() == from.ip(),
             None => expected.signals(from.ip()),
         }
