@@ -386,6 +386,17 @@ fn pairs_are_bound_ahead_of_need_up_to_the_range() {
 }
 
 #[test]
+fn pairs_are_bound_beyond_what_the_core_leased() {
+    let mut edge = Edge::start(Config { ports: some_ports(100), spare_pairs: 2, ..config() });
+    // Forty leased, none in a session yet: the quarter beyond them is ten.
+    edge.media.command(Command::Want { leased: 40 }).unwrap();
+    for _ in 0..50 {
+        edge.lease();
+    }
+    assert_eq!(edge.media.totals().pairs_free, 50);
+}
+
+#[test]
 fn a_session_that_fails_gives_its_ports_back() {
     let mut edge = Edge::start(config());
     let alice = Phone::at("127.0.0.1");

@@ -150,8 +150,13 @@ impl Pool {
 
     /// Whether time alone will change something.
     pub(super) fn waits(&self) -> bool {
-        let may_grow = !self.untried.is_empty() || !self.taken.is_empty();
-        !self.resting.is_empty() || (self.missing() > 0 && may_grow)
+        let may_be_free_again = self.missing() > 0 && !self.taken.is_empty();
+        !self.resting.is_empty() || self.grows() || may_be_free_again
+    }
+
+    /// Whether another block is to be bound.
+    pub(super) fn grows(&self) -> bool {
+        self.missing() > 0 && !self.untried.is_empty()
     }
 
     /// How many pairs are free less than should be.

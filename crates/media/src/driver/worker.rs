@@ -43,6 +43,9 @@ const RETRY: Duration = Duration::from_millis(5);
 /// How often silence, reports and rests are looked after.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How long packets have the thread to themselves between two blocks of ports.
+const BLOCK_PAUSE: Duration = Duration::from_millis(1);
+
 /// Ticks in which every session is looked at once.
 const TICK_SLICES: usize = 10;
 
@@ -282,6 +285,9 @@ impl Worker {
         let mut pool = lock(&self.pool);
         let pairs = pool.tend(now);
         self.ticking = pool.waits() || self.sessions.len() > 0;
+        if pool.grows() {
+            self.tick_at = self.tick_at.min(now + BLOCK_PAUSE);
+        }
         drop(pool);
         if !pairs.is_empty() {
             self.pending.push_back(Event::PortsReady { pairs });
@@ -372,7 +378,7 @@ mod tests {
         let calls = [1, 2].map(|it| CallId(Uuid::from_u128(it)));
         for (call, ports) in calls.into_iter().zip(&pairs) {
             let event = worker.command(Command::Configure { call, plan: plan(*ports) });
-            assert_eq!(event, Event::Configured { call, revision: 1 });
+            assert_eq!(event, Some(Event::Configured { call, revision: 1 }));
         }
         let [broken, sound] = [0, 2];
         worker.sessions.break_books_of(calls[0]);
