@@ -142,6 +142,12 @@ impl Phone {
         self.flow.remote
     }
 
+    /// The top Via of the newest request it has not answered.
+    pub fn open_via(&self) -> Option<String> {
+        let message = Message::parse(&self.open.last()?.bytes).ok()?;
+        message.headers.values(HeaderName::Via).next().map(str::to_owned)
+    }
+
     /// Drops the challenge it holds: the next request goes out without credentials.
     pub fn forget_challenge(&mut self) {
         self.challenge = None;

@@ -160,7 +160,9 @@ fn settings(given: &[&Words]) -> Result<Settings, String> {
             "expires_default_s" => settings.expires_default_s = number?,
             "expires_max_s" => settings.expires_max_s = number?,
             "rtp_timeout_s" => settings.rtp_timeout_s = number?,
-            "digest" => settings.digest_algorithms = vec![value.to_owned()],
+            "digest" => {
+                settings.digest_algorithms = value.split(',').map(str::to_owned).collect();
+            }
             _ => return Err(format!("no setting {key}")),
         }
     }

@@ -36,6 +36,10 @@ pub(super) enum Step {
         /// `None`: nobody.
         speaker: Option<String>,
     },
+    /// The media edge cannot carry out the next plan.
+    EdgeFails,
+    /// The media edge hears nothing from this phone for too long.
+    Silence(String),
     /// The next call record.
     Record(Words),
     /// Something published since the last such line.
@@ -115,6 +119,8 @@ pub(super) fn parse(line: &str) -> Result<Option<Step>, String> {
         "shutdown" => Step::Shutdown,
         "hangup" => Step::Hangup,
         "overload" => Step::Overload(argument != Some("over")),
+        "edge" if argument == Some("fails") => Step::EdgeFails,
+        "silence" => Step::Silence(phone()?),
         "disconnect" => Step::Disconnect(phone()?),
         "media" => match tokens.as_slice() {
             [_, hearer, hears, speaker] if hears == "hears" => Step::Media {

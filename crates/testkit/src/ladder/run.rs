@@ -61,6 +61,11 @@ impl Run {
             Step::Disconnect(phone) => self.disconnect(phone),
             Step::Change(words) => self.change(words),
             Step::Media { hearer, speaker } => self.media(hearer, speaker.as_deref()),
+            Step::EdgeFails => {
+                self.stage.office.edge.fail_next = true;
+                Ok(())
+            }
+            Step::Silence(phone) => self.silence(phone),
             Step::Record(words) => self.record(words),
             Step::Event(words) => end::event(&mut self.stage.office.events, words),
         }
@@ -94,6 +99,16 @@ impl Run {
             }
             _ => {}
         }
+        let password = self.stage.phone(name)?.password.clone();
+        if words.has("wrong") {
+            self.stage.phone(name)?.password = "wrong".into();
+        }
+        let outcome = self.send_as_told(name, words);
+        self.stage.phone(name)?.password = password;
+        outcome
+    }
+
+    fn send_as_told(&mut self, name: &str, words: &Words) -> Result<(), String> {
         let bytes = if words.has("resend") {
             let earlier = |it: &&(String, String, Bytes)| it.0 == name && it.1 == words.head;
             let found = self.stage.sent.iter().rfind(earlier);
@@ -119,8 +134,13 @@ impl Run {
     }
 
     fn write(&mut self, name: &str, words: &Words) -> Result<Bytes, String> {
-        let wishes = wishes(words)?;
+        let mut wishes = wishes(words)?;
         let phone = self.stage.phone(name)?;
+        if words.has("looped") {
+            let theirs = phone.open_via().ok_or("there is no request to send back")?;
+            let own = format!("SIP/2.0/UDP {};rport;branch=z9hG4bKloop", phone.address());
+            wishes.headers.push(("Via".to_owned(), format!("{own}, {theirs}")));
+        }
         if let Some(code) = words.code() {
             return phone.answer(code, words.method(), &wishes);
         }
@@ -143,13 +163,7 @@ impl Run {
             (_, None, Some(call)) => Target::Call(call),
             (_, None, None) => Target::Number(String::new()),
         };
-        let password = phone.password.clone();
-        if words.has("wrong") {
-            phone.password = "wrong".into();
-        }
-        let bytes = phone.request(Request { method: words.head.clone(), target, wishes });
-        phone.password = password;
-        bytes
+        phone.request(Request { method: words.head.clone(), target, wishes })
     }
 
     fn expect(&mut self, name: &str, words: &Words) -> Result<(), String> {
@@ -241,17 +255,27 @@ impl Run {
         outcome
     }
 
+    /// Every phone with a call says something; who of them is heard?
     fn media(&mut self, hearer: &str, speaker: Option<&str>) -> Result<(), String> {
         let to = self.stage.phone(hearer)?.media;
-        let speakers: Vec<String> = self.stage.phones.keys().cloned().collect();
-        let heard: Vec<String> = speakers
-            .into_iter()
-            .filter(|it| {
-                let from = self.stage.phones.get(it).map(|it| it.media);
-                from.is_some_and(|from| self.stage.office.edge.hears(to, from))
-            })
-            .collect();
+        let now = self.stage.office.clock.now().instant;
+        let edge = &mut self.stage.office.edge;
+        let mut heard = Vec::new();
+        for phone in self.stage.phones.values() {
+            let Some(call) = phone.calls.last() else { continue };
+            let Some(server) = call.heard_sdp.as_ref().map(|it| it.address) else { continue };
+            if edge.packet(phone.media, server, now).contains(&to) {
+                heard.push(phone.name.as_str());
+            }
+        }
         expect::same("who is heard", &heard.join(" and "), speaker.unwrap_or_default())
+    }
+
+    fn silence(&mut self, phone: &str) -> Result<(), String> {
+        let media = self.stage.phone(phone)?.media;
+        let event = self.stage.office.edge.silence_of(media).ok_or("it is not watched")?;
+        self.stage.office.input(Input::Media(event));
+        Ok(())
     }
 
     fn record(&mut self, words: &Words) -> Result<(), String> {

@@ -1,10 +1,11 @@
-//! A media edge without packets: acknowledges what the core plans, and watches its leases.
+//! A media edge without sockets or threads: real sessions, fed packet by packet, and leases watched.
 //!
 //! It binds port pairs, answers Configure and Close, and complains when the core plans a pair that
 //! was never reported ready or that another session holds.
 
+use media::session::{Port, Session};
 use pbx::id::CallId;
-use pbx::media::{Command, Event, Figures, Plan, PortPair, Transport};
+use pbx::media::{Command, Event, Plan, PortPair};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -16,20 +17,25 @@ const FIRST_PORT: u16 = 20_000;
 /// How long a released pair rests before it is reported ready again.
 const REST: Duration = Duration::from_secs(5);
 
-/// RTP packets every transport is said to have carried when its session closes.
-const PACKETS: u64 = 50;
-
 /// What the core's plans amount to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Edge {
-    pub sessions: BTreeMap<CallId, Plan>,
+    pub sessions: BTreeMap<CallId, Running>,
     /// What the core did that no edge could serve.
     pub complaints: Vec<String>,
     /// Reported ready and not in use as far as the edge knows.
     free: BTreeSet<PortPair>,
+    leased: BTreeMap<PortPair, CallId>,
+    packets: u16,
     due: VecDeque<(Instant, Event)>,
     /// Fails the next Configure, as an edge out of memory would.
     pub fail_next: bool,
+}
+
+/// One call's media.
+pub struct Running {
+    pub plan: Plan,
+    session: Session,
 }
 
 impl Edge {
@@ -59,75 +65,99 @@ impl Edge {
         self.due.iter().map(|it| it.0).min()
     }
 
-    /// Whether what arrives from the phone behind `from` is sent to the phone behind `to`, as far
-    /// as the plan of some session says.
-    pub fn hears(&self, to: SocketAddr, from: SocketAddr) -> bool {
-        self.sessions.values().any(|plan| {
-            let of = |peer: SocketAddr| {
-                let transport =
-                    plan.transports.iter().find(|it| it.expect.advertised == Some(peer));
-                transport
-                    .and_then(|it| plan.streams.iter().find(|stream| stream.transport == it.id))
+    /// A phone sends an RTP packet from `from` to our port `to`: where its voice goes.
+    pub fn packet(&mut self, from: SocketAddr, to: SocketAddr, now: Instant) -> Vec<SocketAddr> {
+        self.packets += 1;
+        let [high, low] = self.packets.to_be_bytes();
+        let voice = [0x80, 8, high, low, 0, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef, 0xd5, 0xd5];
+        for running in self.sessions.values_mut() {
+            let Some(index) = running.session.ports().position(|it| it.rtp == to.port()) else {
+                continue;
             };
-            let (Some(from), Some(to)) = (of(from), of(to)) else { return false };
-            plan.links.iter().any(|link| link.from == from.id && link.to == to.id)
+            let mut out = Vec::new();
+            running.session.handle_datagram(index, Port::Rtp, from, &voice, now, &mut out);
+            return out.into_iter().map(|it| it.to).collect();
+        }
+        Vec::new()
+    }
+
+    /// What the edge reports when the phone behind `peer` has been silent for too long; `None`
+    /// where nobody watches.
+    pub fn silence_of(&self, peer: SocketAddr) -> Option<Event> {
+        self.sessions.iter().find_map(|(&call, running)| {
+            let is_its =
+                |it: &&pbx::media::Transport| it.expect.advertised == Some(peer) && it.watched;
+            let transport = running.plan.transports.iter().find(is_its)?.id;
+            Some(Event::Silent { call, transport })
         })
     }
 
     fn configure(&mut self, call: CallId, plan: Plan, now: Instant) {
-        if self.fail_next {
-            self.fail_next = false;
-            self.due.push_back((now, Event::Failed { call, reason: "told to fail".into() }));
-            return;
+        let fails = std::mem::take(&mut self.fail_next);
+        let mut old = self.sessions.remove(&call);
+        let session = match old.take().map(|it| (it.plan, it.session)) {
+            _ if fails => Err("told to fail".to_owned()),
+            None => Session::new(&plan, now).map_err(|error| error.to_string()),
+            Some((was, mut session)) => {
+                self.compare(call, &was, &plan, now);
+                session.apply(&plan, now).map(|()| session).map_err(|error| error.to_string())
+            }
+        };
+        let session = match session {
+            Ok(session) => session,
+            Err(reason) => {
+                self.due.push_back((now, Event::Failed { call, reason }));
+                return;
+            }
+        };
+        let revision = plan.revision;
+        for transport in &plan.transports {
+            self.lease(call, transport.ports);
         }
-        let old = self.sessions.remove(&call);
-        for transport in old.iter().flat_map(|it| &it.transports) {
+        self.sessions.insert(call, Running { plan, session });
+        self.due.push_back((now, Event::Configured { call, revision }));
+    }
+
+    fn lease(&mut self, call: CallId, pair: PortPair) {
+        match self.free.remove(&pair) {
+            true => self.leased.insert(pair, call),
+            false if self.leased.get(&pair) == Some(&call) => None,
+            false => {
+                let port = pair.rtp;
+                self.complaints.push(format!("{call:?} plans port {port}, which is not free"));
+                None
+            }
+        };
+    }
+
+    /// Gives back what a new plan leaves out.
+    fn compare(&mut self, call: CallId, was: &Plan, plan: &Plan, now: Instant) {
+        for transport in &was.transports {
             if !plan.transports.iter().any(|it| it.ports == transport.ports) {
                 self.rest(transport.ports, now);
             }
         }
-        for transport in &plan.transports {
-            let kept = old.iter().flat_map(|it| &it.transports);
-            let is_kept = kept.into_iter().any(|it| it.ports == transport.ports);
-            if !is_kept && !self.free.remove(&transport.ports) {
-                let port = transport.ports.rtp;
-                self.complaints.push(format!("{call:?} plans port {port}, which is not free"));
-            }
-        }
-        if let Some(old) = old
-            && plan.revision <= old.revision
-        {
+        if plan.revision <= was.revision {
             self.complaints.push(format!("{call:?} goes back to plan {}", plan.revision));
         }
-        let revision = plan.revision;
-        self.sessions.insert(call, plan);
-        self.due.push_back((now, Event::Configured { call, revision }));
     }
 
     fn close(&mut self, call: CallId, now: Instant) {
-        let plan = self.sessions.remove(&call).unwrap_or_default();
-        for transport in &plan.transports {
-            self.rest(transport.ports, now);
+        let running = self.sessions.remove(&call);
+        let figures = running.as_ref().map(|it| it.session.figures()).unwrap_or_default();
+        let mine = |it: &(&PortPair, &CallId)| *it.1 == call;
+        let pairs: Vec<_> = self.leased.iter().filter(mine).map(|it| *it.0).collect();
+        for pair in pairs {
+            self.rest(pair, now);
         }
-        let figures = plan.transports.iter().map(figures).collect();
         self.due.push_back((now, Event::Closed { call, figures }));
     }
 
     /// A released pair comes back later, so that late packets of its old call find nobody.
     fn rest(&mut self, pair: PortPair, now: Instant) {
-        self.free.insert(pair);
-        self.due.push_back((now + REST, Event::PortsReady { pairs: vec![pair] }));
-    }
-}
-
-fn figures(transport: &Transport) -> Figures {
-    Figures {
-        transport: transport.id,
-        packets_in: PACKETS,
-        bytes_in: PACKETS * 172,
-        lost_in: 0,
-        jitter_in_us: 0,
-        packets_out: PACKETS,
-        refused: 0,
+        if self.leased.remove(&pair).is_some() {
+            self.free.insert(pair);
+            self.due.push_back((now + REST, Event::PortsReady { pairs: vec![pair] }));
+        }
     }
 }

@@ -1,0 +1,149 @@
+//! One number, many phones: forks of one INVITE (RFC 3261 §16.7 for the choice of the status).
+
+use testkit::ladder::check;
+
+#[test]
+fn the_first_answer_wins() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx -> bob2  INVITE
+                 pbx <- bob   180
+        alice <- pbx          180
+                 pbx <- bob2  180
+                 pbx <- bob2  200
+                 pbx -> bob   CANCEL reason=\"Call completed elsewhere\"
+                 pbx -> bob2  ACK
+        alice <- pbx          200
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+        alice -> pbx          ACK
+        media alice hears bob2
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob2  BYE
+                 pbx <- bob2  200
+        record release=caller.hangup callee=101
+        ",
+    );
+}
+
+#[test]
+fn both_answer_at_once() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx -> bob2  INVITE
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+                 pbx <- bob2  200 INVITE       # no CANCEL: it has not answered yet (RFC 3261 9.1)
+                 pbx -> bob2  ACK
+                 pbx -> bob2  BYE
+                 pbx <- bob2  200 BYE
+        alice -> pbx          ACK
+                 pbx <- bob   BYE
+                 pbx -> bob   200
+        alice <- pbx          BYE
+        alice -> pbx          200
+        record release=callee.hangup
+        record none
+        ",
+    );
+}
+
+#[test]
+fn busy_on_one_phone_waits_for_the_other() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx -> bob2  INVITE
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+                 pbx <- bob2  180
+        alice <- pbx          180
+                 pbx <- bob2  480
+                 pbx -> bob2  ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record release=callee.busy status=486
+        ",
+    );
+}
+
+/// 6xx is final for all (RFC 3261 §16.7 step 5).
+#[test]
+fn declined_on_one_phone_is_declined_on_all() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx -> bob2  INVITE
+                 pbx <- bob2  180
+        alice <- pbx          180
+                 pbx <- bob   603
+                 pbx -> bob   ACK
+        alice <- pbx          603
+                 pbx -> bob2  CANCEL
+                 pbx <- bob2  200 CANCEL
+                 pbx <- bob2  487 INVITE
+                 pbx -> bob2  ACK
+        alice -> pbx          ACK
+        record release=callee.declined status=603
+        ",
+    );
+}
+
+#[test]
+fn one_phone_is_dead() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE lost
+                 pbx -> bob2  INVITE
+                 pbx <- bob2  200
+                 pbx -> bob2  ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+        wait 1s resends
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob2  BYE
+                 pbx <- bob2  200
+        wait 40s resends
+        record release=caller.hangup
+        ",
+    );
+}
+
+/// Only the newest device has the number where there is no right to many.
+#[test]
+fn the_newest_phone_replaces() {
+    check(
+        "
+        given bob
+        given bob2 unregistered
+        given 101 devices=1
+        bob2 -> pbx           REGISTER
+        bob2 <- pbx           200
+        event unregistered=replaced
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob2  INVITE
+                 pbx <- bob2  486
+                 pbx -> bob2  ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record status=486
+        ",
+    );
+}

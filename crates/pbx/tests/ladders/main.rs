@@ -1,0 +1,16 @@
+//! Call flows as ladders, run on the real core in virtual time (see `testkit::ladder`).
+
+mod basic;
+mod devices;
+mod dialog;
+mod echo;
+mod ends;
+mod loss;
+mod media;
+mod races;
+mod refusals;
+mod register;
+mod requests;
+mod security;
+mod streams;
+mod surroundings;

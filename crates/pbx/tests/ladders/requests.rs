@@ -1,0 +1,49 @@
+//! Requests outside of calls: OPTIONS, MESSAGE, what is not served, what is malformed.
+
+use testkit::ladder::check;
+
+/// No product name for strangers.
+#[test]
+fn options_to_us() {
+    check(
+        "
+        given mallory stranger
+        mallory -> pbx   OPTIONS nocred
+        mallory <- pbx   200 header=Allow:INVITE no=Server no=User-Agent
+        ",
+    );
+}
+
+#[test]
+fn methods_we_do_not_have() {
+    check(
+        "
+        alice -> pbx   SUBSCRIBE 101
+        alice <- pbx   405 header=Allow
+        alice -> pbx   PUBLISH 101
+        alice <- pbx   405
+        alice -> pbx   FLY 101
+        alice <- pbx   501
+        ",
+    );
+}
+
+/// Our own Via in a request means that it came back to us (RFC 3261 §16.3).
+#[test]
+fn a_loop_is_detected() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   INVITE 102 looped
+                 pbx -> bob   482
+                 pbx <- bob   ACK
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record status=486
+        ",
+    );
+}

@@ -1,0 +1,163 @@
+//! Who is believed: nonces, replays, guesses, identities, sources (RFC 7616, RFC 8760).
+
+use testkit::ladder::check;
+
+#[test]
+fn a_stranger_is_challenged_for_everything_and_leaves_nothing() {
+    check(
+        "
+        given mallory stranger
+        mallory -> pbx   INVITE 101 nocred
+        mallory <- pbx   401
+        mallory -> pbx   ACK
+        mallory -> pbx   INVITE 999 nocred
+        mallory <- pbx   401
+        mallory -> pbx   ACK
+        mallory -> pbx   MESSAGE 101 nocred
+        mallory <- pbx   401
+        mallory -> pbx   REGISTER nocred
+        mallory <- pbx   401
+        mallory -> pbx   OPTIONS 0 nocred
+        mallory <- pbx   200
+        record none
+        ",
+    );
+}
+
+/// An unknown user and a wrong password look the same.
+#[test]
+fn unknown_user_and_wrong_password() {
+    check(
+        "
+        given mallory stranger
+        given alice unregistered
+        mallory -> pbx   REGISTER
+        mallory <- pbx   401
+        event auth_failed=unknown_user
+        alice -> pbx     REGISTER wrong
+        alice <- pbx     401
+        event auth_failed=bad_digest
+        ",
+    );
+}
+
+#[test]
+fn an_old_nonce_is_stale_not_wrong() {
+    check(
+        "
+        wait 301s
+        alice -> pbx   REGISTER visible
+        alice <- pbx   401 header=WWW-Authenticate:stale=true
+        alice -> pbx   REGISTER
+        alice <- pbx   200
+        ",
+    );
+}
+
+#[test]
+fn a_nonce_count_is_good_once() {
+    check(
+        "
+        alice -> pbx   REGISTER
+        alice <- pbx   200
+        alice -> pbx   REGISTER replay visible
+        alice <- pbx   401 header=WWW-Authenticate:stale=true
+        ",
+    );
+}
+
+/// The caller's identity is set by us, whatever the phone claims.
+#[test]
+fn a_claimed_identity_is_not_believed() {
+    check(
+        "
+        alice -> pbx          INVITE 101 from=102
+        alice <- pbx          100
+                 pbx -> bob   INVITE from=100 name=alice
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record caller=100 caller-name=alice
+        ",
+    );
+}
+
+#[test]
+fn claims_in_other_headers_do_not_pass() {
+    check(
+        "
+        alice -> pbx          INVITE 101 header=P-Asserted-Identity:<sip:1@boss.example> header=Remote-Party-ID:<sip:1@boss.example>
+        alice <- pbx          100
+                 pbx -> bob   INVITE from=100 no=P-Asserted-Identity no=Remote-Party-ID no=Authorization
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        ",
+    );
+}
+
+/// IP-address authorisation: no REGISTER, no challenge, and calls go to that address.
+#[test]
+fn authorised_by_address() {
+    check(
+        "
+        given frank address
+        frank -> pbx            INVITE 101 visible
+        frank <- pbx            100
+                 pbx -> bob     INVITE from=105
+                 pbx <- bob     486
+                 pbx -> bob     ACK
+        frank <- pbx            486
+        frank -> pbx            ACK
+        bob -> pbx              INVITE 105
+        bob <- pbx              100
+                 pbx -> frank   INVITE
+                 pbx <- frank   603
+                 pbx -> frank   ACK
+        bob <- pbx              603
+        bob -> pbx              ACK
+        ",
+    );
+}
+
+#[test]
+fn a_source_without_tokens_is_silence() {
+    check(
+        "
+        given mallory stranger
+        given guard rate=1 burst=2
+        mallory -> pbx   REGISTER nocred
+        mallory <- pbx   401
+        mallory -> pbx   REGISTER nocred
+        mallory <- pbx   401
+        mallory -> pbx   REGISTER nocred ignored
+        event throttled
+        mallory -> pbx   REGISTER nocred ignored
+        alice -> pbx     REGISTER
+        alice <- pbx     200
+        wait 1s
+        mallory -> pbx   REGISTER nocred
+        mallory <- pbx   401
+        ",
+    );
+}
+
+/// Guessed or stale dialog ids get 481, whatever the method.
+#[test]
+fn requests_for_no_dialog() {
+    check(
+        "
+        given mallory stranger
+        mallory -> pbx   BYE 101 to-tag=a0123456789abcde nocred
+        mallory <- pbx   481
+        mallory -> pbx   INFO 101 to-tag=guess nocred
+        mallory <- pbx   481
+        mallory -> pbx   ACK 101 to-tag=guess nocred
+        mallory -> pbx   INVITE 101 to-tag=guess nocred
+        mallory <- pbx   481
+        mallory -> pbx   ACK
+        ",
+    );
+}
