@@ -22,7 +22,7 @@ pub(crate) enum Step {
     Scripts,
     /// No warnings.
     Clippy,
-    /// The documentation builds.
+    /// The documentation builds, for those who read the code too.
     Doc,
     /// Every crate knows only the layers below it.
     Dependencies,
@@ -69,8 +69,10 @@ impl Step {
                 cargo(self, &[&arguments[..], &["-D", "warnings"]].concat(), &[])
             }
             Self::Doc => {
-                let arguments = ["doc", "--workspace", "--no-deps", "--locked"];
-                cargo(self, &arguments, &[("RUSTDOCFLAGS", "-D warnings")])
+                let arguments = ["doc", "--workspace", "--no-deps", "--document-private-items"];
+                // Whoever reads the documentation has the private modules in view, so links may lead there.
+                let flags = "-D warnings -A rustdoc::private-intra-doc-links";
+                cargo(self, &arguments, &[("RUSTDOCFLAGS", flags)])
             }
             Self::Dependencies => dependencies::check(),
             Self::Codegen => codegen::check(),

@@ -1,4 +1,4 @@
-//! Attributes, a=`<name>`[:`<value>`] (RFC 8866 §5.13), of the session or of one m= section.
+//! Attributes, `a=<name>[:<value>]` (RFC 8866 §5.13), of the session or of one m= section.
 
 use crate::line::{Line, text};
 
