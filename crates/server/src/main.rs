@@ -1,1 +1,25 @@
-fn main() {}
+//! The binary `dialtone`: an IP-PBX and SIP server, and the commands that administer it.
+//!
+//! Above all other crates. [`drive`] is the loop round the core; everything else prepares it,
+//! looks at it, or asks it for something.
+
+mod board;
+mod cli;
+mod clock;
+mod config;
+mod drive;
+mod ladder;
+mod logs;
+mod machine;
+mod mask;
+mod metrics;
+mod office;
+mod private;
+mod ring;
+mod running;
+mod serve;
+mod watch;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

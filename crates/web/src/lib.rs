@@ -1,1 +1,93 @@
-//! .
+//! HTTP: metrics and health for monitors, and the control API that the command line speaks.
+//!
+//! Above `store`, beside the core: what runs is seen through [`Running`], which the server
+//! implements. The control API is served on the Unix socket only.
+
+pub mod extensions;
+mod live;
+pub mod records;
+pub mod resource;
+mod socket;
+
+pub use live::{CallPage, Changed, Running, TraceFilter, TraceSource};
+pub use socket::{ControlSocket, serve_control, serve_public};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use resource::Failure;
+use std::sync::Arc;
+use store::Db;
+use tokio::sync::Mutex;
+
+/// Longest body of a request: an import of 100,000 extensions. Unit: octets.
+const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct Office {
+    pub db: Db,
+    pub running: Arc<dyn Running>,
+    /// Edits come one after the other, so that the newest directory is always published last.
+    edits: Arc<Mutex<()>>,
+}
+
+impl Office {
+    pub fn new(db: Db, running: Arc<dyn Running>) -> Self {
+        Self { db, running, edits: Arc::default() }
+    }
+}
+
+/// `/metrics`, `/healthz` and `/readyz`: nothing here says who calls whom.
+pub fn public_router(running: Arc<dyn Running>) -> Router {
+    Router::new()
+        .route("/metrics", get(live::metrics))
+        .route("/healthz", get(live::healthz))
+        .route("/readyz", get(live::readyz))
+        .with_state(running)
+}
+
+/// Everything below `/api/v1`.
+pub fn control_router(office: Office) -> Router {
+    Router::new()
+        .route("/api/v1/status", get(live::status))
+        .route("/api/v1/extensions", get(extensions::on_list).post(extensions::on_add))
+        .route(
+            "/api/v1/extensions/{number}",
+            get(extensions::on_show)
+                .patch(extensions::on_set)
+                .delete(extensions::on_delete)
+                .post(extensions::on_verb),
+        )
+        .route("/api/v1/registrations", get(live::registrations))
+        .route("/api/v1/calls", get(live::calls))
+        .route("/api/v1/calls/{id}", get(live::call).delete(live::hangup).post(live::call_verb))
+        .route("/api/v1/call-records", get(records::on_page))
+        .route("/api/v1/trace", get(live::trace))
+        .fallback(live::no_such_path)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(office)
+}
+
+impl Failure {
+    pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
+        Self { status, code: code.to_owned(), detail: detail.into(), subject: None }
+    }
+
+    /// Names the input that is meant.
+    #[must_use]
+    pub fn about(self, subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), ..self }
+    }
+}
+
+impl axum::response::IntoResponse for Failure {
+    fn into_response(self) -> axum::response::Response {
+        let status = axum::http::StatusCode::from_u16(self.status);
+        let status = status.unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(self)).into_response();
+        let kind = axum::http::HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(axum::http::header::CONTENT_TYPE, kind);
+        response
+    }
+}

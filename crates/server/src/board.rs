@@ -1,0 +1,203 @@
+//! The projection of the core's events that people look at: who is registered, what is up.
+//!
+//! A thread of its own reads [`Event`]s, keeps this picture and writes the log lines. The core
+//! thread never takes the lock here; when events were dropped, it asks for a fresh picture.
+
+use pbx::event::{CallState, CallStatus, Event};
+use pbx::id::CallId;
+use pbx::record::{Binding, BindingKey, CallRecord};
+use pbx::time::UnixMillis;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Calls that ended are still shown, up to this many; the oldest goes.
+const ENDED_MAX: usize = 200;
+
+/// A lost event is noticed; a call that no report confirms for this long is taken off.
+const CONFIRM_MS: u64 = 10_000;
+
+#[derive(Default)]
+pub(crate) struct Board {
+    picture: Mutex<Picture>,
+}
+
+#[derive(Default)]
+struct Picture {
+    calls: BTreeMap<CallId, Shown>,
+    ended: VecDeque<CallRecord>,
+    bindings: BTreeMap<BindingKey, Binding>,
+    /// Set when events were lost: calls last told before it are doubtful.
+    lagged_at: Option<UnixMillis>,
+}
+
+struct Shown {
+    status: CallStatus,
+    told_at: UnixMillis,
+}
+
+impl Board {
+    /// With the bindings recovered at the start.
+    pub(crate) fn new(bindings: &[Binding]) -> Self {
+        let bindings = bindings.iter().map(|it| (it.key.clone(), it.clone())).collect();
+        Self { picture: Mutex::new(Picture { bindings, ..Picture::default() }) }
+    }
+
+    /// Brings the picture up to date.
+    pub(crate) fn take(&self, event: &Event, now: UnixMillis) {
+        let mut picture = self.lock();
+        match event {
+            Event::Registered(binding) => {
+                picture.bindings.insert(binding.key.clone(), (**binding).clone());
+            }
+            Event::Unregistered { key, .. } => {
+                picture.bindings.remove(key);
+            }
+            Event::Call(status) if status.state == CallState::Released => {
+                picture.calls.remove(&status.call);
+            }
+            Event::Call(status) => {
+                let shown = Shown { status: (**status).clone(), told_at: now };
+                picture.calls.insert(status.call, shown);
+            }
+            Event::CallEnded(record) => {
+                picture.calls.remove(&record.call_id);
+                picture.ended.push_back((**record).clone());
+                if picture.ended.len() > ENDED_MAX {
+                    picture.ended.pop_front();
+                }
+            }
+            // These are for the log only.
+            Event::AuthFailed { .. } | Event::Throttled { .. } | Event::Fault { .. } => {}
+        }
+    }
+
+    /// Events were dropped: what is not told again within [`CONFIRM_MS`] goes.
+    pub(crate) fn lagged(&self, now: UnixMillis) {
+        self.lock().lagged_at = Some(now);
+    }
+
+    /// Removes what only a lost event could have removed. Called about once a second.
+    pub(crate) fn sweep(&self, now: UnixMillis) {
+        let mut picture = self.lock();
+        picture.bindings.retain(|_, it| it.expires_at > now);
+        if let Some(lagged_at) = picture.lagged_at
+            && now.0 > lagged_at.0 + CONFIRM_MS
+        {
+            picture.calls.retain(|_, it| it.told_at >= lagged_at);
+            picture.lagged_at = None;
+        }
+    }
+
+    pub(crate) fn bindings(&self) -> Vec<Binding> {
+        self.lock().bindings.values().cloned().collect()
+    }
+
+    pub(crate) fn calls(&self) -> Vec<CallStatus> {
+        self.lock().calls.values().map(|it| it.status.clone()).collect()
+    }
+
+    /// Ended calls, the newest first.
+    pub(crate) fn ended(&self) -> Vec<CallRecord> {
+        self.lock().ended.iter().rev().cloned().collect()
+    }
+
+    pub(crate) fn figures(&self) -> (u64, u64) {
+        let picture = self.lock();
+        (picture.bindings.len() as u64, picture.calls.len() as u64)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Picture> {
+        // A reader that panicked has not left the picture half changed.
+        self.picture.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use pbx::event::UnregisterReason;
+    use pbx::id::TenantId;
+    use sip::{Flow, Transport};
+
+    fn binding(extension: &str, expires_at: u64) -> Binding {
+        let address = "127.0.0.1:5060".parse().unwrap();
+        Binding {
+            key: BindingKey {
+                tenant: TenantId(0),
+                extension: extension.into(),
+                device: "d".into(),
+            },
+            contact: "sip:100@127.0.0.1".into(),
+            flow: Flow {
+                transport: Transport::Udp,
+                local: address,
+                remote: address,
+                connection: None,
+            },
+            call_id: "c".into(),
+            cseq: 1,
+            q: 1000,
+            user_agent: "".into(),
+            registered_at: UnixMillis(0),
+            expires_at: UnixMillis(expires_at),
+        }
+    }
+
+    fn call(number: u128, state: CallState) -> Event {
+        Event::Call(Box::new(CallStatus {
+            call: CallId(uuid::Uuid::from_u128(number)),
+            tenant: TenantId(0),
+            state,
+            started_at: UnixMillis(0),
+            answered_at: None,
+            caller: "100".into(),
+            caller_name: "".into(),
+            dialled: "101".into(),
+            callee: "101".into(),
+            codec_caller: "".into(),
+            codec_callee: "".into(),
+            relayed: true,
+            legs: vec![],
+        }))
+    }
+
+    #[test]
+    fn registrations_come_and_go() {
+        let board = Board::new(&[binding("100", 5_000)]);
+        board.take(&Event::Registered(Box::new(binding("101", 9_000))), UnixMillis(1));
+        assert_eq!(board.figures(), (2, 0));
+        board.sweep(UnixMillis(6_000));
+        let left = board.bindings();
+        assert_eq!(left.iter().map(|it| &*it.key.extension).collect::<Vec<_>>(), ["101"]);
+        let gone = Event::Unregistered { key: left[0].key.clone(), why: UnregisterReason::Removed };
+        board.take(&gone, UnixMillis(7_000));
+        assert_eq!(board.figures(), (0, 0));
+    }
+
+    #[test]
+    fn a_call_whose_end_was_lost_goes_after_the_next_report() {
+        let board = Board::default();
+        board.take(&call(1, CallState::Answered), UnixMillis(0));
+        board.take(&call(2, CallState::Answered), UnixMillis(0));
+        board.lagged(UnixMillis(100));
+        board.take(&call(2, CallState::Answered), UnixMillis(150));
+        board.sweep(UnixMillis(200));
+        assert_eq!(board.calls().len(), 2, "the report may still be on its way");
+        board.sweep(UnixMillis(101 + CONFIRM_MS));
+        assert_eq!(board.calls().iter().map(|it| it.call.0.as_u128()).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn ended_calls_are_kept_up_to_the_limit() {
+        let board = Board::default();
+        for number in 0..ENDED_MAX as u128 + 5 {
+            board.take(&call(number, CallState::Ringing), UnixMillis(0));
+            let call_id = CallId(uuid::Uuid::from_u128(number));
+            let record = CallRecord { call_id, ..CallRecord::default() };
+            board.take(&Event::CallEnded(Box::new(record)), UnixMillis(1));
+        }
+        assert_eq!((board.calls().len(), board.ended().len()), (0, ENDED_MAX));
+        assert_eq!(board.ended()[0].call_id.0.as_u128(), ENDED_MAX as u128 + 4);
+    }
+}

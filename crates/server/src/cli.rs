@@ -1,0 +1,236 @@
+//! The command line: what can be asked, and the exit codes that scripts rely on.
+//!
+//! One file for each group of commands. Nothing here ever asks a question back.
+
+mod calls;
+mod cdr;
+mod check_config;
+mod client;
+mod docs;
+mod ext;
+mod import;
+mod offline;
+mod output;
+mod registrations;
+mod trace;
+mod version;
+
+use crate::config::{self, Environment, Sources};
+use crate::serve;
+use clap::{Args, Parser, Subcommand};
+use output::Output;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Read where neither a flag nor the environment names another, if it exists.
+const PACKAGED_FILE: &str = "/etc/dialtone/dialtone.toml";
+/// Where a packaged server keeps its data.
+const PACKAGED_DATA: &str = "/var/lib/dialtone";
+
+/// IP-PBX and SIP server.
+#[derive(Parser)]
+#[command(name = "dialtone", version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone)]
+pub(crate) struct Common {
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Read this configuration file.
+    #[arg(long, global = true, value_name = "FILE", env = "DIALTONE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where everything durable is [default: ./data in a checkout, /var/lib/dialtone packaged].
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Control socket of the running server [default: dialtone.sock in the data directory].
+    #[arg(long, global = true, value_name = "PATH", env = "DIALTONE_SOCKET")]
+    socket: Option<PathBuf>,
+    /// Set one configuration key, as in `--set sip.udp=127.0.0.1:5070`.
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    settings: Vec<(String, String)>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Arguments),
+    /// Show the configuration in force and where each value comes from.
+    CheckConfig {
+        /// Check this file.
+        file: Option<PathBuf>,
+    },
+    /// Extensions.
+    #[command(subcommand)]
+    Ext(ext::Command),
+    /// Which phones are registered.
+    Registrations,
+    /// Calls that are up.
+    Calls(calls::Arguments),
+    /// Call records.
+    #[command(subcommand)]
+    Cdr(cdr::Command),
+    /// SIP as it happens, as a ladder.
+    Trace(trace::Arguments),
+    /// What the running server is and does.
+    Status,
+    /// The version.
+    Version,
+    /// Print generated documentation.
+    #[command(hide = true)]
+    Docs { page: docs::Page },
+}
+
+/// Why a command ends without having done what was asked.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+}
+
+/// The exit codes; 0 is success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Refused = 4,
+    /// EX_UNAVAILABLE of sysexits: the server is not running.
+    NotRunning = 69,
+    /// EX_CONFIG of sysexits.
+    Config = 78,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Failed>;
+
+/// Runs the command that the process was started with.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut output = Output::new(cli.common.json);
+    match run(cli, &mut output) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(_) if output.is_closed() => ExitCode::SUCCESS,
+        Err(failed) => {
+            output.failure(&failed);
+            ExitCode::from(failed.exit as u8)
+        }
+    }
+}
+
+fn run(cli: Cli, output: &mut Output) -> Result<()> {
+    let common = cli.common;
+    match cli.command {
+        Command::Serve(arguments) => serve::run(&common, &arguments),
+        Command::CheckConfig { file } => check_config::run(&common, file, output),
+        Command::Ext(command) => ext::run(&common, command, output),
+        Command::Registrations => registrations::run(&common, output),
+        Command::Calls(arguments) => calls::run(&common, arguments, output),
+        Command::Cdr(command) => cdr::run(&common, command, output),
+        Command::Trace(arguments) => trace::run(&common, &arguments, output),
+        Command::Status => version::status(&common, output),
+        Command::Version => version::run(output),
+        Command::Docs { page } => docs::run(page, output),
+    }
+}
+
+impl Common {
+    /// Where the configuration comes from.
+    pub(crate) fn sources(&self) -> Sources {
+        let packaged = Path::new(PACKAGED_FILE);
+        let file = self.config.clone().or_else(|| packaged.exists().then(|| packaged.to_owned()));
+        let mut flags = self.settings.clone();
+        if let Some(folder) = &self.data_dir {
+            flags.push(("data_dir".to_owned(), folder.display().to_string()));
+        }
+        let mut environment = Environment::of_process();
+        if file.as_deref() == Some(packaged) && environment.get("DIALTONE_DATA_DIR").is_none() {
+            environment.0.insert(0, ("DIALTONE_DATA_DIR".to_owned(), PACKAGED_DATA.to_owned()));
+        }
+        Sources { file, environment, flags }
+    }
+
+    pub(crate) fn load(&self) -> Result<config::Loaded> {
+        config::load(&self.sources()).map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Failed::new(Exit::Config, lines.join("\n"))
+        })
+    }
+
+    /// The control socket of the server that these arguments mean.
+    fn socket_path(&self) -> Result<PathBuf> {
+        match &self.socket {
+            Some(path) => Ok(path.clone()),
+            None => Ok(self.load()?.config.socket_path()),
+        }
+    }
+}
+
+impl Failed {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+}
+
+impl From<anyhow::Error> for Failed {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(Exit::Failed, format!("{error:#}"))
+    }
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Exit::Failed, error.to_string())
+    }
+}
+
+fn key_and_value(text: &str) -> std::result::Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// The runtime of a command that talks to the server or the database.
+fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_table() {
+        #[rustfmt::skip]
+        let table = [
+            ("dialtone serve --demo --data-dir d",                                  true),
+            ("dialtone ext add 1000-10999 --csv out.csv",                           true),
+            ("dialtone ext set 100 --devices 3 --calls 4 --relay auto --address 192.168.1.9 --media-source any-first --name x", true),
+            ("dialtone ext set 100 --relay sometimes",                              false),
+            ("dialtone ext set 100 --calls 0",                                      false),
+            ("dialtone calls --watch",                                              true),
+            ("dialtone calls show c-1",                                             true),
+            ("dialtone calls hangup c-1 --json",                                    true),
+            ("dialtone cdr export --from 2026-01-01 --to 2026-02-01 --csv",         true),
+            ("dialtone trace --ext 100 --ip 10.0.0.1 --raw",                        true),
+            ("dialtone version --json",                                             true),
+            ("dialtone serve --set sip.udp",                                        false),
+            ("dialtone dance",                                                      false),
+        ];
+        for (line, valid) in table {
+            let parsed = Cli::try_parse_from(line.split_whitespace());
+            assert_eq!(parsed.is_ok(), valid, "{line}");
+        }
+    }
+}

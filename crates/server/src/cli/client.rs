@@ -1,0 +1,167 @@
+//! Talks to the running server: HTTP with JSON over its Unix socket.
+
+use super::{Exit, Failed, Result};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io::ErrorKind;
+use std::path::Path;
+use tokio::net::UnixStream;
+use tokio::task::JoinSet;
+use web::resource::Failure;
+
+/// Most that one answer may hold; the server's own lists are far below. Unit: octets.
+const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A connection to the server.
+pub(super) struct Client {
+    sender: hyper::client::conn::http1::SendRequest<Full<Bytes>>,
+    /// Moves the bytes; ends with the client.
+    _connection: JoinSet<()>,
+}
+
+/// Lines of JSON that come as they happen.
+pub(super) struct Lines {
+    body: Incoming,
+    rest: Vec<u8>,
+    _client: Client,
+}
+
+impl Client {
+    /// `Ok(None)` where no server listens.
+    pub(super) async fn connect(socket: &Path) -> Result<Option<Self>> {
+        let stream = match UnixStream::connect(socket).await {
+            Ok(stream) => stream,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => {
+                let exit = if error.kind() == ErrorKind::PermissionDenied {
+                    Exit::Refused
+                } else {
+                    Exit::Failed
+                };
+                return Err(Failed::new(exit, format!("{}: {error}", socket.display())));
+            }
+        };
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(anyhow::Error::from)?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            // The request that was under way reports the error.
+            let _ = connection.await;
+        });
+        Ok(Some(Self { sender, _connection: tasks }))
+    }
+
+    /// A server that must be running.
+    pub(super) async fn required(socket: &Path) -> Result<Self> {
+        Self::connect(socket).await?.ok_or_else(|| {
+            let what = format!("no server is running ({})", socket.display());
+            Failed::new(Exit::NotRunning, what)
+        })
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T> {
+        let answer = self.request(Method::GET, path, Bytes::new()).await?;
+        decode(answer).await
+    }
+
+    pub(super) async fn send<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        let body = serde_json::to_vec(body).map_err(anyhow::Error::from)?;
+        let answer = self.request(method, path, body.into()).await?;
+        decode(answer).await
+    }
+
+    /// A stream of lines; it ends when the server does.
+    pub(super) async fn lines(mut self, path: &str) -> Result<Lines> {
+        let answer = self.request(Method::GET, path, Bytes::new()).await?;
+        Ok(Lines { body: answer.into_body(), rest: Vec::new(), _client: self })
+    }
+
+    async fn request(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "dialtone")
+            .header("content-type", "application/json")
+            .body(Full::new(body))
+            .map_err(anyhow::Error::from)?;
+        let answer = self.sender.send_request(request).await.map_err(anyhow::Error::from)?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status().as_u16();
+        let body = collect(answer).await?;
+        let failure = serde_json::from_slice::<Failure>(&body).unwrap_or_else(|_| Failure {
+            status,
+            code: "unknown".to_owned(),
+            detail: String::from_utf8_lossy(&body).into_owned(),
+            subject: None,
+        });
+        Err(failure.into())
+    }
+}
+
+impl Lines {
+    pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        loop {
+            if let Some(end) = self.rest.iter().position(|it| *it == b'\n') {
+                let line: Vec<u8> = self.rest.drain(..=end).collect();
+                if line.trim_ascii().is_empty() {
+                    continue;
+                }
+                return serde_json::from_slice(&line)
+                    .map(Some)
+                    .map_err(|it| anyhow::Error::from(it).into());
+            }
+            if self.rest.len() > ANSWER_BYTES_MAX {
+                return Err(Failed::new(Exit::Failed, "the server sent a line without end"));
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => self.rest.extend(frame.into_data().unwrap_or_default()),
+                Some(Err(_)) | None => return Ok(None),
+            }
+        }
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        let exit = match failure.status {
+            404 => Exit::NotFound,
+            400 | 403 | 409 | 422 => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        let subject = failure.subject.map(|it| format!("{it}: ")).unwrap_or_default();
+        Self::new(exit, format!("{subject}{}", failure.detail))
+    }
+}
+
+async fn decode<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T> {
+    let body = collect(answer).await?;
+    // An empty answer is `null`, so that `()` can be asked for.
+    let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+    serde_json::from_slice(body).map_err(|it| anyhow::Error::from(it).into())
+}
+
+async fn collect(answer: Response<Incoming>) -> Result<Bytes> {
+    let body = http_body_util::Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
+    let body = body.collect().await.map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok(body.to_bytes())
+}

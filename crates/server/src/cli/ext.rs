@@ -1,0 +1,350 @@
+//! `dialtone ext`: extensions, on the running server or, while none runs, in its database.
+
+use super::offline::Backend;
+use super::output::{Output, table};
+use super::{Common, Exit, Failed, Result, block_on, import};
+use clap::ValueEnum;
+use pbx::directory::Relay;
+use pbx::media::MediaSource;
+use std::fs::OpenOptions;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use web::extensions::EXTENSIONS_PER_REQUEST_MAX;
+use web::resource::{AddRequest, Change, Credentials, Extension, NewExtension, PasswordRequest};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Add extensions; passwords are generated and shown once.
+    Add {
+        /// A number, or a range such as 1000-10999.
+        #[arg(value_name = "NUMBER|RANGE")]
+        numbers: Numbers,
+        #[command(flatten)]
+        password: PasswordArguments,
+        #[command(flatten)]
+        settings: Settings,
+        /// Write numbers and passwords to this new file (mode 0600) and show none.
+        #[arg(long, value_name = "FILE")]
+        csv: Option<PathBuf>,
+    },
+    /// Show all extensions.
+    List,
+    /// Change an extension.
+    Set {
+        number: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Remove extensions.
+    Del {
+        #[arg(value_name = "NUMBER|RANGE")]
+        numbers: Numbers,
+    },
+    /// Make a new password, or set one.
+    Passwd {
+        number: String,
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// Add the extensions of a CSV file: number,password,name,... All of them or none.
+    Import {
+        file: PathBuf,
+        /// Take weak passwords; those extensions are accepted from private sources only.
+        #[arg(long)]
+        allow_weak: bool,
+        /// Write numbers and generated passwords to this new file (mode 0600) and show none.
+        #[arg(long, value_name = "FILE")]
+        csv: Option<PathBuf>,
+    },
+}
+
+#[derive(clap::Args)]
+pub(super) struct PasswordArguments {
+    /// This password instead of a generated one. Other users can see it in the list of processes;
+    /// `--password-file -` reads it from standard input.
+    #[arg(long, value_name = "TEXT", conflicts_with = "password_file")]
+    password: Option<String>,
+    /// Read the password from this file; `-`: from standard input.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Take a weak password; the extension is accepted from private sources only.
+    #[arg(long)]
+    allow_weak: bool,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Settings {
+    /// Shown to the called side.
+    #[arg(long)]
+    name: Option<String>,
+    /// Devices at a time, 1 to 32; above 1 it has the right "one number, many phones".
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
+    devices: Option<u8>,
+    /// Simultaneous calls, 1 to 100.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    calls: Option<u8>,
+    /// Whether media goes through the server.
+    #[arg(long, value_enum)]
+    relay: Option<RelayWord>,
+    /// Which sources may send media.
+    #[arg(long, value_enum)]
+    media_source: Option<MediaSourceWord>,
+    /// Address, address:port or network that may call without password; may be repeated.
+    #[arg(long, value_name = "ADDRESS")]
+    address: Vec<String>,
+    /// Remove all addresses.
+    #[arg(long, conflicts_with = "address")]
+    no_address: bool,
+    /// Whether digests without qop (old phones) are taken.
+    #[arg(long, value_name = "BOOL")]
+    digest_without_qop: Option<bool>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RelayWord {
+    Always,
+    Auto,
+    Never,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum MediaSourceWord {
+    Auto,
+    Sdp,
+    Signalling,
+    AnyFirst,
+}
+
+/// One number, or all of a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Numbers(Vec<String>);
+
+pub(super) fn run(common: &Common, command: Command, output: &mut Output) -> Result<()> {
+    block_on(async {
+        let mut backend = Backend::open(common).await?;
+        let done = act(&mut backend, command, output).await;
+        backend.close().await;
+        done
+    })
+}
+
+async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Result<()> {
+    match command {
+        Command::Add { numbers, password, settings, csv } => {
+            let text = password.text()?;
+            let change = settings.change();
+            let new = |number: String| {
+                let (password, change) = (text.clone(), change.clone());
+                NewExtension { number, password, change }
+            };
+            let extensions = numbers.0.into_iter().map(new).collect();
+            let request = AddRequest { extensions, allow_weak: password.allow_weak };
+            add(backend, request, csv.as_deref(), output).await
+        }
+        Command::List => {
+            let found = backend.list().await?;
+            output.show(&found, |it| list(it))
+        }
+        Command::Set { number, settings } => {
+            let changed = backend.set(&number, settings.change()).await?;
+            output.show(&changed, |it| list(std::slice::from_ref(it)))
+        }
+        Command::Del { numbers } => {
+            for number in &numbers.0 {
+                backend.delete(number).await?;
+            }
+            output.show(&numbers.0, |it| format!("{} removed", it.len()))
+        }
+        Command::Passwd { number, password } => {
+            let allow_weak = password.allow_weak;
+            let request = PasswordRequest { password: password.text()?, allow_weak };
+            let made = backend.passwd(&number, request).await?;
+            output.show(&made, |it| credentials_table(std::slice::from_ref(it)))
+        }
+        Command::Import { file, allow_weak, csv } => {
+            let text = std::fs::read(&file)
+                .map_err(|it| Failed::new(Exit::NotFound, format!("{}: {it}", file.display())))?;
+            let extensions = import::read(&text, allow_weak).map_err(|problems| {
+                let lines: Vec<String> =
+                    problems.iter().map(|it| format!("{}: {it}", file.display())).collect();
+                Failed::new(Exit::Refused, format!("nothing was imported\n{}", lines.join("\n")))
+            })?;
+            let request = AddRequest { extensions, allow_weak };
+            add(backend, request, csv.as_deref(), output).await
+        }
+    }
+}
+
+/// The file is made before the extensions, so that no password is lost to a full disk or a typo.
+async fn add(
+    backend: &mut Backend,
+    request: AddRequest,
+    csv: Option<&Path>,
+    output: &mut Output,
+) -> Result<()> {
+    let Some(path) = csv else {
+        let made = backend.add(request).await?;
+        return output.show(&made, |it| credentials_table(it));
+    };
+    let create = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let file =
+        create.map_err(|it| Failed::new(Exit::Refused, format!("{}: {it}", path.display())))?;
+    let made = match backend.add(request).await {
+        Ok(made) => made,
+        Err(failed) => {
+            // Nothing was made, so the empty file says nothing.
+            let _ = std::fs::remove_file(path);
+            return Err(failed);
+        }
+    };
+    write_credentials(file, &made)?;
+    output.show(&serde_json::json!({ "added": made.len(), "csv": path }), |_| {
+        format!("{} added; numbers and passwords are in {}", made.len(), path.display())
+    })
+}
+
+fn write_credentials(file: std::fs::File, made: &[Credentials]) -> Result<()> {
+    let mut csv = csv::Writer::from_writer(file);
+    csv.write_record(["number", "password"]).map_err(anyhow::Error::from)?;
+    for it in made {
+        let password = it.password.as_deref().unwrap_or_default();
+        csv.write_record([&*it.number, password]).map_err(anyhow::Error::from)?;
+    }
+    let mut file = csv.into_inner().map_err(|it| anyhow::anyhow!("{it}"))?;
+    file.flush()?;
+    Ok(file.sync_all()?)
+}
+
+fn list(extensions: &[Extension]) -> String {
+    let row = |it: &Extension| {
+        vec![
+            it.number.clone(),
+            it.name.clone(),
+            match (it.has_password, it.weak_password) {
+                (true, true) => "weak",
+                (true, false) => "yes",
+                (false, _) => "-",
+            }
+            .to_owned(),
+            it.devices.to_string(),
+            it.calls.to_string(),
+            format!("{:?}", it.relay).to_lowercase(),
+            it.addresses.join(" "),
+        ]
+    };
+    let rows: Vec<_> = extensions.iter().map(row).collect();
+    table(&["NUMBER", "NAME", "PASSWORD", "DEVICES", "CALLS", "RELAY", "ADDRESSES"], &rows)
+}
+
+fn credentials_table(made: &[Credentials]) -> String {
+    let row = |it: &Credentials| {
+        vec![it.number.clone(), it.password.clone().unwrap_or_else(|| "by address".to_owned())]
+    };
+    table(&["NUMBER", "PASSWORD"], &made.iter().map(row).collect::<Vec<_>>())
+}
+
+impl PasswordArguments {
+    fn text(&self) -> Result<Option<String>> {
+        let Some(path) = &self.password_file else { return Ok(self.password.clone()) };
+        let mut text = String::new();
+        if path.as_os_str() == "-" {
+            std::io::stdin().read_to_string(&mut text)?;
+        } else {
+            text = std::fs::read_to_string(path)
+                .map_err(|it| Failed::new(Exit::Usage, format!("{}: {it}", path.display())))?;
+        }
+        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+}
+
+impl Settings {
+    fn change(self) -> Change {
+        let addresses = if self.no_address {
+            Some(vec![])
+        } else {
+            (!self.address.is_empty()).then_some(self.address)
+        };
+        Change {
+            name: self.name,
+            devices: self.devices,
+            calls: self.calls,
+            relay: self.relay.map(Relay::from),
+            media_source: self.media_source.map(MediaSource::from),
+            addresses,
+            digest_without_qop: self.digest_without_qop,
+        }
+    }
+}
+
+impl From<RelayWord> for Relay {
+    fn from(word: RelayWord) -> Self {
+        match word {
+            RelayWord::Always => Self::Always,
+            RelayWord::Auto => Self::Auto,
+            RelayWord::Never => Self::Never,
+        }
+    }
+}
+
+impl From<MediaSourceWord> for MediaSource {
+    fn from(word: MediaSourceWord) -> Self {
+        match word {
+            MediaSourceWord::Auto => Self::Auto,
+            MediaSourceWord::Sdp => Self::Sdp,
+            MediaSourceWord::Signalling => Self::Signalling,
+            MediaSourceWord::AnyFirst => Self::AnyFirst,
+        }
+    }
+}
+
+impl std::str::FromStr for Numbers {
+    type Err = String;
+
+    /// A range keeps the width of its first number: 0100-0199 has leading zeros.
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+        let Some((first, last)) = text.split_once('-').filter(|(a, b)| digits(a) && digits(b))
+        else {
+            return Ok(Self(vec![text.to_owned()]));
+        };
+        let number =
+            |it: &str| it.parse::<u64>().map_err(|_| format!("{it} is too long for a range"));
+        let (from, to) = (number(first)?, number(last)?);
+        let count = to.checked_sub(from).ok_or("the range ends before it begins")?;
+        if first.len() > last.len() || (first.starts_with('0') && first.len() != last.len()) {
+            return Err("both ends of a range have the same length".to_owned());
+        }
+        if count >= EXTENSIONS_PER_REQUEST_MAX as u64 {
+            return Err(format!("a range has at most {EXTENSIONS_PER_REQUEST_MAX} numbers"));
+        }
+        let width = first.len();
+        Ok(Self((from..=to).map(|it| format!("{it:0width$}")).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn range_table() {
+        #[rustfmt::skip]
+        let table = [
+            ("100",          Ok((1, "100", "100"))),
+            ("100-102",      Ok((3, "100", "102"))),
+            ("0100-0199",    Ok((100, "0100", "0199"))),
+            ("99-101",       Ok((3, "99", "101"))),
+            ("1000-10999",   Ok((10_000, "1000", "10999"))),
+            ("front-desk",   Ok((1, "front-desk", "front-desk"))),
+            ("102-100",      Err("the range ends before it begins")),
+            ("099-1000",     Err("both ends of a range have the same length")),
+            ("1-100001",     Err("a range has at most 100000 numbers")),
+        ];
+        for (text, expected) in table {
+            let got = text.parse::<Numbers>();
+            let got = got.as_ref().map(|it| (it.0.len(), &*it.0[0], &*it.0[it.0.len() - 1]));
+            assert_eq!(got.map_err(|it| it.as_str()), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Where commands on extensions and records act: the running server, or, while none runs, the
+//! database under the lock of its data directory.
+
+use super::client::Client;
+use super::{Common, Exit, Failed, Result};
+use hyper::Method;
+use store::{Offline, StoreError};
+use web::extensions;
+use web::records::{self, RecordsPage, RecordsQuery};
+use web::resource::{AddRequest, Change, Credentials, Extension, PasswordRequest};
+
+pub(super) enum Backend {
+    Online(Client),
+    Offline(Offline),
+}
+
+impl Backend {
+    /// Prefers the running server. Without one it takes the lock, and brings the database up to
+    /// the end of the journal that the last server left.
+    pub(super) async fn open(common: &Common) -> Result<Self> {
+        let socket = common.socket_path()?;
+        if let Some(client) = Client::connect(&socket).await? {
+            return Ok(Self::Online(client));
+        }
+        let config = common.load()?.config;
+        if !config.data_dir.is_dir() {
+            let what = format!(
+                "no server is running ({}), and there is no data directory {}",
+                socket.display(),
+                config.data_dir.display()
+            );
+            return Err(Failed::new(Exit::NotRunning, what));
+        }
+        let opened = store::open_offline(&config.data_dir, "an offline edit").await;
+        opened.map(Self::Offline).map_err(|error| {
+            let exit =
+                if matches!(error, StoreError::Lock(_)) { Exit::Refused } else { Exit::Failed };
+            Failed::new(exit, error.to_string())
+        })
+    }
+
+    pub(super) async fn list(&mut self) -> Result<Vec<Extension>> {
+        match self {
+            Self::Online(client) => client.get("/api/v1/extensions").await,
+            Self::Offline(store) => Ok(extensions::list(&store.db).await?),
+        }
+    }
+
+    pub(super) async fn add(&mut self, request: AddRequest) -> Result<Vec<Credentials>> {
+        match self {
+            Self::Online(client) => client.send(Method::POST, "/api/v1/extensions", &request).await,
+            Self::Offline(store) => Ok(extensions::add(&store.db, request).await?),
+        }
+    }
+
+    pub(super) async fn set(&mut self, number: &str, change: Change) -> Result<Extension> {
+        match self {
+            Self::Online(client) => client.send(Method::PATCH, &path(number)?, &change).await,
+            Self::Offline(store) => Ok(extensions::set(&store.db, number, change).await?),
+        }
+    }
+
+    pub(super) async fn delete(&mut self, number: &str) -> Result<()> {
+        match self {
+            Self::Online(client) => client.send(Method::DELETE, &path(number)?, &()).await,
+            Self::Offline(store) => Ok(extensions::delete(&store.db, number).await?),
+        }
+    }
+
+    pub(super) async fn passwd(
+        &mut self,
+        number: &str,
+        request: PasswordRequest,
+    ) -> Result<Credentials> {
+        match self {
+            Self::Online(client) => {
+                let path = format!("{}:passwd", path(number)?);
+                client.send(Method::POST, &path, &request).await
+            }
+            Self::Offline(store) => Ok(extensions::passwd(&store.db, number, request).await?),
+        }
+    }
+
+    pub(super) async fn records(&mut self, query: RecordsQuery) -> Result<RecordsPage> {
+        match self {
+            Self::Online(client) => {
+                let mut path = format!("/api/v1/call-records?after={}", query.after);
+                for (name, value) in [("from", query.from), ("to", query.to)] {
+                    path.extend(value.map(|it| format!("&{name}={it}")));
+                }
+                client.get(&path).await
+            }
+            Self::Offline(store) => Ok(records::page(&store.db, query).await?),
+        }
+    }
+
+    pub(super) async fn close(self) {
+        match self {
+            Self::Online(_) => {}
+            Self::Offline(store) => store.db.close().await,
+        }
+    }
+}
+
+/// Numbers are made of characters that need no escaping; anything else is no number.
+fn path(number: &str) -> Result<String> {
+    let plain = |it: char| it.is_ascii_alphanumeric() || "._-+".contains(it);
+    if number.is_empty() || !number.chars().all(plain) {
+        return Err(Failed::new(Exit::NotFound, format!("there is no extension {number:?}")));
+    }
+    Ok(format!("/api/v1/extensions/{number}"))
+}

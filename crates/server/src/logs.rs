@@ -1,0 +1,200 @@
+//! The log: one line for each event, as text or JSON, to standard error or a file.
+//!
+//! Text is `time LEVEL target call=… key=value message`; JSON has the keys `ts`, `level`, `target`,
+//! `msg`, `call_id` and the event's own. The target `security` has lines of a fixed form for tools
+//! that ban addresses.
+
+use crate::config::{Config, LogFormat, LogLevel};
+use crate::private;
+use serde_json::{Map, Value};
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::sync::{Arc, OnceLock};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, Registry, reload};
+
+/// Crates whose lines follow the configured level; libraries say warnings only.
+const OURS: [&str; 9] =
+    ["dialtone", "sip", "pbx", "media", "net", "store", "web", "udp", "security"];
+
+static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+
+/// Starts logging. Called once.
+pub(crate) fn start(config: &Config) -> io::Result<()> {
+    let (filter, handle) = reload::Layer::new(targets(config.log_level));
+    let lines = Lines { format: config.log_format };
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).event_format(lines);
+    let registry = tracing_subscriber::registry();
+    let started = if config.log_file.as_os_str().is_empty() {
+        registry.with(layer.with_writer(io::stderr).with_filter(filter)).try_init()
+    } else {
+        let file = File::options().create(true).append(true).open(&config.log_file)?;
+        registry.with(layer.with_writer(Arc::new(file)).with_filter(filter)).try_init()
+    };
+    started.map_err(io::Error::other)?;
+    private::reveal(config.log_level >= LogLevel::Debug);
+    let _ = LEVEL.set(handle);
+    Ok(())
+}
+
+/// Changes the level while running.
+pub(crate) fn set_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get()
+        && let Err(error) = handle.reload(targets(level))
+    {
+        tracing::warn!(%error, "the log level stays");
+        return;
+    }
+    private::reveal(level >= LogLevel::Debug);
+}
+
+fn targets(level: LogLevel) -> Targets {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let libraries = level.min(LevelFilter::WARN);
+    OURS.iter().fold(Targets::new().with_default(libraries), |targets, name| {
+        targets.with_target(*name, level)
+    })
+}
+
+struct Lines {
+    format: LogFormat,
+}
+
+/// The fields of one event in their order, the message apart.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: Vec<(&'static str, String)>,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let time = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
+        let metadata = event.metadata();
+        // A module path says where in the code; the reader wants to know which part speaks.
+        let target = metadata.target().split("::").last().unwrap_or_default();
+        let line = match self.format {
+            LogFormat::Text => text_line(&time, *metadata.level(), target, &fields),
+            LogFormat::Json => json_line(&time, *metadata.level(), target, fields),
+        };
+        writeln!(out, "{line}")
+    }
+}
+
+fn text_line(time: &str, level: Level, target: &str, fields: &Fields) -> String {
+    let mut line = format!("{time} {level} {target}");
+    for (name, value) in fields.others.iter().filter(|(name, _)| *name == "call") {
+        line.push_str(&format!(" {name}={value}"));
+    }
+    if !fields.message.is_empty() {
+        line.push(' ');
+        line.push_str(&escape(&fields.message));
+    }
+    for (name, value) in fields.others.iter().filter(|(name, _)| *name != "call") {
+        let value = escape(value);
+        let quoted = value.contains(' ') || value.is_empty();
+        line.push_str(&if quoted {
+            format!(" {name}={value:?}")
+        } else {
+            format!(" {name}={value}")
+        });
+    }
+    line
+}
+
+fn json_line(time: &str, level: Level, target: &str, fields: Fields) -> String {
+    let mut object = Map::new();
+    object.insert("ts".to_owned(), time.into());
+    object.insert("level".to_owned(), level.to_string().into());
+    object.insert("target".to_owned(), target.into());
+    object.insert("msg".to_owned(), fields.message.into());
+    for (name, value) in fields.others {
+        let name = if name == "call" { "call_id" } else { name };
+        object.insert(name.to_owned(), value.into());
+    }
+    Value::Object(object).to_string()
+}
+
+/// One event stays one line, whatever a peer put into a value.
+fn escape(text: &str) -> String {
+    if text.chars().any(char::is_control) {
+        text.chars()
+            .flat_map(|it| {
+                if it.is_control() { it.escape_default().collect::<Vec<_>>() } else { vec![it] }
+            })
+            .collect()
+    } else {
+        text.to_owned()
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            value.clone_into(&mut self.message);
+        } else {
+            self.others.push((field.name(), value.to_owned()));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(message: &str, others: &[(&'static str, &str)]) -> Fields {
+        let others = others.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Fields { message: message.to_owned(), others }
+    }
+
+    #[test]
+    fn text_line_table() {
+        #[rustfmt::skip]
+        let table = [
+            (fields("INVITE", &[("from", "1**"), ("call", "c-7f3a")]), "t INFO sip call=c-7f3a INVITE from=1**"),
+            (fields("a\nb",   &[("user", "x y\r")]),                   "t INFO sip a\\nb user=\"x y\\\\r\""),
+            (fields("",       &[("why", "")]),                         "t INFO sip why=\"\""),
+        ];
+        for (fields, expected) in table {
+            assert_eq!(text_line("t", Level::INFO, "sip", &fields), expected);
+        }
+    }
+
+    #[test]
+    fn json_has_the_stable_keys() {
+        let line =
+            json_line("t", Level::WARN, "sip", fields("m", &[("call", "c-1"), ("code", "486")]));
+        let expected =
+            r#"{"call_id":"c-1","code":"486","level":"WARN","msg":"m","target":"sip","ts":"t"}"#;
+        assert_eq!(line, expected);
+    }
+}

@@ -1,0 +1,349 @@
+//! `/metrics` in the text format of Prometheus, from counters that others publish.
+//!
+//! Names follow the trade: prefix `dialtone_`, base units, `_total` for what only grows, and no
+//! number, address or call id in a label.
+
+use pbx::counters::{Counters, METHODS};
+use pbx::release::ReleaseCode;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError, TryLockError};
+use std::time::Duration;
+use store::StoreMetrics;
+use store::journal::State;
+
+/// The core thread's own counts, beside those of the core.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wire {
+    pub(crate) streams: net::Counters,
+    /// Connections that are open now.
+    pub(crate) open: u64,
+    /// Datagrams longer than any message may be.
+    pub(crate) oversize: u64,
+    /// Messages not sent because a buffer was full or a connection gone.
+    pub(crate) dropped: u64,
+    /// Messages the kernel refused to send.
+    pub(crate) refused: u64,
+}
+
+/// The newest counts of the core thread.
+#[derive(Default)]
+pub(crate) struct Published {
+    newest: Mutex<(Counters, Wire)>,
+}
+
+/// Everything that is rendered besides what the core thread publishes.
+pub(crate) struct Surroundings {
+    pub(crate) uptime: Duration,
+    pub(crate) media: media::Totals,
+    /// `None` while the server ends.
+    pub(crate) store: Option<StoreMetrics>,
+    pub(crate) events_dropped: u64,
+    pub(crate) disk_free_bytes: Option<u64>,
+    pub(crate) process: Process,
+}
+
+/// What the kernel says of this process.
+#[derive(Default)]
+pub(crate) struct Process {
+    pub(crate) resident_bytes: u64,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) open_files: u64,
+    pub(crate) threads: u64,
+}
+
+impl Published {
+    /// Replaces the counts unless somebody reads them right now; the core thread never waits.
+    pub(crate) fn offer(&self, counters: &Counters, wire: Wire) -> bool {
+        let mut newest = match self.newest.try_lock() {
+            Ok(newest) => newest,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        newest.0.clone_from(counters);
+        newest.1 = wire;
+        true
+    }
+
+    pub(crate) fn newest(&self) -> (Counters, Wire) {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The page.
+pub(crate) fn render(counters: &Counters, wire: &Wire, around: &Surroundings) -> String {
+    let mut page = Page::default();
+    process(&mut page, around);
+    signalling(&mut page, counters, wire);
+    calls(&mut page, counters);
+    media(&mut page, counters, &around.media);
+    durability(&mut page, around);
+    page.text
+}
+
+fn process(page: &mut Page, around: &Surroundings) {
+    page.gauge("build_info", "Always 1; the label says which version runs.");
+    page.labelled("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    page.one("gauge", "uptime_seconds", "Time since the start.", around.uptime.as_secs_f64());
+    let it = &around.process;
+    page.one("gauge", "process_resident_bytes", "Memory in use.", it.resident_bytes);
+    page.one("counter", "process_cpu_seconds_total", "CPU time, user and system.", it.cpu_seconds);
+    page.one("gauge", "process_open_files", "Open file descriptors.", it.open_files);
+    page.one("gauge", "process_threads", "Threads.", it.threads);
+}
+
+fn signalling(page: &mut Page, counters: &Counters, wire: &Wire) {
+    page.counter("sip_requests_total", "SIP requests.");
+    for (direction, counts) in [("in", &counters.requests_in), ("out", &counters.requests_out)] {
+        for (transport, counts) in ["udp", "tcp"].iter().zip(counts) {
+            for (method, count) in METHODS.iter().zip(counts) {
+                let labels =
+                    [("method", *method), ("transport", transport), ("direction", direction)];
+                page.labelled("sip_requests_total", &labels, count);
+            }
+        }
+    }
+    page.counter("sip_responses_total", "SIP responses by the class of their status.");
+    for (direction, counts) in [("in", &counters.responses_in), ("out", &counters.responses_out)] {
+        for (class, count) in ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"].iter().zip(counts) {
+            page.labelled(
+                "sip_responses_total",
+                &[("code", class), ("direction", direction)],
+                count,
+            );
+        }
+    }
+    #[rustfmt::skip]
+    let rows = [
+        ("counter", "sip_retransmits_total", "Messages sent again.", counters.retransmits_out),
+        ("counter", "sip_parse_errors_total", "Messages that could not be read.", counters.parse_errors),
+        ("counter", "sip_throttled_total", "Requests dropped because their source had no token.", counters.throttled),
+        ("counter", "sip_challenges_total", "Requests answered with 401.", counters.challenges),
+        ("gauge", "sip_transactions_active", "Transactions now.", counters.transactions_active),
+        ("gauge", "sip_timers", "Timers now.", counters.timers),
+        ("counter", "sip_oversize_datagrams_total", "Datagrams longer than a message may be.", wire.oversize),
+        ("counter", "sip_send_dropped_total", "Messages not sent: buffer full or connection gone.", wire.dropped),
+        ("counter", "sip_send_refused_total", "Messages the system refused to send.", wire.refused),
+        ("gauge", "sip_connections", "Open TCP connections.", wire.open),
+        ("counter", "sip_connections_accepted_total", "TCP connections accepted.", wire.streams.accepted),
+        ("counter", "sip_connections_refused_total", "TCP connections closed at once: a limit was reached.", wire.streams.refused_total + wire.streams.refused_source),
+        ("counter", "internal_faults_total", "Inputs that made the core fail.", counters.faults),
+        ("gauge", "registrations_active", "Registered devices now.", counters.registrations_active),
+    ];
+    for (kind, name, help, value) in rows {
+        page.one(kind, name, help, value);
+    }
+    page.counter("auth_failures_total", "Wrong, replayed or refused credentials.");
+    page.labelled("auth_failures_total", &[("proto", "sip")], counters.auth_failures);
+    page.counter("registrations_total", "REGISTER requests with credentials.");
+    page.labelled("registrations_total", &[("result", "ok")], counters.registrations_ok);
+    page.labelled("registrations_total", &[("result", "refused")], counters.registrations_refused);
+}
+
+fn calls(page: &mut Page, counters: &Counters) {
+    #[rustfmt::skip]
+    let rows = [
+        ("gauge", "calls_active", "Calls now.", counters.calls_active),
+        ("counter", "calls_total", "Call attempts.", counters.calls_started),
+        ("counter", "calls_answered_total", "Calls answered.", counters.calls_answered),
+        ("counter", "calls_ended_total", "Calls ended, each with its record.", counters.calls_ended),
+    ];
+    for (kind, name, help, value) in rows {
+        page.one(kind, name, help, value);
+    }
+    page.counter("release_total", "Calls ended, by release code.");
+    for (code, count) in ReleaseCode::ALL.iter().zip(&counters.releases) {
+        page.labelled("release_total", &[("code", code.as_str())], count);
+    }
+}
+
+fn media(page: &mut Page, counters: &Counters, totals: &media::Totals) {
+    #[rustfmt::skip]
+    let rows = [
+        ("gauge", "media_sessions_active", "Media sessions now.", totals.sessions),
+        ("gauge", "media_ports_used", "Port pairs that calls hold.", counters.ports_leased),
+        ("gauge", "media_ports_resting", "Port pairs that rest after a call.", totals.pairs_resting),
+        ("gauge", "media_ports_free", "Port pairs that are bound and free.", counters.ports_free),
+        ("counter", "rtp_lost_total", "RTP packets missing by their sequence numbers.", counters.rtp_lost_in),
+        ("counter", "rtp_refused_total", "Packets from sources that do not qualify.", totals.refused),
+        ("counter", "rtp_limited_total", "Packets above the limit of one transport.", totals.limited),
+        ("counter", "rtp_unsent_total", "Packets the system would not send.", totals.unsent),
+    ];
+    for (kind, name, help, value) in rows {
+        page.one(kind, name, help, value);
+    }
+    page.counter("rtp_packets_total", "RTP and RTCP packets relayed.");
+    page.labelled("rtp_packets_total", &[("direction", "in")], totals.packets_in);
+    page.labelled("rtp_packets_total", &[("direction", "out")], totals.packets_out);
+}
+
+fn durability(page: &mut Page, around: &Surroundings) {
+    if let Some(it) = &around.store {
+        let full = u8::from(it.state == State::Full);
+        #[rustfmt::skip]
+        let rows = [
+            ("counter", "journal_records_total", "Facts written to the journal.", it.written),
+            ("gauge", "journal_unsynced_records", "Facts a power cut would lose.", it.written.saturating_sub(it.synced)),
+            ("gauge", "journal_behind_records", "Facts not yet in the database.", it.lag),
+            ("gauge", "journal_spooled_bytes", "Facts that wait in memory for the disk.", it.spooled_bytes),
+            ("gauge", "journal_full", "1 while nothing more can be promised.", full.into()),
+            ("gauge", "journal_disk_full", "1 while no further segment can be allocated.", it.disk_full.into()),
+            ("counter", "journal_lost_total", "Facts lost; anything but 0 is an alarm.", it.lost),
+            ("counter", "journal_missing_total", "Facts that damage made unreadable.", it.missing),
+            ("counter", "journal_sync_errors_total", "Failed syncs.", it.sync_errors),
+            ("counter", "projection_failures_total", "Failed writes to the database.", it.projection_failures),
+        ];
+        for (kind, name, help, value) in rows {
+            page.one(kind, name, help, value);
+        }
+    }
+    let help = "Events the board did not get in time.";
+    page.one("counter", "events_dropped_total", help, around.events_dropped);
+    if let Some(bytes) = around.disk_free_bytes {
+        page.gauge("disk_free_bytes", "Free space of the data directory.");
+        page.labelled("disk_free_bytes", &[("path", "data")], bytes);
+    }
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn one(&mut self, kind: &str, name: &str, help: &str, value: impl std::fmt::Display) {
+        self.head(kind, name, help);
+        self.labelled(name, &[], value);
+    }
+
+    fn counter(&mut self, name: &str, help: &str) {
+        self.head("counter", name, help);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str) {
+        self.head("gauge", name, help);
+    }
+
+    fn head(&mut self, kind: &str, name: &str, help: &str) {
+        // Writing to a string does not fail.
+        let _ = write!(self.text, "# HELP dialtone_{name} {help}\n# TYPE dialtone_{name} {kind}\n");
+    }
+
+    /// The values of labels are ours, so none needs escaping.
+    fn labelled(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<String> = labels.iter().map(|(k, v)| format!("{k}=\"{v}\"")).collect();
+        let labels =
+            if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.text, "dialtone_{name}{labels} {value}");
+    }
+}
+
+impl Process {
+    /// Reads `/proc/self`; zeroes where there is none.
+    pub(crate) fn read() -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let files = std::fs::read_dir("/proc/self/fd").map_or(0, |it| it.count() as u64);
+        let (resident_bytes, threads) = parse_status(&read("/proc/self/status"));
+        Self {
+            resident_bytes,
+            threads,
+            cpu_seconds: parse_cpu(&read("/proc/self/stat")),
+            open_files: files,
+        }
+    }
+}
+
+/// Resident bytes and threads of `/proc/self/status`.
+fn parse_status(text: &str) -> (u64, u64) {
+    let field = |name: &str| {
+        let line = text.lines().find_map(|it| it.strip_prefix(name));
+        line.and_then(|it| it.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    };
+    (field("VmRSS:") * 1024, field("Threads:"))
+}
+
+/// User and system time of `/proc/self/stat`, whose ticks are hundredths of a second on Linux.
+fn parse_cpu(text: &str) -> f64 {
+    // The second field is the name in parentheses, which may hold spaces.
+    let rest = text.rsplit(')').next().unwrap_or_default();
+    let ticks = rest.split_whitespace().skip(11).take(2);
+    let ticks: u32 = ticks.filter_map(|it| it.parse::<u32>().ok()).sum();
+    f64::from(ticks) / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn around() -> Surroundings {
+        Surroundings {
+            uptime: Duration::from_secs(5),
+            media: media::Totals::default(),
+            store: Some(StoreMetrics {
+                state: State::Spooling { bytes: 7 },
+                written: 12,
+                synced: 10,
+                projected: 9,
+                lag: 3,
+                spooled_bytes: 7,
+                disk_full: false,
+                sync_errors: 0,
+                projection_failures: 0,
+                lost: 0,
+                missing: 0,
+            }),
+            events_dropped: 0,
+            disk_free_bytes: Some(1000),
+            process: Process::default(),
+        }
+    }
+
+    #[test]
+    fn counts_appear_under_their_names() {
+        let mut counters = Counters { calls_active: 3, ..Counters::default() };
+        counters.requests_in[1][0] = 8;
+        counters.releases[0] = 2;
+        let page = render(&counters, &Wire::default(), &around());
+        for line in [
+            "dialtone_calls_active 3",
+            "dialtone_sip_requests_total{method=\"INVITE\",transport=\"tcp\",direction=\"in\"} 8",
+            "dialtone_release_total{code=\"caller.hangup\"} 2",
+            "dialtone_journal_unsynced_records 2",
+            "dialtone_journal_behind_records 3",
+            "dialtone_journal_spooled_bytes 7",
+            "dialtone_uptime_seconds 5",
+            "dialtone_disk_free_bytes{path=\"data\"} 1000",
+        ] {
+            assert!(page.lines().any(|it| it == line), "{line} is missing");
+        }
+    }
+
+    #[test]
+    fn the_page_is_well_formed() {
+        let page = render(&Counters::default(), &Wire::default(), &around());
+        let mut types = BTreeSet::new();
+        let mut samples = BTreeSet::new();
+        for line in page.lines() {
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                let name = rest.split(' ').next().unwrap();
+                assert!(types.insert(name.to_owned()), "{name} is declared twice");
+                assert_eq!(name.ends_with("_total"), rest.ends_with("counter"), "{rest}");
+            } else if !line.starts_with('#') {
+                let (series, value) = line.rsplit_once(' ').unwrap();
+                assert!(value.parse::<f64>().is_ok(), "{line}");
+                assert!(samples.insert(series.to_owned()), "{series} stands twice");
+                let name = series.split('{').next().unwrap();
+                assert!(types.contains(name), "{name} has no type");
+            }
+        }
+    }
+
+    #[test]
+    fn the_process_is_read_from_the_kernels_files() {
+        let status = "Name:\tdialtone\nVmRSS:\t   2048 kB\nThreads:\t7\n";
+        assert_eq!(parse_status(status), (2048 * 1024, 7));
+        let stat = "1 (dial tone) S 1 1 1 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 7 0";
+        assert!((parse_cpu(stat) - 3.0).abs() < f64::EPSILON);
+    }
+}

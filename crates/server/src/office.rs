@@ -1,0 +1,153 @@
+//! The first office: extensions 100, 101 and 102, so that two phones can talk at once.
+
+use crate::machine;
+use pbx::id::TenantId;
+use pbx::network::{Network, is_private};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use store::db::{ExtensionProfile, NewExtension};
+use store::password::NewPassword;
+use store::{Db, StoreError};
+
+const NUMBERS: [&str; 3] = ["100", "101", "102"];
+
+/// What `serve` does with a database that has no extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// Nothing: a package waits for its administrator.
+    Empty,
+    /// The office with generated passwords.
+    Office,
+    /// The office with passwords equal to the numbers, for private sources only.
+    Demo,
+}
+
+/// Numbers with their passwords, to be shown once.
+pub(crate) type Made = Vec<(String, String)>;
+
+/// Makes the office unless there are extensions already.
+pub(crate) async fn make(db: &Db, first: First) -> Result<Made, StoreError> {
+    let is_demo = match first {
+        First::Empty => return Ok(vec![]),
+        First::Office => false,
+        First::Demo => true,
+    };
+    if !db.extensions(TenantId::default()).await?.is_empty() {
+        return Ok(vec![]);
+    }
+    let mut made = Made::new();
+    let mut rows = Vec::new();
+    for number in NUMBERS {
+        let password = if is_demo {
+            NewPassword::allow_weak(number, number)?
+        } else {
+            NewPassword::generate()?
+        };
+        made.push((number.to_owned(), password.reveal().to_owned()));
+        let profile = ExtensionProfile::new(number);
+        rows.push(NewExtension { profile, password: Some(password) });
+    }
+    db.insert_extensions(TenantId::default(), rows).await?;
+    Ok(made)
+}
+
+/// The welcome: who can register where. In Chinese too where the machine speaks it.
+pub(crate) fn welcome(made: &Made, server: &str, is_demo: bool, chinese: bool) -> String {
+    let mut text = String::from("\n");
+    let mut say = |english: &str, its_chinese: &str| {
+        text.push_str(english);
+        if chinese {
+            text.push_str("\n  ");
+            text.push_str(its_chinese);
+        }
+        text.push('\n');
+    };
+    let list: Vec<String> = made.iter().map(|(number, it)| format!("  {number}  {it}")).collect();
+    say(
+        &format!("Extensions and passwords (shown only now):\n{}", list.join("\n")),
+        "以上为分机及密码，仅显示一次。",
+    );
+    say(&format!("Server address: {server}"), &format!("服务器地址：{server}"));
+    say(
+        "In a SIP phone enter the server address, the extension as user name, and its password; then dial another extension, or *43 to hear yourself.",
+        "在SIP电话中填写服务器地址、分机号（作为账号）和密码，然后拨打另一分机，或拨*43听自己的回声。",
+    );
+    if is_demo {
+        say(
+            "DEMO: these passwords are known to everybody; they are accepted from loopback and private addresses only.",
+            "演示模式：密码众所周知，仅接受来自本机和私网的注册。",
+        );
+    }
+    text
+}
+
+/// What to enter in a phone: the advertised address towards the world, and the port if it is not
+/// the usual one.
+pub(crate) fn server_address(network: &Network, bound: &[SocketAddr]) -> String {
+    let first = bound.iter().find(|it| !it.ip().is_loopback()).or_else(|| bound.first());
+    let Some(first) = first else { return "-".to_owned() };
+    let ip = if first.ip().is_unspecified() { of_machine(network) } else { first.ip() };
+    match (first.port(), ip) {
+        (5060, ip) => ip.to_string(),
+        (port, ip) => SocketAddr::new(ip, port).to_string(),
+    }
+}
+
+fn of_machine(network: &Network) -> IpAddr {
+    let mut all = network.interfaces.iter().map(ipnet::IpNet::addr);
+    let office = all.find(|it| it.is_ipv4() && is_private(*it) && !it.is_loopback());
+    network.default_v4.or(office).or(network.default_v6).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+/// Whether the welcome speaks Chinese too.
+pub(crate) fn chinese() -> bool {
+    machine::speaks_chinese(|name| std::env::var(name).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn server_address_table() {
+        let network = Network {
+            interfaces: vec!["192.168.1.10/24".parse().unwrap()],
+            default_v4: Some("192.168.1.10".parse().unwrap()),
+            ..Network::default()
+        };
+        #[rustfmt::skip]
+        let table = [
+            (vec!["[::]:5060"],                        "192.168.1.10"),
+            (vec!["0.0.0.0:5070"],                     "192.168.1.10:5070"),
+            (vec!["127.0.0.1:5060"],                   "127.0.0.1"),
+            (vec!["127.0.0.1:5060", "10.0.0.1:5060"],  "10.0.0.1"),
+            (vec!["[2001:db8::1]:5070"],               "[2001:db8::1]:5070"),
+            (vec![],                                   "-"),
+        ];
+        for (bound, expected) in table {
+            let bound: Vec<SocketAddr> = bound.iter().map(|it| it.parse().unwrap()).collect();
+            assert_eq!(server_address(&network, &bound), expected, "{bound:?}");
+        }
+    }
+
+    #[test]
+    fn the_welcome_says_it_all_in_both_languages() {
+        let made = vec![("100".to_owned(), "k7mfx2pq".to_owned())];
+        let english = welcome(&made, "10.0.0.1", false, false);
+        assert!(english.contains("100  k7mfx2pq") && english.contains("10.0.0.1"));
+        assert!(english.is_ascii() && !english.contains("DEMO"));
+        let both = welcome(&made, "10.0.0.1", true, true);
+        assert!(both.contains("DEMO") && both.contains("服务器地址：10.0.0.1"));
+    }
+
+    #[tokio::test]
+    async fn the_office_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        assert!(make(&db, First::Empty).await.unwrap().is_empty());
+        let made = make(&db, First::Demo).await.unwrap();
+        assert_eq!(made[2], ("102".to_owned(), "102".to_owned()));
+        assert!(make(&db, First::Office).await.unwrap().is_empty());
+        assert!(db.extension(TenantId::default(), "100").await.unwrap().weak_password);
+    }
+}

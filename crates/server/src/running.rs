@@ -1,0 +1,254 @@
+//! The running server as the API sees it: the board, the ring, the counters, never the core itself.
+
+use crate::board::Board;
+use crate::clock::{self, rfc3339};
+use crate::drive::{Order, Orders};
+use crate::mask::masked;
+use crate::metrics::{self, Process, Published, Surroundings};
+use crate::ring;
+use crate::watch::Dropped;
+use pbx::core::Command;
+use pbx::directory::Directory;
+use pbx::event::{CallState, CallStatus, LegStatus};
+use pbx::id::{CallId, TenantId};
+use pbx::record::{Binding, CallRecord};
+use pbx::time::UnixMillis;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use store::directory::apply_extension_change;
+use store::{Db, StoreHandle};
+use web::resource::{Call, Failure, Leg, Registration, Status, Traced};
+use web::{Changed, Running, TraceSource};
+
+/// More changed extensions than this are cheaper to load as a whole.
+const SINGLE_CHANGES_MAX: usize = 200;
+/// Versions of the directory kept alive here, so that the core thread never frees a large one.
+const RETIRED_MAX: usize = 2;
+
+/// Where the server listens, with the real ports.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub(crate) struct Bound {
+    pub(crate) sip_udp: Vec<SocketAddr>,
+    pub(crate) sip_tcp: Vec<SocketAddr>,
+    pub(crate) http: Vec<SocketAddr>,
+}
+
+pub(crate) struct Live {
+    pub(crate) board: Arc<Board>,
+    pub(crate) ring: ring::Reader,
+    pub(crate) orders: Orders,
+    pub(crate) published: Arc<Published>,
+    pub(crate) dropped: Arc<Dropped>,
+    pub(crate) media: Box<dyn Fn() -> media::Totals + Send + Sync>,
+    /// Taken at the end.
+    pub(crate) store: Mutex<Option<StoreHandle>>,
+    pub(crate) db: Db,
+    pub(crate) versions: Mutex<VecDeque<Arc<Directory>>>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) bound: Bound,
+    pub(crate) started_at: Instant,
+    pub(crate) ready: AtomicBool,
+}
+
+impl Running for Live {
+    fn status(&self) -> Status {
+        let (registrations, calls) = self.board.figures();
+        let texts = |it: &[SocketAddr]| it.iter().map(ToString::to_string).collect();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_s: clock::now().instant.duration_since(self.started_at).as_secs(),
+            ready: self.is_ready(),
+            sip_udp: texts(&self.bound.sip_udp),
+            sip_tcp: texts(&self.bound.sip_tcp),
+            http: texts(&self.bound.http),
+            registrations,
+            calls,
+        }
+    }
+
+    fn registrations(&self) -> Vec<Registration> {
+        let now = clock::now().utc;
+        self.board.bindings().iter().map(|it| registration(it, now)).collect()
+    }
+
+    fn calls(&self) -> Vec<Call> {
+        let now = clock::now().utc;
+        self.board.calls().iter().map(|it| running(it, now)).collect()
+    }
+
+    fn call(&self, id: &str) -> Option<Call> {
+        let now = clock::now().utc;
+        let meant = |call: CallId| call.to_string() == id || call.short().to_string() == id;
+        let up = self.board.calls().into_iter().find(|it| meant(it.call));
+        up.map(|it| running(&it, now)).or_else(|| {
+            let ended = self.board.ended().into_iter().find(|it| meant(it.call_id));
+            ended.map(|it| self::ended(&it))
+        })
+    }
+
+    fn hangup(&self, call: &Call) -> bool {
+        let id = call.id.parse::<CallId>();
+        id.is_ok_and(|id| self.orders.give(Order::Command(Command::Hangup(id))))
+    }
+
+    fn trace(&self, past: bool) -> Box<dyn TraceSource> {
+        Box::new(Trace(if past { self.ring.at_start() } else { self.ring.at_end() }))
+    }
+
+    fn changed(&self, numbers: Vec<String>) -> Changed<'_> {
+        Box::pin(async move { self.publish(&numbers).await })
+    }
+
+    fn metrics(&self) -> String {
+        let (counters, wire) = self.published.newest();
+        metrics::render(&counters, &wire, &self.surroundings())
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+}
+
+impl Live {
+    /// The database is committed already; the core decides by it from its next input on.
+    async fn publish(&self, numbers: &[String]) -> Result<(), Failure> {
+        let newest = lock(&self.versions).back().cloned().unwrap_or_default();
+        let next = if numbers.len() > SINGLE_CHANGES_MAX {
+            self.db.load_directory(newest.version + 1).await?
+        } else {
+            let mut next = Directory::clone(&newest);
+            for number in numbers {
+                let change = self.db.extension_change(TenantId::default(), number).await?;
+                next = apply_extension_change(&next, TenantId::default(), change);
+            }
+            next
+        };
+        let next = Arc::new(next);
+        let mut versions = lock(&self.versions);
+        versions.push_back(Arc::clone(&next));
+        while versions.len() > RETIRED_MAX {
+            versions.pop_front();
+        }
+        self.orders.give(Order::Directory(next));
+        Ok(())
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        let store = lock(&self.store).as_ref().map(StoreHandle::metrics);
+        let disk = rustix::fs::statvfs(&self.data_dir).ok();
+        Surroundings {
+            uptime: clock::now().instant.duration_since(self.started_at),
+            media: (self.media)(),
+            store,
+            events_dropped: self.dropped.events.load(Ordering::Relaxed),
+            disk_free_bytes: disk.map(|it| it.f_bavail.saturating_mul(it.f_frsize)),
+            process: Process::read(),
+        }
+    }
+}
+
+/// What a panic elsewhere left behind is still a whole value here.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Trace(ring::Reader);
+
+impl TraceSource for Trace {
+    fn next(&mut self) -> Option<Traced> {
+        let entry = self.0.next()?;
+        Some(Traced {
+            unix_ms: entry.at.0,
+            sent: entry.sent,
+            transport: entry.flow.transport.uri_name().to_owned(),
+            local: entry.flow.local.to_string(),
+            remote: entry.flow.remote.to_string(),
+            call: entry.call.map(|it| it.to_string()),
+            text: masked(&entry.bytes),
+        })
+    }
+
+    fn take_lost(&mut self) -> bool {
+        self.0.take_lost()
+    }
+}
+
+fn registration(binding: &Binding, now: UnixMillis) -> Registration {
+    Registration {
+        extension: binding.key.extension.to_string(),
+        contact: binding.contact.to_string(),
+        transport: binding.flow.transport.uri_name().to_owned(),
+        source: binding.flow.remote.to_string(),
+        user_agent: binding.user_agent.to_string(),
+        device: binding.key.device.to_string(),
+        registered_at: rfc3339(binding.registered_at),
+        expires_at: rfc3339(binding.expires_at),
+        expires_in_s: binding.expires_at.since(now).as_secs(),
+    }
+}
+
+fn running(status: &CallStatus, now: UnixMillis) -> Call {
+    Call {
+        id: status.call.to_string(),
+        short_id: status.call.short().to_string(),
+        state: status.state.as_str().to_owned(),
+        caller: status.caller.to_string(),
+        caller_name: status.caller_name.to_string(),
+        dialled: status.dialled.to_string(),
+        callee: status.callee.to_string(),
+        started_at: rfc3339(status.started_at),
+        answered_at: status.answered_at.map(rfc3339),
+        ended_at: None,
+        duration_s: now.since(status.answered_at.unwrap_or(status.started_at)).as_secs(),
+        codec_caller: status.codec_caller.to_string(),
+        codec_callee: status.codec_callee.to_string(),
+        relayed: status.relayed,
+        release_code: None,
+        sip_status: None,
+        legs: status.legs.iter().map(leg).collect(),
+    }
+}
+
+fn ended(record: &CallRecord) -> Call {
+    Call {
+        id: record.call_id.to_string(),
+        short_id: record.call_id.short().to_string(),
+        state: CallState::Released.as_str().to_owned(),
+        caller: record.caller_number.to_string(),
+        caller_name: record.caller_name.to_string(),
+        dialled: record.dialled_number.to_string(),
+        callee: record.callee_number.to_string(),
+        started_at: rfc3339(record.started_at),
+        answered_at: record.answered_at.map(rfc3339),
+        ended_at: record.ended_at.map(rfc3339),
+        duration_s: record.duration_ms / 1000,
+        codec_caller: record.codec_caller.to_string(),
+        codec_callee: record.codec_callee.to_string(),
+        relayed: record.relayed,
+        release_code: record.release_code.map(|it| it.as_str().to_owned()),
+        sip_status: Some(record.sip_status),
+        legs: vec![],
+    }
+}
+
+fn leg(leg: &LegStatus) -> Leg {
+    let sum = |figure: fn(&pbx::media::Figures) -> u64| leg.media.iter().map(figure).sum();
+    let jitter_us = leg.media.iter().map(|it| it.jitter_in_us).max().unwrap_or(0);
+    Leg {
+        side: if leg.caller { "caller" } else { "callee" }.to_owned(),
+        number: leg.number.to_string(),
+        remote: leg.remote.to_string(),
+        sip_call_id: leg.sip_call_id.to_string(),
+        user_agent: leg.user_agent.to_string(),
+        packets_in: sum(|it| it.packets_in),
+        packets_out: sum(|it| it.packets_out),
+        bytes_in: sum(|it| it.bytes_in),
+        lost_in: sum(|it| it.lost_in),
+        jitter_ms: f64::from(jitter_us) / 1000.0,
+        refused: sum(|it| it.refused),
+    }
+}

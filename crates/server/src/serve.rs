@@ -1,0 +1,222 @@
+//! `dialtone serve`: starts every part in its order, waits for a signal, and ends them in reverse.
+//!
+//! Threads: the core, the board, media, the store's, and a small tokio runtime for streams, HTTP
+//! and the control socket (architecture, "Threads and processes").
+
+mod parts;
+mod ready;
+
+use crate::cli::{Common, Exit, Failed};
+use crate::config::{Config, LogLevel};
+use crate::drive::{Ended, Order, Orders};
+use crate::office::{self, First};
+use crate::running::{Live, lock};
+use crate::{config, logs};
+use anyhow::Context as _;
+use parts::Started;
+use pbx::core::Command;
+use std::os::unix::process::CommandExt as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Threads of the runtime: streams, HTTP and the control socket are light work.
+const RUNTIME_THREADS: usize = 2;
+/// The core ends by itself within its own limit; beyond this something is broken.
+const CORE_END: Duration = Duration::from_secs(8);
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// On an empty database make extensions 100, 101 and 102 with generated passwords.
+    #[arg(long)]
+    office: bool,
+    /// On an empty database make 100/100, 101/101 and 102/102, for private sources only.
+    #[arg(long, conflicts_with = "office")]
+    demo: bool,
+}
+
+/// Runs the server until it is told to stop.
+pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failed> {
+    let config = common.load()?.config;
+    logs::start(&config).context("the log cannot be opened")?;
+    log_panics();
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .thread_name("edge")
+        .enable_all()
+        .build()?;
+    let ended = serve(&runtime, common, &config, arguments)?;
+    // Connections that are still open end with their tasks.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match ended {
+        Ended::Stopped => Ok(()),
+        Ended::Faults => Err(start_anew()),
+    }
+}
+
+fn serve(
+    runtime: &Runtime,
+    common: &Common,
+    config: &Config,
+    arguments: &Arguments,
+) -> Result<Ended, Failed> {
+    let first = if arguments.demo {
+        First::Demo
+    } else if arguments.office {
+        First::Office
+    } else {
+        First::Empty
+    };
+    let Started { live, core, servers, made } = parts::start(runtime, config, first)?;
+    if !made.is_empty() {
+        let server = office::server_address(
+            &crate::machine::network(&config.media_advertise),
+            &live.bound.sip_udp,
+        );
+        ready::say(&office::welcome(&made, &server, arguments.demo, office::chinese()));
+    }
+    live.ready.store(true, Ordering::Release);
+    ready::announce(config, &live.bound)?;
+    let ended = runtime.block_on(wait(common, &live, core.ended));
+    drop(servers);
+    // The thread has said that it ended; what it owned, the journal's writer too, is gone with it.
+    let _ = core.thread.join();
+    finish(&live);
+    Ok(ended)
+}
+
+/// Waits for a signal, then for the core; or for the core to give up.
+async fn wait(
+    common: &Common,
+    live: &Live,
+    mut core: tokio::sync::oneshot::Receiver<Ended>,
+) -> Ended {
+    let mut signals = Signals::listen();
+    loop {
+        tokio::select! {
+            ended = &mut core => return ended.unwrap_or(Ended::Faults),
+            asked = signals.next() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => reload(common),
+            },
+        }
+    }
+    tracing::info!("stopping: calls get their BYEs and records");
+    live.ready.store(false, Ordering::Release);
+    stop_core(&live.orders).await;
+    match tokio::time::timeout(CORE_END, core).await {
+        Ok(Ok(ended)) => ended,
+        Ok(Err(_)) => Ended::Faults,
+        Err(_) => {
+            tracing::error!("the core does not end; the process ends without it");
+            std::process::exit(1);
+        }
+    }
+}
+
+/// A full queue makes this wait, so it is not done on the runtime's own threads.
+async fn stop_core(orders: &Orders) {
+    let orders = orders.clone();
+    let given = tokio::task::spawn_blocking(move || orders.give(Order::Command(Command::Shutdown)));
+    // Not given only where the core has ended already.
+    let _ = given.await;
+}
+
+/// SIGHUP: the log level is read again; nothing else changes.
+fn reload(common: &Common) {
+    match config::load(&common.sources()) {
+        Ok(loaded) => {
+            let level: LogLevel = loaded.config.log_level;
+            logs::set_level(level);
+            tracing::info!(level = level.as_str(), "configuration read again");
+        }
+        Err(problems) => {
+            for problem in problems {
+                tracing::warn!(%problem, "the configuration stays as it is");
+            }
+        }
+    }
+}
+
+/// The store ends last: everything the others did is in its journal.
+fn finish(live: &Arc<Live>) {
+    let store = lock(&live.store).take();
+    if let Some(store) = store {
+        let metrics = store.shutdown();
+        tracing::info!(records = metrics.written, behind = metrics.lag, "stopped");
+    }
+}
+
+/// Replaces this process by a fresh one, which recovers from the journal. Returns only on failure.
+fn start_anew() -> Failed {
+    tracing::error!("three internal faults within a minute: starting anew");
+    let program = std::env::current_exe().unwrap_or_else(|_| "dialtone".into());
+    let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
+    Failed::new(Exit::Failed, format!("cannot start anew: {error}"))
+}
+
+/// A panic is a line of the log like any other, with its place.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        tracing::error!(%place, "internal fault: {}", text.unwrap_or("no message"));
+    }));
+}
+
+/// Media needs two descriptors for each pair of ports; the usual soft limit is 1,024.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays");
+    }
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Stop,
+    Reload,
+}
+
+/// The signals a server listens to. One that cannot be had never comes.
+struct Signals {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+    reload: Option<Signal>,
+}
+
+impl Signals {
+    fn listen() -> Self {
+        let listen = |kind| signal(kind).ok();
+        Self {
+            terminate: listen(SignalKind::terminate()),
+            interrupt: listen(SignalKind::interrupt()),
+            reload: listen(SignalKind::hangup()),
+        }
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            () = received(&mut self.terminate) => Asked::Stop,
+            () = received(&mut self.interrupt) => Asked::Stop,
+            () = received(&mut self.reload) => Asked::Reload,
+        }
+    }
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}

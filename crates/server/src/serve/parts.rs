@@ -1,0 +1,289 @@
+//! Makes the parts of the server and ties them together.
+
+use crate::board::Board;
+use crate::cli::{Exit, Failed};
+use crate::config::Config;
+use crate::drive::{Driver, Ended, Listeners, Order, Orders, Parts};
+use crate::metrics::Published;
+use crate::office::{self, First, Made};
+use crate::running::{Bound, Live};
+use crate::{clock, machine, ring, watch};
+use anyhow::Context as _;
+use net::{Limits, Streams};
+use pbx::core::{Command, Core};
+use pbx::directory::Directory;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use store::{StoreError, StoreHandle};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use web::{ControlSocket, Office, Running};
+
+/// Bytes in a MiB.
+const MIB: usize = 1024 * 1024;
+
+/// Everything that runs.
+pub(super) struct Started {
+    pub(super) live: Arc<Live>,
+    pub(super) core: CoreThread,
+    /// HTTP, the control socket, the watch on the network; they end when this is dropped.
+    pub(super) servers: JoinSet<()>,
+    /// The first office, where it was made now.
+    pub(super) made: Made,
+}
+
+pub(super) struct CoreThread {
+    pub(super) thread: JoinHandle<()>,
+    pub(super) ended: oneshot::Receiver<Ended>,
+}
+
+/// Starts everything: the store first, so that nothing is answered before what was is known.
+pub(super) fn start(runtime: &Runtime, config: &Config, first: First) -> Result<Started, Failed> {
+    let store = runtime.block_on(open_store(config))?;
+    let made = runtime.block_on(office::make(&store.db, first)).context("the first office")?;
+    let directory = runtime.block_on(store.db.load_directory(1)).context("the directory")?;
+    let listeners = Listeners::open(&config.sip_udp).map_err(|it| taken(&it, "sip.udp"))?;
+    let sip_udp = listeners.bound();
+    let streams = open_streams(runtime, config, &sip_udp, &listeners)?;
+    let http = open_http(config)?;
+    let bound = Bound {
+        sip_tcp: streams.bound().to_vec(),
+        http: http.iter().filter_map(|it| it.local_addr().ok()).collect(),
+        sip_udp,
+    };
+    let socket = config.socket_path();
+    let control = runtime.block_on(async { ControlSocket::bind(&socket) });
+    let control = control.with_context(|| format!("control socket {}", socket.display()))?;
+    tell_recovery(&store.recovery);
+
+    let (wiring, parts) = wire(config, &listeners, streams, store, directory)?;
+    let live = Arc::new(wiring.into_live(config, bound));
+    let core = start_core(Driver::new(listeners, parts))?;
+    let servers = start_servers(runtime, config, &live, control, http);
+    Ok(Started { live, core, servers, made })
+}
+
+async fn open_store(config: &Config) -> Result<store::Started, Failed> {
+    let options = store::Options {
+        data_dir: config.data_dir.clone(),
+        who: "dialtone serve".to_owned(),
+        now: clock::now().utc,
+        disk: None,
+    };
+    store::start(options).await.map_err(|error| {
+        let exit = if matches!(error, StoreError::Lock(_)) { Exit::Refused } else { Exit::Failed };
+        Failed::new(exit, error.to_string())
+    })
+}
+
+/// Port 0 takes the port of the first UDP listener where it is free: phones have one port to enter.
+fn open_streams(
+    runtime: &Runtime,
+    config: &Config,
+    udp: &[SocketAddr],
+    listeners: &Listeners,
+) -> Result<Streams, Failed> {
+    let open = |addresses: &[SocketAddr]| {
+        Streams::start(runtime.handle(), addresses, Limits::default(), listeners.wake())
+    };
+    let same_port = |it: &SocketAddr| match (it.port(), udp.first()) {
+        (0, Some(udp)) => SocketAddr::new(it.ip(), udp.port()),
+        (_, _) => *it,
+    };
+    let wished: Vec<SocketAddr> = config.sip_tcp.iter().map(same_port).collect();
+    let opened = match open(&wished) {
+        Err(_) if wished != config.sip_tcp => open(&config.sip_tcp),
+        opened => opened,
+    };
+    opened.map_err(|it| taken(&it, "sip.tcp"))
+}
+
+fn open_http(config: &Config) -> Result<Vec<TcpListener>, Failed> {
+    let open = |address: &SocketAddr| {
+        let listener = match TcpListener::bind(address) {
+            Err(error) if is_without_ipv6(&error) && address.ip().is_unspecified() => {
+                TcpListener::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port()))
+            }
+            other => other,
+        };
+        let listener = listener
+            .and_then(|it| it.set_nonblocking(true).map(|()| it))
+            .with_context(|| format!("cannot listen on TCP {address}"));
+        listener.map_err(|it| taken(&*it, "http.listen"))
+    };
+    config.http_listen.iter().map(open).collect()
+}
+
+/// The machine, or this network namespace, has no IPv6.
+fn is_without_ipv6(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::Unsupported)
+}
+
+/// Names the key that helps, for whoever meets a port in use.
+fn taken(error: &(dyn std::error::Error + 'static), key: &str) -> Failed {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    Failed::new(Exit::Failed, format!("{text} ({key} chooses another port)"))
+}
+
+fn tell_recovery(recovery: &store::Recovery) {
+    for gap in &recovery.gaps {
+        tracing::error!(?gap, "records of the journal cannot be read");
+    }
+    let bindings = recovery.recovered.bindings.len();
+    let crashed = recovery.crashed.len();
+    if crashed > 0 {
+        tracing::warn!(
+            calls = crashed,
+            "calls were cut off when the server stopped; each has its record"
+        );
+    }
+    tracing::info!(bindings, "recovered");
+}
+
+/// What outlives the making of the parts.
+struct Wiring {
+    board: Arc<Board>,
+    ring: ring::Reader,
+    orders: Orders,
+    published: Arc<Published>,
+    dropped: Arc<watch::Dropped>,
+    totals: Box<dyn Fn() -> media::Totals + Send + Sync>,
+    store: StoreHandle,
+    db: store::Db,
+    directory: Arc<Directory>,
+}
+
+fn wire(
+    config: &Config,
+    listeners: &Listeners,
+    streams: Streams,
+    store: store::Started,
+    directory: Directory,
+) -> Result<(Wiring, Parts), Failed> {
+    let orders = listeners.orders();
+    let (events, media_events) = listeners.media_events();
+    let media = media::Media::start(media_config(config), events).context("media ports")?;
+    let (writer, reader) = ring::ring(config.trace_memory_mib.0 as usize * MIB);
+    let board = Arc::new(Board::new(&store.recovery.recovered.bindings));
+    let ask = orders.clone();
+    let report = move || {
+        ask.give(Order::Command(Command::ReportCalls));
+    };
+    let (sink, dropped) = watch::start(Arc::clone(&board), report).context("the board")?;
+    let published = Arc::new(Published::default());
+    let core = make_core(config, &store)?;
+    // The first things the core hears, before any message.
+    let directory = Arc::new(directory);
+    orders.give(Order::Network(machine::network(&config.media_advertise)));
+    orders.give(Order::Directory(Arc::clone(&directory)));
+    let wiring = Wiring {
+        board,
+        ring: reader,
+        orders,
+        published: Arc::clone(&published),
+        dropped,
+        totals: Box::new(media.totals_reader()),
+        store: store.handle,
+        db: store.db,
+        directory,
+    };
+    let journal = store.writer;
+    let parts =
+        Parts { core, streams, media, media_events, journal, ring: writer, sink, published };
+    Ok((wiring, parts))
+}
+
+impl Wiring {
+    fn into_live(self, config: &Config, bound: Bound) -> Live {
+        Live {
+            board: self.board,
+            ring: self.ring,
+            orders: self.orders,
+            published: self.published,
+            dropped: self.dropped,
+            media: self.totals,
+            store: Mutex::new(Some(self.store)),
+            db: self.db,
+            versions: Mutex::new(VecDeque::from([self.directory])),
+            data_dir: config.data_dir.clone(),
+            bound,
+            started_at: clock::now().instant,
+            ready: AtomicBool::new(false),
+        }
+    }
+}
+
+fn media_config(config: &Config) -> media::Config {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = match config.media_threads.0 {
+        0 => cores.saturating_sub(1).max(1),
+        threads => threads as usize,
+    };
+    let ports = config.media_ports.first..=config.media_ports.last;
+    media::Config { ports, threads, ..media::Config::default() }
+}
+
+fn make_core(config: &Config, store: &store::Started) -> Result<Core, Failed> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).context("the system gives no random numbers")?;
+    let settings = pbx::core::Config {
+        nonce_key: store.db.key().derive("digest nonces"),
+        guard_rate: config.guard_rate.0,
+        guard_burst: config.guard_burst.0,
+        guard_known_rate: config.guard_known_rate.0,
+        guard_known_burst: config.guard_known_burst.0,
+        ..pbx::core::Config::default()
+    };
+    let rng = Box::new(ChaCha20Rng::from_seed(seed));
+    Ok(Core::new(settings, rng, store.recovery.recovered.clone(), clock::now()))
+}
+
+fn start_core(driver: Driver) -> Result<CoreThread, Failed> {
+    let (told, ended) = oneshot::channel();
+    let run = move || {
+        // Nobody waits any more where the process is already ending.
+        let _ = told.send(driver.run());
+    };
+    let thread = std::thread::Builder::new().name("core".to_owned()).spawn(run)?;
+    Ok(CoreThread { thread, ended })
+}
+
+fn start_servers(
+    runtime: &Runtime,
+    config: &Config,
+    live: &Arc<Live>,
+    control: ControlSocket,
+    http: Vec<TcpListener>,
+) -> JoinSet<()> {
+    let mut servers = JoinSet::new();
+    let running: Arc<dyn Running> = Arc::clone(live) as Arc<dyn Running>;
+    let office = Office::new(live.db.clone(), Arc::clone(&running));
+    let router = web::control_router(office);
+    servers.spawn_on(web::serve_control(control, router), runtime.handle());
+    for listener in http {
+        let router = web::public_router(Arc::clone(&running));
+        let serve = async move {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => web::serve_public(listener, router).await,
+                Err(error) => tracing::error!(%error, "metrics are not served"),
+            }
+        };
+        servers.spawn_on(serve, runtime.handle());
+    }
+    let known = machine::network(&config.media_advertise);
+    let watch = machine::watch_network(config.media_advertise.clone(), known, live.orders.clone());
+    servers.spawn_on(watch, runtime.handle());
+    servers
+}

@@ -1,0 +1,69 @@
+//! Tells the world that the server is ready: one line, `ports.json`, and the service manager.
+
+use crate::config::Config;
+use crate::running::Bound;
+use anyhow::Context as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixDatagram;
+
+/// The real ports, for scripts and tests; below the data directory.
+const PORTS_FILE: &str = "ports.json";
+
+/// Says it on standard output: `ready sip=udp:… tcp:… http=…`.
+pub(super) fn announce(config: &Config, bound: &Bound) -> anyhow::Result<()> {
+    let path = config.data_dir.join(PORTS_FILE);
+    let json = serde_json::to_vec_pretty(bound)?;
+    // Whole or not at all: a test may be waiting for it.
+    let partial = path.with_extension("json.new");
+    std::fs::write(&partial, json)
+        .and_then(|()| std::fs::rename(&partial, &path))
+        .with_context(|| path.display().to_string())?;
+    say(&line(bound));
+    tracing::info!("{}", line(bound));
+    notify_manager();
+    Ok(())
+}
+
+pub(super) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // A closed standard output is no reason not to serve.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+fn line(bound: &Bound) -> String {
+    let list = |it: &[SocketAddr]| it.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    format!(
+        "ready sip=udp:{} tcp:{} http={}",
+        list(&bound.sip_udp),
+        list(&bound.sip_tcp),
+        list(&bound.http)
+    )
+}
+
+/// `READY=1` where a service manager waits for it (systemd, `Type=notify`).
+fn notify_manager() {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let sent = UnixDatagram::unbound().and_then(|it| it.send_to(b"READY=1", path));
+    if let Err(error) = sent {
+        tracing::warn!(%error, "the service manager was not told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_line_names_every_listener() {
+        let one = |it: &str| vec![it.parse().unwrap()];
+        let bound = Bound {
+            sip_udp: vec!["[::]:5060".parse().unwrap(), "10.0.0.1:5070".parse().unwrap()],
+            sip_tcp: one("[::]:5060"),
+            http: one("[::]:8080"),
+        };
+        let expected = "ready sip=udp:[::]:5060,10.0.0.1:5070 tcp:[::]:5060 http=[::]:8080";
+        assert_eq!(line(&bound), expected);
+    }
+}

@@ -1,0 +1,285 @@
+//! The thread that reads the core's events: it keeps the board and writes the log lines.
+//!
+//! The core gives events to bounded channels and drops them when they are full; what strangers can
+//! cause (failed authentication, throttling) has a channel of its own, so that a flood of those
+//! cannot push out what the board needs.
+
+use crate::board::Board;
+use crate::private::Private;
+use pbx::event::{CallState, Event};
+use pbx::record::CallRecord;
+use pbx::time::UnixMillis;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Most events waiting for the board; more are dropped, and the board asks anew.
+const EVENTS_MAX: usize = 65_536;
+/// Most events of strangers waiting for the log; more are only counted.
+const STRANGER_EVENTS_MAX: usize = 1024;
+/// Lines of the `security` target: per second, and saved up. The rest is counted in one line.
+const SECURITY_RATE: u32 = 20;
+const SECURITY_BURST: u32 = 500;
+/// Calls whose state is remembered so that each change is logged once.
+const STATES_MAX: usize = 65_536;
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// The core's end. Never waits.
+pub(crate) struct Sink {
+    events: SyncSender<Event>,
+    strangers: SyncSender<Event>,
+    dropped: Arc<Dropped>,
+}
+
+/// How many events found their channel full.
+#[derive(Default)]
+pub(crate) struct Dropped {
+    pub(crate) events: AtomicU64,
+    pub(crate) strangers: AtomicU64,
+}
+
+impl Sink {
+    pub(crate) fn publish(&self, event: Event) {
+        let (channel, counter) = match event {
+            Event::AuthFailed { .. } | Event::Throttled { .. } => {
+                (&self.strangers, &self.dropped.strangers)
+            }
+            Event::Registered(_)
+            | Event::Unregistered { .. }
+            | Event::Call(_)
+            | Event::CallEnded(_)
+            | Event::Fault { .. } => (&self.events, &self.dropped.events),
+        };
+        if let Err(TrySendError::Full(_)) = channel.try_send(event) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Starts the thread. `report` asks the core to tell all running calls again. The thread ends when
+/// the sink is dropped.
+pub(crate) fn start(
+    board: Arc<Board>,
+    report: impl Fn() + Send + 'static,
+) -> std::io::Result<(Sink, Arc<Dropped>)> {
+    let (events, events_out) = sync_channel(EVENTS_MAX);
+    let (strangers, strangers_out) = sync_channel(STRANGER_EVENTS_MAX);
+    let dropped = Arc::new(Dropped::default());
+    let mut watcher = Watcher {
+        board,
+        dropped: Arc::clone(&dropped),
+        dropped_seen: 0,
+        states: BTreeMap::new(),
+        security: Bucket::default(),
+    };
+    std::thread::Builder::new()
+        .name("board".to_owned())
+        .spawn(move || watcher.run(&events_out, &strangers_out, &report))?;
+    Ok((Sink { events, strangers, dropped: Arc::clone(&dropped) }, dropped))
+}
+
+struct Watcher {
+    board: Arc<Board>,
+    dropped: Arc<Dropped>,
+    dropped_seen: u64,
+    /// The state last logged of each running call.
+    states: BTreeMap<pbx::id::CallId, CallState>,
+    security: Bucket,
+}
+
+impl Watcher {
+    fn run(&mut self, events: &Receiver<Event>, strangers: &Receiver<Event>, report: &dyn Fn()) {
+        let mut swept = instant();
+        loop {
+            let received = events.recv_timeout(SWEEP / 4);
+            let now = crate::clock::now();
+            match received {
+                Ok(event) => {
+                    self.take(&event, now.utc);
+                    for event in events.try_iter().take(EVENTS_MAX) {
+                        self.take(&event, now.utc);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            for event in strangers.try_iter().take(STRANGER_EVENTS_MAX) {
+                self.log_stranger(&event, now.instant);
+            }
+            if now.instant.duration_since(swept) >= SWEEP {
+                swept = now.instant;
+                self.security.report(now.instant);
+                self.board.sweep(now.utc);
+                self.recover(now.utc, report);
+            }
+        }
+    }
+
+    fn take(&mut self, event: &Event, now: UnixMillis) {
+        self.log(event);
+        self.board.take(event, now);
+    }
+
+    /// Asks for a fresh picture where events were lost.
+    fn recover(&mut self, now: UnixMillis, report: &dyn Fn()) {
+        let dropped = self.dropped.events.load(Ordering::Relaxed);
+        if dropped > self.dropped_seen {
+            tracing::warn!(dropped = dropped - self.dropped_seen, "events were lost");
+            self.dropped_seen = dropped;
+            self.board.lagged(now);
+            report();
+        }
+    }
+
+    fn log(&mut self, event: &Event) {
+        match event {
+            Event::Registered(it) => tracing::debug!(
+                ext = %Private(&*it.key.extension),
+                peer = %Private(it.flow.remote),
+                expires_at = it.expires_at.seconds(),
+                "registered"
+            ),
+            Event::Unregistered { key, why } => tracing::info!(
+                ext = %Private(&*key.extension), why = ?why, "registration ended"
+            ),
+            Event::Call(status) => {
+                let known = self.states.get(&status.call).copied();
+                if known != Some(status.state) && self.states.len() < STATES_MAX {
+                    self.states.insert(status.call, status.state);
+                    tracing::info!(
+                        call = %status.call.short(),
+                        from = %Private(&*status.caller),
+                        to = %Private(&*status.dialled),
+                        "call {}", status.state.as_str()
+                    );
+                }
+            }
+            Event::CallEnded(record) => {
+                self.states.remove(&record.call_id);
+                log_end(record);
+            }
+            Event::Fault { call, message } => {
+                let call = call.map(|it| it.short().to_string()).unwrap_or_default();
+                tracing::error!(%call, %message, "internal fault; the call was ended");
+            }
+            Event::AuthFailed { .. } | Event::Throttled { .. } => {}
+        }
+    }
+
+    fn log_stranger(&mut self, event: &Event, now: Instant) {
+        if !self.security.take(now) {
+            return;
+        }
+        match event {
+            Event::AuthFailed { source, user, method: _, why } => {
+                tracing::warn!(target: "security", "{}", auth_failed(*source, user, why.as_str()));
+            }
+            Event::Throttled { source } => {
+                tracing::warn!(target: "security", "throttled proto=sip addr={}", source.ip());
+            }
+            // These come on the other channel.
+            Event::Registered(_)
+            | Event::Unregistered { .. }
+            | Event::Call(_)
+            | Event::CallEnded(_)
+            | Event::Fault { .. } => {}
+        }
+    }
+}
+
+fn log_end(record: &CallRecord) {
+    let code = record.release_code.map_or("", |it| it.as_str());
+    tracing::info!(
+        call = %record.call_id.short(),
+        from = %Private(&*record.caller_number),
+        to = %Private(&*record.dialled_number),
+        code,
+        status = record.sip_status,
+        duration_ms = record.duration_ms,
+        "call ended"
+    );
+}
+
+/// The fixed line that tools which ban addresses look for. What a stranger chose cannot forge
+/// another field or line.
+fn auth_failed(source: SocketAddr, user: &str, reason: &str) -> String {
+    const USER_CHARACTERS: usize = 64;
+    let plain = |it: char| it.is_ascii_graphic() && it != '=';
+    let user: String =
+        user.chars().take(USER_CHARACTERS).map(|it| if plain(it) { it } else { '?' }).collect();
+    format!("auth_failed proto=sip addr={} user={user} reason={reason}", source.ip())
+}
+
+/// Lets [`SECURITY_BURST`] lines pass at once and [`SECURITY_RATE`] a second, and counts the rest.
+#[derive(Default)]
+struct Bucket {
+    tokens: u32,
+    filled_at: Option<Instant>,
+    suppressed: u64,
+}
+
+impl Bucket {
+    fn take(&mut self, now: Instant) -> bool {
+        let filled_at = *self.filled_at.get_or_insert_with(|| {
+            self.tokens = SECURITY_BURST;
+            now
+        });
+        let seconds = u32::try_from(now.duration_since(filled_at).as_secs()).unwrap_or(u32::MAX);
+        if seconds > 0 {
+            let gained = seconds.saturating_mul(SECURITY_RATE);
+            self.tokens = self.tokens.saturating_add(gained).min(SECURITY_BURST);
+            self.filled_at = Some(now);
+        }
+        if self.tokens == 0 {
+            self.suppressed += 1;
+            return false;
+        }
+        self.tokens -= 1;
+        true
+    }
+
+    /// Says how many lines were left out, once there is a token for it.
+    fn report(&mut self, now: Instant) {
+        if self.suppressed > 0 && self.take(now) {
+            let lines = std::mem::take(&mut self.suppressed);
+            tracing::warn!(target: "security", lines, "lines left out");
+        }
+    }
+}
+
+fn instant() -> Instant {
+    crate::clock::now().instant
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_stranger_cannot_forge_the_security_line() {
+        let source = "198.51.100.7:5060".parse().unwrap();
+        #[rustfmt::skip]
+        let table = [
+            ("100",                    "auth_failed proto=sip addr=198.51.100.7 user=100 reason=bad_digest"),
+            ("1 addr=1.2.3.4\nx",      "auth_failed proto=sip addr=198.51.100.7 user=1?addr?1.2.3.4?x reason=bad_digest"),
+        ];
+        for (user, expected) in table {
+            assert_eq!(auth_failed(source, user, "bad_digest"), expected);
+        }
+    }
+
+    #[test]
+    fn a_flood_writes_less_than_a_megabyte() {
+        let mut bucket = Bucket::default();
+        let start = instant();
+        let lines = (0..20_000_u64)
+            .filter(|at| bucket.take(start + Duration::from_micros(at * 500)))
+            .count();
+        assert!((500..800).contains(&lines), "{lines} lines in ten seconds");
+        assert_eq!(bucket.suppressed, 20_000 - lines as u64);
+    }
+}

@@ -1,0 +1,271 @@
+//! What runs: status, registrations, calls and the trace, and their handlers.
+
+use crate::Office;
+use crate::resource::{Call, Failure, Registration, Status, Traced};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body::Frame;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Interval;
+
+/// How often a trace looks for new messages.
+const TRACE_INTERVAL: Duration = Duration::from_millis(50);
+/// Messages looked at in one go; the rest comes with the next.
+const TRACE_BATCH: usize = 1000;
+
+/// The future of [`Running::changed`].
+pub type Changed<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
+
+/// The running server, as the API needs it. Nothing here waits for the core.
+pub trait Running: Send + Sync + 'static {
+    fn status(&self) -> Status;
+    fn registrations(&self) -> Vec<Registration>;
+    /// Calls that are up.
+    fn calls(&self) -> Vec<Call>;
+    /// By the whole id or its short form; also calls that ended a short time ago.
+    fn call(&self, id: &str) -> Option<Call>;
+    /// Asks the core to end a call that is up.
+    fn hangup(&self, call: &Call) -> bool;
+    /// A place in the stream of messages: at the oldest one remembered, or at the end.
+    fn trace(&self, past: bool) -> Box<dyn TraceSource>;
+    /// Brings what the database now says of these extensions to the core.
+    fn changed(&self, numbers: Vec<String>) -> Changed<'_>;
+    /// In the text format of Prometheus.
+    fn metrics(&self) -> String;
+    /// Listeners are bound and the directory is loaded.
+    fn is_ready(&self) -> bool;
+}
+
+/// Reads the message ring from its own place on.
+pub trait TraceSource: Send {
+    /// The next message; `None` until one comes.
+    fn next(&mut self) -> Option<Traced>;
+    /// Whether messages were overwritten before they were read, since the last call.
+    fn take_lost(&mut self) -> bool;
+}
+
+/// Which messages a trace shows.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TraceFilter {
+    /// Named in From, To or the request URI.
+    pub ext: Option<String>,
+    pub ip: Option<IpAddr>,
+    /// The whole or short id of a call.
+    pub call: Option<String>,
+    /// Begin with what is remembered.
+    pub past: bool,
+}
+
+/// A call in detail.
+#[derive(Serialize, Deserialize)]
+pub struct CallPage {
+    pub call: Call,
+    pub ladder: Vec<Traced>,
+}
+
+impl TraceFilter {
+    /// Whether the trace shows this message. `call` is the whole id meant.
+    pub fn admits(&self, message: &Traced, call: Option<&str>) -> bool {
+        let by_address = self.ip.is_none_or(|ip| is_from(&message.remote, ip));
+        let by_number = self.ext.as_deref().is_none_or(|it| names(&message.text, it));
+        let by_call = self.call.is_none() || (call.is_some() && message.call.as_deref() == call);
+        by_address && by_number && by_call
+    }
+}
+
+fn is_from(remote: &str, ip: IpAddr) -> bool {
+    remote
+        .parse::<std::net::SocketAddr>()
+        .is_ok_and(|it| it.ip().to_canonical() == ip.to_canonical())
+}
+
+/// Whether the request line, From, To or P-Asserted-Identity has the number as its user.
+fn names(text: &str, number: &str) -> bool {
+    let users = [format!(":{number}@"), format!(":{number};"), format!(":{number}>")];
+    let head = text.split("\r\n\r\n").next().unwrap_or_default();
+    let telling = |(at, line): &(usize, &str)| {
+        let name = line.split(':').next().unwrap_or_default().trim().to_ascii_lowercase();
+        *at == 0 || matches!(name.as_str(), "from" | "f" | "to" | "t" | "p-asserted-identity")
+    };
+    let named = |(_, line): (usize, &str)| users.iter().any(|it| line.contains(it.as_str()));
+    head.lines().enumerate().filter(telling).any(named)
+}
+
+pub(crate) async fn metrics(State(running): State<Arc<dyn Running>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], running.metrics())
+}
+
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+pub(crate) async fn readyz(State(running): State<Arc<dyn Running>>) -> impl IntoResponse {
+    if running.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
+    }
+}
+
+pub(crate) async fn status(State(office): State<Office>) -> Json<Status> {
+    Json(office.running.status())
+}
+
+pub(crate) async fn registrations(State(office): State<Office>) -> Json<Vec<Registration>> {
+    Json(office.running.registrations())
+}
+
+pub(crate) async fn calls(State(office): State<Office>) -> Json<Vec<Call>> {
+    Json(office.running.calls())
+}
+
+pub(crate) async fn call(
+    State(office): State<Office>,
+    Path(id): Path<String>,
+) -> Result<Json<CallPage>, Failure> {
+    let call = find(&office, &id)?;
+    let mut source = office.running.trace(true);
+    let mine = |it: &Traced| it.call.as_deref() == Some(&call.id);
+    let ladder = std::iter::from_fn(|| source.next()).filter(mine).take(TRACE_BATCH).collect();
+    Ok(Json(CallPage { call, ladder }))
+}
+
+pub(crate) async fn hangup(
+    State(office): State<Office>,
+    Path(id): Path<String>,
+) -> Result<Json<Call>, Failure> {
+    let call = find(&office, &id)?;
+    if call.ended_at.is_some() || !office.running.hangup(&call) {
+        return Err(Failure::new(409, "not_running", "this call has ended"));
+    }
+    Ok(Json(call))
+}
+
+/// `POST …/{id}:hangup`.
+pub(crate) async fn call_verb(
+    office: State<Office>,
+    Path(id): Path<String>,
+) -> Result<Json<Call>, Failure> {
+    match id.strip_suffix(":hangup") {
+        Some(id) => hangup(office, Path(id.to_owned())).await,
+        None => Err(Failure::new(404, "not_found", "there is no such verb")),
+    }
+}
+
+pub(crate) async fn trace(
+    State(office): State<Office>,
+    Query(filter): Query<TraceFilter>,
+) -> Result<Response, Failure> {
+    let call = match &filter.call {
+        Some(id) => Some(find(&office, id)?.id),
+        None => None,
+    };
+    let source = office.running.trace(filter.past);
+    let interval = tokio::time::interval(TRACE_INTERVAL);
+    let body = Body::new(TraceBody { source, interval, filter, call });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+}
+
+pub(crate) async fn no_such_path() -> Failure {
+    Failure::new(404, "not_found", "there is no such path")
+}
+
+fn find(office: &Office, id: &str) -> Result<Call, Failure> {
+    office
+        .running
+        .call(id)
+        .ok_or_else(|| Failure::new(404, "not_found", format!("there is no call {id}")))
+}
+
+/// Lines of JSON as messages come. It ends when the reader goes away or the server ends.
+struct TraceBody {
+    source: Box<dyn TraceSource>,
+    interval: Interval,
+    filter: TraceFilter,
+    call: Option<String>,
+}
+
+impl http_body::Body for TraceBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = self.get_mut();
+        loop {
+            ready!(this.interval.poll_tick(context));
+            let lines = this.lines();
+            if !lines.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(lines.into()))));
+            }
+        }
+    }
+}
+
+impl TraceBody {
+    fn lines(&mut self) -> Vec<u8> {
+        let mut lines = Vec::new();
+        if self.source.take_lost() {
+            // An object without a message: readers say that something is missing.
+            lines.extend_from_slice(b"{\"lost\":true}\n");
+        }
+        for message in std::iter::from_fn(|| self.source.next()).take(TRACE_BATCH) {
+            if self.filter.admits(&message, self.call.as_deref())
+                && serde_json::to_writer(&mut lines, &message).is_ok()
+            {
+                lines.push(b'\n');
+            }
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn filter_table() {
+        let message = Traced {
+            unix_ms: 0,
+            sent: false,
+            transport: "udp".to_owned(),
+            local: "10.0.0.1:5060".to_owned(),
+            remote: "10.0.0.7:5062".to_owned(),
+            call: Some("id".to_owned()),
+            text: "INVITE sip:102@10.0.0.1 SIP/2.0\r\nf: <sip:101@x>\r\nTo: <sip:102@x>\r\nX: <sip:100@x>\r\n\r\n".to_owned(),
+        };
+        let ext = |it: &str| TraceFilter { ext: Some(it.to_owned()), ..TraceFilter::default() };
+        let ip = |it: &str| TraceFilter { ip: Some(it.parse().unwrap()), ..TraceFilter::default() };
+        let call = TraceFilter { call: Some("c-1".to_owned()), ..TraceFilter::default() };
+        #[rustfmt::skip]
+        let table = [
+            (TraceFilter::default(), None,       true),
+            (ext("101"),             None,       true),
+            (ext("102"),             None,       true),
+            (ext("100"),             None,       false),
+            (ext("10"),              None,       false),
+            (ip("10.0.0.7"),         None,       true),
+            (ip("::ffff:10.0.0.7"),  None,       true),
+            (ip("10.0.0.1"),         None,       false),
+            (call.clone(),           Some("id"), true),
+            (call,                   Some("no"), false),
+        ];
+        for (filter, id, expected) in table {
+            assert_eq!(filter.admits(&message, id), expected, "{filter:?}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The shapes of the API: what the control socket and the CLI say to each other, as JSON.
+
+use pbx::directory::Relay;
+use pbx::media::MediaSource;
+use serde::{Deserialize, Serialize};
+
+/// An extension as the API shows it: never with its password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extension {
+    pub number: String,
+    pub name: String,
+    /// Devices at a time; above 1 it has the right *one number, many phones*.
+    pub devices: u8,
+    /// Simultaneous calls, in and out together.
+    pub calls: u8,
+    pub relay: Relay,
+    pub media_source: MediaSource,
+    /// Sources that may call without being challenged: address, network, or address with port.
+    pub addresses: Vec<String>,
+    pub digest_without_qop: bool,
+    pub has_password: bool,
+    pub weak_password: bool,
+}
+
+/// What to change, or to make a new extension of; what is absent keeps its value or default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Change {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// 1 to 64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub devices: Option<u8>,
+    /// 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<Relay>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_source: Option<MediaSource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest_without_qop: Option<bool>,
+}
+
+/// One extension to make.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewExtension {
+    pub number: String,
+    /// Absent: generated, or none where addresses are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    #[serde(default)]
+    pub change: Change,
+}
+
+/// `POST /api/v1/extensions`: all of them, or none.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddRequest {
+    pub extensions: Vec<NewExtension>,
+    #[serde(default)]
+    pub allow_weak: bool,
+}
+
+/// `POST /api/v1/extensions/{number}:passwd`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PasswordRequest {
+    /// Absent: generated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    pub allow_weak: bool,
+}
+
+/// Shown once, when a password is made or reset.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    pub number: String,
+    /// `None`: authorised by address.
+    pub password: Option<String>,
+}
+
+/// A registered device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    pub extension: String,
+    pub contact: String,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    pub source: String,
+    pub user_agent: String,
+    pub device: String,
+    /// RFC 3339.
+    pub registered_at: String,
+    pub expires_at: String,
+    pub expires_in_s: u64,
+}
+
+/// A running call, or one that ended a short time ago.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    pub id: String,
+    pub short_id: String,
+    pub state: String,
+    pub caller: String,
+    pub caller_name: String,
+    pub dialled: String,
+    pub callee: String,
+    /// RFC 3339.
+    pub started_at: String,
+    pub answered_at: Option<String>,
+    pub ended_at: Option<String>,
+    pub duration_s: u64,
+    pub codec_caller: String,
+    pub codec_callee: String,
+    pub relayed: bool,
+    pub release_code: Option<String>,
+    pub sip_status: Option<u16>,
+    pub legs: Vec<Leg>,
+}
+
+/// One side of a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leg {
+    /// `caller` or `callee`.
+    pub side: String,
+    pub number: String,
+    pub remote: String,
+    pub sip_call_id: String,
+    pub user_agent: String,
+    pub packets_in: u64,
+    pub packets_out: u64,
+    pub bytes_in: u64,
+    pub lost_in: u64,
+    pub jitter_ms: f64,
+    pub refused: u64,
+}
+
+/// One SIP message, already masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traced {
+    pub unix_ms: u64,
+    /// Whether we sent it.
+    pub sent: bool,
+    pub transport: String,
+    pub local: String,
+    pub remote: String,
+    /// The call's id where the message belongs to one.
+    pub call: Option<String>,
+    pub text: String,
+}
+
+/// What the server is and does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub uptime_s: u64,
+    pub ready: bool,
+    pub sip_udp: Vec<String>,
+    pub sip_tcp: Vec<String>,
+    pub http: Vec<String>,
+    pub registrations: u64,
+    pub calls: u64,
+}
+
+/// What went wrong, after RFC 9457.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub status: u16,
+    /// A stable word.
+    pub code: String,
+    pub detail: String,
+    /// Which of several inputs is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+}

@@ -1,0 +1,118 @@
+//! The listeners of HTTP: TCP for monitors, the Unix socket for the command line.
+//!
+//! Connections are counted, and their headers must come in time: nobody can take all descriptors.
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+/// Connections at a time on one listener; more wait until one ends.
+const CONNECTIONS_MAX: usize = 256;
+/// The head of a request must come within this time.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// For owner and group.
+const SOCKET_MODE: u32 = 0o660;
+
+/// The bound control socket; its file goes when this is dropped.
+pub struct ControlSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    owner: u32,
+}
+
+impl ControlSocket {
+    /// Binds the socket, replacing the file a server left behind that died. Whoever calls this
+    /// holds the lock of the data directory.
+    pub fn bind(path: &Path) -> io::Result<Self> {
+        match std::fs::symlink_metadata(path) {
+            Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path)?,
+            Ok(_) => return Err(io::Error::other("the path exists and is not a socket")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
+        let owner = std::fs::metadata(path)?.uid();
+        Ok(Self { listener, path: path.to_owned(), owner })
+    }
+
+    /// Only the superuser and the user of the server are let in.
+    fn admits(&self, stream: &UnixStream) -> bool {
+        stream.peer_cred().is_ok_and(|it| it.uid() == 0 || it.uid() == self.owner)
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        // A file that stays is replaced at the next start.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Serves the control API until the task is dropped.
+pub async fn serve_control(socket: ControlSocket, router: Router) {
+    let mut connections = Connections::new(router);
+    loop {
+        let permit = connections.permit().await;
+        if let Ok((stream, _)) = socket.listener.accept().await
+            && socket.admits(&stream)
+        {
+            connections.serve(stream, permit);
+        }
+    }
+}
+
+/// Serves metrics and health until the task is dropped.
+pub async fn serve_public(listener: TcpListener, router: Router) {
+    let mut connections = Connections::new(router);
+    loop {
+        let permit = connections.permit().await;
+        if let Ok((stream, _)) = listener.accept().await {
+            connections.serve(stream, permit);
+        }
+    }
+}
+
+/// The connections of one listener; they end with it.
+struct Connections {
+    router: Router,
+    free: Arc<Semaphore>,
+    running: JoinSet<()>,
+}
+
+impl Connections {
+    fn new(router: Router) -> Self {
+        let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        Self { router, free, running: JoinSet::new() }
+    }
+
+    async fn permit(&mut self) -> Option<OwnedSemaphorePermit> {
+        while self.running.try_join_next().is_some() {}
+        // Nobody closes the semaphore.
+        Arc::clone(&self.free).acquire_owned().await.ok()
+    }
+
+    fn serve<S>(&mut self, stream: S, permit: Option<OwnedSemaphorePermit>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = TowerToHyperService::new(self.router.clone());
+        self.running.spawn(async move {
+            let mut server = http1::Builder::new();
+            server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+            // The reader that went away is the only one it would interest.
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            drop(permit);
+        });
+    }
+}
