@@ -21,4 +21,6 @@ pub use db::Db;
 pub use error::StoreError;
 pub use projection::csv;
 pub use recover::Recovery;
-pub use runtime::{Offline, Options, Started, StoreHandle, StoreMetrics, open_offline, start};
+pub use runtime::{
+    Offline, Options, Started, StoreHandle, StoreMetrics, StoreProbe, open_offline, start,
+};

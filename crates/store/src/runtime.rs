@@ -41,12 +41,18 @@ pub struct Started {
 
 /// The running store. Drop the writer, then call [`StoreHandle::shutdown`].
 pub struct StoreHandle {
-    status: Arc<Status>,
-    progress: Arc<Progress>,
+    probe: StoreProbe,
     keeper: KeeperHandle,
     projection: JoinHandle<()>,
     stop: watch::Sender<bool>,
     _lock: DataDirLock,
+}
+
+/// Reads the store's figures from anywhere, at any time. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct StoreProbe {
+    status: Arc<Status>,
+    progress: Arc<Progress>,
 }
 
 /// The store's figures at one time.
@@ -105,7 +111,8 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
         .name("projection".to_owned())
         .spawn(move || runtime.block_on(projection.follow(&follows, stopped)))
         .map_err(StoreError::io(&dir))?;
-    let handle = StoreHandle { status, progress, keeper, projection, stop, _lock: lock };
+    let probe = StoreProbe { status, progress };
+    let handle = StoreHandle { probe, keeper, projection, stop, _lock: lock };
     Ok(Started { writer, db, recovery, handle })
 }
 
@@ -122,8 +129,12 @@ pub async fn open_offline(data_dir: &Path, who: &str) -> Result<Offline, StoreEr
 }
 
 impl StoreHandle {
+    pub fn probe(&self) -> StoreProbe {
+        self.probe.clone()
+    }
+
     pub fn metrics(&self) -> StoreMetrics {
-        metrics(&self.status, &self.progress)
+        self.probe.metrics()
     }
 
     /// Projects to the end, syncs, ends the threads. Blocks: a few seconds where the database
@@ -138,26 +149,29 @@ impl StoreHandle {
         if !self.keeper.stop() {
             tracing::error!("the keeper of the journal ended by a fault");
         }
-        metrics(&self.status, &self.progress)
+        self.probe.metrics()
     }
 }
 
-fn metrics(status: &Status, progress: &Progress) -> StoreMetrics {
-    // The projection first: it can never be ahead of what is read after it.
-    let projected = progress.applied();
-    let written = status.written();
-    StoreMetrics {
-        state: status.state(),
-        written,
-        synced: status.synced(),
-        projected,
-        lag: written.saturating_sub(projected),
-        spooled_bytes: status.spooled_bytes(),
-        disk_full: status.disk_full(),
-        sync_errors: status.sync_errors(),
-        projection_failures: progress.failures(),
-        lost: status.lost(),
-        missing: progress.missing(),
+impl StoreProbe {
+    pub fn metrics(&self) -> StoreMetrics {
+        let Self { status, progress } = self;
+        // The projection first: it can never be ahead of what is read after it.
+        let projected = progress.applied();
+        let written = status.written();
+        StoreMetrics {
+            state: status.state(),
+            written,
+            synced: status.synced(),
+            projected,
+            lag: written.saturating_sub(projected),
+            spooled_bytes: status.spooled_bytes(),
+            disk_full: status.disk_full(),
+            sync_errors: status.sync_errors(),
+            projection_failures: progress.failures(),
+            lost: status.lost(),
+            missing: progress.missing(),
+        }
     }
 }
 

@@ -10,8 +10,10 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// What is read from a file at once. Unit: bytes. Holds any frame.
-const CHUNK_BYTES: usize = 2 * FRAME_BYTES_MAX;
+/// What is read from a file at once; doubled where a frame is larger. Unit: bytes.
+const CHUNK_BYTES: usize = 128 * 1024;
+/// Holds any frame. Unit: bytes.
+const CHUNK_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 
 /// Records that should be there and cannot be read: first and last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +56,7 @@ enum Stop {
 impl Reader {
     /// Starts with the first record that is not older than `from`.
     pub fn new(disk: Disk, from: Sequence) -> Self {
-        Self { disk, next: from, open: None, chunk: Vec::new() }
+        Self { disk, next: from, open: None, chunk: vec![0; CHUNK_BYTES] }
     }
 
     /// Starts with the oldest record that is still there.
@@ -128,6 +130,10 @@ impl Reader {
                     filled = self.fill()?;
                     used = 0;
                 }
+                Decoded::Short if filled == self.chunk.len() && filled < CHUNK_BYTES_MAX => {
+                    self.chunk.resize(2 * filled, 0);
+                    filled = self.fill()?;
+                }
                 Decoded::Short | Decoded::End | Decoded::Bad => return Ok(Stop::SegmentEnds),
             }
         }
@@ -137,9 +143,8 @@ impl Reader {
     /// Reads the bytes at the position; fewer than asked only at the end of the file.
     fn fill(&mut self) -> io::Result<usize> {
         let Some(open) = &self.open else { return Ok(0) };
-        self.chunk.resize(CHUNK_BYTES, 0);
         let mut filled = 0;
-        while filled < CHUNK_BYTES {
+        while filled < self.chunk.len() {
             let at = open.position + filled as u64;
             match open.file.read_at(&mut self.chunk[filled..], at) {
                 Ok(0) => break,

@@ -86,6 +86,25 @@ fn a_reader_starts_anywhere_and_in_steps() {
 }
 
 #[test]
+fn large_records_read_back_beside_small_ones() {
+    let dir = TempDir::new().unwrap();
+    let disk = Disk::new(dir.path().to_owned());
+    let large = |bytes: usize| {
+        let mut binding = samples::binding("100", "desk", 1);
+        binding.contact = "x".repeat(bytes).into();
+        Record::Bound(Box::new(binding))
+    };
+    let records = [bound(1), large(100_000), large(FRAME_BYTES_MAX - 1000), bound(2)];
+    let (mut writer, status, _keeper) = Writer::open(disk.clone(), 1).unwrap();
+    assert_eq!(writer.append_batch(&records), AppendOutcome::Written);
+    assert_eq!(status.lost(), 0);
+    let read: Vec<Record> = read_all(&disk).records.into_iter().map(|it| it.1).collect();
+    assert!(read == records);
+    let _ = writer.append_batch(&[large(FRAME_BYTES_MAX), bound(3)]);
+    assert_eq!((status.lost(), numbers(&read_all(&disk))), (1, vec![1, 2, 3, 4, 5]));
+}
+
+#[test]
 fn a_torn_tail_ends_the_journal_wherever_it_is_torn() {
     let dir = TempDir::new().unwrap();
     let disk = disk(&dir);
