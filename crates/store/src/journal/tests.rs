@@ -186,7 +186,7 @@ fn a_full_disk_uses_the_spare_then_spools_then_recovers_in_order() {
     assert_eq!(outcome, AppendOutcome::Spooled);
     assert!(matches!(status.state(), State::Spooling { bytes } if bytes > 0));
     assert!(status.disk_full());
-    assert_eq!(files(&disk.dir).len(), 2, "the spare is in use");
+    assert_eq!(disk.segments().unwrap().len(), 2, "the spare is in use");
     for number in next..next + 20 {
         assert_eq!(writer.append_batch(&[bound(number)]), AppendOutcome::Spooled);
     }
