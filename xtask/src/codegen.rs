@@ -16,10 +16,16 @@ struct Generated {
 }
 
 /// Every generated file. To add one, add a line.
-const FILES: &[Generated] = &[Generated {
-    path: "docs/release-codes.md",
-    program: &["-p", "dialtone-pbx", "--example", "release_codes"],
-}];
+const FILES: &[Generated] = &[
+    Generated {
+        path: "docs/release-codes.md",
+        program: &["-p", "dialtone-pbx", "--example", "release_codes"],
+    },
+    Generated {
+        path: "docs/configuration.md",
+        program: &["-p", "dialtone-server", "--", "docs", "configuration"],
+    },
+];
 
 /// Writes the files that differ from what is generated.
 pub(crate) fn write() -> anyhow::Result<()> {

@@ -174,13 +174,14 @@ impl Listeners {
 
 impl Driver {
     pub(crate) fn new(listeners: Listeners, parts: Parts) -> Self {
+        let outbox = Outbox::new(&listeners.sockets);
         Self {
             poller: listeners.poller,
             sockets: listeners.sockets,
             orders: listeners.orders,
             parts,
             batch: Some(Batch::new(BATCH, DATAGRAM_BYTES_MAX)),
-            outbox: Outbox::default(),
+            outbox,
             fence: Fence::default(),
             journal_waits: false,
             overloaded: false,

@@ -22,8 +22,19 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, reload};
 
 /// Crates whose lines follow the configured level; libraries say warnings only.
-const OURS: [&str; 9] =
-    ["dialtone", "sip", "pbx", "media", "net", "store", "web", "udp", "security"];
+const OURS: [&str; 11] = [
+    "dialtone",
+    "sip",
+    "pbx",
+    "media",
+    "net",
+    "store",
+    "web",
+    "udp",
+    "call",
+    "registrar",
+    "security",
+];
 
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
@@ -97,7 +108,10 @@ where
         let time = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
         let metadata = event.metadata();
         // A module path says where in the code; the reader wants to know which part speaks.
-        let target = metadata.target().split("::").last().unwrap_or_default();
+        let target = match metadata.target().split("::").next() {
+            Some("dialtone") | None => "server",
+            Some(part) => part,
+        };
         let line = match self.format {
             LogFormat::Text => text_line(&time, *metadata.level(), target, &fields),
             LogFormat::Json => json_line(&time, *metadata.level(), target, fields),

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     office: bool,
     /// On an empty database make 100/100, 101/101 and 102/102, for private sources only.
-    #[arg(long, conflicts_with = "office")]
+    #[arg(long)]
     demo: bool,
 }
 

@@ -137,12 +137,14 @@ impl Watcher {
     fn log(&mut self, event: &Event) {
         match event {
             Event::Registered(it) => tracing::debug!(
+                target: "registrar",
                 ext = %Private(&*it.key.extension),
                 peer = %Private(it.flow.remote),
                 expires_at = it.expires_at.seconds(),
                 "registered"
             ),
             Event::Unregistered { key, why } => tracing::info!(
+                target: "registrar",
                 ext = %Private(&*key.extension), why = ?why, "registration ended"
             ),
             Event::Call(status) => {
@@ -150,6 +152,7 @@ impl Watcher {
                 if known != Some(status.state) && self.states.len() < STATES_MAX {
                     self.states.insert(status.call, status.state);
                     tracing::info!(
+                        target: "call",
                         call = %status.call.short(),
                         from = %Private(&*status.caller),
                         to = %Private(&*status.dialled),
@@ -163,7 +166,7 @@ impl Watcher {
             }
             Event::Fault { call, message } => {
                 let call = call.map(|it| it.short().to_string()).unwrap_or_default();
-                tracing::error!(%call, %message, "internal fault; the call was ended");
+                tracing::error!(target: "call", %call, %message, "internal fault; the call was ended");
             }
             Event::AuthFailed { .. } | Event::Throttled { .. } => {}
         }
@@ -193,6 +196,7 @@ impl Watcher {
 fn log_end(record: &CallRecord) {
     let code = record.release_code.map_or("", |it| it.as_str());
     tracing::info!(
+        target: "call",
         call = %record.call_id.short(),
         from = %Private(&*record.caller_number),
         to = %Private(&*record.dialled_number),

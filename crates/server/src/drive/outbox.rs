@@ -22,6 +22,8 @@ pub(super) struct Outbox {
     pub(super) records: Vec<Record>,
     pub(super) media: Vec<pbx::media::Command>,
     pub(super) connects: Vec<(u64, SocketAddr)>,
+    /// The addresses of the sockets, in their order.
+    bound: Vec<SocketAddr>,
     sends: Vec<Outgoing>,
     /// How many of the sends are in the ring already.
     seen: usize,
@@ -30,6 +32,11 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    pub(super) fn new(sockets: &[Socket]) -> Self {
+        let bound = sockets.iter().map(Socket::local_addr).collect();
+        Self { bound, ..Self::default() }
+    }
+
     pub(super) fn send(&mut self, flow: Flow, bytes: Bytes, call: Option<CallId>) {
         self.sends.push(Outgoing { flow, bytes, call });
     }
@@ -46,7 +53,7 @@ impl Outbox {
             return;
         }
         for (index, socket) in sockets.iter().enumerate() {
-            self.flush_socket(index, socket, sockets);
+            self.flush_socket(index, socket);
         }
         for it in self.sends.drain(..) {
             // Where the connection is gone or full, the core hears that it was closed.
@@ -63,9 +70,9 @@ impl Outbox {
         Wire { dropped: self.dropped, refused: self.refused, ..Wire::default() }
     }
 
-    fn flush_socket(&mut self, index: usize, socket: &Socket, sockets: &[Socket]) {
+    fn flush_socket(&mut self, index: usize, socket: &Socket) {
         let mine = |it: &&Outgoing| {
-            it.flow.transport == Transport::Udp && socket_for(sockets, &it.flow) == Some(index)
+            it.flow.transport == Transport::Udp && socket_for(&self.bound, &it.flow) == Some(index)
         };
         let transmits: Vec<Transmit<'_>> =
             self.sends.iter().filter(mine).map(|it| transmit(it, socket)).collect();
@@ -93,12 +100,7 @@ fn transmit<'a>(it: &'a Outgoing, socket: &Socket) -> Transmit<'a> {
 /// The socket that a flow belongs to: bound to its address and port, else to the port on all
 /// addresses, else any that speaks its family. The last happens to a binding made before the
 /// configuration changed.
-fn socket_for(sockets: &[Socket], flow: &Flow) -> Option<usize> {
-    let bound: Vec<SocketAddr> = sockets.iter().map(Socket::local_addr).collect();
-    best_of(&bound, flow)
-}
-
-fn best_of(bound: &[SocketAddr], flow: &Flow) -> Option<usize> {
+fn socket_for(bound: &[SocketAddr], flow: &Flow) -> Option<usize> {
     let is_dual_stack = |own: IpAddr| own.is_ipv6() && own.is_unspecified();
     let speaks = |own: IpAddr| is_dual_stack(own) || own.is_ipv4() == flow.remote.is_ipv4();
     let exact = |own: &SocketAddr| *own == flow.local;
@@ -134,11 +136,11 @@ mod tests {
         for (local, remote, expected) in table {
             let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
             let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
-            assert_eq!(best_of(&bound, &flow), expected, "{local} {remote}");
+            assert_eq!(socket_for(&bound, &flow), expected, "{local} {remote}");
         }
         let ipv4 = [bound[2]];
         let (local, remote) = ("[::1]:5060".parse().unwrap(), "[::1]:9".parse().unwrap());
         let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
-        assert_eq!(best_of(&ipv4, &flow), None);
+        assert_eq!(socket_for(&ipv4, &flow), None);
     }
 }

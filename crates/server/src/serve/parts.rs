@@ -7,6 +7,7 @@ use crate::drive::{Driver, Ended, Listeners, Order, Orders, Parts};
 use crate::metrics::Published;
 use crate::office::{self, First, Made};
 use crate::running::{Bound, Live};
+use crate::serve::ready;
 use crate::{clock, machine, ring, watch};
 use anyhow::Context as _;
 use net::{Limits, Streams};
@@ -47,6 +48,7 @@ pub(super) struct CoreThread {
 /// Starts everything: the store first, so that nothing is answered before what was is known.
 pub(super) fn start(runtime: &Runtime, config: &Config, first: First) -> Result<Started, Failed> {
     let store = runtime.block_on(open_store(config))?;
+    ready::forget(config);
     let made = runtime.block_on(office::make(&store.db, first)).context("the first office")?;
     let directory = runtime.block_on(store.db.load_directory(1)).context("the directory")?;
     let listeners = Listeners::open(&config.sip_udp).map_err(|it| taken(&it, "sip.udp"))?;

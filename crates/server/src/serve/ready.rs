@@ -10,6 +10,12 @@ use std::os::unix::net::UnixDatagram;
 /// The real ports, for scripts and tests; below the data directory.
 const PORTS_FILE: &str = "ports.json";
 
+/// Takes away what the run before said, so that nobody takes its ports for ours.
+pub(super) fn forget(config: &Config) {
+    // Most often there is none.
+    let _ = std::fs::remove_file(config.data_dir.join(PORTS_FILE));
+}
+
 /// Says it on standard output: `ready sip=udp:… tcp:… http=…`.
 pub(super) fn announce(config: &Config, bound: &Bound) -> anyhow::Result<()> {
     let path = config.data_dir.join(PORTS_FILE);

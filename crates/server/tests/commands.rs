@@ -1,0 +1,294 @@
+//! The real binary on free ports: commands against a running server, and on its data without one.
+
+#![allow(clippy::unwrap_used)]
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_dialtone");
+
+/// Generous: a busy machine is no failure.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A server of its own; it ends with the value.
+struct Server {
+    process: Child,
+    folder: tempfile::TempDir,
+    /// What it said before it was ready.
+    welcome: String,
+    ports: Value,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), arguments)
+    }
+
+    fn start_in(folder: tempfile::TempDir, arguments: &[&str]) -> Self {
+        let mut process = command(folder.path())
+            .arg("serve")
+            .args(arguments)
+            .args(["--set", "sip.udp=127.0.0.1:0", "--set", "sip.tcp=127.0.0.1:0"])
+            .args(["--set", "http.listen=127.0.0.1:0", "--set", "media.ports=40000-40999"])
+            .args(["--set", "trace.memory_mib=1"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(process.stdout.take().unwrap());
+        let mut welcome = String::new();
+        while !welcome.contains("\nready ") && !welcome.starts_with("ready ") {
+            assert_ne!(out.read_line(&mut welcome).unwrap(), 0, "it ended: {welcome}");
+        }
+        let ports = std::fs::read(data(folder.path()).join("ports.json")).unwrap();
+        let ports = serde_json::from_slice(&ports).unwrap();
+        Self { process, folder, welcome, ports }
+    }
+
+    fn run(&self, arguments: &[&str]) -> (i32, String) {
+        outcome(&command(self.folder.path()).args(arguments).output().unwrap())
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let (code, text) = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(code, 0, "{arguments:?}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn address(&self, listener: &str) -> SocketAddr {
+        self.ports[listener][0].as_str().unwrap().parse().unwrap()
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address("http")).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Sends one datagram and waits for the answer.
+    fn ask(&self, request: &str) -> String {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        socket.connect(self.address("sip_udp")).unwrap();
+        let request = request.replace("LOCAL", &socket.local_addr().unwrap().to_string());
+        socket.send(request.as_bytes()).unwrap();
+        let mut answer = [0; 2000];
+        let length = socket.recv(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    }
+
+    /// SIGTERM, and the exit code.
+    fn stop(mut self) -> (Option<i32>, tempfile::TempDir) {
+        signal(&self.process, "TERM");
+        let code = self.process.wait().unwrap().code();
+        (code, std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_clear().arg("--data-dir").arg(data(folder)).current_dir(folder);
+    command
+}
+
+fn data(folder: &Path) -> std::path::PathBuf {
+    folder.join("data")
+}
+
+fn outcome(output: &Output) -> (i32, String) {
+    let text = if output.status.success() { &output.stdout } else { &output.stderr };
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(text).into_owned())
+}
+
+fn signal(process: &Child, name: &str) {
+    let status = Command::new("/bin/kill").args(["-s", name, &process.id().to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+fn numbers(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|it| it["number"].as_str().unwrap()).collect()
+}
+
+const REGISTER: &str = "REGISTER sip:127.0.0.1 SIP/2.0\r\n\
+    Via: SIP/2.0/UDP LOCAL;branch=z9hG4bK1;rport\r\n\
+    From: <sip:100@127.0.0.1>;tag=1\r\nTo: <sip:100@127.0.0.1>\r\n\
+    Call-ID: commands\r\nCSeq: 1 REGISTER\r\nMax-Forwards: 70\r\n\
+    Contact: <sip:100@LOCAL>\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+fn extensions_are_edited_online_and_the_core_hears_of_it() {
+    let server = Server::start(&[]);
+    assert_eq!(numbers(&server.json(&["ext", "list"])), Vec::<&str>::new());
+
+    let made = server.json(&["ext", "add", "100-102", "--name", "Hall", "--calls", "4"]);
+    assert_eq!(numbers(&made), ["100", "101", "102"]);
+    assert!(made[0]["password"].as_str().unwrap().len() >= 12);
+    assert_ne!(made[0]["password"], made[1]["password"]);
+
+    let set = ["ext", "set", "100", "--devices", "3", "--relay", "auto", "--address", "127.0.0.1"];
+    let changed = server.json(&set);
+    assert_eq!(changed["devices"], 3);
+    assert_eq!((&changed["calls"], &changed["name"]), (&4.into(), &"Hall".into()));
+    assert_eq!(changed["addresses"][0], "127.0.0.1");
+
+    let again = server.json(&["ext", "passwd", "101"]);
+    assert_ne!(again["password"], made[1]["password"]);
+
+    #[rustfmt::skip]
+    let refused: [(&[&str], i32, &str); 6] = [
+        (&["ext", "add", "100"],                      4, "exists"),
+        (&["ext", "add", "200", "--password", "200"], 4, "number"),
+        (&["ext", "set", "999", "--name", "x"],       3, "999"),
+        (&["ext", "set", "100", "--calls", "0"],      2, "calls"),
+        (&["calls", "show", "c-0000000000"],          3, "no call"),
+        (&["calls", "hangup", "c-0000000000"],        3, "no call"),
+    ];
+    for (arguments, code, word) in refused {
+        let (got, text) = server.run(arguments);
+        assert_eq!(got, code, "{arguments:?}: {text}");
+        assert!(text.contains(word), "{arguments:?}: {text}");
+    }
+    assert_eq!(server.run(&["ext", "del", "102"]).0, 0);
+    assert_eq!(numbers(&server.json(&["ext", "list"])), ["100", "101"]);
+    assert_eq!(server.run(&["registrations"]).0, 0);
+    assert_eq!(server.json(&["calls"]), Value::Array(vec![]));
+}
+
+#[test]
+fn sip_is_answered_counted_and_traced() {
+    let server = Server::start(&["--demo"]);
+    assert!(server.welcome.contains("100  100") && server.welcome.contains("DEMO"));
+    let answer = server.ask(REGISTER);
+    assert!(answer.starts_with("SIP/2.0 401 "), "{answer}");
+
+    let mut trace = command(server.folder.path())
+        .args(["trace", "--past", "--ip", "127.0.0.1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(trace.stdout.take().unwrap()).lines();
+    let request = lines.next().unwrap().unwrap();
+    let response = lines.next().unwrap().unwrap();
+    trace.kill().unwrap();
+    trace.wait().unwrap();
+    assert!(request.contains("──▶") && request.contains("REGISTER sip:127.0.0.1"), "{request}");
+    assert!(response.contains("◀──") && response.contains("401 "), "{response}");
+
+    assert!(server.get("/healthz").starts_with("HTTP/1.1 200 "));
+    assert!(server.get("/readyz").starts_with("HTTP/1.1 200 "));
+    let counted =
+        r#"dialtone_sip_requests_total{method="REGISTER",transport="udp",direction="in"} 1"#;
+    // The core publishes its counts a little later than it answers.
+    let seen = (0..10_000).any(|_| server.get("/metrics").lines().any(|it| it == counted));
+    assert!(seen, "{}", server.get("/metrics"));
+}
+
+#[test]
+fn what_was_made_is_there_after_a_restart_and_editable_in_between() {
+    let server = Server::start(&["--office"]);
+    let welcome = server.welcome.clone();
+    assert!(
+        welcome.contains("100  ") && welcome.contains("Server address: 127.0.0.1:"),
+        "{welcome}"
+    );
+    let (code, folder) = server.stop();
+    assert_eq!(code, Some(0));
+
+    let offline =
+        |arguments: &[&str]| outcome(&command(folder.path()).args(arguments).output().unwrap());
+    assert_eq!(offline(&["registrations"]).0, 69);
+    assert_eq!(offline(&["ext", "add", "1000-1009", "--csv", "made.csv"]).0, 0);
+    assert_eq!(offline(&["ext", "del", "101"]).0, 0);
+    let (code, text) = offline(&["ext", "passwd", "102", "--json"]);
+    assert!(code == 0 && text.contains("password"), "{text}");
+    assert_eq!(offline(&["cdr", "export"]).1.lines().count(), 1);
+
+    let made = std::fs::read_to_string(folder.path().join("made.csv")).unwrap();
+    assert_eq!(made.lines().count(), 11);
+    assert_eq!(mode(&folder.path().join("made.csv")), 0o600);
+
+    let server = Server::start_in(folder, &["--office"]);
+    assert!(!server.welcome.contains("100  "), "the office is made once: {}", server.welcome);
+    let list = server.json(&["ext", "list"]);
+    assert_eq!(numbers(&list)[..3], ["100", "1000", "1001"]);
+    assert!(!numbers(&list).contains(&"101"));
+}
+
+#[test]
+fn an_import_is_all_or_nothing() {
+    let server = Server::start(&[]);
+    let file = server.folder.path().join("in.csv");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "number,password,name\n100,k7mfx2pqrs,Hall\n101,101,Desk\n").unwrap();
+    let (code, text) = server.run(&["ext", "import", path]);
+    assert_eq!(code, 4);
+    assert!(text.contains("line 3, column 2:"), "{text}");
+    assert_eq!(numbers(&server.json(&["ext", "list"])), Vec::<&str>::new());
+    assert_eq!(server.run(&["ext", "import", path, "--allow-weak"]).0, 0);
+    let list = server.json(&["ext", "list"]);
+    assert_eq!(numbers(&list), ["100", "101"]);
+    assert_eq!(
+        (&list[0]["weak_password"], &list[1]["weak_password"]),
+        (&false.into(), &true.into())
+    );
+}
+
+#[test]
+fn a_second_server_is_refused_and_a_dead_one_leaves_nothing_in_the_way() {
+    let server = Server::start(&[]);
+    let second = ["serve", "--set", "sip.udp=127.0.0.1:0", "--set", "sip.tcp=127.0.0.1:0"];
+    let (code, text) = server.run(&second);
+    assert_eq!(code, 4, "{text}");
+    assert!(text.contains("in use by dialtone serve"), "{text}");
+
+    let mut server = server;
+    server.process.kill().unwrap();
+    server.process.wait().unwrap();
+    let folder = std::mem::replace(&mut server.folder, tempfile::tempdir().unwrap());
+    assert!(data(folder.path()).join("dialtone.sock").exists(), "kill -9 leaves the socket");
+    assert_eq!(outcome(&command(folder.path()).arg("status").output().unwrap()).0, 69);
+    let server = Server::start_in(folder, &[]);
+    assert_eq!(server.run(&["status"]).0, 0);
+    assert_eq!(mode(&data(server.folder.path()).join("dialtone.sock")), 0o660);
+}
+
+#[test]
+fn a_bad_configuration_is_exit_78_and_names_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bad.toml"), "[sip]\nupd = []\n").unwrap();
+    for arguments in [["check-config", "bad.toml"], ["--config=bad.toml", "serve"]] {
+        let (code, text) = outcome(&command(folder.path()).args(arguments).output().unwrap());
+        assert_eq!(code, 78, "{text}");
+        assert!(text.contains("the nearest is sip.udp"), "{text}");
+    }
+    let mut check = command(folder.path());
+    let check = check.args(["check-config", "--json"]).env("DIALTONE_GUARD__RATE", "77");
+    let (code, text) = outcome(&check.output().unwrap());
+    let shown: Value = serde_json::from_str(&text).unwrap();
+    let rate = shown.as_array().unwrap().iter().find(|it| it["key"] == "guard.rate").unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(
+        (&rate["value"], &rate["source"]),
+        (&"\"77\"".into(), &"DIALTONE_GUARD__RATE".into())
+    );
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
