@@ -170,6 +170,75 @@ fn reports_follow_the_peer_that_latched_and_its_own_port() {
 }
 
 #[test]
+fn who_may_send_reports_table() {
+    use MediaSource::{AnyFirst, Auto, Sdp, Signalling};
+    let named = Rtcp::Separate { remote: Some(address("198.51.100.99:9001")) };
+    const NAMED: &str = "198.51.100.99:9001";
+    const SIP: &str = "203.0.113.9";
+    #[rustfmt::skip]
+    let table = [
+        // policy    mode      RTP came from              report comes from     accepted
+        (Auto,       SEPARATE, None,                      ALICE_RTCP,           true),
+        (Auto,       SEPARATE, None,                      "198.51.100.7:4009",  false),
+        (Auto,       SEPARATE, None,                      "203.0.113.9:1",      true),
+        (Auto,       SEPARATE, Some(ALICE),               "198.51.100.7:4009",  true),
+        (Auto,       SEPARATE, Some(ALICE),               "203.0.113.9:1",      false),
+        (Auto,       SEPARATE, Some("203.0.113.9:31000"), "203.0.113.9:31001",  true),
+        (Auto,       named,    Some(ALICE),               NAMED,                true),
+        (Auto,       named,    None,                      NAMED,                true),
+        (Auto,       SEPARATE, Some(ALICE),               NAMED,                false),
+        (Sdp,        SEPARATE, Some(ALICE),               ALICE_RTCP,           true),
+        (Sdp,        SEPARATE, Some(ALICE),               "198.51.100.7:4009",  false),
+        (Sdp,        SEPARATE, None,                      "203.0.113.9:1",      false),
+        (Sdp,        named,    Some(ALICE),               NAMED,                true),
+        (Signalling, SEPARATE, None,                      ALICE_RTCP,           false),
+        (Signalling, named,    None,                      NAMED,                false),
+        (Signalling, SEPARATE, None,                      "203.0.113.9:1",      true),
+        (AnyFirst,   SEPARATE, None,                      MALLORY,              false),
+        (AnyFirst,   SEPARATE, Some("192.0.2.66:1"),      MALLORY,              true),
+    ];
+    for (policy, mode, media_from, from, accepted) in table {
+        let mut plan = alice_and_bob(mode, SEPARATE);
+        plan.transports[0].expect.policy = policy;
+        plan.transports[0].expect.signalling = SIP.parse().unwrap();
+        let mut story = Story::new(&plan);
+        if let Some(media_from) = media_from {
+            assert!(story.voice(0, media_from, 1).is_some());
+        }
+        let handled = story.hear(0, Port::Rtcp, from, &REPORT);
+        let name = format!("{policy:?}, {mode:?}, RTP from {media_from:?}, RTCP from {from}");
+        assert_eq!(handled == Handled::Accepted, accepted, "{name}");
+    }
+}
+
+#[test]
+fn reports_find_a_peer_that_moved() {
+    let mut plan = alice_and_bob(SEPARATE, SEPARATE);
+    let mut story = Story::new(&plan);
+    let reports_to = |story: &mut Story| {
+        story.hear(0, Port::Rtcp, ALICE_RTCP, &REPORT);
+        story.out[0].to
+    };
+    story.hear(1, Port::Rtp, "[2001:db8::7]:31000", &rtp(1));
+    story.hear(1, Port::Rtcp, "[2001:db8::7]:31555", &REPORT);
+    assert_eq!(reports_to(&mut story), address("[2001:db8::7]:31555"));
+    // The same SDP again, for a hold, leaves them where they are.
+    plan.transports[1].expect.generation += 1;
+    story.apply(&plan);
+    story.hear(1, Port::Rtp, "[2001:db8::7]:31000", &rtp(2));
+    assert_eq!(reports_to(&mut story), address("[2001:db8::7]:31555"));
+    // His NAT gives him another port, and then his SDP another place.
+    story.wait(2_000);
+    story.hear(1, Port::Rtp, "[2001:db8::7]:32000", &rtp(3));
+    assert_eq!(reports_to(&mut story), address("[2001:db8::7]:32001"));
+    story.hear(1, Port::Rtcp, "[2001:db8::7]:32555", &REPORT);
+    plan.transports[1].expect.generation += 1;
+    plan.transports[1].expect.advertised = Some(address("[2001:db8::8]:7000"));
+    story.apply(&plan);
+    assert_eq!(reports_to(&mut story), address("[2001:db8::8]:7001"));
+}
+
+#[test]
 fn row_13_a_prober_gets_no_audio() {
     let mut story = Story::new(&alice_and_bob(SEPARATE, SEPARATE));
     for sequence in 0..500 {
@@ -367,6 +436,7 @@ fn a_loop_ends_at_the_limit_and_strangers_take_nothing_from_it() {
     assert_eq!(hear(ALICE), Handled::Latched(address(ALICE)));
     let accepted = (0..100_000).filter(|_| hear(ALICE) == Handled::Accepted).count();
     assert_eq!(accepted, 3_999);
+    assert!(hear(MALLORY) == Handled::Refused, "refused is refused, however many there were");
     assert_eq!(hear(ALICE), Handled::Limited);
     story.wait(1_000);
     assert!(story.voice(0, ALICE, 2).is_some());

@@ -181,6 +181,21 @@ fn an_offer_taken_back_finds_the_old_peer_again() {
 }
 
 #[test]
+fn what_was_confirmed_is_what_the_next_sdp_is_compared_with() {
+    // First heard from a port that was not announced, then its SDP names just that.
+    let mut it = Story::new(MediaSource::Auto, "198.51.100.7:4000", "198.51.100.7");
+    it.hear("198.51.100.7:31000", 1);
+    it.new_sdp("198.51.100.7:31000");
+    assert_eq!(it.hear("198.51.100.7:31000", 1), Verdict::Accept);
+    assert_eq!(it.hear("198.51.100.7:9", 2), Verdict::Refuse, "confirmed");
+    // The first SDP again would be another place by now.
+    it.new_sdp("198.51.100.7:4000");
+    it.sends_to("198.51.100.7:4000");
+    it.new_sdp("198.51.100.7:31000");
+    it.sends_to("198.51.100.7:31000");
+}
+
+#[test]
 fn a_port_moves_after_silence_with_the_same_stream_only() {
     let mut it = Story::new(MediaSource::Auto, "192.168.1.7:4000", NAT);
     it.hear("203.0.113.9:31000", 1);
