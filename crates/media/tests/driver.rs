@@ -407,7 +407,12 @@ fn a_session_that_fails_gives_its_ports_back() {
     senseless.streams.pop();
 
     edge.configure(1, two_way(transport(0, pairs[2]), transport(1, pairs[3])));
-    for plan in [two_way(transport(0, pairs[0]), transport(1, not_bound)), senseless] {
+    let plans = [
+        two_way(transport(0, pairs[0]), transport(1, not_bound)),
+        two_way(transport(0, not_bound), transport(1, pairs[0])),
+        senseless,
+    ];
+    for plan in plans {
         for number in [2, 1] {
             let command = Command::Configure { call: call(number), plan: plan.clone() };
             edge.media.command(command).unwrap();

@@ -331,6 +331,16 @@ fn nothing_is_sent_where_nobody_can_be() {
 }
 
 #[test]
+fn a_source_of_the_other_family_is_left_to_the_kernel() {
+    let mut plan = alice_and_bob(SEPARATE, SEPARATE);
+    plan.transports[1].expect.policy = MediaSource::AnyFirst;
+    let mut story = Story::new(&plan);
+    story.hear(1, Port::Rtp, "198.51.100.99:9", &rtp(1));
+    story.hear(0, Port::Rtp, ALICE, &rtp(1));
+    assert_eq!((story.out[0].to, story.out[0].source), (address("198.51.100.99:9"), None));
+}
+
+#[test]
 fn silence_is_reported_once_and_only_while_watched() {
     let mut held = alice_and_bob(SEPARATE, SEPARATE);
     let mut story = Story::new(&held);
@@ -438,8 +448,18 @@ fn a_loop_ends_at_the_limit_and_strangers_take_nothing_from_it() {
     assert_eq!(accepted, 3_999);
     assert!(hear(MALLORY) == Handled::Refused, "refused is refused, however many there were");
     assert_eq!(hear(ALICE), Handled::Limited);
+    // Who takes over meanwhile is reported all the same.
+    let moved = "198.51.100.7:6000";
+    let mut plan = alice_and_bob(SEPARATE, SEPARATE);
+    plan.transports[0].expect.advertised = Some(address(moved));
+    plan.transports[0].expect.generation += 1;
+    story.apply(&plan);
+    let from = address(moved);
+    let handled =
+        story.session.handle_datagram(0, Port::Rtp, from, &rtp(1), story.now, &mut story.out);
+    assert_eq!(handled, Handled::Latched(from));
     story.wait(1_000);
-    assert!(story.voice(0, ALICE, 2).is_some());
+    assert!(story.voice(0, moved, 2).is_some());
 }
 
 #[test]

@@ -358,8 +358,8 @@ mod tests {
         Plan { revision: 1, transports, streams, ..Plan::default() }
     }
 
-    #[test]
-    fn a_fault_ends_its_own_session_only() {
+    /// A worker with two free pairs, and its inbox.
+    fn worker(sink: Sink) -> (Worker, Inbox, Vec<PortPair>) {
         let probe = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let first = probe.min(60_000);
         let config = Config {
@@ -373,8 +373,37 @@ mod tests {
         let mut pool = Pool::new(&config, Arc::clone(&counters)).unwrap();
         let pairs = pool.tend(clock());
         let pool = Arc::new(Mutex::new(pool));
-        let sink: Sink = Arc::new(|_| Ok(()));
-        let (mut worker, _inbox) = Worker::new(&config, pool, sink, Arc::clone(&counters)).unwrap();
+        let (worker, inbox) = Worker::new(&config, pool, sink, counters).unwrap();
+        (worker, inbox, pairs)
+    }
+
+    #[test]
+    fn no_command_is_obeyed_while_events_are_not_read() {
+        let (mut worker, inbox, _) = worker(Arc::new(Err));
+        for number in 0..2 * PENDING_MAX as u128 {
+            inbox.put(Command::Close { call: CallId(Uuid::from_u128(number)) }).unwrap();
+        }
+        for _ in 0..10 * PENDING_MAX / COMMANDS_PER_TURN_MAX {
+            worker.obey();
+            worker.offer();
+        }
+        assert_eq!(worker.pending.len(), PENDING_MAX);
+        assert_eq!(worker.timeout().map(|it| it <= RETRY), Some(true));
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_command_back() {
+        let (_worker, inbox, _) = worker(Arc::new(Err));
+        let close = Command::Close { call: CallId(Uuid::from_u128(1)) };
+        for _ in 0..super::super::COMMANDS_MAX {
+            inbox.put(close.clone()).unwrap();
+        }
+        assert_eq!(inbox.put(close.clone()), Err(close));
+    }
+
+    #[test]
+    fn a_fault_ends_its_own_session_only() {
+        let (mut worker, _inbox, pairs) = worker(Arc::new(|_| Ok(())));
         let calls = [1, 2].map(|it| CallId(Uuid::from_u128(it)));
         for (call, ports) in calls.into_iter().zip(&pairs) {
             let event = worker.command(Command::Configure { call, plan: plan(*ports) });
@@ -395,7 +424,7 @@ mod tests {
             matches!(worker.pending.pop_front(), Some(Event::Latched { call, .. }) if call == calls[1])
         );
         worker.counters.add(&mut worker.tally);
-        let totals = counters.snapshot();
+        let totals = worker.counters.snapshot();
         assert_eq!((totals.faults, worker.sessions.len()), (1, 1));
         assert_eq!((totals.pairs_used, totals.pairs_resting), (1, 1));
     }

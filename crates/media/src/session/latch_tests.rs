@@ -207,6 +207,16 @@ fn a_port_moves_after_silence_with_the_same_stream_only() {
     it.sends_to("203.0.113.9:32000");
     assert_eq!(it.hear("203.0.113.9:31000", 1), Verdict::Refuse);
 
+    // The stream is the last one heard, and the silence begins with the last packet.
+    let mut it = Story::new(MediaSource::Auto, "192.168.1.7:4000", NAT);
+    for index in 0..200 {
+        it.hear("203.0.113.9:31000", if index < 100 { 1 } else { 2 });
+    }
+    assert_eq!(it.hear("203.0.113.9:32000", 2), Verdict::Refuse, "no silence");
+    it.wait(2);
+    assert_eq!(it.hear("203.0.113.9:32000", 1), Verdict::Refuse, "the stream before");
+    assert_eq!(it.hear("203.0.113.9:32000", 2), Verdict::Latch);
+
     let mut it = Story::new(MediaSource::Sdp, "203.0.113.9:4000", NAT);
     it.hear("203.0.113.9:4000", 1);
     it.wait(2);
