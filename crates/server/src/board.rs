@@ -88,6 +88,11 @@ impl Board {
         }
     }
 
+    /// Whether this device is registered already.
+    pub(crate) fn knows(&self, key: &BindingKey) -> bool {
+        self.lock().bindings.contains_key(key)
+    }
+
     pub(crate) fn bindings(&self) -> Vec<Binding> {
         self.lock().bindings.values().cloned().collect()
     }
@@ -167,6 +172,7 @@ mod tests {
         let board = Board::new(&[binding("100", 5_000)]);
         board.take(&Event::Registered(Box::new(binding("101", 9_000))), UnixMillis(1));
         assert_eq!(board.figures(), (2, 0));
+        assert!(board.knows(&binding("101", 0).key) && !board.knows(&binding("102", 0).key));
         board.sweep(UnixMillis(6_000));
         let left = board.bindings();
         assert_eq!(left.iter().map(|it| &*it.key.extension).collect::<Vec<_>>(), ["101"]);

@@ -149,11 +149,8 @@ impl Common {
         if let Some(folder) = &self.data_dir {
             flags.push(("data_dir".to_owned(), folder.display().to_string()));
         }
-        let mut environment = Environment::of_process();
-        if file.as_deref() == Some(packaged) && environment.get("DIALTONE_DATA_DIR").is_none() {
-            environment.0.insert(0, ("DIALTONE_DATA_DIR".to_owned(), PACKAGED_DATA.to_owned()));
-        }
-        Sources { file, environment, flags }
+        let data_dir = (file.as_deref() == Some(packaged)).then_some(PACKAGED_DATA);
+        Sources { file, environment: Environment::of_process(), data_dir, flags }
     }
 
     pub(crate) fn load(&self) -> Result<config::Loaded> {

@@ -218,6 +218,7 @@ mod tests {
         let sources = Sources {
             file: Some(file),
             environment: Environment(environment.iter().map(own).collect()),
+            data_dir: Some("/srv/office"),
             flags: flags.iter().map(own).collect(),
         };
         load(&sources).map_err(|problems| {
@@ -270,8 +271,11 @@ mod tests {
         assert_eq!(loaded.config.guard_burst.0, 400);
         assert_eq!(loaded.config.guard_known_rate.0, 700);
         assert_eq!(loaded.given["guard.rate"].source, "flag");
+        assert_eq!(loaded.config.data_dir, PathBuf::from("/srv/office"));
         assert_eq!(loaded.given["guard.burst"].source, "DIALTONE_GUARD__BURST");
         assert_eq!(loaded.given["guard.known_burst"].source, "default");
+        let loaded = load_text("data_dir = \"/tmp/office\"", &[], &[]).unwrap();
+        assert_eq!(loaded.config.data_dir, PathBuf::from("/tmp/office"));
     }
 
     #[test]

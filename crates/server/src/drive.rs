@@ -94,7 +94,7 @@ pub(crate) struct Parts {
     pub(crate) core: Core,
     pub(crate) streams: Streams,
     pub(crate) media: Media,
-    /// What [`media_events`] leads to.
+    /// What [`Listeners::media_events`] leads to.
     pub(crate) media_events: Receiver<pbx::media::Event>,
     pub(crate) journal: Writer,
     pub(crate) ring: ring::Writer,

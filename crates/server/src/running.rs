@@ -90,6 +90,10 @@ impl Running for Live {
         })
     }
 
+    fn of_record(&self, record: &CallRecord) -> Call {
+        ended(record)
+    }
+
     fn hangup(&self, call: &Call) -> bool {
         let id = call.id.parse::<CallId>();
         id.is_ok_and(|id| self.orders.give(Order::Command(Command::Hangup(id))))

@@ -70,7 +70,7 @@ fn serve(
     } else {
         First::Empty
     };
-    let Started { live, core, servers, made } = parts::start(runtime, config, first)?;
+    let Started { live, core, mut servers, made } = parts::start(runtime, config, first)?;
     if !made.is_empty() {
         let server = office::server_address(
             &crate::machine::network(&config.media_advertise),
@@ -81,7 +81,8 @@ fn serve(
     live.ready.store(true, Ordering::Release);
     ready::announce(config, &live.bound)?;
     let ended = runtime.block_on(wait(common, &live, core.ended));
-    drop(servers);
+    // The socket's file goes while the lock of the data directory is still ours.
+    runtime.block_on(servers.shutdown());
     // The thread has said that it ended; what it owned, the journal's writer too, is gone with it.
     let _ = core.thread.join();
     finish(&live);

@@ -136,11 +136,14 @@ impl Watcher {
 
     fn log(&mut self, event: &Event) {
         match event {
-            Event::Registered(it) => tracing::debug!(
+            Event::Registered(it) if self.board.knows(&it.key) => tracing::debug!(
+                target: "registrar", ext = %Private(&*it.key.extension), "refreshed"
+            ),
+            Event::Registered(it) => tracing::info!(
                 target: "registrar",
                 ext = %Private(&*it.key.extension),
                 peer = %Private(it.flow.remote),
-                expires_at = it.expires_at.seconds(),
+                transport = it.flow.transport.uri_name(),
                 "registered"
             ),
             Event::Unregistered { key, why } => tracing::info!(

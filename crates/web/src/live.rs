@@ -9,6 +9,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::Frame;
+use pbx::id::CallId;
+use pbx::record::CallRecord;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -33,6 +35,8 @@ pub trait Running: Send + Sync + 'static {
     fn calls(&self) -> Vec<Call>;
     /// By the whole id or its short form; also calls that ended a short time ago.
     fn call(&self, id: &str) -> Option<Call>;
+    /// A record as the API shows calls.
+    fn of_record(&self, record: &CallRecord) -> Call;
     /// Asks the core to end a call that is up.
     fn hangup(&self, call: &Call) -> bool;
     /// A place in the stream of messages: at the oldest one remembered, or at the end.
@@ -133,7 +137,7 @@ pub(crate) async fn call(
     State(office): State<Office>,
     Path(id): Path<String>,
 ) -> Result<Json<CallPage>, Failure> {
-    let call = find(&office, &id)?;
+    let call = find(&office, &id).await?;
     let mut source = office.running.trace(true);
     let mine = |it: &Traced| it.call.as_deref() == Some(&call.id);
     let ladder = std::iter::from_fn(|| source.next()).filter(mine).take(TRACE_BATCH).collect();
@@ -144,7 +148,7 @@ pub(crate) async fn hangup(
     State(office): State<Office>,
     Path(id): Path<String>,
 ) -> Result<Json<Call>, Failure> {
-    let call = find(&office, &id)?;
+    let call = find(&office, &id).await?;
     if call.ended_at.is_some() || !office.running.hangup(&call) {
         return Err(Failure::new(409, "not_running", "this call has ended"));
     }
@@ -167,7 +171,7 @@ pub(crate) async fn trace(
     Query(filter): Query<TraceFilter>,
 ) -> Result<Response, Failure> {
     let call = match &filter.call {
-        Some(id) => Some(find(&office, id)?.id),
+        Some(id) => Some(find(&office, id).await?.id),
         None => None,
     };
     let source = office.running.trace(filter.past);
@@ -180,11 +184,18 @@ pub(crate) async fn no_such_path() -> Failure {
     Failure::new(404, "not_found", "there is no such path")
 }
 
-fn find(office: &Office, id: &str) -> Result<Call, Failure> {
-    office
-        .running
-        .call(id)
-        .ok_or_else(|| Failure::new(404, "not_found", format!("there is no call {id}")))
+/// A call that is up or ended a short time ago, by either form of its id; any older one by the
+/// whole id.
+async fn find(office: &Office, id: &str) -> Result<Call, Failure> {
+    if let Some(call) = office.running.call(id) {
+        return Ok(call);
+    }
+    let stored = match id.parse::<CallId>() {
+        Ok(id) => office.db.call_record(id).await?,
+        Err(_) => None,
+    };
+    let stored = stored.map(|it| office.running.of_record(&it.record));
+    stored.ok_or_else(|| Failure::new(404, "not_found", format!("there is no call {id}")))
 }
 
 /// Lines of JSON as messages come. It ends when the reader goes away or the server ends.

@@ -11,6 +11,8 @@ pub(crate) struct Sources {
     /// The bootstrap file; it must exist. Drop-ins are `conf.d/*.toml` beside it.
     pub(crate) file: Option<PathBuf>,
     pub(crate) environment: Environment,
+    /// The default of `data_dir` where it is not the declared one.
+    pub(crate) data_dir: Option<&'static str>,
     /// `section.key` and its text, from the command line.
     pub(crate) flags: Vec<(String, String)>,
 }
@@ -35,11 +37,6 @@ impl Environment {
                 .collect(),
         )
     }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(it, value)| it == name && !value.is_empty());
-        found.map(|(_, value)| value.as_str())
-    }
 }
 
 /// The value in force of every key, and the files read.
@@ -48,6 +45,9 @@ pub(super) fn collect(
     sources: &Sources,
 ) -> Result<(BTreeMap<&'static str, Given>, Vec<PathBuf>), Vec<Problem>> {
     let mut layers = Layers { given: defaults(), problems: Vec::new() };
+    if let Some(folder) = sources.data_dir {
+        layers.add("data_dir", Value::String(folder.to_owned()), "default");
+    }
     let files = layers.add_files(sources.file.as_deref());
     layers.add_environment(&sources.environment);
     for (path, text) in &sources.flags {
