@@ -29,7 +29,7 @@ const PACKAGED_DATA: &str = "/var/lib/dialtone";
 
 /// IP-PBX and SIP server.
 #[derive(Parser)]
-#[command(name = "dialtone", version, about, disable_help_subcommand = true)]
+#[command(name = "dialtone", version, about)]
 struct Cli {
     #[command(flatten)]
     common: Common,

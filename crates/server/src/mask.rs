@@ -1,7 +1,7 @@
 //! Takes the secrets out of a SIP message before anybody is shown it.
 //!
 //! Masked are the values of credentials (RFC 7616 `response`, `cnonce`), basic credentials, SDES
-//! keys (RFC 4568 `a=crypto`), ICE passwords and the digits of INFO and RFC 4733-like bodies.
+//! keys (RFC 4568 `a=crypto`, RFC 4566 `k=`), ICE passwords and the digits of INFO bodies.
 
 /// The message as text, secrets replaced by stars. What is not UTF-8 is shown as `�`.
 pub(crate) fn masked(message: &[u8]) -> String {
@@ -77,6 +77,9 @@ fn mask_body_line(line: &str, carries_digits: bool) -> String {
         let kept = rest.find("inline:").map_or(0, |it| it + "inline:".len());
         return format!("{}***{}", &trimmed[.."a=crypto:".len() + kept], line_end(line));
     }
+    if lower.starts_with("k=") {
+        return format!("k=***{}", line_end(line));
+    }
     if lower.starts_with("a=ice-pwd:") {
         return format!("a=ice-pwd:***{}", line_end(line));
     }
@@ -111,8 +114,8 @@ mod tests {
              "Proxy-Authorization: Basic ***\r\n\r\n"),
             ("c: application/sdp\r\n\r\nv=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0|2^20\r\na=sendrecv\r\n",
              "c: application/sdp\r\n\r\nv=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:***\r\na=sendrecv\r\n"),
-            ("Content-Type: application/sdp\r\n\r\na=ice-pwd:secret\r\n",
-             "Content-Type: application/sdp\r\n\r\na=ice-pwd:***\r\n"),
+            ("Content-Type: application/sdp\r\n\r\na=ice-pwd:secret\r\nk=clear:secret\r\n",
+             "Content-Type: application/sdp\r\n\r\na=ice-pwd:***\r\nk=***\r\n"),
             ("Content-Type: application/dtmf-relay\r\n\r\nSignal=5\r\nDuration=160\r\n",
              "Content-Type: application/dtmf-relay\r\n\r\nSignal=*\r\nDuration=160\r\n"),
             ("Content-Type: application/dtmf\r\n\r\n5",

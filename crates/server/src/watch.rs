@@ -10,7 +10,7 @@ use pbx::event::{CallState, Event};
 use pbx::record::CallRecord;
 use pbx::time::UnixMillis;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -25,6 +25,10 @@ const SECURITY_RATE: u32 = 20;
 const SECURITY_BURST: u32 = 500;
 /// Calls whose state is remembered so that each change is logged once.
 const STATES_MAX: usize = 65_536;
+/// A throttled source is named once in this time.
+const THROTTLED_AGAIN: Duration = Duration::from_secs(60);
+/// Sources remembered for that; when there are more, all are forgotten.
+const THROTTLED_MAX: usize = 1024;
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// The core's end. Never waits.
@@ -74,6 +78,7 @@ pub(crate) fn start(
         dropped_seen: 0,
         states: BTreeMap::new(),
         security: Bucket::default(),
+        throttled: BTreeMap::new(),
     };
     std::thread::Builder::new()
         .name("board".to_owned())
@@ -88,6 +93,8 @@ struct Watcher {
     /// The state last logged of each running call.
     states: BTreeMap<pbx::id::CallId, CallState>,
     security: Bucket,
+    /// When each source was last said to be throttled.
+    throttled: BTreeMap<IpAddr, Instant>,
 }
 
 impl Watcher {
@@ -176,6 +183,11 @@ impl Watcher {
     }
 
     fn log_stranger(&mut self, event: &Event, now: Instant) {
+        if let Event::Throttled { source } = event
+            && !is_news(&mut self.throttled, source.ip(), now)
+        {
+            return;
+        }
         if !self.security.take(now) {
             return;
         }
@@ -194,6 +206,18 @@ impl Watcher {
             | Event::Fault { .. } => {}
         }
     }
+}
+
+/// Notes the source; whether it was not noted within [`THROTTLED_AGAIN`].
+fn is_news(noted: &mut BTreeMap<IpAddr, Instant>, source: IpAddr, now: Instant) -> bool {
+    if noted.get(&source).is_some_and(|at| now.duration_since(*at) < THROTTLED_AGAIN) {
+        return false;
+    }
+    if noted.len() >= THROTTLED_MAX {
+        noted.clear();
+    }
+    noted.insert(source, now);
+    true
 }
 
 fn log_end(record: &CallRecord) {
@@ -277,6 +301,21 @@ mod tests {
         for (user, expected) in table {
             assert_eq!(auth_failed(source, user, "bad_digest"), expected);
         }
+    }
+
+    #[test]
+    fn a_throttled_source_is_named_once_a_minute() {
+        let mut noted = BTreeMap::new();
+        let start = instant();
+        let source = |last: u8| IpAddr::from([10, 0, 0, last]);
+        assert!(is_news(&mut noted, source(1), start));
+        assert!(!is_news(&mut noted, source(1), start + Duration::from_secs(59)));
+        assert!(is_news(&mut noted, source(2), start));
+        assert!(is_news(&mut noted, source(1), start + Duration::from_secs(60)));
+        for at in 0..=THROTTLED_MAX {
+            is_news(&mut noted, IpAddr::from(u32::try_from(at).unwrap().to_be_bytes()), start);
+        }
+        assert!(noted.len() <= THROTTLED_MAX);
     }
 
     #[test]

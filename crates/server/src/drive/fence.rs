@@ -30,6 +30,9 @@ impl Fence {
     /// Runs `act`; `None` where a panic escaped the core.
     pub(super) fn run<T>(&mut self, act: impl FnOnce() -> T) -> Option<T> {
         // Nothing of the core is used after an escaped panic: the process ends by it.
+        if self.escaped {
+            return None;
+        }
         let done = catch_unwind(AssertUnwindSafe(act)).ok();
         self.escaped |= done.is_none();
         done
@@ -79,5 +82,6 @@ mod tests {
         assert_eq!(fence.verdict(crate::clock::now().instant), Verdict::GoOn);
         assert_eq!(fence.run(|| std::panic::resume_unwind(Box::new(()))), None::<()>);
         assert_eq!(fence.verdict(crate::clock::now().instant), Verdict::StartAnew);
+        assert_eq!(fence.run(|| 7), None, "a broken core is not run again");
     }
 }
