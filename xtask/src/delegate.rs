@@ -1,6 +1,7 @@
 //! The tools that are programs of their own: simulator, interop, faults, bench.
 //!
-//! xtask builds the server for those that need the real one, and passes the arguments on.
+//! xtask builds the server for those that need the real one, and passes the arguments on. A person
+//! gets the release build; CI takes what its tests have built already.
 
 use clap::Args;
 
@@ -52,6 +53,29 @@ pub(crate) const BENCH: Tool = Tool {
     drives_server: true,
 };
 
+/// Which build runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    Dev,
+    Release,
+}
+
+impl Profile {
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Dev => &["-q"],
+            Self::Release => &["-q", "--release"],
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
 impl Tool {
     /// Runs the tool for a person; true where it ended well.
     pub(crate) fn run(&self, arguments: &Arguments) -> anyhow::Result<bool> {
@@ -60,7 +84,8 @@ impl Tool {
             return Ok(false);
         }
         let arguments: Vec<&str> = arguments.arguments.iter().map(String::as_str).collect();
-        Ok(self.build_server()? && shell::run(&mut self.command(&arguments))?)
+        let profile = Profile::Release;
+        Ok(self.build_server(profile)? && shell::run(&mut self.command(profile, &arguments))?)
     }
 
     /// Runs the tool as a step of CI and reads its cases.
@@ -69,12 +94,13 @@ impl Tool {
             println!("{}: not built yet", self.name);
             return Ok(Report::default());
         }
-        if !self.build_server()? {
-            return Ok(Report::of("server: release build", false));
+        let profile = Profile::Dev;
+        if !self.build_server(profile)? {
+            return Ok(Report::of("server: build", false));
         }
         // The counts of one tool would be taken for those of CI, which end the output.
         let shown = |line: &str| report::runner_summary(line).is_none();
-        let outcome = shell::run_and_read(&mut self.command(arguments), shown)?;
+        let outcome = shell::run_and_read(&mut self.command(profile, arguments), shown)?;
         Ok(Report::from_runner(self.name, outcome.success, &outcome.stdout))
     }
 
@@ -82,20 +108,22 @@ impl Tool {
         shell::root().join(self.exists).exists()
     }
 
-    fn build_server(&self) -> anyhow::Result<bool> {
+    fn build_server(&self, profile: Profile) -> anyhow::Result<bool> {
         if !self.drives_server {
             return Ok(true);
         }
-        shell::run(&mut shell::cargo(&["build", "--release", "-q", "-p", "dialtone-server"]))
+        let mut command = shell::cargo(&["build", "-p", "dialtone-server"]);
+        shell::run(command.args(profile.flags()))
     }
 
-    fn command(&self, arguments: &[&str]) -> std::process::Command {
-        let mut command = shell::cargo(&["run", "--release", "-q", "-p", self.package]);
+    fn command(&self, profile: Profile, arguments: &[&str]) -> std::process::Command {
+        let mut command = shell::cargo(&["run", "-p", self.package]);
+        command.args(profile.flags());
         if let Some(bin) = self.bin {
             command.args(["--bin", bin]);
         }
         command.arg("--").args(arguments);
-        command.env("DIALTONE_BIN", shell::target_dir().join("release/dialtone"));
+        command.env("DIALTONE_BIN", shell::target_dir().join(profile.folder()).join("dialtone"));
         command
     }
 }
