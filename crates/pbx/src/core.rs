@@ -12,6 +12,7 @@ mod dialog;
 mod fence;
 mod invite;
 mod message;
+mod orphans;
 mod register;
 mod reply;
 
@@ -29,6 +30,7 @@ use crate::release::ReleaseCode;
 use crate::time::{Now, UnixMillis};
 use bytes::Bytes;
 use calls::Calls;
+use orphans::Orphans;
 use rand_core::Rng;
 use sip::{ConnectionId, Flow};
 use std::net::SocketAddr;
@@ -154,6 +156,7 @@ pub struct Core {
     authenticator: Authenticator,
     guard: Guard,
     calls: Calls,
+    orphans: Orphans,
     alive_at: Instant,
     /// No new call or registration: the process ends.
     closing: bool,
@@ -179,14 +182,13 @@ impl Core {
             binding.flow.connection = None;
             office.registrar.put(binding, now);
         }
-        for dialog in recovered.dialogs {
-            calls::bye_after_crash(&mut office, &dialog, now);
-        }
+        let orphans = Orphans::end(&mut office, recovered.dialogs, now);
         let mut core = Self {
             office,
             authenticator,
             guard: Guard::new(stranger, known),
             calls: Calls::default(),
+            orphans,
             alive_at: now.instant,
             closing: false,
             overloaded: false,
@@ -258,9 +260,11 @@ impl Core {
                 self.office.endpoint.handle_closed(connection, now.instant);
             }
             Input::Connected { token, flow } => {
+                self.orphans.connected(&mut self.office, token, Some(flow), now);
                 return self.calls.connected(&mut self.office, token, Some(flow), now.instant);
             }
             Input::ConnectFailed { token } => {
+                self.orphans.connected(&mut self.office, token, None, now);
                 return self.calls.connected(&mut self.office, token, None, now.instant);
             }
             Input::Media(media::Event::PortsReady { pairs }) => self.office.ports.ready(&pairs),

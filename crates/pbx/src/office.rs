@@ -125,11 +125,16 @@ impl Office {
 
     /// Asks for a stream to a leg's phone.
     pub fn connect(&mut self, owner: Owner, remote: SocketAddr) -> u64 {
-        self.next_connect += 1;
-        let token = self.next_connect;
+        let token = self.connect_for(remote);
         self.connects.insert(token, owner);
-        self.effects.push_back(Effect::Connect { token, remote });
         token
+    }
+
+    /// Asks for a stream; whoever asks keeps the token.
+    pub fn connect_for(&mut self, remote: SocketAddr) -> u64 {
+        self.next_connect += 1;
+        self.effects.push_back(Effect::Connect { token: self.next_connect, remote });
+        self.next_connect
     }
 
     /// What we tell the peer of a flow about our end of a dialog.

@@ -334,13 +334,12 @@ fn first(connection: ConnectionId) -> (ConnectionId, BindingKey) {
 }
 
 /// Where a device whose stream is lost might be reached: its Contact, but only at the address it
-/// registered from, lest a registration make us connect to somebody else.
-pub fn reconnect_address(binding: &Binding) -> Option<std::net::SocketAddr> {
-    let uri = Uri::parse(&binding.contact).ok()?;
+/// spoke from, lest a Contact make us connect to somebody else.
+pub fn reconnect_address(contact: &str, flow: Flow) -> Option<std::net::SocketAddr> {
+    let uri = Uri::parse(contact).ok()?;
     let address = uri.host()?.ip()?.to_canonical();
-    let registered_from = binding.flow.remote.ip().to_canonical();
     let port = uri.port().unwrap_or(5060);
-    (address == registered_from && port != 0).then(|| (address, port).into())
+    (address == flow.remote.ip().to_canonical() && port != 0).then(|| (address, port).into())
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ impl Call {
             .map(|it| {
                 let way = match (it.flow.transport, it.flow.connection) {
                     (Transport::Udp, _) | (Transport::Tcp, Some(_)) => Way::Open(it.flow),
-                    (Transport::Tcp, None) => match reconnect_address(it) {
+                    (Transport::Tcp, None) => match reconnect_address(&it.contact, it.flow) {
                         Some(address) => Way::Closed(address),
                         None => Way::Lost(it.flow.remote.ip()),
                     },

@@ -5,11 +5,8 @@ use crate::call::begin::Attempt;
 use crate::id::CallId;
 use crate::media;
 use crate::office::{LegId, Office, Owner};
-use crate::record::DialogFacts;
-use crate::time::Now;
 use sip::Flow;
 use sip::endpoint::Event;
-use sip::message::{Method, Writer};
 use sip::timers::TimerQueue;
 use slab::Slab;
 use std::collections::HashMap;
@@ -213,31 +210,4 @@ impl Calls {
             self.timers.set(due, (index, place.serial));
         }
     }
-}
-
-/// Ends a dialog that a crash left open. Its CSeq jumps ahead of whatever we may have sent since
-/// the fact was recorded.
-pub(super) fn bye_after_crash(office: &mut Office, facts: &DialogFacts, now: Now) {
-    const AHEAD: u32 = 1000;
-    if facts.flow.transport.is_reliable() {
-        // The stream died with the process; the phone sees that itself.
-        return;
-    }
-    let branch = office.endpoint.new_branch();
-    let routes = sip::route_set::RouteSet::of_routes(facts.route_set.clone());
-    let target = &facts.remote_target;
-    let local = office.network.local_of(facts.flow.local, facts.flow.remote);
-    let sent_by = std::net::SocketAddr::from((local.advertised, facts.flow.local.port()));
-    let mut writer = Writer::request(Method::Bye, routes.request_uri(target));
-    let transport = facts.flow.transport.via_name();
-    writer.header("Via", format_args!("SIP/2.0/{transport} {sent_by};rport;branch={branch}"));
-    routes.write(target, &mut writer);
-    writer.header("Max-Forwards", 70);
-    writer.header("From", &facts.local);
-    writer.header("To", &facts.remote);
-    writer.header("Call-ID", &facts.call_id);
-    writer.header("CSeq", format_args!("{} BYE", facts.local_cseq.saturating_add(AHEAD)));
-    writer.header("Reason", "Q.850;cause=41;text=\"Server restarted\"");
-    let bytes = writer.finish();
-    office.endpoint.request(facts.flow, Method::Bye, branch, bytes, None, now.instant);
 }
