@@ -146,11 +146,22 @@ impl Call {
         self.answered_by(office, leg, answer, None, now);
     }
 
-    /// The caller gave up; its CANCEL is answered already.
-    pub fn handle_cancel(&mut self, office: &mut Office, invite: ServerTx, now: Instant) {
-        let _ = invite;
+    /// A phone gave up its INVITE, the first or a later one; the CANCEL is answered already.
+    pub fn handle_cancel(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        (invite, message): (ServerTx, &Message<'_>),
+        now: Instant,
+    ) {
+        if !self.session(leg).is_some_and(|it| it.is_open_invite(invite)) {
+            return;
+        }
         if matches!(self.state, State::Calling { .. }) {
-            self.end(office, ReleaseCode::CallerCancelled, Side::Caller, now);
+            let (code, cause) = (ReleaseCode::CallerCancelled, end::Cause::of(message));
+            self.end_as(office, code, Side::Caller, cause, now);
+        } else {
+            self.modify_cancelled(office, leg, now);
         }
     }
 

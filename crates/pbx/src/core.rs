@@ -27,7 +27,7 @@ use crate::network::Network;
 use crate::office::Office;
 use crate::record::{Binding, BindingKey, DialogFacts, Record, Side};
 use crate::release::ReleaseCode;
-use crate::time::{Now, UnixMillis};
+use crate::time::Now;
 use bytes::Bytes;
 use calls::Calls;
 use orphans::Orphans;
@@ -334,10 +334,4 @@ impl Core {
         office.counters.ports_free = office.ports.free() as u64;
         office.counters.timers = office.endpoint.timers() as u64;
     }
-}
-
-/// The wall clock as digest nonces count it, in seconds.
-#[must_use]
-pub fn unix_seconds(utc: UnixMillis) -> u32 {
-    u32::try_from(utc.seconds()).unwrap_or(u32::MAX)
 }

@@ -95,6 +95,11 @@ impl Guard {
     /// The source has proven who it is.
     pub fn authenticated(&mut self, source: IpAddr, now: Instant) {
         let known = self.known;
+        // The bucket that new sources share when there are too many is nobody's.
+        let key = Source::of(source);
+        if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&key) {
+            return;
+        }
         let bucket = self.bucket(source, now);
         if bucket.known_until.is_none_or(|until| until < now) {
             bucket.level = u64::from(known.burst) * 1000;
@@ -130,7 +135,8 @@ impl Guard {
         let (stranger, known) = (self.stranger, self.known);
         self.sources.retain(|_, bucket| {
             bucket.refill(stranger, known, now);
-            bucket.level < bucket.rate(stranger, known, now).1
+            let is_known = bucket.known_until.is_some_and(|until| now < until);
+            is_known || bucket.level < bucket.rate(stranger, known, now).1
         });
     }
 }

@@ -92,6 +92,10 @@ pub fn decide(
         if header != Some(0) {
             return Err(Reject::BadRequest("Contact * needs Expires: 0"));
         }
+        let newer = |known: &Binding| *known.call_id == *it.call_id && known.cseq > it.cseq.number;
+        if bound.iter().any(|known| newer(&known.binding)) {
+            return Err(Reject::OutOfOrder);
+        }
         let removed = bound.iter().map(|it| it.binding.key.clone()).collect();
         return Ok(Changes { removed, ..Changes::default() });
     };
@@ -113,13 +117,28 @@ pub fn decide(
                 std::cmp::Ordering::Greater => {}
             }
         }
+        // A phone without an instance that restarts has a new Call-ID and the same Contact.
+        let same_phone = |other: &&Binding| {
+            other.key != key
+                && *other.contact == *contact_text(contact)
+                && other.flow.remote.ip() == flow.remote.ip()
+        };
+        let before: Vec<BindingKey> = bound
+            .iter()
+            .map(|it| &it.binding)
+            .filter(same_phone)
+            .map(|it| it.key.clone())
+            .collect();
         match grant_expiry(contact_expires(contact), header, settings) {
             Expiry::TooBrief(min) => return Err(Reject::IntervalTooBrief { min }),
-            Expiry::Remove => changes.removed.extend(known.map(|it| it.key.clone())),
+            Expiry::Remove => {
+                changes.removed.extend(known.map(|it| it.key.clone()).into_iter().chain(before));
+            }
             Expiry::Grant(expires) => {
                 let registered_at = known.map_or(now, |it| it.registered_at);
                 let binding = binding(key, contact, (message, it), flow, registered_at);
                 changes.bound.push(Binding { expires_at: now.after(expires), ..binding });
+                changes.replaced.extend(before);
             }
         }
     }
@@ -141,7 +160,10 @@ fn make_room(extension: &Extension, bound: &[Bound], changes: &mut Changes) {
     let mut others: Vec<&Binding> = bound
         .iter()
         .map(|it| &it.binding)
-        .filter(|it| !new(&it.key) && !changes.removed.contains(&it.key))
+        .filter(|it| {
+            let gone = changes.removed.contains(&it.key) || changes.replaced.contains(&it.key);
+            !new(&it.key) && !gone
+        })
         .collect();
     others.sort_by_key(|it| it.registered_at);
     let surplus = (others.len() + changes.bound.len()).saturating_sub(most);
@@ -184,6 +206,11 @@ fn device(contact: &NameAddr<'_>, it: &Essentials<'_>, index: usize) -> Box<str>
     }
 }
 
+/// The Contact's URI without headers, which would end up in our requests (RFC 3261 §19.1.1).
+fn contact_text<'a>(contact: &NameAddr<'a>) -> &'a str {
+    contact.uri_text.split('?').next().unwrap_or_default()
+}
+
 fn contact_expires(contact: &NameAddr<'_>) -> Option<u32> {
     Contact::Addr(*contact).expires()
 }
@@ -199,8 +226,7 @@ fn binding(
     let end = agent.floor_char_boundary(USER_AGENT_LENGTH_MAX);
     Binding {
         key,
-        // Headers in a Contact URI would end up in our requests (RFC 3261 §19.1.1): dropped.
-        contact: contact.uri_text.split('?').next().unwrap_or_default().into(),
+        contact: contact_text(contact).into(),
         flow,
         call_id: it.call_id.into(),
         cseq: it.cseq.number,

@@ -67,7 +67,8 @@ impl Dialog {
             remote_tag: it.from_tag.unwrap_or_default().into(),
             local_cseq: 0,
             remote_cseq: Some(it.cseq.number),
-            remote_target: contact_uri(message).unwrap_or_default().into(),
+            // An RFC 2543 phone may give no Contact; then it is where it says it is.
+            remote_target: contact_uri(message).unwrap_or(it.from.uri_text).into(),
             routes: RouteSet::of_request(&message.headers),
         }
     }

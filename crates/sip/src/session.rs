@@ -107,7 +107,8 @@ struct Unacked {
 impl Session {
     /// Nothing is left to send or to wait for.
     pub fn is_closed(&self) -> bool {
-        self.state == State::Closed
+        // A re-INVITE that is still out may yet be answered, and its answer needs an ACK.
+        self.state == State::Closed && !matches!(self.offer, Offer::Outgoing { .. })
     }
 
     /// A 2xx was exchanged and no BYE yet.
@@ -123,6 +124,11 @@ impl Session {
     /// No INVITE transaction is under way: a re-INVITE may be sent.
     pub fn may_offer(&self) -> bool {
         self.is_established() && matches!(self.offer, Offer::Idle)
+    }
+
+    /// This transaction is the peer's INVITE that awaits our final response.
+    pub fn is_open_invite(&self, transaction: ServerTx) -> bool {
+        self.open_invite() == Some(transaction)
     }
 
     /// A 2xx of the peer awaits [`Session::ack`].

@@ -148,7 +148,12 @@ impl Call {
     /// The phones of an extension and the way to each; the phone that calls is left out.
     fn targets(&self, office: &Office, from: Flow, callee: &Extension) -> Vec<(Fork, Way)> {
         let bindings = office.registrar.bindings(self.tenant, &callee.number);
-        let own = |flow: Flow| flow.remote == from.remote && flow.transport == from.transport;
+        // A gateway may hold both numbers: only a phone that calls its own number is the caller.
+        let own = |flow: Flow| {
+            *callee.number == *self.caller.number
+                && flow.remote == from.remote
+                && flow.transport == from.transport
+        };
         let mut targets: Vec<_> = bindings
             .iter()
             .map(|it| &it.binding)
@@ -168,7 +173,9 @@ impl Call {
         if targets.is_empty() && bindings.is_empty() {
             targets.extend(by_address(office, callee));
         }
-        targets.truncate(FORKS_MAX);
+        // The least recently refreshed come first: they are the ones to go.
+        let surplus = targets.len().saturating_sub(FORKS_MAX);
+        targets.drain(..surplus);
         targets
     }
 

@@ -34,6 +34,15 @@ impl Cause {
     }
 }
 
+/// A phone's refusal as the other phone may see it: a challenge is between the phone and somebody
+/// else, and a redirection is not followed.
+pub(super) fn for_the_other_side(code: u16) -> u16 {
+    match code {
+        300..=399 | 401 | 407 => 403,
+        _ => code,
+    }
+}
+
 impl Call {
     /// Ends the call for a reason of our own.
     pub fn end(&mut self, office: &mut Office, code: ReleaseCode, by: Side, now: Instant) {

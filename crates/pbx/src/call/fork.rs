@@ -1,6 +1,7 @@
 //! The phones of the callee and what they respond; the first answer wins (RFC 3261 §16.7 steps
 //! 5, 6 and 10, as a B2BUA does them).
 
+use super::begin::unusable;
 use super::end::Cause;
 use super::media::{Half, Peer, Unusable};
 use super::{Call, Leg, State, body, fork_id, headers};
@@ -116,8 +117,8 @@ impl Call {
         let Some(invite) = self.invite.clone() else { return };
         // Parsed once already when it came.
         let Ok(message) = Message::parse(&invite) else { return };
-        if self.call_phone(office, index, flow, &message, now).is_err() {
-            self.fork_failed(office, index, (503, Cause::default()), now);
+        if let Err(why) = self.call_phone(office, index, flow, &message, now) {
+            self.end(office, unusable(why), Side::System, now);
         }
     }
 
@@ -142,13 +143,13 @@ impl Call {
             return;
         }
         *progress = Some(code.max(progress.unwrap_or_default()));
-        if heard {
-            *early = Some(fork);
-        }
         let passed =
             if heard { self.pass_answer(office, fork, message, true, now) } else { Ok(None) };
         let Ok(passed) = passed else { return };
-        if self.record.ringing_at.is_none() && code >= 180 {
+        if heard && let State::Calling { early, .. } = &mut self.state {
+            *early = Some(fork);
+        }
+        if self.record.ringing_at.is_none() && code == 180 {
             self.record.ringing_at = Some(office.utc);
         }
         self.with_session(office, LegId::Caller, now, |session, seat| {
@@ -180,7 +181,10 @@ impl Call {
             });
             return;
         };
-        let Ok(passed) = self.pass_answer(office, fork, message, false, now) else {
+        // An answer without a description is one only if an early one stands.
+        let early = matches!(self.state, State::Calling { early: Some(it), .. } if it == fork);
+        let passed = self.pass_answer(office, fork, message, false, now);
+        let Some(passed) = passed.ok().filter(|it| it.is_some() || (early && !late_offer)) else {
             self.with_session(office, fork_id(fork), now, |session, seat| {
                 session.ack(seat, None);
             });
@@ -239,9 +243,9 @@ impl Call {
         if let Some(it) = self.forks.get_mut(fork) {
             it.refused.get_or_insert_with(|| outcome.clone());
         }
-        if !matches!(self.state, State::Calling { .. }) {
-            return;
-        }
+        let State::Calling { early, .. } = &mut self.state else { return };
+        // Another phone's early media may be heard now.
+        early.take_if(|it| *it == fork);
         // 6xx speaks for the callee: nobody else needs to ring (RFC 3261 §16.7 step 5).
         let decided = (600..700).contains(&outcome.0);
         if !decided && self.forks.iter().any(|it| it.refused.is_none()) {

@@ -83,11 +83,18 @@ fn passes(name: HeaderName, raw_name: &str) -> bool {
 }
 
 /// Further claims of identity or trust that a phone may not make.
-const IDENTITIES: [&str; 6] = [
+const IDENTITIES: [&str; 13] = [
     "Identity",
     "Identity-Info",
     "P-Charging-Vector",
     "P-Access-Network-Info",
     "P-Called-Party-ID",
     "Join",
+    "P-Asserted-Service",
+    "P-Preferred-Service",
+    "P-Served-User",
+    "P-Profile-Key",
+    "P-Visited-Network-ID",
+    "Resource-Priority",
+    "Target-Dialog",
 ];

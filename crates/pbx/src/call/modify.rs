@@ -3,7 +3,7 @@
 
 use super::begin::unusable;
 use super::body::{self, OwnedBody};
-use super::end::Cause;
+use super::end::{Cause, for_the_other_side};
 use super::media::{Peer, Unusable};
 use super::{Call, Modifying, State, half, headers};
 use crate::office::{LegId, Office};
@@ -27,6 +27,9 @@ impl Call {
         let Some(other) = self.other(by) else {
             return self.refuse_modify(office, by, 481, now);
         };
+        if body::of(message).is_some_and(|it| body::sdp_range(it).is_none()) {
+            return self.refuse_modify(office, by, 415, now);
+        }
         let free = self.session(other).is_some_and(|it| it.may_offer());
         if !free || self.modifying.is_some() {
             // Both sides change the call at once: they try again after a while.
@@ -47,6 +50,16 @@ impl Call {
             };
             session.modify(seat, &extra, passed.as_ref().map(OwnedBody::view));
         });
+    }
+
+    /// A phone gave up its re-INVITE: it gets 487, and the other side hears of it.
+    pub(super) fn modify_cancelled(&mut self, office: &mut Office, by: LegId, now: Instant) {
+        self.modifying = None;
+        self.media.refused();
+        self.refuse_modify(office, by, 487, now);
+        if let Some(other) = self.other(by) {
+            self.with_session(office, other, now, |session, seat| session.cancel_modify(seat));
+        }
     }
 
     /// The other side took the re-INVITE.
@@ -98,6 +111,7 @@ impl Call {
     ) {
         self.media.refused();
         if let Some(Modifying { by, .. }) = self.modifying.take() {
+            let code = for_the_other_side(code);
             let owned = message.map(Cause::of).and_then(|it| it.reason);
             self.with_session(office, by, now, |session, seat| {
                 let extra = |writer: &mut Writer| {
@@ -138,8 +152,9 @@ impl Call {
         }
         self.modifying = None;
         let passed = self.pass_later_answer(office, leg, other, message, now);
-        let failed = passed.is_err();
         let passed = passed.ok().flatten();
+        // The answer was owed here; without one there is no session.
+        let failed = passed.is_none();
         self.with_session(office, other, now, |session, seat| {
             session.ack(seat, passed.as_ref().map(OwnedBody::view));
         });

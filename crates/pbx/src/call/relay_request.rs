@@ -1,8 +1,11 @@
 //! Requests within the dialog that pass from leg to leg and back: INFO (RFC 6086) and MESSAGE
 //! (RFC 3428 §8).
 
+use super::end::for_the_other_side;
 use super::{Call, State, body, headers};
 use crate::office::{LegId, Office};
+use crate::record::Side;
+use crate::release::ReleaseCode;
 use sip::endpoint::{ClientTx, ServerTx};
 use sip::message::{Essentials, Message, Method, Writer, reason_phrase};
 use std::time::Instant;
@@ -73,8 +76,10 @@ impl Call {
     ) {
         let Some(index) = self.asks.iter().position(|it| it.to == to) else { return };
         let Ask { from, .. } = self.asks.remove(index);
-        // The other phone's challenge is not for this one.
-        let code = if matches!(code, 401 | 407) { 403 } else { code };
+        // The dialog is gone on that side (RFC 3261 §12.2.1.2).
+        let vanished = message.is_none() || matches!(code, 408 | 481);
+        // RFC 4320 §4.2 forbids a 408 here.
+        let code = if code == 408 { 480 } else { for_the_other_side(code) };
         let tag = self.caller.tag.to_string();
         let Some(mut writer) =
             office.endpoint.response(from, code, reason_phrase(code), Some(&tag))
@@ -92,6 +97,9 @@ impl Call {
             None => writer.finish(),
         };
         office.endpoint.respond(from, code, bytes, now);
+        if vanished {
+            self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);
+        }
     }
 
     /// The call ends: nobody will answer these any more.

@@ -6,6 +6,7 @@ use crate::id::CallId;
 use crate::office::Owner;
 use crate::time::Now;
 use sip::dialog::same_peer;
+use sip::endpoint::reply_flow;
 use sip::message::Method;
 use sip::{Flow, Tag};
 
@@ -35,7 +36,7 @@ impl Core {
         }
         self.calls.with(&mut self.office, owner, |call, office, leg| {
             if let Some(session) = call.session(leg) {
-                follow(&mut session.flow, flow);
+                follow(&mut session.flow, reply_flow(flow, &it.via));
             }
             call.handle_request(office, leg, flow, (message, it), now.instant);
         })

@@ -119,14 +119,19 @@ impl Core {
 
     fn request(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
         let Request { flow, message, it, .. } = request;
-        if !self.may_be_served(flow, it, now) {
+        if !self.may_be_served(request, now) {
             return None;
         }
         match self.office.endpoint.receive(flow, message, it, now.instant) {
+            Received::Absorbed { owner: None } if it.cseq.method == Method::Cancel => {
+                // It cancelled nothing, and was told so.
+                self.guard.charge(flow.remote.ip(), now.instant);
+                None
+            }
             Received::Absorbed { owner } => owner.and_then(|it| self.calls.id_of(it)),
             Received::Cancel { invite, owner } => {
-                self.calls.with(&mut self.office, owner, |call, office, _| {
-                    call.handle_cancel(office, invite, now.instant);
+                self.calls.with(&mut self.office, owner, |call, office, leg| {
+                    call.handle_cancel(office, leg, (invite, message), now.instant);
                 })
             }
             Received::Ack => self.within_dialog(request, now),
@@ -136,12 +141,15 @@ impl Core {
     }
 
     /// Before any work: a source that spent its tokens is only heard within its dialogs.
-    fn may_be_served(&mut self, flow: Flow, it: &Essentials<'_>, now: Now) -> bool {
+    fn may_be_served(&mut self, request: Request<'_>, now: Now) -> bool {
+        let Request { flow, message, it, .. } = request;
         let Verdict::Drop { first } = self.guard.verdict(flow.remote.ip(), now.instant) else {
             return true;
         };
         let within_dialog = it.to_tag.is_some_and(|tag| self.dialog(tag).is_some());
-        if within_dialog || matches!(it.cseq.method, Method::Ack | Method::Cancel) {
+        let cancels =
+            it.cseq.method == Method::Cancel && self.office.endpoint.knows_invite_of(message, it);
+        if within_dialog || cancels || it.cseq.method == Method::Ack {
             return true;
         }
         self.office.counters.throttled += 1;

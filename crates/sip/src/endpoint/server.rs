@@ -118,6 +118,11 @@ impl<O: Copy> Endpoint<O> {
         self.server(transaction).map(|it| it.flow)
     }
 
+    /// Whether the INVITE that a CANCEL names is here.
+    pub fn knows_invite_of(&self, cancel: &Message<'_>, it: &Essentials<'_>) -> bool {
+        self.server_by_key.contains_key(&self.keys.server(cancel, it, Method::Invite))
+    }
+
     pub(super) fn receive_request(
         &mut self,
         message: &Message<'_>,

@@ -126,7 +126,7 @@ impl Session {
     }
 
     /// The server transaction of an INVITE without a final response.
-    fn open_invite(&self) -> Option<ServerTx> {
+    pub(super) fn open_invite(&self) -> Option<ServerTx> {
         match (self.state, &self.offer) {
             (State::Incoming { invite }, _) | (State::Established, &Offer::Incoming { invite }) => {
                 Some(invite)

@@ -22,7 +22,9 @@ impl Session {
             // The peer resends its 2xx until it hears this.
             self.ack(seat, None);
         }
-        self.offer = Offer::Idle;
+        if !matches!(self.offer, Offer::Outgoing { .. }) {
+            self.offer = Offer::Idle;
+        }
         let branch = seat.endpoint.new_branch();
         let mut writer = self.dialog.next_request(Method::Bye, branch);
         if !reason.is_empty() {

@@ -173,7 +173,12 @@ impl Session {
             200..=299 if awaited => {
                 self.dialog.refresh_target(message);
                 self.offer = Offer::AckOwed { cseq: it.cseq.number };
-                Answer::Modified
+                if self.state == State::Established {
+                    return Answer::Modified;
+                }
+                // It crossed a BYE: acknowledged all the same (RFC 3261 §13.2.2.4).
+                self.ack(seat, None);
+                Answer::Nothing
             }
             300.. if awaited => {
                 self.offer = Offer::Idle;

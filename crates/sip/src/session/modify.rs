@@ -25,6 +25,13 @@ impl Session {
         self.offer = Offer::Outgoing { invite };
     }
 
+    /// Gives up our re-INVITE: its peer asked no longer for it (RFC 3261 §9).
+    pub fn cancel_modify<O: Copy>(&mut self, seat: &mut Seat<'_, O>) {
+        if let Offer::Outgoing { invite } = self.offer {
+            seat.endpoint.cancel(invite, "", seat.now);
+        }
+    }
+
     /// Sends another request within the dialog (INFO, MESSAGE) and names its transaction; its
     /// outcome comes as [`Answer::Other`](super::Answer::Other).
     pub fn request<O: Copy>(

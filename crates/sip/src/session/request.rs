@@ -55,7 +55,7 @@ impl Session {
                 Request::Closed
             }
             (Method::Invite, State::Established) => self.modify_asked(seat, flow, (message, it)),
-            (Method::Invite, _) => {
+            (Method::Invite, State::Incoming { .. } | State::Outgoing { .. }) => {
                 self.answer(seat, flow, (message, it), (491, "Request Pending"));
                 Request::Nothing
             }
@@ -76,7 +76,10 @@ impl Session {
                 if matches!(self.offer, Offer::Incoming { .. }) {
                     self.refuse(seat, (487, "Request Terminated"), &super::no_extra);
                 }
-                self.offer = Offer::Idle;
+                self.ack(seat, None);
+                if !matches!(self.offer, Offer::Outgoing { .. }) {
+                    self.offer = Offer::Idle;
+                }
                 self.state = State::Closed;
             }
         }
