@@ -84,7 +84,7 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
 struct Tail {
     bindings: BTreeMap<BindingKey, Binding>,
     open: BTreeMap<CallId, OpenCall>,
-    /// When the newest record with a time was written.
+    /// The latest time at which a record was written, as far as records tell.
     last_seen: UnixMillis,
 }
 
@@ -97,33 +97,37 @@ impl Tail {
     /// `is_new`: the database does not have it yet.
     fn take(&mut self, record: Record, is_new: bool) {
         match record {
-            Record::Bound(binding) => {
-                self.last_seen = binding.registered_at;
-                if is_new {
-                    self.bindings.insert(binding.key.clone(), *binding);
-                }
+            // Its time is that of the first registration, which a refresh keeps.
+            Record::Bound(binding) if is_new => {
+                self.bindings.insert(binding.key.clone(), *binding);
             }
+            Record::Bound(_) => {}
             Record::Unbound(key) if is_new => {
                 self.bindings.remove(&key);
             }
             Record::Unbound(_) => {}
             Record::CallStarted(started) => {
-                self.last_seen = started.record.started_at;
+                self.saw(Some(started.record.started_at));
                 let open = OpenCall { record: started.record, dialogs: Vec::new() };
                 self.open.insert(open.record.call_id, open);
             }
             Record::CallAnswered(answered) => {
                 let record = answered.record;
-                self.last_seen = record.answered_at.unwrap_or(self.last_seen);
+                self.saw(record.answered_at);
                 let open = OpenCall { record, dialogs: answered.dialogs };
                 self.open.insert(open.record.call_id, open);
             }
             Record::CallEnded(record) => {
-                self.last_seen = record.ended_at.unwrap_or(self.last_seen);
+                self.saw(record.ended_at);
                 self.open.remove(&record.call_id);
             }
-            Record::Alive(at) => self.last_seen = at,
+            Record::Alive(at) => self.saw(Some(at)),
         }
+    }
+
+    /// A clock that was set back does not take the time back.
+    fn saw(&mut self, at: Option<UnixMillis>) {
+        self.last_seen = self.last_seen.max(at.unwrap_or_default());
     }
 }
 

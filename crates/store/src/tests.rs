@@ -233,6 +233,33 @@ fn calls_left_open_end_when_the_server_was_last_seen() {
     });
 }
 
+/// A refresh states when its binding was first made, hours ago; the server was alive since.
+#[test]
+fn a_refreshed_binding_does_not_take_the_time_back() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let mut store = started(dir.path()).await;
+        let mut refreshed = samples::binding("100", "desk", 2);
+        refreshed.registered_at = UnixMillis(START.0 - 3_600_000);
+        let _ = store.writer.append_batch(&[
+            samples::started(1),
+            samples::answered(1),
+            Record::Alive(after_s(7)),
+            Record::Bound(Box::new(refreshed)),
+            // The clock was set back.
+            Record::Alive(after_s(6)),
+        ]);
+        let after = killed(dir.path());
+        stop(store);
+
+        let again = started(after.path()).await;
+        let [talking] = &again.recovery.crashed[..] else { panic!("one was open") };
+        assert_eq!(talking.ended_at, Some(after_s(7)));
+        assert_eq!((talking.duration_ms, talking.billable_ms), (7000, 5000));
+        stop(again);
+    });
+}
+
 /// The journal is damaged where a call ended that the database has already.
 #[test]
 fn a_record_is_never_replaced_by_that_of_a_crash() {
