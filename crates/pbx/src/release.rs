@@ -58,6 +58,7 @@ release_codes! {
     CalleeUnknown "callee.unknown" 404 1 "There is no such number." "被叫号码不存在";
     CalleeRejected "callee.rejected" 488 127 "The called phone refused the call." "被叫话机拒绝了呼叫";
     CallerForbidden "caller.forbidden" 403 57 "The caller may not make this call." "主叫没有此呼叫的权限";
+    CallerUnsupported "caller.unsupported" 420 127 "The caller's phone asked for something this server does not do." "主叫话机要求了本服务器不支持的功能";
     CallerLimit "caller.limit" 486 34 "The caller's extension has no free call left." "主叫分机的并发呼叫数已满";
     CalleeLimit "callee.limit" 486 17 "The called extension has no free call left." "被叫分机的并发呼叫数已满";
     RouteNoMatch "route.no_match" 404 3 "No dial-plan row matches the number." "拨号规则中没有与该号码匹配的记录";

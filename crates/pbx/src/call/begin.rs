@@ -1,5 +1,6 @@
 //! How a call begins: an authenticated INVITE, its route, its first steps.
 
+use super::end::Cause;
 use super::fork::{Fork, bracketed, device};
 use super::media::{CallMedia, Unusable, relay};
 use super::{Call, FORKS_MAX, Leg, State, body, headers};
@@ -12,7 +13,7 @@ use crate::record::{CallRecord, CallStarted, Direction, Record, Side};
 use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
 use crate::release::ReleaseCode;
 use sip::dialog::contact_uri;
-use sip::message::{Essentials, HeaderName, Message, Uri, Writer};
+use sip::message::{Essentials, HeaderName, Message, Uri, Writer, reason_phrase};
 use sip::session::{Session, no_extra};
 use sip::{Flow, Transport};
 use std::net::IpAddr;
@@ -26,6 +27,16 @@ pub struct Attempt<'a> {
     pub it: &'a Essentials<'a>,
     pub raw: &'a [u8],
     pub identity: Identity,
+    /// It cannot be served.
+    pub refusal: Option<Refusal>,
+}
+
+/// Why an INVITE is refused as soon as its sender is known.
+pub struct Refusal {
+    pub code: ReleaseCode,
+    pub status: u16,
+    /// A header that tells the phone what we could do.
+    pub header: Option<(&'static str, String)>,
 }
 
 impl Call {
@@ -83,6 +94,9 @@ impl Call {
     }
 
     fn route(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
+        if let Some(refusal) = &attempt.refusal {
+            return self.refuse_attempt(office, refusal, now);
+        }
         let caller = &attempt.identity.extension;
         if !self.claim_busy(office, caller) {
             return self.end(office, ReleaseCode::CallerLimit, Side::System, now);
@@ -97,6 +111,20 @@ impl Call {
             Route::Echo => self.answer_echo(office, attempt.message, now),
             Route::NoMatch => self.end(office, ReleaseCode::RouteNoMatch, Side::System, now),
         }
+    }
+
+    fn refuse_attempt(&mut self, office: &mut Office, refusal: &Refusal, now: Instant) {
+        let Refusal { code, status, header } = refusal;
+        self.with_session(office, LegId::Caller, now, |session, seat| {
+            let extra = |writer: &mut Writer| {
+                if let Some((name, value)) = header {
+                    writer.header(name, value);
+                }
+            };
+            session.refuse(seat, (*status, reason_phrase(*status)), &extra);
+        });
+        let cause = Cause { status: Some(*status), ..Cause::default() };
+        self.end_as(office, *code, Side::System, cause, now);
     }
 
     /// Calls every device of an extension.

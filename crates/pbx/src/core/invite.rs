@@ -1,11 +1,13 @@
 //! An INVITE that begins a call.
 
 use super::Core;
+use super::message::unsupported;
 use super::reply::Request;
-use crate::authenticate::{Identity, Refusal};
-use crate::call::begin::Attempt;
+use crate::authenticate::{self, Identity};
+use crate::call::begin::{Attempt, Refusal};
 use crate::call::headers::ACCEPT;
 use crate::id::CallId;
+use crate::release::ReleaseCode;
 use crate::time::Now;
 use sip::message::{ContentType, HeaderName, Method, Via};
 
@@ -22,23 +24,17 @@ impl Core {
             Ok(identity) => identity,
             Err(why) => return self.refuse(request, why, now),
         };
-        if it.max_forwards == Some(0) {
-            return self.reply(request, 483);
-        }
-        if self.unsupported(request) {
-            return None;
-        }
-        if !body_is_understood(request) {
-            return self.reply_with(request, 415, |writer| {
-                writer.header("Accept", ACCEPT);
-            });
-        }
-        let attempt = Attempt { flow, message, it, raw, identity };
+        let refusal = refusal(request);
+        let attempt = Attempt { flow, message, it, raw, identity, refusal };
         Some(self.calls.begin(&mut self.office, &attempt, now.instant))
     }
 
     /// Who sends a request; a known source gets the larger bucket.
-    pub(super) fn identify(&mut self, request: Request<'_>, now: Now) -> Result<Identity, Refusal> {
+    pub(super) fn identify(
+        &mut self,
+        request: Request<'_>,
+        now: Now,
+    ) -> Result<Identity, authenticate::Refusal> {
         let Request { flow, message, it, .. } = request;
         let directory = self.office.directory.clone();
         let identity = self.authenticator.identify(&directory, flow, message, it, now)?;
@@ -53,6 +49,22 @@ impl Core {
             let branch = via.branch().unwrap_or_default();
             self.office.endpoint.sent_by_us(branch, Method::Invite)
         })
+    }
+}
+
+/// Why an INVITE of somebody we know cannot be served; it is an attempt all the same.
+fn refusal(request: Request<'_>) -> Option<Refusal> {
+    let required = unsupported(request.message);
+    if request.it.max_forwards == Some(0) {
+        Some(Refusal { code: ReleaseCode::LoopDetected, status: 483, header: None })
+    } else if let Some(required) = required {
+        let header = Some(("Unsupported", required));
+        Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 420, header })
+    } else if !body_is_understood(request) {
+        let header = Some(("Accept", ACCEPT.to_owned()));
+        Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 415, header })
+    } else {
+        None
     }
 }
 

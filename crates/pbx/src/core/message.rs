@@ -211,14 +211,17 @@ impl Core {
 
     /// Refuses a request that requires an extension of us; we have none (RFC 3261 §8.2.2.3).
     pub(super) fn unsupported(&mut self, request: Request<'_>) -> bool {
-        let required = request.message.headers.values(HeaderName::Require);
-        let required: Vec<&str> = required.take(UNSUPPORTED_MAX).collect();
-        if required.is_empty() {
-            return false;
-        }
+        let Some(required) = unsupported(request.message) else { return false };
         self.reply_with(request, 420, |writer| {
-            writer.header("Unsupported", required.join(", "));
+            writer.header("Unsupported", required);
         });
         true
     }
+}
+
+/// What a request requires of us, as the Unsupported header names it.
+pub(super) fn unsupported(message: &Message<'_>) -> Option<String> {
+    let required = message.headers.values(HeaderName::Require);
+    let required: Vec<&str> = required.take(UNSUPPORTED_MAX).collect();
+    (!required.is_empty()).then(|| required.join(", "))
 }

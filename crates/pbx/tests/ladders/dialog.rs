@@ -242,3 +242,45 @@ fn info_and_message_travel_within_the_call() {
         {DOWN}"
     ));
 }
+
+/// The answer to a re-INVITE crosses the BYE: it is acknowledged all the same (RFC 3261 §13.2.2.4).
+#[test]
+fn re_invite_answered_after_the_bye() {
+    check(&format!(
+        "{UP}
+        alice -> pbx          INVITE direction=sendonly
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+        alice -> pbx          BYE
+        alice <- pbx          200 BYE
+        alice <- pbx          487 INVITE
+                 pbx -> bob   BYE
+        alice -> pbx          ACK
+                 pbx <- bob   200 INVITE
+                 pbx -> bob   ACK
+                 pbx <- bob   200 BYE
+        record release=caller.hangup
+        "
+    ));
+}
+
+/// A re-INVITE can be given up too (RFC 3261 §9.1).
+#[test]
+fn re_invite_cancelled() {
+    check(&format!(
+        "{UP}
+        alice -> pbx          INVITE direction=sendonly
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+        alice -> pbx          CANCEL
+        alice <- pbx          200 CANCEL
+        alice <- pbx          487 INVITE
+        alice -> pbx          ACK
+                 pbx <- bob   180
+                 pbx -> bob   CANCEL
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+        {DOWN}"
+    ));
+}

@@ -81,8 +81,10 @@ fn max_forwards_is_used_up() {
     check(
         "
         alice -> pbx   INVITE 101 max-forwards=0
+        alice <- pbx   100
         alice <- pbx   483
         alice -> pbx   ACK
+        record release=loop.detected status=483
         alice -> pbx   OPTIONS max-forwards=0
         alice <- pbx   200
         ",
@@ -94,8 +96,10 @@ fn an_unknown_extension_is_required() {
     check(
         "
         alice -> pbx   INVITE 101 require=teleport
+        alice <- pbx   100
         alice <- pbx   420 header=Unsupported:teleport
         alice -> pbx   ACK
+        record release=caller.unsupported status=420
         ",
     );
 }
