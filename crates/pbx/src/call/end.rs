@@ -136,6 +136,17 @@ impl Call {
         }
     }
 
+    /// A phone whose stream broke during the call may have registered over a new one.
+    fn follow_device(&mut self, office: &Office, index: usize) {
+        let Some(fork) = self.forks.get_mut(index) else { return };
+        let (Some(device), Some(leg)) = (&fork.device, &mut fork.leg) else { return };
+        let bindings = office.registrar.bindings(device.tenant, &device.extension);
+        let newest = bindings.iter().map(|it| &it.binding).find(|it| it.key == *device);
+        if let Some(flow) = newest.map(|it| it.flow).filter(|it| it.connection.is_some()) {
+            leg.session.flow = flow;
+        }
+    }
+
     pub(super) fn release_fork(
         &mut self,
         office: &mut Office,
@@ -143,6 +154,7 @@ impl Call {
         reason: &str,
         now: Instant,
     ) {
+        self.follow_device(office, index);
         self.with_session(office, fork_id(index), now, |session, seat| {
             session.cancel(seat, reason);
             session.close(seat, reason);
