@@ -16,6 +16,7 @@ use sip::message::{
     Authorization, Credentials, DigestCredentials, Essentials, Message, Method, Uri, Writer,
     uri_equivalent,
 };
+use sip::transaction::TIMEOUT;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -155,7 +156,9 @@ impl Authenticator {
         if let Some(count) = credentials.nonce_count()
             && !without_qop
         {
-            let attempt = (it.via.branch().unwrap_or_default(), it.cseq.number);
+            // Copies of an INVITE never come here while its transaction lives: any other is a replay.
+            let attempt = (it.cseq.method != Method::Invite)
+                .then(|| (it.via.branch().unwrap_or_default(), it.cseq.number));
             if !self.counts.admit(credentials.nonce, count, attempt, now.instant) {
                 return Err(Refusal::Stale);
             }
@@ -214,18 +217,30 @@ struct NonceCounts {
 #[derive(Clone, Copy)]
 struct Seen {
     count: u32,
-    /// Of the request that had this count: the very same one again is a resend.
-    attempt: u64,
+    /// Of the request that had this count, and when it came: the very same one again is a resend,
+    /// as long as a phone resends. `None`: it is not served twice.
+    attempt: Option<(u64, Instant)>,
 }
 
 impl NonceCounts {
-    fn admit(&mut self, nonce: &str, count: u32, attempt: (&str, u32), now: Instant) -> bool {
+    fn admit(
+        &mut self,
+        nonce: &str,
+        count: u32,
+        attempt: Option<(&str, u32)>,
+        now: Instant,
+    ) -> bool {
         self.forget(now);
         let key = self.hasher.hash_one(nonce);
-        let attempt = self.hasher.hash_one(attempt);
+        let attempt = attempt.map(|it| (self.hasher.hash_one(it), now));
         match self.seen.get_mut(&key) {
             Some(seen) if count > seen.count => *seen = Seen { count, attempt },
-            Some(seen) => return count == seen.count && attempt == seen.attempt,
+            Some(seen) => {
+                return count == seen.count
+                    && seen.attempt.is_some_and(|(hash, first)| {
+                        attempt.is_some_and(|it| it.0 == hash) && now < first + TIMEOUT
+                    });
+            }
             None => {
                 self.seen.insert(key, Seen { count, attempt });
                 self.oldest.push_back((now, key));
@@ -254,12 +269,21 @@ mod tests {
     fn a_count_is_good_once_and_a_resend_is_no_replay() {
         let mut counts = NonceCounts::default();
         let now = Instant::now();
-        assert!(counts.admit("n", 1, ("z9hG4bK1", 2), now));
-        assert!(counts.admit("n", 1, ("z9hG4bK1", 2), now), "a resend");
-        assert!(!counts.admit("n", 1, ("z9hG4bK2", 2), now), "a replay");
-        assert!(counts.admit("n", 7, ("z9hG4bK3", 3), now), "gaps are allowed");
-        assert!(!counts.admit("n", 6, ("z9hG4bK4", 4), now));
-        assert!(counts.admit("other", 1, ("z9hG4bK5", 1), now));
+        assert!(counts.admit("n", 1, Some(("z9hG4bK1", 2)), now));
+        assert!(counts.admit("n", 1, Some(("z9hG4bK1", 2)), now), "a resend");
+        assert!(!counts.admit("n", 1, Some(("z9hG4bK2", 2)), now), "a replay");
+        assert!(counts.admit("n", 7, Some(("z9hG4bK3", 3)), now), "gaps are allowed");
+        assert!(!counts.admit("n", 6, Some(("z9hG4bK4", 4)), now));
+        assert!(counts.admit("other", 1, Some(("z9hG4bK5", 1)), now));
+        assert!(
+            !counts.admit("other", 1, Some(("z9hG4bK5", 1)), now + TIMEOUT),
+            "too late for one"
+        );
+        assert!(counts.admit("invite", 1, None, now));
+        assert!(
+            !counts.admit("invite", 1, None, now),
+            "an INVITE is resent within its transaction"
+        );
     }
 
     #[test]

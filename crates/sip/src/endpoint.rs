@@ -152,7 +152,7 @@ impl<O: Copy> Endpoint<O> {
         match message.method() {
             None => self.receive_response(message, it, now),
             Some(Method::Ack) => self.receive_ack(message, it, now),
-            Some(Method::Cancel) => self.receive_cancel(flow, message, it),
+            Some(Method::Cancel) => self.receive_cancel(flow, message, it, now),
             Some(method) => self.receive_request(message, it, method, now),
         }
     }

@@ -33,6 +33,9 @@ mod stage;
 use self::line::Step;
 use self::run::Run;
 
+pub(crate) use self::end::what_is_left;
+pub(crate) use self::stage::brief;
+
 /// Runs a ladder.
 ///
 /// # Panics

@@ -1,7 +1,8 @@
 //! What the tests stand on; never part of the product.
 //!
 //! [`ladder::check`] runs a call flow written as text against the real core; [`office`] is that
-//! core with virtual time and a network in memory; [`phone`] writes and reads the phones' SIP.
+//! core with virtual time and a network in memory; [`phone`] writes and reads the phones' SIP;
+//! [`sim`] lets many of them do anything at all and watches what must hold.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at the variants it is about")]
 
@@ -9,4 +10,5 @@ pub mod clock;
 pub mod ladder;
 pub mod office;
 pub mod phone;
+pub mod sim;
 pub mod skip;

@@ -4,9 +4,11 @@
 //! drains all effects, and keeps what was sent until a test looks at it.
 
 pub mod edge;
+pub mod faults;
 pub mod journal;
 
 use self::edge::Edge;
+use self::faults::{Faults, FaultyRng};
 use self::journal::Journal;
 use crate::clock::Clock;
 use bytes::Bytes;
@@ -44,6 +46,9 @@ pub struct Office {
     pub edge: Edge,
     /// Everything published and not yet looked at.
     pub events: VecDeque<Event>,
+    /// Makes the core panic.
+    pub faults: Faults,
+    faults_of_earlier_lives: u32,
     core: Core,
     rng: ChaCha12Rng,
     sent: VecDeque<Sent>,
@@ -66,6 +71,20 @@ pub enum Outgoing {
 impl Office {
     /// An office with these extensions, ready to serve. The seed decides every random number.
     pub fn new(seed: u64, settings: Settings, extensions: Vec<Extension>) -> Self {
+        Self::with_config(seed, settings, extensions, Self::usual_config())
+    }
+
+    /// What differs from the defaults of the product: a nonce key that tests can rely on.
+    pub fn usual_config() -> Config {
+        Config { nonce_key: [7; 32], ..Config::default() }
+    }
+
+    pub fn with_config(
+        seed: u64,
+        settings: Settings,
+        extensions: Vec<Extension>,
+        config: Config,
+    ) -> Self {
         let clock = Clock::default();
         let mut rng = ChaCha12Rng::seed_from_u64(seed);
         let mut tenant = Tenant { settings: Arc::new(settings), ..Tenant::default() };
@@ -74,8 +93,8 @@ impl Office {
         }
         let mut directory = Directory { version: 1, ..Directory::default() };
         directory.tenants.insert(TenantId::default(), tenant);
-        let config = Config { nonce_key: [7; 32], ..Config::default() };
-        let core = start(&config, &mut rng, &mut Journal::default(), &clock);
+        let faults = Faults::default();
+        let core = start(&config, &mut rng, &faults, &mut Journal::default(), &clock);
         let mut office = Self {
             clock,
             directory,
@@ -83,6 +102,8 @@ impl Office {
             journal: Journal::default(),
             edge: Edge::default(),
             events: VecDeque::new(),
+            faults,
+            faults_of_earlier_lives: 0,
             core,
             rng,
             sent: VecDeque::new(),
@@ -96,7 +117,10 @@ impl Office {
     pub fn kill(&mut self) {
         self.sent.clear();
         self.edge = Edge::default();
-        self.core = start(&self.config, &mut self.rng, &mut self.journal, &self.clock);
+        self.faults.set(0);
+        self.faults_of_earlier_lives = self.faults.caused();
+        let (rng, journal) = (&mut self.rng, &mut self.journal);
+        self.core = start(&self.config, rng, &self.faults, journal, &self.clock);
         self.furnish();
     }
 
@@ -176,6 +200,11 @@ impl Office {
         self.sent.front()
     }
 
+    /// Panics caused since the process started.
+    pub fn faults_of_this_life(&self) -> u32 {
+        self.faults.caused() - self.faults_of_earlier_lives
+    }
+
     pub fn core(&self) -> &Core {
         &self.core
     }
@@ -212,8 +241,15 @@ impl Office {
     }
 }
 
-fn start(config: &Config, rng: &mut ChaCha12Rng, journal: &mut Journal, clock: &Clock) -> Core {
-    let own = ChaCha12Rng::seed_from_u64(rng.next_u64());
+fn start(
+    config: &Config,
+    rng: &mut ChaCha12Rng,
+    faults: &Faults,
+    journal: &mut Journal,
+    clock: &Clock,
+) -> Core {
+    let inner = ChaCha12Rng::seed_from_u64(rng.next_u64());
+    let own = FaultyRng { inner, faults: faults.clone() };
     Core::new(config.clone(), Box::new(own), journal.recover(), clock.now())
 }
 

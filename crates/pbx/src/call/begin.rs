@@ -40,8 +40,9 @@ pub struct Refusal {
 }
 
 impl Call {
-    /// Makes the call and takes its first steps; it may have ended when this returns.
-    pub fn begin(
+    /// Makes the call. What can fault comes before the first claim: from then on its place in the
+    /// table is needed to give the claims back.
+    pub fn new(
         office: &mut Office,
         place: (usize, u32),
         attempt: &Attempt<'_>,
@@ -50,8 +51,8 @@ impl Call {
         let Attempt { flow, message, it, identity, .. } = attempt;
         let id = CallId::new(office.utc, &mut *office.rng);
         let owner = Owner { call: place.0, serial: place.1, leg: LegId::Caller };
-        let invite = office.endpoint.open(*flow, message, it, owner);
         let tag = office.claim_tag(owner);
+        let invite = office.endpoint.open(*flow, message, it, owner);
         let end = office.local_end(*flow, tag);
         let session = Session::incoming(message, it, *flow, end, invite);
         let caller = Leg {
@@ -63,7 +64,9 @@ impl Call {
         };
         let settings = office.settings(identity.tenant);
         let record = record(office, id, attempt, &caller);
-        let mut call = Self {
+        office.counters.calls_started += 1;
+        office.counters.calls_active += 1;
+        Self {
             id,
             tenant: identity.tenant,
             place,
@@ -83,14 +86,15 @@ impl Call {
             asks: smallvec::SmallVec::new(),
             busy: smallvec::SmallVec::new(),
             invite: None,
-        };
-        office.counters.calls_started += 1;
-        office.counters.calls_active += 1;
-        call.with_session(office, LegId::Caller, now, |session, seat| {
+        }
+    }
+
+    /// Takes the first steps; the call may have ended when this returns.
+    pub fn begin(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
+        self.with_session(office, LegId::Caller, now, |session, seat| {
             session.provisional(seat, (100, "Trying"), &no_extra, None);
         });
-        call.route(office, attempt, now);
-        call
+        self.route(office, attempt, now);
     }
 
     fn route(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {

@@ -75,6 +75,7 @@ impl Call {
                 }
             },
         };
+        let call_id = office.new_call_id();
         let tag = office.claim_tag(owner);
         let end = office.local_end(flow, tag);
         let fork = &self.forks[index];
@@ -86,7 +87,6 @@ impl Call {
             format!("\"{}\" <sip:{number}@{host}>", escaped(name))
         };
         let to = format!("<sip:{}@{host}>", fork.number);
-        let call_id = office.new_call_id();
         let dialog = Dialog::of_our_request(&call_id, end, from, &to, &fork.target);
         let hops = max_forwards(invite).saturating_sub(1);
         let extra = |writer: &mut Writer| {

@@ -52,11 +52,12 @@ impl Calls {
     ) -> CallId {
         self.serial = self.serial.wrapping_add(1);
         let index = self.slab.vacant_key();
-        let call = Call::begin(office, (index, self.serial), attempt, now);
+        let call = Call::new(office, (index, self.serial), attempt, now);
         let id = call.id;
+        let owner = call.owner(LegId::Caller);
         self.by_id.insert(id, index);
         self.slab.insert(Place { call, serial: self.serial, armed: None });
-        self.settle(office, index);
+        self.with(office, owner, |call, office, _| call.begin(office, attempt, now));
         id
     }
 

@@ -10,22 +10,19 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 impl Core {
-    /// Runs one input. After a panic its effects are discarded and its call is evicted by its
-    /// claims: 500 or BYE to each leg, one record with `system.internal_error`.
+    /// Runs one input. After a panic its call is evicted by its claims: 500 or BYE to each leg, one
+    /// record with `system.internal_error`. The effects it had until then stand, as the state that
+    /// goes with them does: a binding in memory has its record, a plan its session at the edge.
     pub(super) fn fenced(
         &mut self,
         now: Now,
         act: impl FnOnce(&mut Self) -> Option<CallId>,
     ) -> Option<CallId> {
         self.calls.touching = None;
-        let before = self.office.effects.len();
         // Whatever was left half done belongs to the call that is evicted next.
         match catch_unwind(AssertUnwindSafe(|| act(self))) {
             Ok(call) => call,
-            Err(panic) => {
-                self.office.effects.truncate(before);
-                self.evict(&message(&*panic), now)
-            }
+            Err(panic) => self.evict(&message(&*panic), now),
         }
     }
 

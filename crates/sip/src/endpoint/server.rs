@@ -166,27 +166,31 @@ impl<O: Copy> Endpoint<O> {
         flow: Flow,
         message: &Message<'_>,
         it: &Essentials<'_>,
+        now: Instant,
     ) -> Received<O> {
+        // A copy of one that was answered gets that answer, though its INVITE may be gone by now.
+        let own = self.receive_request(message, it, Method::Cancel, now);
+        if let Received::Absorbed { .. } = own {
+            return own;
+        }
         let key = self.keys.server(message, it, Method::Invite);
         let invite = self
             .server_by_key
             .get(&key)
             .copied()
             .filter(|&index| same_host(self.servers[index].flow.remote.ip(), flow.remote.ip()));
-        let (code, reason) = match invite {
-            Some(_) => (200, "OK"),
-            None => (481, "Call/Transaction Does Not Exist"),
+        let Some(index) = invite else {
+            let reason = "Call/Transaction Does Not Exist";
+            let writer = response_to(message, 481, reason, Some("cancel"), flow.remote);
+            self.send_stateless(flow, &it.via, writer.finish(), None);
+            return Received::Absorbed { owner: None };
         };
-        let owner = invite.map(|index| self.servers[index].owner);
-        let writer = response_to(message, code, reason, Some("cancel"), flow.remote);
-        self.send_stateless(flow, &it.via, writer.finish(), owner);
-        match (invite, owner) {
-            (Some(index), Some(owner)) => {
-                let generation = self.servers[index].generation;
-                Received::Cancel { invite: ServerTx { index, generation }, owner }
-            }
-            _ => Received::Absorbed { owner: None },
+        let (owner, generation) = (self.servers[index].owner, self.servers[index].generation);
+        let transaction = self.open(flow, message, it, owner);
+        if let Some(writer) = self.response(transaction, 200, "OK", Some("cancel")) {
+            self.respond(transaction, 200, writer.finish(), now);
         }
+        Received::Cancel { invite: ServerTx { index, generation }, owner }
     }
 
     pub(super) fn server_timer(&mut self, key: TimerKey, at: Instant, now: Instant) {

@@ -22,9 +22,7 @@ impl Session {
             // The peer resends its 2xx until it hears this.
             self.ack(seat, None);
         }
-        if !matches!(self.offer, Offer::Outgoing { .. }) {
-            self.offer = Offer::Idle;
-        }
+        self.give_up_offer(seat);
         let branch = seat.endpoint.new_branch();
         let mut writer = self.dialog.next_request(Method::Bye, branch);
         if !reason.is_empty() {
@@ -33,6 +31,16 @@ impl Session {
         let (bytes, owner) = (writer.finish(), Some(seat.owner));
         let bye = seat.endpoint.request(self.flow, Method::Bye, branch, bytes, owner, seat.now);
         self.state = State::Closing { bye };
+    }
+
+    /// Cancels a re-INVITE of ours that has no final response: a peer that never gives it one would
+    /// hold its transaction for ever. A 2xx that crosses is still acknowledged.
+    pub(super) fn give_up_offer<O: Copy>(&mut self, seat: &mut Seat<'_, O>) {
+        if let Offer::Outgoing { invite } = self.offer {
+            seat.endpoint.cancel(invite, "", seat.now);
+        } else {
+            self.offer = Offer::Idle;
+        }
     }
 
     /// Forgets the session without a word: the peer is known to be gone.

@@ -3,7 +3,7 @@
 use super::{Offer, Seat, Session, State};
 use crate::endpoint::ServerTx;
 use crate::flow::Flow;
-use crate::message::{Essentials, Message, Method, response_to};
+use crate::message::{Essentials, Message, Method};
 
 /// What a request within the dialog means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +76,9 @@ impl Session {
                 if matches!(self.offer, Offer::Incoming { .. }) {
                     self.refuse(seat, (487, "Request Terminated"), &super::no_extra);
                 }
+                // The peer resends its 2xx until it hears this.
                 self.ack(seat, None);
-                if !matches!(self.offer, Offer::Outgoing { .. }) {
-                    self.offer = Offer::Idle;
-                }
+                self.give_up_offer(seat);
                 self.state = State::Closed;
             }
         }
@@ -123,8 +122,7 @@ impl Session {
         }
     }
 
-    /// Answers at once. An INVITE needs its transaction, which awaits the ACK; others are answered
-    /// the same way again.
+    /// Answers at once, in a transaction: a copy gets the same answer, and an INVITE its ACK.
     fn answer<O: Copy>(
         &self,
         seat: &mut Seat<'_, O>,
@@ -133,14 +131,9 @@ impl Session {
         (code, reason): (u16, &str),
     ) {
         let tag = self.dialog.end.tag.to_string();
-        if it.cseq.method == Method::Invite || code == 200 {
-            let transaction = seat.endpoint.open(flow, message, it, seat.owner);
-            if let Some(writer) = seat.endpoint.response(transaction, code, reason, Some(&tag)) {
-                seat.endpoint.respond(transaction, code, writer.finish(), seat.now);
-            }
-        } else {
-            let writer = response_to(message, code, reason, Some(&tag), flow.remote);
-            seat.endpoint.send_stateless(flow, &it.via, writer.finish(), Some(seat.owner));
+        let transaction = seat.endpoint.open(flow, message, it, seat.owner);
+        if let Some(writer) = seat.endpoint.response(transaction, code, reason, Some(&tag)) {
+            seat.endpoint.respond(transaction, code, writer.finish(), seat.now);
         }
     }
 }

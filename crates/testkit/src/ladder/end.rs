@@ -3,6 +3,7 @@
 use super::expect::same;
 use super::line::Words;
 use super::stage::Stage;
+use crate::office::Office;
 use pbx::event::{Event, UnregisterReason};
 use pbx::record::CallRecord;
 use std::collections::VecDeque;
@@ -17,18 +18,20 @@ pub(super) fn check(stage: &mut Stage) -> Result<(), String> {
     if let Some(sent) = stage.office.poll_sent() {
         return Err(format!("the server {}", stage.describe(&sent)));
     }
+    if stage.office.core().counters().faults > 0 {
+        return Err("the core panicked".into());
+    }
     if let Some(request) = stage.unanswered.values().next() {
         return Err(format!("no final response to {request}"));
     }
-    left_over(stage)
+    what_is_left(&stage.office).map_or(Ok(()), Err)
 }
 
 /// Everything a call may leave behind.
-fn left_over(stage: &Stage) -> Result<(), String> {
-    let office = &stage.office;
+pub(crate) fn what_is_left(office: &Office) -> Option<String> {
     let complaints = [&office.journal.complaints, &office.edge.complaints];
     if let Some(complaint) = complaints.into_iter().flatten().next() {
-        return Err(complaint.clone());
+        return Some(complaint.clone());
     }
     let counters = office.core().counters();
     let present = [
@@ -36,14 +39,11 @@ fn left_over(stage: &Stage) -> Result<(), String> {
         ("transactions", counters.transactions_active),
         ("leased ports", counters.ports_leased),
         ("call timers", counters.timers),
-        ("faults", counters.faults),
         ("calls without a record", office.journal.open.len() as u64),
         ("media sessions", office.edge.sessions.len() as u64),
     ];
-    match present.into_iter().find(|it| it.1 != 0) {
-        Some((what, count)) => Err(format!("{count} {what} left")),
-        None => Ok(()),
-    }
+    let (what, count) = present.into_iter().find(|it| it.1 != 0)?;
+    Some(format!("{count} {what} left"))
 }
 
 /// `record release=caller.hangup status=200 …` against the record.

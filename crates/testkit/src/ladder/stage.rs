@@ -192,7 +192,7 @@ fn line(at: Duration, name: &str, arrow: &str, what: &str) -> String {
 }
 
 /// `INVITE sip:101@10.0.0.1`, `200 OK (BYE)`.
-pub(super) fn brief(bytes: &[u8]) -> String {
+pub(crate) fn brief(bytes: &[u8]) -> String {
     let Ok(message) = Message::parse(bytes) else { return "no SIP message".into() };
     let cseq = message.headers.get(HeaderName::CSeq).unwrap_or_default();
     match message.start {
