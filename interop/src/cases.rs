@@ -1,0 +1,40 @@
+//! The cases of the `interop` program, in the order they run.
+
+mod attacks;
+mod calls;
+mod cli;
+mod enumeration;
+mod flood;
+mod framing;
+mod media;
+mod phones;
+mod restart;
+mod setup;
+mod thousand;
+mod torture;
+
+use crate::report::Case;
+
+macro_rules! cases {
+    ($($module:ident: $($name:ident)*;)*) => {
+        /// All of them. To add one, add its function to its file and its name here.
+        pub const ALL: &[Case] = &[
+            $($(Case { name: stringify!($name), run: $module::$name },)*)*
+        ];
+    };
+}
+
+cases! {
+    phones: call_udp call_tcp call_ipv6 silence_without_relay;
+    thousand: thousand_users;
+    calls: two_devices second_address hold_and_resume busy_limits caller_identity cancel echo;
+    media: relay_two_ways media_bleed media_injection rtcp_bye;
+    torture: torture_udp torture_tcp torture_memory;
+    framing: framing_lies framing_half framing_pipelined;
+    enumeration: enumeration;
+    attacks: digest_replay digest_binding amplification junk overflows description_bombs
+        dialog_hijack idle_connections scanners;
+    flood: flood;
+    cli: cli_online cli_offline cli_codes;
+    restart: registrations_survive crash_ends_calls lost_connection terminate;
+}

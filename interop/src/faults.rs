@@ -1,0 +1,19 @@
+//! The faults of the `faults` program, in the order they run.
+
+mod clock_step;
+mod crash;
+mod database;
+mod disk;
+mod office;
+mod stop;
+
+use crate::report::Case;
+
+/// All of them. To add one, add its file and its name here.
+pub const ALL: &[Case] = &[
+    Case { name: "crash", run: crash::crash },
+    Case { name: "database_locked", run: database::database_locked },
+    Case { name: "disk_full", run: disk::disk_full },
+    Case { name: "clock_step", run: clock_step::clock_step },
+    Case { name: "stop", run: stop::stop },
+];

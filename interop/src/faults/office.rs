@@ -1,0 +1,120 @@
+//! A larger office for the faults: many registered phones on two sockets, and calls between them.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::clock;
+use crate::load::{self, Answering, Callee, CalleeFigures, Caller, User, register_all};
+use crate::phone::SOON;
+use crate::report::Context;
+use crate::server::{LOCALHOST, PASSWORD, Server};
+
+/// A load from one address looks like an attack to the guard.
+pub(super) const NO_GUARD: [&str; 4] = [
+    "guard.rate=1000000",
+    "guard.burst=1000000",
+    "guard.known_rate=1000000",
+    "guard.known_burst=1000000",
+];
+
+/// REGISTERs that begin a second.
+const REGISTER_RATE: u32 = 1000;
+
+/// The first number of the office.
+const FIRST: u32 = 10_000;
+
+pub(super) struct Office {
+    pub(super) server: Server,
+    pub(super) callees: Vec<User>,
+    pub(super) caller: Caller,
+    callee_socket: UdpSocket,
+    answering: Option<Callee>,
+}
+
+impl Office {
+    /// On a server that runs: `callers` and `callees` more extensions, all registered.
+    pub(super) fn new(server: Server, callers: u32, callees: u32) -> Result<Self> {
+        let last = FIRST + callers + callees - 1;
+        server.add(&format!("{FIRST}-{last}"), &["--calls", "100"])?;
+        let mut users = User::range(FIRST, callers + callees, PASSWORD);
+        let callees = users.split_off(usize::try_from(callers)?);
+        let (caller_socket, callee_socket) = (load::socket(LOCALHOST)?, load::socket(LOCALHOST)?);
+        for (socket, users) in [(&caller_socket, &users), (&callee_socket, &callees)] {
+            let outcome = register_all(socket, server.udp(), users, REGISTER_RATE)?;
+            ensure!(outcome.failed == 0, "registrations: {outcome}");
+        }
+        let caller = Caller::new(caller_socket, server.udp(), users);
+        let mut office = Self { server, callees, caller, callee_socket, answering: None };
+        office.answer()?;
+        Ok(office)
+    }
+
+    /// The callees answer from now on.
+    pub(super) fn answer(&mut self) -> Result<()> {
+        let socket = self.callee_socket.try_clone()?;
+        self.answering = Some(Callee::start(socket, self.server.udp(), Answering::default())?);
+        Ok(())
+    }
+
+    /// The callees do nothing any more; what they saw.
+    pub(super) fn deaf(&mut self) -> Result<CalleeFigures> {
+        self.answering.take().map_or_else(|| Ok(CalleeFigures::default()), Callee::stop)
+    }
+
+    /// Brings `count` calls up, beside whatever has ended before, and keeps them.
+    pub(super) fn bring_up(&mut self, count: usize) -> Result<()> {
+        let nowhere = self.callee_socket.local_addr()?;
+        for index in 0..count {
+            let number = self.callees[index].number.clone();
+            self.caller.call(index, &number, nowhere)?;
+            self.caller.poll()?;
+        }
+        let end = clock::now() + SOON;
+        while self.caller.up() < count && clock::now() < end {
+            self.caller.poll()?;
+        }
+        ensure!(self.caller.up() == count, "{} of {count} calls are up", self.caller.up());
+        Ok(())
+    }
+
+    /// Handles what comes for so long.
+    pub(super) fn idle(&mut self, time: Duration) -> Result<()> {
+        let end = clock::now() + time;
+        while clock::now() < end {
+            self.caller.poll()?;
+        }
+        Ok(())
+    }
+
+    /// The callers wait until the server has ended so many of their calls.
+    pub(super) fn wait_byes(&mut self, count: usize) -> Result<()> {
+        let end = clock::now() + SOON;
+        while self.caller.byes < count && clock::now() < end {
+            self.caller.poll()?;
+        }
+        ensure!(self.caller.byes == count, "callers got {} of {count} BYEs", self.caller.byes);
+        Ok(())
+    }
+
+    /// So many calls at that rate; none may fail.
+    pub(super) fn load(&mut self, context: &Context, count: u32, rate: u32) -> Result<()> {
+        self.load_with(context, count, rate, Duration::from_millis(500))
+    }
+
+    pub(super) fn load_with(
+        &mut self,
+        context: &Context,
+        count: u32,
+        rate: u32,
+        hold: Duration,
+    ) -> Result<()> {
+        let failed = self.caller.outcome.failed;
+        self.caller.run(&self.callees, count, rate, hold)?;
+        context.note(&format!("calls: {}", self.caller.outcome));
+        let outcome = &self.caller.outcome;
+        ensure!(outcome.failed == failed, "{} calls failed: {outcome}", outcome.failed - failed);
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! Child processes that never outlive the test: each is stopped by its own process id when dropped.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{clock, report};
+
+/// A program running with its output in a file.
+pub struct Process {
+    name: String,
+    child: Child,
+}
+
+/// The signals the tests send.
+#[derive(Clone, Copy, Debug)]
+pub enum Signal {
+    Term,
+    Kill,
+    Stop,
+    Continue,
+}
+
+impl Process {
+    /// Starts it; both output streams are appended to `log`.
+    pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let output = File::options().append(true).create(true).open(log)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| name.clone())?;
+        Ok(Self { name, child })
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, where it has.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let what = format!("{} to end", self.name);
+        clock::wait_for(&what, limit, || self.ended())
+    }
+
+    /// By the shell's `kill`, as the standard library knows one signal only.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let name = match signal {
+            Signal::Term => "TERM",
+            Signal::Kill => "KILL",
+            Signal::Stop => "STOP",
+            Signal::Continue => "CONT",
+        };
+        let id = self.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status()?;
+        if !sent.success() {
+            bail!("kill -s {name} {id}: {sent}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Skips the case where the program is not installed.
+pub fn need(program: &str) -> Result<()> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path);
+    if folders.any(|folder| folder.join(program).is_file()) {
+        return Ok(());
+    }
+    report::skip(&format!("{program} is not installed"))
+}
+
+/// Whether we may do what only root may: mount, make namespaces.
+pub fn is_root() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|it| it.starts_with("Uid:\t0\t"))
+}
