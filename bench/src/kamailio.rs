@@ -1,0 +1,73 @@
+//! Debian's Kamailio as registrar and record-routing proxy: memory only, digest for every REGISTER and INVITE.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use interop::process::{self, Process};
+use interop::server::{LOCALHOST, PASSWORD};
+use interop::sipp::free_port;
+
+/// As many as the published figures were taken with.
+const WORKERS: u32 = 4;
+
+pub(crate) const CONFIGURATION: &str =
+    "4 workers, memory only, one password for all users, record-routing proxy";
+
+pub(crate) fn start(folder: &Path) -> Result<(Process, SocketAddr)> {
+    process::need("kamailio")?;
+    let at = SocketAddr::new(LOCALHOST, free_port()?);
+    let file = folder.join("kamailio.cfg");
+    std::fs::write(&file, configuration(at))?;
+    let mut command = Command::new("kamailio");
+    command.arg("-f").arg(&file).args(["-DD", "-E", "-m", "512", "-M", "16", "-Y"]).arg(folder);
+    command.arg("-P").arg(folder.join("kamailio.pid"));
+    Ok((Process::start(&mut command, &folder.join("kamailio.log"))?, at))
+}
+
+fn configuration(at: SocketAddr) -> String {
+    let modules =
+        ["tm", "sl", "rr", "pv", "maxfwd", "usrloc", "registrar", "textops", "siputils", "auth"];
+    let load: String = modules.iter().map(|it| format!("loadmodule \"{it}.so\"\n")).collect();
+    format!(
+        r#"debug=-1
+children={WORKERS}
+listen=udp:{at}
+disable_tcp=yes
+auto_aliases=no
+{load}
+modparam("rr", "enable_full_lr", 1)
+modparam("usrloc", "db_mode", 0)
+modparam("usrloc", "hash_size", 14)
+request_route {{
+    if (!mf_process_maxfwd_header("10")) exit;
+    if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+    if (has_totag()) {{
+        if (loose_route()) {{ t_relay(); exit; }}
+        if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
+        sl_send_reply("404", "Not here");
+        exit;
+    }}
+    t_check_trans();
+    if (is_method("REGISTER")) {{
+        if (!pv_www_authenticate("dialtone", "{PASSWORD}", "0")) {{
+            www_challenge("dialtone", "1");
+            exit;
+        }}
+        save("location", "0x04");
+        exit;
+    }}
+    if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
+    if (!pv_www_authenticate("dialtone", "{PASSWORD}", "0")) {{
+        www_challenge("dialtone", "1");
+        exit;
+    }}
+    consume_credentials();
+    record_route();
+    if (!lookup("location")) {{ sl_send_reply("404", "Not found"); exit; }}
+    t_relay();
+}}
+"#
+    )
+}
