@@ -19,6 +19,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Where Debian keeps its modules, by machine or without.
 const MODULES: &str = "/usr/lib/baresip/modules";
 
+/// The device that joins what a phone hears with what it says.
+const EAR: &str = "ear";
+
 /// A running baresip with one account.
 pub struct Baresip {
     name: String,
@@ -102,6 +105,19 @@ impl Baresip {
         self.command("hangup", "")
     }
 
+    /// Says what it hears, so that the recording of what it says holds it.
+    ///
+    /// baresip 1.0 loses the filter that records the heard side at the first re-INVITE and keeps the other one.
+    pub fn repeat_what_is_heard(&mut self) -> Result<()> {
+        self.command("ausrc", &format!("aubridge,{EAR}"))
+    }
+
+    /// Plays its tone again.
+    pub fn play_tone(&mut self) -> Result<()> {
+        let tone = self.folder.join("tone.wav");
+        self.command("ausrc", &format!("aufile,{}", tone.display()))
+    }
+
     fn command(&mut self, command: &str, parameter: &str) -> Result<()> {
         let text = json!({ "command": command, "params": parameter, "token": command }).to_string();
         write!(self.control, "{}:{text},", text.len())?;
@@ -142,10 +158,19 @@ impl Baresip {
 
     /// Seconds of that tone in what it has heard so far, over all recordings.
     pub fn heard(&self, tone_hz: u32) -> Result<f64> {
+        self.recorded("-dec.wav", tone_hz)
+    }
+
+    /// Seconds of that tone in what it has said so far.
+    pub fn said(&self, tone_hz: u32) -> Result<f64> {
+        self.recorded("-enc.wav", tone_hz)
+    }
+
+    fn recorded(&self, direction: &str, tone_hz: u32) -> Result<f64> {
         let mut seconds = 0.0;
         for entry in std::fs::read_dir(self.folder.join("heard"))? {
             let path = entry?.path();
-            if path.to_string_lossy().ends_with("-dec.wav")
+            if path.to_string_lossy().ends_with(direction)
                 && let Ok(recording) = Recording::read(&path)
             {
                 seconds += recording.seconds_of(f64::from(tone_hz));
@@ -154,27 +179,30 @@ impl Baresip {
         Ok(seconds)
     }
 
-    /// Waits until `more` seconds of the tone were heard beyond `before`.
-    pub fn wait_heard(&self, tone_hz: u32, before: f64, more: f64) -> Result<f64> {
-        let mut last = before;
-        let heard = clock::wait_for("the tone", LIMIT, || {
-            last = self.heard(tone_hz)?;
-            Ok((last >= before + more).then_some(last))
-        });
-        heard.with_context(|| format!("{} heard {last:.1} s of {tone_hz} Hz", self.name))
+    /// Waits until so many seconds of the tone were heard.
+    pub fn wait_heard(&self, tone_hz: u32, seconds: f64) -> Result<()> {
+        let what = format!("{} to hear {seconds:.1} s of {tone_hz} Hz", self.name);
+        clock::wait_for(&what, LIMIT, || Ok((self.heard(tone_hz)? >= seconds).then_some(())))
+    }
+
+    /// Waits until so many seconds of the tone were said.
+    pub fn wait_said(&self, tone_hz: u32, seconds: f64) -> Result<()> {
+        let what = format!("{} to say {seconds:.1} s of {tone_hz} Hz", self.name);
+        clock::wait_for(&what, LIMIT, || Ok((self.said(tone_hz)? >= seconds).then_some(())))
     }
 }
 
 fn config(folder: &Path, account: Account<'_>, control_port: u16) -> Result<String> {
     let folder = folder.display();
     let sip = SocketAddr::new(account.local, free_udp_port(account.local)?);
+    let local = account.local;
     Ok(format!(
         "poll_method epoll\n\
          sip_listen {sip}\n\
-         net_interface lo\n\
+         net_interface {local}\n\
          call_local_timeout 120\n\
          call_max_calls 4\n\
-         audio_player aufile,{folder}/played.wav\n\
+         audio_player aubridge,{EAR}\n\
          audio_source aufile,{folder}/tone.wav\n\
          audio_alert aufile,{folder}/alert.wav\n\
          ausrc_srate 8000\n\
@@ -185,6 +213,7 @@ fn config(folder: &Path, account: Account<'_>, control_port: u16) -> Result<Stri
          module account.so\n\
          module g711.so\n\
          module aufile.so\n\
+         module aubridge.so\n\
          module sndfile.so\n\
          module ctrl_tcp.so\n\
          module_app menu.so\n\

@@ -212,8 +212,9 @@ impl Server {
 
     /// The rows of the call records, oldest first.
     pub fn records(&self) -> Result<Vec<Value>> {
-        let exported = self.json(&["cdr", "export"])?;
-        Ok(exported.as_array().cloned().unwrap_or_default())
+        let printed = self.cli(&["cdr", "export", "--json"])?;
+        ensure!(printed.code == 0, "cdr export: {printed:?}");
+        printed.stdout.lines().map(|it| Ok(serde_json::from_str(it)?)).collect()
     }
 
     /// Waits until so many records are there; the projection runs behind the calls.
@@ -310,13 +311,13 @@ impl Ports {
 /// process and a port of it is tried.
 fn free_media_range() -> Result<String> {
     const FIRST: u32 = 20_000;
-    const SIZE: u32 = 1_000;
-    const PARTS: u32 = 12;
+    const SIZE: u32 = 4_000;
+    const PARTS: u32 = 3;
     for attempt in 0..PARTS {
         let first = FIRST + (std::process::id() + attempt) % PARTS * SIZE;
         let first = u16::try_from(first)?;
         if std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, first)).is_ok() {
-            return Ok(format!("{first}-{}", first + 999));
+            return Ok(format!("{first}-{}", first + 3_999));
         }
     }
     bail!("no free media ports")

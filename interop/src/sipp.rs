@@ -35,51 +35,72 @@ impl Sipp {
 
     /// Registers all of them from that port, at 100 a second.
     pub fn register(&self, users: &[User], port: u16) -> Result<()> {
-        let file = self.users("register", users, &[])?;
-        self.run("register", &file, users.len(), 100, port)
+        let nobody = User { number: String::new(), password: String::new() };
+        let file = self.users("register", users, &nobody)?;
+        let command = self.command("register", "register", port);
+        let process = self.start(command, "register", &file, users.len(), 100)?;
+        self.finish(process, "register")
     }
 
-    /// Each caller calls the callee of the same place once; every call must succeed.
-    pub fn call(&self, callers: &[User], callees: &[User], rate: u32, port: u16) -> Result<()> {
-        let file = self.users("caller", callers, callees)?;
-        self.run("caller", &file, callers.len(), rate, port)
+    /// Callers that call one callee once each, all at the same time; every call must succeed.
+    ///
+    /// SIPp signs one and the same URI in all calls of a process, so there is a process for each callee.
+    pub fn call(&self, groups: &[(&[User], &User)], rate: u32) -> Result<()> {
+        let mut running = vec![];
+        for (callers, callee) in groups {
+            let name = format!("caller-{}", callee.number);
+            let file = self.users(&name, callers, callee)?;
+            let uri = format!("{}@{}", callee.number, self.server);
+            let mut command = self.command("caller", &name, free_port()?);
+            command.args(["-auth_uri", &uri]);
+            running.push((self.start(command, &name, &file, callers.len(), rate)?, name));
+        }
+        running.into_iter().try_for_each(|(process, name)| self.finish(process, &name))
     }
 
     /// Callees that answer at that port until dropped.
     pub fn callee(&self, port: u16) -> Result<Process> {
-        let mut command = self.command("callee", port);
+        let mut command = self.command("callee", "callee", port);
         Process::start(&mut command, &self.folder.join("callee.log"))
     }
 
-    fn run(&self, scenario: &str, file: &Path, count: usize, rate: u32, port: u16) -> Result<()> {
-        let mut command = self.command(scenario, port);
-        command.arg("-inf").arg(file).arg(self.server.to_string());
+    fn start(
+        &self,
+        mut command: Command,
+        name: &str,
+        users: &Path,
+        count: usize,
+        rate: u32,
+    ) -> Result<Process> {
+        command.arg("-inf").arg(users).arg(self.server.to_string());
         command.args(["-m", &count.to_string(), "-r", &rate.to_string(), "-timeout", "170s"]);
-        let log = self.folder.join(format!("{scenario}.log"));
-        let status = Process::start(&mut command, &log)?.wait(LIMIT)?;
-        let errors = self.folder.join(format!("{scenario}.errors"));
+        Process::start(&mut command, &self.folder.join(format!("{name}.log")))
+    }
+
+    fn finish(&self, mut process: Process, name: &str) -> Result<()> {
+        let status = process.wait(LIMIT)?;
+        let errors = self.folder.join(format!("{name}.errors"));
         let first = std::fs::read_to_string(&errors).unwrap_or_default();
         let first: String = first.lines().take(6).collect::<Vec<_>>().join(" | ");
-        ensure!(status.success(), "sipp {scenario}: {status} {first}");
+        ensure!(status.success(), "sipp {name}: {status} {first}");
         Ok(())
     }
 
-    fn command(&self, scenario: &str, port: u16) -> Command {
+    fn command(&self, scenario: &str, name: &str, port: u16) -> Command {
         let mut command = Command::new("sipp");
         command.current_dir(&self.folder);
         command.arg("-sf").arg(self.folder.join(format!("{scenario}.xml")));
         command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-nostdin", "-trace_err"]);
-        command.arg("-error_file").arg(self.folder.join(format!("{scenario}.errors")));
+        command.arg("-error_file").arg(self.folder.join(format!("{name}.errors")));
         command
     }
 
     /// The injection file: a line for each user.
-    fn users(&self, name: &str, users: &[User], callees: &[User]) -> Result<PathBuf> {
+    fn users(&self, name: &str, users: &[User], callee: &User) -> Result<PathBuf> {
         let mut text = "SEQUENTIAL\n".to_owned();
-        for (index, User { number, password }) in users.iter().enumerate() {
-            let callee = callees.get(index).map_or("", |it| it.number.as_str());
+        for User { number, password } in users {
             write!(text, "{number};[authentication username={number} password={password}]")?;
-            writeln!(text, ";{callee};")?;
+            writeln!(text, ";{};", callee.number)?;
         }
         let file = self.folder.join(format!("{name}.csv"));
         std::fs::write(&file, text).context("SIPp's users")?;

@@ -44,6 +44,9 @@ pub(super) fn cli_online(context: &Context) -> Result<()> {
 /// No server runs: the database is edited, and the server finds it so.
 pub(super) fn cli_offline(context: &Context) -> Result<()> {
     let mut server = Server::stopped(context, &[])?;
+    let nowhere = server.cli(&["ext", "list"])?;
+    ensure!(nowhere.code == 69, "without a data directory: {nowhere:?}");
+    std::fs::create_dir(&server.data)?;
     server.add("100-109", &[])?;
     extensions(context, &server)?;
     server.run()?;

@@ -137,7 +137,7 @@ fn read_answers(stream: &mut TcpStream, count: usize) -> Result<String> {
     let mut text = String::new();
     let mut buffer = [0; 4096];
     let end = clock::now() + SOON;
-    while text.matches("\r\n\r\n").count() < count && clock::now() < end {
+    while text.matches("SIP/2.0 200 ").count() < count && clock::now() < end {
         stream.set_read_timeout(Some(clock::until(end)))?;
         match stream.read(&mut buffer) {
             Ok(0) => break,

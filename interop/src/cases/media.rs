@@ -150,7 +150,9 @@ fn check_figures(server: &Server, up: &mut Up) -> Result<()> {
     let records = server.wait_records(1)?;
     for side in ["caller", "callee"] {
         let packets = records[0][format!("{side}_rtp_packets_in")].as_u64();
-        ensure!(packets == Some(50), "{side} sent 50 packets, the record says {packets:?}");
+        // The first ones may cross the opening of the relay's port; those of the stranger would be 50 more.
+        let fits = packets.is_some_and(|it| (48..=50).contains(&it));
+        ensure!(fits, "{side} sent 50 packets, the record says {packets:?}");
     }
     let bound: IpAddr = LOCALHOST;
     ensure!(up.caller_media.socket.local_addr()?.ip() == bound, "the phone moved");

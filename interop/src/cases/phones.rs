@@ -46,7 +46,7 @@ pub(super) fn silence_without_relay(context: &Context) -> Result<()> {
     let (mut alice, mut bob) = phones(context, &server, LOCALHOST, "udp")?;
     alice.dial(&format!("sip:101@{}", server.udp()))?;
     bob.wait("CALL_ESTABLISHED")?;
-    alice.wait_heard(BOB_HZ, 0.0, HEARD_S)?;
+    alice.wait_heard(BOB_HZ, HEARD_S)?;
 
     server.signal(Signal::Stop)?;
     clock::pause(SETTLE);
@@ -56,8 +56,8 @@ pub(super) fn silence_without_relay(context: &Context) -> Result<()> {
     server.signal(Signal::Continue)?;
     ensure!(more <= HOLD_SLACK_S, "{more:.1} s of tone without a relay");
 
-    alice.wait_heard(BOB_HZ, stopped.0, HEARD_S)?;
-    bob.wait_heard(ALICE_HZ, stopped.1, HEARD_S)?;
+    alice.wait_heard(BOB_HZ, stopped.0 + HEARD_S)?;
+    bob.wait_heard(ALICE_HZ, stopped.1 + HEARD_S)?;
     alice.hang_up()?;
     bob.wait("CALL_CLOSED").map(drop)
 }
@@ -72,8 +72,8 @@ fn talk(context: &Context, local: IpAddr, transport: &str) -> Result<()> {
     alice.dial(&format!("sip:101@{at};transport={transport}"))?;
     alice.wait("CALL_ESTABLISHED")?;
     bob.wait("CALL_ESTABLISHED")?;
-    alice.wait_heard(BOB_HZ, 0.0, HEARD_S)?;
-    bob.wait_heard(ALICE_HZ, 0.0, HEARD_S)?;
+    alice.wait_heard(BOB_HZ, HEARD_S)?;
+    bob.wait_heard(ALICE_HZ, HEARD_S)?;
     let crossed = alice.heard(ALICE_HZ)? + bob.heard(BOB_HZ)?;
     ensure!(crossed == 0.0, "a phone heard itself for {crossed:.1} s");
 
@@ -86,9 +86,14 @@ fn talk(context: &Context, local: IpAddr, transport: &str) -> Result<()> {
     ensure!(more <= HOLD_SLACK_S, "alice heard {more:.1} s of bob while she held him");
 
     alice.resume()?;
-    let before = (alice.heard(BOB_HZ)?, bob.heard(ALICE_HZ)?);
-    alice.wait_heard(BOB_HZ, before.0, HEARD_S)?;
-    bob.wait_heard(ALICE_HZ, before.1, HEARD_S)?;
+    alice.wait("CALL_REMOTE_SDP")?;
+    let crossed = alice.said(BOB_HZ)? + bob.said(ALICE_HZ)?;
+    ensure!(crossed == 0.0, "a phone said the other's tone for {crossed:.1} s before it should");
+    alice.repeat_what_is_heard()?;
+    alice.wait_said(BOB_HZ, HEARD_S)?;
+    alice.play_tone()?;
+    bob.repeat_what_is_heard()?;
+    bob.wait_said(ALICE_HZ, HEARD_S)?;
 
     alice.hang_up()?;
     bob.wait("CALL_CLOSED")?;
