@@ -165,7 +165,8 @@ impl Phones {
                     clock::pause(early);
                 }
                 self.callers.send_to(&self.packet(before + number, call)?, *from_caller)?;
-                self.callees.send_to(&self.packet(before + number, call | 0x8000)?, *from_callee)?;
+                self.callees
+                    .send_to(&self.packet(before + number, call | 0x8000)?, *from_callee)?;
             }
         }
         Ok(())

@@ -11,8 +11,9 @@ use crate::phone::SOON;
 use crate::report::Context;
 use crate::server::{LOCALHOST, PASSWORD, Server};
 
-/// A load from one address looks like an attack to the guard.
-pub(super) const NO_GUARD: [&str; 4] = [
+/// A load from one address looks like an attack to the guard, and a released port rests for five seconds.
+pub(super) const NO_GUARD: [&str; 5] = [
+    "media.ports=20000-31999",
     "guard.rate=1000000",
     "guard.burst=1000000",
     "guard.known_rate=1000000",
