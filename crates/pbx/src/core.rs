@@ -121,6 +121,9 @@ pub struct Config {
     pub udp_port: u16,
     /// The port of our stream listener: the Contact of a stream that we opened names it.
     pub stream_port: Option<u16>,
+    /// A bug to have.
+    #[cfg(feature = "planted-bugs")]
+    pub planted: Option<crate::planted::Planted>,
 }
 
 impl Default for Config {
@@ -134,6 +137,8 @@ impl Default for Config {
             guard_known_burst: 2000,
             udp_port: 5060,
             stream_port: None,
+            #[cfg(feature = "planted-bugs")]
+            planted: None,
         }
     }
 }

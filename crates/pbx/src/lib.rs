@@ -14,6 +14,8 @@ pub mod id;
 pub mod media;
 pub mod network;
 pub mod office;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 pub mod ports;
 pub mod record;
 pub mod registrar;

@@ -84,6 +84,11 @@ impl Office {
         }
     }
 
+    #[cfg(feature = "planted-bugs")]
+    pub fn is_planted(&self, bug: crate::planted::Planted) -> bool {
+        self.config.planted == Some(bug)
+    }
+
     pub fn seat(&mut self, owner: Owner, now: Instant) -> Seat<'_, Owner> {
         Seat { endpoint: &mut self.endpoint, owner, now }
     }

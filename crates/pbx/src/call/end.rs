@@ -3,6 +3,8 @@
 use super::{Call, State, fork_id};
 use crate::event::Event;
 use crate::office::{LegId, Office};
+#[cfg(feature = "planted-bugs")]
+use crate::planted::Planted;
 use crate::record::{Record, Side};
 use crate::release::ReleaseCode;
 use crate::time::millis;
@@ -84,6 +86,16 @@ impl Call {
         record.billable_ms =
             self.answered.map_or(0, |at| millis(now.saturating_duration_since(at)));
         record.ended_at = Some(office.utc);
+        #[cfg(feature = "planted-bugs")]
+        if self.answered.is_none() && office.is_planted(Planted::KeptLease) {
+            self.media = super::CallMedia::default();
+        }
+        #[cfg(feature = "planted-bugs")]
+        if let Some(at) =
+            record.answered_at.filter(|_| office.is_planted(Planted::WallClockBilling))
+        {
+            record.billable_ms = millis(office.utc.since(at));
+        }
         self.media.close(office, self.id, now);
         if self.media.deadline().is_none() {
             self.finish(office, now);
@@ -110,6 +122,10 @@ impl Call {
             office.counters.rtp_packets_out += media.rtp_packets_out;
             office.counters.rtp_lost_in += media.rtp_lost_in;
         }
+        #[cfg(feature = "planted-bugs")]
+        if self.forks.len() > 1 && office.is_planted(Planted::SecondRecord) {
+            office.record(Record::CallEnded(self.record.clone()));
+        }
         let record = self.record.clone();
         office.record(Record::CallEnded(record.clone()));
         office.event(Event::CallEnded(record));
@@ -118,6 +134,10 @@ impl Call {
     /// The first INVITE of the caller gets its final response, every fork its CANCEL, every
     /// running session its BYE.
     fn release_sessions(&mut self, office: &mut Office, status: u16, reason: &str, now: Instant) {
+        #[cfg(feature = "planted-bugs")]
+        if status == 487 && office.is_planted(Planted::ForgottenRefusal) {
+            return;
+        }
         self.with_session(office, LegId::Caller, now, |session, seat| {
             if session.is_early() {
                 let extra = |writer: &mut Writer| {

@@ -197,6 +197,10 @@ impl Call {
         for index in (0..self.forks.len()).filter(|&it| it != fork) {
             self.release_fork(office, index, COMPLETED_ELSEWHERE, now);
         }
+        #[cfg(feature = "planted-bugs")]
+        let late_offer = late_offer
+            || (self.forks.len() > 1
+                && office.is_planted(crate::planted::Planted::UnacknowledgedAnswer));
         if !late_offer {
             self.with_session(office, fork_id(fork), now, |session, seat| session.ack(seat, None));
         }

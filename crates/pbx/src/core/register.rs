@@ -64,6 +64,17 @@ impl Core {
             }
         }
         for binding in changes.bound {
+            #[cfg(feature = "planted-bugs")]
+            if !self
+                .office
+                .registrar
+                .bindings(binding.key.tenant, &binding.key.extension)
+                .is_empty()
+                && self.office.is_planted(crate::planted::Planted::UnrecordedDevice)
+            {
+                self.office.registrar.put(binding, now);
+                continue;
+            }
             self.office.record(Record::Bound(Box::new(binding.clone())));
             self.office.event(Event::Registered(Box::new(binding.clone())));
             self.office.registrar.put(binding, now);

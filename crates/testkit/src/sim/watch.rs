@@ -3,7 +3,7 @@
 //! One final response a request, one record an attempt, an ACK for each final response, bounded
 //! resending, right billing, nothing without credentials, nothing forgotten, nothing left.
 
-use super::transactions::{Key, key};
+use super::transactions::{Key, TIMEOUT, key};
 use crate::ladder::brief;
 use crate::office::Office;
 use bytes::Bytes;
@@ -50,6 +50,15 @@ struct Times {
     answered: Option<Instant>,
 }
 
+/// An INVITE of the server.
+struct Invited {
+    to: String,
+    with_offer: bool,
+    sent_at: Instant,
+    /// A provisional response came: it does not time out any more.
+    rings: bool,
+}
+
 struct Line {
     at: Instant,
     from: String,
@@ -76,11 +85,13 @@ pub(super) struct Watch {
     times: BTreeMap<CallId, Times>,
     /// Final responses that came, with status and phone.
     acks_owed: BTreeMap<Owed, (u16, String)>,
+    /// Those whose ACK waits for nothing: it is sent at once.
+    acks_due: BTreeSet<Owed>,
     /// Dialogs with a BYE, by Call-ID: a 2xx that crosses it ends with the dialog.
     byes: BTreeSet<String>,
     invites_sent: BTreeSet<(String, u32)>,
     /// INVITEs of this life without a final response: Call-ID and CSeq.
-    invites: BTreeMap<(String, u32), String>,
+    invites: BTreeMap<(String, u32), Invited>,
     lines: VecDeque<Line>,
 }
 
@@ -92,12 +103,13 @@ impl Watch {
         self.sent.clear();
         self.times.clear();
         self.acks_owed.clear();
+        self.acks_due.clear();
         self.invites.clear();
     }
 
     /// A phone lost its connection, and with it every transaction of the server on it.
     pub(super) fn disconnected(&mut self, name: &str) {
-        self.invites.retain(|_, to| to != name);
+        self.invites.retain(|_, it| it.to != name);
         self.acks_owed.retain(|_, (_, to)| to != name);
     }
 
@@ -116,7 +128,7 @@ impl Watch {
                 let within = !tag_of_to(&message).is_empty();
                 self.asked(name, (method, within), key, at, served);
             }
-            None if served => self.final_came(&message),
+            None if served => self.response_came(&message, at),
             None => {}
         }
     }
@@ -159,16 +171,25 @@ impl Watch {
         }
     }
 
-    /// The first final response to an INVITE of ours must be acknowledged.
-    fn final_came(&mut self, message: &Message<'_>) {
+    /// The first final response to an INVITE of ours must be acknowledged, unless it comes when the
+    /// INVITE has timed out or its dialog has ended.
+    fn response_came(&mut self, message: &Message<'_>, at: Instant) {
         let code = message.status().unwrap_or_default();
-        if let Some((owed, method)) = dialog_of(message)
-            && method == "INVITE"
-            && code >= 200
-            && (code >= 300 || !self.byes.contains(&owed.0))
-            && let Some(to) = self.invites.remove(&(owed.0.clone(), owed.1))
-        {
-            self.acks_owed.insert(owed, (code, to));
+        let Some((owed, _)) = dialog_of(message).filter(|it| it.1 == "INVITE") else { return };
+        let place = (owed.0.clone(), owed.1);
+        let Some(invite) = self.invites.get_mut(&place) else { return };
+        if code < 200 {
+            invite.rings = true;
+            return;
+        }
+        let timed_out = !invite.rings && at >= invite.sent_at + TIMEOUT;
+        let crossed_bye = code < 300 && self.byes.contains(&owed.0);
+        let Some(invite) = self.invites.remove(&place) else { return };
+        if !timed_out && !crossed_bye {
+            if code >= 300 || invite.with_offer {
+                self.acks_due.insert(owed.clone());
+            }
+            self.acks_owed.insert(owed, (code, invite.to));
         }
     }
 
@@ -201,6 +222,7 @@ impl Watch {
             }
             None if key.1 == "ACK" => {
                 if let Some((owed, _)) = dialog_of(&message) {
+                    self.acks_due.remove(&owed);
                     self.acks_owed.remove(&owed);
                 }
                 Ok(())
@@ -211,7 +233,10 @@ impl Watch {
                     && method == "INVITE"
                     && self.invites_sent.insert((call_id.clone(), cseq))
                 {
-                    self.invites.insert((call_id, cseq), to.to_owned());
+                    let with_offer = !message.body.is_empty();
+                    let to = to.to_owned();
+                    let invited = Invited { to, with_offer, sent_at: at, rings: false };
+                    self.invites.insert((call_id, cseq), invited);
                 }
                 self.bounded(to, bytes, &key)
             }
@@ -308,6 +333,9 @@ impl Watch {
             return Err(complaint.clone());
         }
         let bound = office.journal.bindings.len() as u64;
+        if let Some((call_id, cseq, _)) = self.acks_due.first() {
+            return Err(format!("INVITE {cseq} of {call_id} was answered and got no ACK at once"));
+        }
         if counters.registrations_active != bound {
             let held = counters.registrations_active;
             return Err(format!("the core holds {held} bindings, the journal {bound}"));
