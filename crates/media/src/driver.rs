@@ -24,9 +24,13 @@ use std::time::Duration;
 use totals::Counters;
 use worker::Worker;
 
-/// Commands a thread takes in advance; one more is refused as [`Full`]. More than all leases of
-/// the default range can cause.
+/// Commands a thread takes in advance; one more is refused as [`Full`], unless it is a Close. More
+/// than all leases of the default range can cause.
 const COMMANDS_MAX: usize = 16_384;
+
+/// Closes a thread takes beyond that: one for each pair there can be, for until its Close is obeyed
+/// no other session has the pair. So a session that was begun is always ended.
+const CLOSES_MAX: usize = 32_768;
 
 /// How the media edge is made.
 #[derive(Clone, Debug)]
@@ -106,7 +110,7 @@ impl Media {
     /// Hands a command to the thread of its call, without waiting.
     pub fn command(&self, command: Command) -> Result<(), Full> {
         let call = match &command {
-            Command::Configure { call, .. } | Command::Close { call } => call.0.as_u128(),
+            Command::Configure { call, .. } | Command::Close { call, .. } => call.0.as_u128(),
             // The ports are everybody's: any thread will do.
             Command::Want { .. } => 0,
         };

@@ -17,8 +17,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use transport::Running;
 
-/// Transports a session may have; a plan with more is refused.
-pub const TRANSPORTS_MAX: usize = 16;
+/// Transports a session may have; a plan with more is refused. So many take the 16 `m=` lines that
+/// a description may have, on both sides.
+pub const TRANSPORTS_MAX: usize = 32;
 
 /// Streams a session may have; a plan with more is refused.
 pub const STREAMS_MAX: usize = 32;
@@ -91,9 +92,9 @@ pub struct Session {
 
 /// A set of transports, by index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Targets(u16);
+struct Targets(u32);
 
-const _: () = assert!(TRANSPORTS_MAX <= u16::BITS as usize);
+const _: () = assert!(TRANSPORTS_MAX <= u32::BITS as usize);
 
 impl Session {
     /// The session of a first plan.

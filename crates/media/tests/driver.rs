@@ -78,7 +78,7 @@ impl Edge {
     }
 
     fn close(&mut self, number: u128) -> Vec<Figures> {
-        self.media.command(Command::Close { call: call(number) }).unwrap();
+        self.media.command(Command::Close { call: call(number), pairs: vec![] }).unwrap();
         match self.event() {
             Event::Closed { call: closed, figures } if closed == call(number) => figures,
             other => panic!("{other:?}, where the session was to close"),
@@ -455,7 +455,7 @@ fn acknowledgements_wait_for_a_reader_that_is_behind() {
     })
     .unwrap();
     for number in 0..CALLS {
-        media.command(Command::Close { call: call(number) }).unwrap();
+        media.command(Command::Close { call: call(number), pairs: vec![] }).unwrap();
     }
     let mut closed = BTreeSet::new();
     while closed.len() < usize::try_from(CALLS).unwrap() {

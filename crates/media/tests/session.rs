@@ -426,10 +426,18 @@ fn a_plan_that_makes_no_sense_changes_nothing() {
         assert_eq!(Session::new(&plan, story.now).err(), Some(reason));
     }
     assert_eq!(story.voice(0, ALICE, 1).as_deref(), Some(BOB));
-    let all = (0..16).map(|it| transport(it, ALICE, SEPARATE)).collect();
-    let mut story = Story::new(&plan(all, &[(0, 15)]));
-    story.hear(0, Port::Rtp, ALICE, &rtp(1));
-    assert_eq!(story.out[0].transport, 15);
+}
+
+/// As many `m=` lines as a description may have, on both sides, none sharing an address.
+#[test]
+fn sixteen_lines_a_side_fit() {
+    let all = (0..32).map(|it| transport(it, ALICE, SEPARATE)).collect();
+    let links: Vec<(u8, u8)> = (0..32).map(|it| (it, it ^ 1)).collect();
+    let mut story = Story::new(&plan(all, &links));
+    for at in [0, 1, 30, 31] {
+        story.hear(at, Port::Rtp, ALICE, &rtp(1));
+        assert_eq!(story.out[0].transport, at ^ 1);
+    }
 }
 
 #[test]

@@ -41,7 +41,10 @@ pub enum Command {
     Want { leased: u32 },
     /// End the session; its ports rest and come back as [`Event::PortsReady`]. Answered by
     /// [`Event::Closed`], also for a session the edge does not know.
-    Close { call: CallId },
+    ///
+    /// `pairs` are all that its plans named: those of a plan that never reached the session come
+    /// back as well.
+    Close { call: CallId, pairs: Vec<PortPair> },
 }
 
 /// All a session is to be.

@@ -405,8 +405,8 @@ impl Driver {
             }
             // The core states it anew whenever the number changes.
             pbx::media::Command::Want { .. } => {}
-            // The thread closes what it no longer hears of by its own silence limit.
-            pbx::media::Command::Close { call } => {
+            // There is room for one of each pair of ports, so the thread is gone.
+            pbx::media::Command::Close { call, .. } => {
                 tracing::error!(call = %call.short(), "a media session was not closed");
             }
         }

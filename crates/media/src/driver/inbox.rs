@@ -2,16 +2,18 @@
 //!
 //! The writing end is with [`Media`](super::Media), the reading end with the worker.
 
-use super::COMMANDS_MAX;
+use super::{CLOSES_MAX, COMMANDS_MAX};
 use pbx::media::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use udp::Waker;
 
 /// Where commands are put.
 pub(super) struct Inbox {
-    queue: SyncSender<Command>,
+    queue: Sender<Command>,
+    /// How many are in the queue; bounds it.
+    waiting: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
     waker: Waker,
 }
@@ -19,22 +21,36 @@ pub(super) struct Inbox {
 /// Where the thread takes them.
 pub(super) struct Outlet {
     queue: Receiver<Command>,
+    waiting: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
 }
 
 pub(super) fn inbox(waker: Waker) -> (Inbox, Outlet) {
-    let (sender, receiver) = sync_channel(COMMANDS_MAX);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "`waiting` limits it, each kind of command apart"
+    )]
+    let (sender, receiver) = channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
     let ended = Arc::new(AtomicBool::new(false));
-    let inbox = Inbox { queue: sender, ended: Arc::clone(&ended), waker };
-    (inbox, Outlet { queue: receiver, ended })
+    let outlet =
+        Outlet { queue: receiver, waiting: Arc::clone(&waiting), ended: Arc::clone(&ended) };
+    (Inbox { queue: sender, waiting, ended, waker }, outlet)
 }
 
 impl Inbox {
     /// Gives the command back if the thread is too far behind, or gone.
     pub(super) fn put(&self, command: Command) -> Result<(), Command> {
-        self.queue.try_send(command).map_err(|it| match it {
-            TrySendError::Full(command) | TrySendError::Disconnected(command) => command,
-        })?;
+        let room = match command {
+            Command::Configure { .. } | Command::Want { .. } => COMMANDS_MAX,
+            Command::Close { .. } => COMMANDS_MAX + CLOSES_MAX,
+        };
+        // The core's thread alone adds, so the limit holds in two steps.
+        if self.waiting.load(Ordering::Relaxed) >= room {
+            return Err(command);
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.queue.send(command).map_err(|it| it.0)?;
         self.waker.wake();
         Ok(())
     }
@@ -48,7 +64,9 @@ impl Inbox {
 
 impl Outlet {
     pub(super) fn take(&self) -> Option<Command> {
-        self.queue.try_recv().ok()
+        let command = self.queue.try_recv().ok()?;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        Some(command)
     }
 
     pub(super) fn ended(&self) -> bool {

@@ -246,8 +246,11 @@ impl Worker {
                     Err(error) => Event::Failed { call, reason: error.to_string() },
                 }
             }
-            Command::Close { call } => {
+            Command::Close { call, pairs } => {
                 let figures = self.sessions.close(call, &mut pool, &self.poller, now);
+                for pair in pairs {
+                    pool.rest_unused(pair, now);
+                }
                 Event::Closed { call, figures }
             }
         })
@@ -329,6 +332,7 @@ pub(super) fn clock() -> Instant {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::super::{CLOSES_MAX, COMMANDS_MAX};
     use super::*;
     use pbx::id::CallId;
     use pbx::media::{
@@ -377,11 +381,15 @@ mod tests {
         (worker, inbox, pairs)
     }
 
+    fn close(number: u128) -> Command {
+        Command::Close { call: CallId(Uuid::from_u128(number)), pairs: vec![] }
+    }
+
     #[test]
     fn no_command_is_obeyed_while_events_are_not_read() {
         let (mut worker, inbox, _) = worker(Arc::new(Err));
         for number in 0..2 * PENDING_MAX as u128 {
-            inbox.put(Command::Close { call: CallId(Uuid::from_u128(number)) }).unwrap();
+            inbox.put(close(number)).unwrap();
         }
         for _ in 0..10 * PENDING_MAX / COMMANDS_PER_TURN_MAX {
             worker.obey();
@@ -392,13 +400,33 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_gives_the_command_back() {
-        let (_worker, inbox, _) = worker(Arc::new(Err));
-        let close = Command::Close { call: CallId(Uuid::from_u128(1)) };
-        for _ in 0..super::super::COMMANDS_MAX {
-            inbox.put(close.clone()).unwrap();
+    fn a_full_queue_gives_the_command_back_unless_it_is_a_close() {
+        let (mut worker, inbox, pairs) = worker(Arc::new(|_| Ok(())));
+        let call = CallId(Uuid::from_u128(1));
+        for _ in 0..COMMANDS_MAX {
+            inbox.put(Command::Want { leased: 0 }).unwrap();
         }
-        assert_eq!(inbox.put(close.clone()), Err(close));
+        let configure = Command::Configure { call, plan: plan(pairs[0]) };
+        assert_eq!(inbox.put(configure.clone()), Err(configure.clone()));
+        inbox.put(Command::Close { call, pairs: vec![pairs[0]] }).unwrap();
+
+        // The pair the refused plan named comes back with the close.
+        while worker.pending.is_empty() {
+            worker.obey();
+        }
+        let events: Vec<Event> = worker.pending.drain(..).collect();
+        let closed = Event::Closed { call, figures: vec![] };
+        assert_eq!(events, [closed, Event::PortsReady { pairs: vec![pairs[0]] }]);
+        assert_eq!(inbox.put(configure), Ok(()), "there is room again");
+    }
+
+    #[test]
+    fn even_the_closes_have_a_limit() {
+        let (_worker, inbox, _) = worker(Arc::new(Err));
+        for _ in 0..COMMANDS_MAX + CLOSES_MAX {
+            inbox.put(close(1)).unwrap();
+        }
+        assert_eq!(inbox.put(close(1)), Err(close(1)));
     }
 
     #[test]

@@ -242,7 +242,7 @@ impl CallMedia {
         office.ports.unused(&unused, now);
         office.ports.closed(self.planned.len());
         if self.open {
-            office.media(Command::Close { call });
+            office.media(Command::Close { call, pairs: self.planned.to_vec() });
             self.awaited = Some(now + ACKNOWLEDGE);
         }
     }

@@ -49,7 +49,7 @@ impl Edge {
     pub fn handle(&mut self, command: Command, now: Instant) {
         match command {
             Command::Configure { call, plan } => self.configure(call, plan, now),
-            Command::Close { call } => self.close(call, now),
+            Command::Close { call, pairs } => self.close(call, &pairs, now),
             // All pairs are bound from the start.
             Command::Want { .. } => {}
         }
@@ -142,7 +142,11 @@ impl Edge {
         }
     }
 
-    fn close(&mut self, call: CallId, now: Instant) {
+    fn close(&mut self, call: CallId, planned: &[PortPair], now: Instant) {
+        // Those of a plan that failed.
+        for &pair in planned.iter().filter(|it| self.free.contains(it)) {
+            self.due.push_back((now + REST, Event::PortsReady { pairs: vec![pair] }));
+        }
         let running = self.sessions.remove(&call);
         let figures = running.as_ref().map(|it| it.session.figures()).unwrap_or_default();
         let mine = |it: &(&PortPair, &CallId)| *it.1 == call;
