@@ -235,7 +235,7 @@ impl Driver {
         }
         self.retry_journal(now);
         self.publish(now.instant);
-        more
+        more || !self.outbox.is_empty()
     }
 
     fn timeout(&self, now: Instant) -> Duration {
@@ -376,23 +376,34 @@ impl Driver {
         }
     }
 
-    /// Journal, then media, then the wire.
+    /// Journal, then media, then the wire. What the core asks for because a connection is gone
+    /// waits for the next turn, which follows at once.
     fn flush(&mut self, now: Now) {
+        self.commit(now);
         self.forward_sends(now);
-        if !self.outbox.records.is_empty() {
-            let outcome = self.parts.journal.append_batch(&self.outbox.records);
-            self.outbox.records.clear();
-            self.judge_journal(outcome, now);
-        }
-        for command in std::mem::take(&mut self.outbox.media) {
-            if let Err(media::Full(command)) = self.parts.media.command(command) {
-                self.refuse(&command, now);
-            }
-        }
         for (token, remote) in self.outbox.connects.drain(..) {
             self.parts.streams.connect(token, None, remote);
         }
-        self.outbox.flush(&self.sockets, &mut self.parts.streams);
+        for connection in self.outbox.flush(&self.sockets, &mut self.parts.streams) {
+            self.handle(Input::Closed { connection }, now);
+        }
+    }
+
+    /// Gives away what the sends promise. A full journal or media thread may make the core ask for
+    /// more of both, to be given away before those sends too.
+    fn commit(&mut self, now: Now) {
+        while !self.outbox.records.is_empty() || !self.outbox.media.is_empty() {
+            if !self.outbox.records.is_empty() {
+                let outcome = self.parts.journal.append_batch(&self.outbox.records);
+                self.outbox.records.clear();
+                self.judge_journal(outcome, now);
+            }
+            for command in std::mem::take(&mut self.outbox.media) {
+                if let Err(media::Full(command)) = self.parts.media.command(command) {
+                    self.refuse(&command, now);
+                }
+            }
+        }
     }
 
     /// A media thread that is this far behind cannot serve the call: the core ends it.
@@ -438,7 +449,8 @@ impl Driver {
 
     fn is_done(&self, now: Instant) -> bool {
         let Some(since) = self.stopping_since else { return false };
-        self.parts.core.is_idle() || now.duration_since(since) >= SHUTDOWN
+        let idle = self.parts.core.is_idle() && self.outbox.is_empty();
+        idle || now.duration_since(since) >= SHUTDOWN
     }
 
     fn publish(&mut self, now: Instant) {

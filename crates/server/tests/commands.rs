@@ -163,7 +163,12 @@ fn extensions_are_edited_online_and_the_core_hears_of_it() {
         assert_eq!(got, code, "{arguments:?}: {text}");
         assert!(text.contains(word), "{arguments:?}: {text}");
     }
-    assert_eq!(server.run(&["ext", "del", "102"]).0, 0);
+    assert_eq!(server.run(&["ext", "add", "104-105"]).0, 0);
+    let (code, text) = server.run(&["ext", "del", "102-105"]);
+    assert_eq!((code, &*text), (0, "3 removed; 1 did not exist\n"));
+    for range in ["102", "102-105"] {
+        assert_eq!(server.run(&["ext", "del", range]).0, 3, "{range} is gone");
+    }
     assert_eq!(numbers(&server.json(&["ext", "list"])), ["100", "101"]);
     assert_eq!(server.run(&["registrations"]).0, 0);
     assert_eq!(server.json(&["calls"]), Value::Array(vec![]));

@@ -150,12 +150,7 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
             let changed = backend.set(&number, settings.change()).await?;
             output.show(&changed, |it| list(std::slice::from_ref(it)))
         }
-        Command::Del { numbers } => {
-            for number in &numbers.0 {
-                backend.delete(number).await?;
-            }
-            output.show(&numbers.0, |it| format!("{} removed", it.len()))
-        }
+        Command::Del { numbers } => delete(backend, &numbers.0, output).await,
         Command::Passwd { number, password } => {
             let allow_weak = password.allow_weak;
             let request = PasswordRequest { password: password.text()?, allow_weak };
@@ -201,6 +196,26 @@ async fn add(
     write_credentials(file, &made)?;
     output.show(&serde_json::json!({ "added": made.len(), "csv": path }), |_| {
         format!("{} added; numbers and passwords are in {}", made.len(), path.display())
+    })
+}
+
+/// Numbers of a range that are no extensions are passed over; none at all is an error.
+async fn delete(backend: &mut Backend, numbers: &[String], output: &mut Output) -> Result<()> {
+    let mut removed = Vec::new();
+    let mut missing = None;
+    for number in numbers {
+        match backend.delete(number).await {
+            Ok(()) => removed.push(number),
+            Err(failed) if failed.exit == Exit::NotFound => missing = Some(failed),
+            Err(failed) => return Err(failed),
+        }
+    }
+    if let Some(failed) = missing.filter(|_| removed.is_empty()) {
+        return Err(failed);
+    }
+    output.show(&removed, |it| match numbers.len() - it.len() {
+        0 => format!("{} removed", it.len()),
+        missing => format!("{} removed; {missing} did not exist", it.len()),
     })
 }
 

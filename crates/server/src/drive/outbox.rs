@@ -5,7 +5,8 @@ use bytes::Bytes;
 use net::Streams;
 use pbx::id::CallId;
 use pbx::record::Record;
-use sip::{Flow, Transport};
+use sip::{ConnectionId, Flow, Transport};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use udp::{Socket, Transmit};
 
@@ -47,23 +48,35 @@ impl Outbox {
         &self.sends[from..]
     }
 
-    /// Sends everything: UDP in one call for each socket, streams through their queues.
-    pub(super) fn flush(&mut self, sockets: &[Socket], streams: &mut Streams) {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { records, media, connects, sends, .. } = self;
+        records.is_empty() && media.is_empty() && connects.is_empty() && sends.is_empty()
+    }
+
+    /// Sends everything: UDP in one call for each socket, streams through their queues. Gives the
+    /// connections that took nothing because they are gone or full.
+    pub(super) fn flush(
+        &mut self,
+        sockets: &[Socket],
+        streams: &mut Streams,
+    ) -> BTreeSet<ConnectionId> {
+        let mut gone = BTreeSet::new();
         if self.sends.is_empty() {
-            return;
+            return gone;
         }
         for (index, socket) in sockets.iter().enumerate() {
             self.flush_socket(index, socket);
         }
         for it in self.sends.drain(..) {
-            // Where the connection is gone or full, the core hears that it was closed.
             if let Some(connection) = it.flow.connection
                 && streams.send(connection, it.bytes).is_err()
             {
                 self.dropped += 1;
+                gone.insert(connection);
             }
         }
         self.seen = 0;
+        gone
     }
 
     pub(super) fn counts(&self) -> Wire {
@@ -119,6 +132,26 @@ fn socket_for(bound: &[SocketAddr], flow: &Flow) -> Option<usize> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_connection_that_is_gone_is_named_once() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let limits = net::Limits::default();
+        let wake: net::Wake = std::sync::Arc::new(|| {});
+        let mut streams = Streams::start(runtime.handle(), &[], limits, wake).unwrap();
+        let mut outbox = Outbox::new(&[]);
+        let (local, remote) = ("192.0.2.1:5060".parse().unwrap(), "192.0.2.9:9".parse().unwrap());
+        for number in [7, 8, 7] {
+            let connection = Some(ConnectionId(number));
+            let flow = Flow { transport: Transport::Tcp, local, remote, connection };
+            outbox.send(flow, Bytes::from_static(b"lost"), None);
+        }
+        assert!(!outbox.is_empty());
+        let gone = outbox.flush(&[], &mut streams);
+        assert_eq!(gone, [ConnectionId(7), ConnectionId(8)].into());
+        assert_eq!(outbox.counts().dropped, 3);
+        assert!(outbox.is_empty() && outbox.flush(&[], &mut streams).is_empty());
+    }
 
     #[test]
     fn socket_table() {

@@ -4,6 +4,7 @@ use super::expect::same;
 use super::line::Words;
 use super::stage::Stage;
 use crate::office::Office;
+use crate::office::edge::PAIRS;
 use pbx::event::{Event, UnregisterReason};
 use pbx::record::CallRecord;
 use std::collections::VecDeque;
@@ -39,6 +40,7 @@ pub(crate) fn what_is_left(office: &Office) -> Option<String> {
         ("transactions", counters.transactions_active),
         ("leased ports", counters.ports_leased),
         ("call timers", counters.timers),
+        ("media ports lost", u64::from(PAIRS).saturating_sub(counters.ports_free)),
         ("calls without a record", office.journal.open.len() as u64),
         ("media sessions", office.edge.sessions.len() as u64),
     ];
