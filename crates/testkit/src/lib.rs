@@ -7,6 +7,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at the variants it is about")]
 
 pub mod clock;
+pub mod fuzz;
 pub mod ladder;
 pub mod office;
 pub mod phone;
