@@ -47,7 +47,7 @@ pub struct Session {
     pub flow: Flow,
     pub dialog: Dialog,
     state: State,
-    offer: Offer,
+    invite_state: InviteState,
     /// CSeq of the peer's newest INVITE: its ACK has the same.
     invite_cseq: u32,
     /// The ACK of the newest 2xx, for its copies.
@@ -77,7 +77,7 @@ enum State {
 
 /// The INVITE transaction within the dialog; there is at most one (RFC 3261 §14).
 #[derive(Debug)]
-enum Offer {
+enum InviteState {
     Idle,
     /// Our 2xx is resent until the ACK comes.
     Unacked(Unacked),
@@ -108,7 +108,7 @@ impl Session {
     /// Nothing is left to send or to wait for.
     pub fn is_closed(&self) -> bool {
         // A re-INVITE that is still out may yet be answered, and its answer needs an ACK.
-        self.state == State::Closed && !matches!(self.offer, Offer::Outgoing { .. })
+        self.state == State::Closed && !matches!(self.invite_state, InviteState::Outgoing { .. })
     }
 
     /// A 2xx was exchanged and no BYE yet.
@@ -123,7 +123,7 @@ impl Session {
 
     /// No INVITE transaction is under way: a re-INVITE may be sent.
     pub fn may_offer(&self) -> bool {
-        self.is_established() && matches!(self.offer, Offer::Idle)
+        self.is_established() && matches!(self.invite_state, InviteState::Idle)
     }
 
     /// This transaction is the peer's INVITE that awaits our final response.
@@ -133,17 +133,17 @@ impl Session {
 
     /// A 2xx of the peer awaits [`Session::ack`].
     pub fn owes_ack(&self) -> bool {
-        matches!(self.offer, Offer::AckOwed { .. })
+        matches!(self.invite_state, InviteState::AckOwed { .. })
     }
 
     /// When [`Session::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match &self.offer {
-            Offer::Unacked(it) => Some(it.resend_at.min(it.give_up_at)),
-            Offer::Idle
-            | Offer::Incoming { .. }
-            | Offer::Outgoing { .. }
-            | Offer::AckOwed { .. } => None,
+        match &self.invite_state {
+            InviteState::Unacked(it) => Some(it.resend_at.min(it.give_up_at)),
+            InviteState::Idle
+            | InviteState::Incoming { .. }
+            | InviteState::Outgoing { .. }
+            | InviteState::AckOwed { .. } => None,
         }
     }
 }

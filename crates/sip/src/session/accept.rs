@@ -1,6 +1,6 @@
 //! The session as UAS: provisional responses, the answer and its resending, refusal.
 
-use super::{Body, Extra, Offer, Seat, Session, State, Unacked};
+use super::{Body, Extra, InviteState, Seat, Session, State, Unacked};
 use crate::dialog::{Dialog, LocalEnd};
 use crate::endpoint::ServerTx;
 use crate::flow::Flow;
@@ -21,7 +21,7 @@ impl Session {
             flow,
             dialog: Dialog::of_request(message, it, end),
             state: State::Incoming { invite },
-            offer: Offer::Idle,
+            invite_state: InviteState::Idle,
             invite_cseq: it.cseq.number,
             last_ack: None,
             close_due: None,
@@ -68,7 +68,7 @@ impl Session {
         }
         seat.endpoint.respond(invite, 200, bytes.clone(), seat.now);
         self.state = State::Established;
-        self.offer = Offer::Unacked(Unacked {
+        self.invite_state = InviteState::Unacked(Unacked {
             bytes,
             interval: T1,
             resend_at: seat.now + T1,
@@ -92,15 +92,16 @@ impl Session {
         if self.is_early() {
             self.state = State::Closed;
         } else {
-            self.offer = Offer::Idle;
+            self.invite_state = InviteState::Idle;
         }
     }
 
     /// An ACK came; returns whether it is that of our newest 2xx.
     pub(super) fn acked(&mut self, cseq: u32) -> bool {
-        let awaited = matches!(self.offer, Offer::Unacked(_)) && cseq == self.invite_cseq;
+        let awaited =
+            matches!(self.invite_state, InviteState::Unacked(_)) && cseq == self.invite_cseq;
         if awaited {
-            self.offer = Offer::Idle;
+            self.invite_state = InviteState::Idle;
         }
         awaited
     }
@@ -109,9 +110,9 @@ impl Session {
     /// first sent: the session should be ended (RFC 3261 §13.3.1.4).
     #[must_use]
     pub fn handle_timeout<O: Copy>(&mut self, seat: &mut Seat<'_, O>) -> bool {
-        let Offer::Unacked(it) = &mut self.offer else { return false };
+        let InviteState::Unacked(it) = &mut self.invite_state else { return false };
         if seat.now >= it.give_up_at {
-            self.offer = Offer::Idle;
+            self.invite_state = InviteState::Idle;
             let Some(reason) = self.close_due.take() else { return true };
             self.close(seat, &reason);
             return false;
@@ -127,10 +128,9 @@ impl Session {
 
     /// The server transaction of an INVITE without a final response.
     pub(super) fn open_invite(&self) -> Option<ServerTx> {
-        match (self.state, &self.offer) {
-            (State::Incoming { invite }, _) | (State::Established, &Offer::Incoming { invite }) => {
-                Some(invite)
-            }
+        match (self.state, &self.invite_state) {
+            (State::Incoming { invite }, _)
+            | (State::Established, &InviteState::Incoming { invite }) => Some(invite),
             (
                 State::Outgoing { .. } | State::Established | State::Closing { .. } | State::Closed,
                 _,

@@ -1,6 +1,6 @@
 //! Ending a session: BYE (RFC 3261 §15).
 
-use super::{Offer, Seat, Session, State};
+use super::{InviteState, Seat, Session, State};
 use crate::message::Method;
 
 impl Session {
@@ -11,14 +11,14 @@ impl Session {
         if self.state != State::Established {
             return;
         }
-        if matches!(self.offer, Offer::Unacked(_)) {
+        if matches!(self.invite_state, InviteState::Unacked(_)) {
             self.close_due = Some(reason.into());
             return;
         }
-        if matches!(self.offer, Offer::Incoming { .. }) {
+        if matches!(self.invite_state, InviteState::Incoming { .. }) {
             self.refuse(seat, (487, "Request Terminated"), &super::no_extra);
         }
-        if matches!(self.offer, Offer::AckOwed { .. }) {
+        if matches!(self.invite_state, InviteState::AckOwed { .. }) {
             // The peer resends its 2xx until it hears this.
             self.ack(seat, None);
         }
@@ -36,16 +36,16 @@ impl Session {
     /// Cancels a re-INVITE of ours that has no final response: a peer that never gives it one would
     /// hold its transaction for ever. A 2xx that crosses is still acknowledged.
     pub(super) fn give_up_offer<O: Copy>(&mut self, seat: &mut Seat<'_, O>) {
-        if let Offer::Outgoing { invite } = self.offer {
+        if let InviteState::Outgoing { invite } = self.invite_state {
             seat.endpoint.cancel(invite, "", seat.now);
         } else {
-            self.offer = Offer::Idle;
+            self.invite_state = InviteState::Idle;
         }
     }
 
     /// Forgets the session without a word: the peer is known to be gone.
     pub fn abandon(&mut self) {
         self.state = State::Closed;
-        self.offer = Offer::Idle;
+        self.invite_state = InviteState::Idle;
     }
 }

@@ -1,7 +1,7 @@
 //! The session as UAC: INVITE, its responses, its ACK, and giving it up.
 
 use super::accept::finish;
-use super::{Body, Extra, Offer, Seat, Session, State};
+use super::{Body, Extra, InviteState, Seat, Session, State};
 use crate::dialog::Dialog;
 use crate::endpoint::{ClientTx, Endpoint};
 use crate::flow::Flow;
@@ -50,7 +50,7 @@ impl Session {
             flow,
             dialog,
             state,
-            offer: Offer::Idle,
+            invite_state: InviteState::Idle,
             invite_cseq: 0,
             last_ack: None,
             close_due: None,
@@ -86,7 +86,7 @@ impl Session {
 
     /// Nobody answered (`code` 408) or the transport failed (503).
     pub fn handle_failure(&mut self, transaction: ClientTx, code: u16) -> Answer {
-        match (self.state, &self.offer) {
+        match (self.state, &self.invite_state) {
             (State::Outgoing { invite, .. }, _) if invite == transaction => {
                 self.state = State::Closed;
                 Answer::Refused(code)
@@ -95,8 +95,8 @@ impl Session {
                 self.state = State::Closed;
                 Answer::Closed
             }
-            (_, Offer::Outgoing { invite }) if *invite == transaction => {
-                self.offer = Offer::Idle;
+            (_, InviteState::Outgoing { invite }) if *invite == transaction => {
+                self.invite_state = InviteState::Idle;
                 Answer::ModifyRefused(code)
             }
             _ => Answer::Other(transaction, code),
@@ -105,13 +105,13 @@ impl Session {
 
     /// Acknowledges the 2xx that was reported, with an answer if the 2xx was the offer.
     pub fn ack<O: Copy>(&mut self, seat: &mut Seat<'_, O>, body: Option<Body<'_>>) {
-        let Offer::AckOwed { cseq } = self.offer else { return };
+        let InviteState::AckOwed { cseq } = self.invite_state else { return };
         let branch = seat.endpoint.new_branch();
         let writer = self.dialog.request(Method::Ack, cseq, branch);
         let bytes = finish(writer, body);
         seat.endpoint.send(self.flow, bytes.clone(), Some(seat.owner));
         self.last_ack = Some((cseq, bytes));
-        self.offer = Offer::Idle;
+        self.invite_state = InviteState::Idle;
     }
 
     /// Gives up the first INVITE: CANCEL now or after the first provisional. The session closes
@@ -144,7 +144,7 @@ impl Session {
             200..=299 => {
                 self.dialog.learn(message, it);
                 self.state = State::Established;
-                self.offer = Offer::AckOwed { cseq: it.cseq.number };
+                self.invite_state = InviteState::AckOwed { cseq: it.cseq.number };
                 if cancelled {
                     // The answer crossed our CANCEL: the peer thinks we talk.
                     self.ack(seat, None);
@@ -168,11 +168,12 @@ impl Session {
         (message, it): (&Message<'_>, &Essentials<'_>),
         code: u16,
     ) -> Answer {
-        let awaited = matches!(self.offer, Offer::Outgoing { invite } if invite == transaction);
+        let awaited =
+            matches!(self.invite_state, InviteState::Outgoing { invite } if invite == transaction);
         match code {
             200..=299 if awaited => {
                 self.dialog.refresh_target(message);
-                self.offer = Offer::AckOwed { cseq: it.cseq.number };
+                self.invite_state = InviteState::AckOwed { cseq: it.cseq.number };
                 if self.state == State::Established {
                     return Answer::Modified;
                 }
@@ -181,7 +182,7 @@ impl Session {
                 Answer::Nothing
             }
             300.. if awaited => {
-                self.offer = Offer::Idle;
+                self.invite_state = InviteState::Idle;
                 Answer::ModifyRefused(code)
             }
             200..=299 if *self.dialog.remote_tag == *it.to_tag.unwrap_or_default() => {

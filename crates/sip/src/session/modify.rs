@@ -1,7 +1,7 @@
 //! Changing a session: re-INVITE in both directions (RFC 3261 §14).
 
 use super::accept::finish;
-use super::{Body, Extra, Offer, Seat, Session};
+use super::{Body, Extra, InviteState, Seat, Session};
 use crate::message::Method;
 
 impl Session {
@@ -22,12 +22,12 @@ impl Session {
         let (bytes, owner) = (finish(writer, body), Some(seat.owner));
         let invite =
             seat.endpoint.request(self.flow, Method::Invite, branch, bytes, owner, seat.now);
-        self.offer = Offer::Outgoing { invite };
+        self.invite_state = InviteState::Outgoing { invite };
     }
 
     /// Gives up our re-INVITE: its peer asked no longer for it (RFC 3261 §9).
     pub fn cancel_modify<O: Copy>(&mut self, seat: &mut Seat<'_, O>) {
-        if let Offer::Outgoing { invite } = self.offer {
+        if let InviteState::Outgoing { invite } = self.invite_state {
             seat.endpoint.cancel(invite, "", seat.now);
         }
     }

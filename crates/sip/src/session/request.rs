@@ -1,6 +1,6 @@
 //! What the peer asks within the dialog (RFC 3261 §12.2.2).
 
-use super::{Offer, Seat, Session, State};
+use super::{InviteState, Seat, Session, State};
 use crate::endpoint::ServerTx;
 use crate::flow::Flow;
 use crate::message::{Essentials, Message, Method};
@@ -73,7 +73,7 @@ impl Session {
             State::Closing { .. } | State::Incoming { .. } => {}
             State::Outgoing { .. } => self.cancel(seat, ""),
             State::Established | State::Closed => {
-                if matches!(self.offer, Offer::Incoming { .. }) {
+                if matches!(self.invite_state, InviteState::Incoming { .. }) {
                     self.refuse(seat, (487, "Request Terminated"), &super::no_extra);
                 }
                 // The peer resends its 2xx until it hears this.
@@ -90,19 +90,19 @@ impl Session {
         flow: Flow,
         (message, it): (&Message<'_>, &Essentials<'_>),
     ) -> Request {
-        match self.offer {
-            Offer::Idle => {
+        match self.invite_state {
+            InviteState::Idle => {
                 self.dialog.refresh_target(message);
                 self.invite_cseq = it.cseq.number;
                 let invite = seat.endpoint.open(flow, message, it, seat.owner);
-                self.offer = Offer::Incoming { invite };
+                self.invite_state = InviteState::Incoming { invite };
                 if let Some(writer) = seat.endpoint.response(invite, 100, "Trying", None) {
                     seat.endpoint.respond(invite, 100, writer.finish(), seat.now);
                 }
                 Request::Modify
             }
             // RFC 3261 §14.2: one of theirs is open already.
-            Offer::Incoming { .. } => {
+            InviteState::Incoming { .. } => {
                 let transaction = seat.endpoint.open(flow, message, it, seat.owner);
                 let tag = self.dialog.end.tag.to_string();
                 let reason = "Server Internal Error";
@@ -115,7 +115,9 @@ impl Session {
                 Request::Nothing
             }
             // One of ours is open, or its ACK is missing.
-            Offer::Outgoing { .. } | Offer::AckOwed { .. } | Offer::Unacked(_) => {
+            InviteState::Outgoing { .. }
+            | InviteState::AckOwed { .. }
+            | InviteState::Unacked(_) => {
                 self.answer(seat, flow, (message, it), (491, "Request Pending"));
                 Request::Nothing
             }
