@@ -67,7 +67,7 @@ fn password(number: &str) -> String {
 pub(super) fn direct(world: &mut World) -> Result<(), String> {
     let actor = world.pick(world.actors.len());
     match world.pick(1000) {
-        0..350 => call(world, actor),
+        0..350 | 903..910 => call(world, actor),
         350..450 => of_a_call(world, actor, Todo::HangUp),
         450..540 => give_up(world, actor),
         540..640 => of_a_call(world, actor, Todo::Change),
@@ -76,7 +76,7 @@ pub(super) fn direct(world: &mut World) -> Result<(), String> {
         760..810 => replay(world),
         810..860 => unregister(world, actor),
         860..900 => world.disconnect(actor),
-        900..910 => world.kill(),
+        900..903 => world.kill(),
         910..925 => step_the_clock(world),
         925..940 => change_the_directory(world),
         940..955 => world.office.edge.fail_next = true,
@@ -230,7 +230,7 @@ fn step_the_clock(world: &mut World) {
 /// An extension is deleted, comes back, or gets other limits.
 fn change_the_directory(world: &mut World) {
     let number = (100 + world.pick(EXTENSIONS.into())).to_string();
-    let (deleted, calls) = (world.chance(300), 1 + world.pick(3));
+    let (deleted, calls) = (world.chance(100), 1 + world.pick(3));
     world.office.change(|tenant| {
         if deleted {
             tenant.remove(&number);

@@ -210,7 +210,7 @@ impl World {
                 let elapsed = self.office.clock.elapsed();
                 if elapsed < ACTING {
                     director::direct(self)?;
-                    let pause = self.ms(2500);
+                    let pause = self.ms(1000);
                     self.set_in(pause, Happening::Direct);
                 }
             }
