@@ -87,18 +87,7 @@ pub fn decide(
         Err(_) => return Err(Reject::BadRequest("bad Expires")),
     };
     let contacts = contacts(message)?;
-    let Some(contacts) = contacts else {
-        // `*` removes all, and only with Expires: 0 (RFC 3261 §10.3 step 6).
-        if header != Some(0) {
-            return Err(Reject::BadRequest("Contact * needs Expires: 0"));
-        }
-        let newer = |known: &Binding| *known.call_id == *it.call_id && known.cseq > it.cseq.number;
-        if bound.iter().any(|known| newer(&known.binding)) {
-            return Err(Reject::OutOfOrder);
-        }
-        let removed = bound.iter().map(|it| it.binding.key.clone()).collect();
-        return Ok(Changes { removed, ..Changes::default() });
-    };
+    let Some(contacts) = contacts else { return remove_all(bound, header, it) };
     let mut changes = Changes::default();
     for (index, contact) in contacts.iter().enumerate() {
         let key = BindingKey {
@@ -117,18 +106,7 @@ pub fn decide(
                 std::cmp::Ordering::Greater => {}
             }
         }
-        // A phone without an instance that restarts has a new Call-ID and the same Contact.
-        let same_phone = |other: &&Binding| {
-            other.key != key
-                && *other.contact == *contact_text(contact)
-                && other.flow.remote.ip() == flow.remote.ip()
-        };
-        let before: Vec<BindingKey> = bound
-            .iter()
-            .map(|it| &it.binding)
-            .filter(same_phone)
-            .map(|it| it.key.clone())
-            .collect();
+        let before = before_its_restart(bound, &key, contact, flow);
         match grant_expiry(contact_expires(contact), header, settings) {
             Expiry::TooBrief(min) => return Err(Reject::IntervalTooBrief { min }),
             Expiry::Remove => {
@@ -144,6 +122,40 @@ pub fn decide(
     }
     make_room(extension, bound, &mut changes);
     Ok(changes)
+}
+
+/// `*` removes all, and only with Expires: 0 (RFC 3261 §10.3 step 6).
+fn remove_all(
+    bound: &[Bound],
+    header: Option<u32>,
+    it: &Essentials<'_>,
+) -> Result<Changes, Reject> {
+    if header != Some(0) {
+        return Err(Reject::BadRequest("Contact * needs Expires: 0"));
+    }
+    let newer = |known: &Binding| *known.call_id == *it.call_id && known.cseq > it.cseq.number;
+    if bound.iter().any(|known| newer(&known.binding)) {
+        return Err(Reject::OutOfOrder);
+    }
+    let removed = bound.iter().map(|it| it.binding.key.clone()).collect();
+    Ok(Changes { removed, ..Changes::default() })
+}
+
+/// What the same phone had bound before: one without an instance that restarts has a new Call-ID
+/// and the same Contact.
+fn before_its_restart(
+    bound: &[Bound],
+    key: &BindingKey,
+    contact: &NameAddr<'_>,
+    flow: Flow,
+) -> Vec<BindingKey> {
+    let same_phone = |other: &&Binding| {
+        other.key != *key
+            && *other.contact == *contact_text(contact)
+            && other.flow.remote.ip() == flow.remote.ip()
+    };
+    let bindings = bound.iter().map(|it| &it.binding);
+    bindings.filter(same_phone).map(|it| it.key.clone()).collect()
 }
 
 /// Drops the oldest devices beyond what the extension may have: the newest one always gets in, so
