@@ -6,15 +6,16 @@
 use pbx::event::{CallState, CallStatus, Event};
 use pbx::id::CallId;
 use pbx::record::{Binding, BindingKey, CallRecord};
-use pbx::time::UnixMillis;
+use pbx::time::Now;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Calls that ended are still shown, up to this many; the oldest goes.
 const ENDED_MAX: usize = 200;
 
 /// A lost event is noticed; a call that no report confirms for this long is taken off.
-const CONFIRM_MS: u64 = 10_000;
+const CONFIRM: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub(crate) struct Board {
@@ -25,29 +26,42 @@ pub(crate) struct Board {
 struct Picture {
     calls: BTreeMap<CallId, Shown>,
     ended: VecDeque<CallRecord>,
-    bindings: BTreeMap<BindingKey, Binding>,
+    bindings: BTreeMap<BindingKey, Held>,
     /// Set when events were lost: calls last told before it are doubtful.
-    lagged_at: Option<UnixMillis>,
+    lagged_at: Option<Instant>,
 }
 
 struct Shown {
     status: CallStatus,
-    told_at: UnixMillis,
+    told_at: Instant,
+}
+
+/// A binding with its end by the clock that never steps: the core keeps it when the wall clock does.
+struct Held {
+    binding: Binding,
+    ends_at: Instant,
+}
+
+impl Held {
+    fn new(binding: &Binding, now: Now) -> Self {
+        let ends_at = now.instant + binding.expires_at.since(now.utc);
+        Self { binding: binding.clone(), ends_at }
+    }
 }
 
 impl Board {
     /// With the bindings recovered at the start.
-    pub(crate) fn new(bindings: &[Binding]) -> Self {
-        let bindings = bindings.iter().map(|it| (it.key.clone(), it.clone())).collect();
+    pub(crate) fn new(bindings: &[Binding], now: Now) -> Self {
+        let bindings = bindings.iter().map(|it| (it.key.clone(), Held::new(it, now))).collect();
         Self { picture: Mutex::new(Picture { bindings, ..Picture::default() }) }
     }
 
     /// Brings the picture up to date.
-    pub(crate) fn take(&self, event: &Event, now: UnixMillis) {
+    pub(crate) fn take(&self, event: &Event, now: Now) {
         let mut picture = self.lock();
         match event {
             Event::Registered(binding) => {
-                picture.bindings.insert(binding.key.clone(), (**binding).clone());
+                picture.bindings.insert(binding.key.clone(), Held::new(binding, now));
             }
             Event::Unregistered { key, .. } => {
                 picture.bindings.remove(key);
@@ -56,7 +70,7 @@ impl Board {
                 picture.calls.remove(&status.call);
             }
             Event::Call(status) => {
-                let shown = Shown { status: (**status).clone(), told_at: now };
+                let shown = Shown { status: (**status).clone(), told_at: now.instant };
                 picture.calls.insert(status.call, shown);
             }
             Event::CallEnded(record) => {
@@ -71,17 +85,17 @@ impl Board {
         }
     }
 
-    /// Events were dropped: what is not told again within [`CONFIRM_MS`] goes.
-    pub(crate) fn lagged(&self, now: UnixMillis) {
+    /// Events were dropped: what is not told again within [`CONFIRM`] goes.
+    pub(crate) fn lagged(&self, now: Instant) {
         self.lock().lagged_at = Some(now);
     }
 
     /// Removes what only a lost event could have removed. Called about once a second.
-    pub(crate) fn sweep(&self, now: UnixMillis) {
+    pub(crate) fn sweep(&self, now: Instant) {
         let mut picture = self.lock();
-        picture.bindings.retain(|_, it| it.expires_at > now);
+        picture.bindings.retain(|_, it| it.ends_at > now);
         if let Some(lagged_at) = picture.lagged_at
-            && now.0 > lagged_at.0 + CONFIRM_MS
+            && now > lagged_at + CONFIRM
         {
             picture.calls.retain(|_, it| it.told_at >= lagged_at);
             picture.lagged_at = None;
@@ -94,7 +108,7 @@ impl Board {
     }
 
     pub(crate) fn bindings(&self) -> Vec<Binding> {
-        self.lock().bindings.values().cloned().collect()
+        self.lock().bindings.values().map(|it| it.binding.clone()).collect()
     }
 
     pub(crate) fn calls(&self) -> Vec<CallStatus> {
@@ -123,6 +137,7 @@ mod tests {
     use super::*;
     use pbx::event::UnregisterReason;
     use pbx::id::TenantId;
+    use pbx::time::UnixMillis;
     use sip::{Flow, Transport};
 
     fn binding(extension: &str, expires_at: u64) -> Binding {
@@ -167,41 +182,60 @@ mod tests {
         }))
     }
 
+    fn at(start: Instant, ms: u64) -> Now {
+        Now { instant: start + Duration::from_millis(ms), utc: UnixMillis(ms) }
+    }
+
     #[test]
     fn registrations_come_and_go() {
-        let board = Board::new(&[binding("100", 5_000)]);
-        board.take(&Event::Registered(Box::new(binding("101", 9_000))), UnixMillis(1));
+        let start = crate::clock::now().instant;
+        let board = Board::new(&[binding("100", 5_000)], at(start, 0));
+        board.take(&Event::Registered(Box::new(binding("101", 9_000))), at(start, 1));
         assert_eq!(board.figures(), (2, 0));
         assert!(board.knows(&binding("101", 0).key) && !board.knows(&binding("102", 0).key));
-        board.sweep(UnixMillis(6_000));
+        board.sweep(at(start, 6_000).instant);
         let left = board.bindings();
         assert_eq!(left.iter().map(|it| &*it.key.extension).collect::<Vec<_>>(), ["101"]);
         let gone = Event::Unregistered { key: left[0].key.clone(), why: UnregisterReason::Removed };
-        board.take(&gone, UnixMillis(7_000));
+        board.take(&gone, at(start, 7_000));
+        assert_eq!(board.figures(), (0, 0));
+    }
+
+    #[test]
+    fn a_stepped_wall_clock_ends_no_registration() {
+        let start = crate::clock::now().instant;
+        let an_hour_ahead = Now { utc: UnixMillis(3_600_000), ..at(start, 10) };
+        let board = Board::new(&[binding("100", 60_000)], at(start, 0));
+        board.take(&Event::Registered(Box::new(binding("101", 3_660_000))), an_hour_ahead);
+        board.sweep(at(start, 59_000).instant);
+        assert_eq!(board.figures(), (2, 0));
+        board.sweep(at(start, 61_000).instant);
         assert_eq!(board.figures(), (0, 0));
     }
 
     #[test]
     fn a_call_whose_end_was_lost_goes_after_the_next_report() {
+        let start = crate::clock::now().instant;
         let board = Board::default();
-        board.take(&call(1, CallState::Answered), UnixMillis(0));
-        board.take(&call(2, CallState::Answered), UnixMillis(0));
-        board.lagged(UnixMillis(100));
-        board.take(&call(2, CallState::Answered), UnixMillis(150));
-        board.sweep(UnixMillis(200));
+        board.take(&call(1, CallState::Answered), at(start, 0));
+        board.take(&call(2, CallState::Answered), at(start, 0));
+        board.lagged(at(start, 100).instant);
+        board.take(&call(2, CallState::Answered), at(start, 150));
+        board.sweep(at(start, 200).instant);
         assert_eq!(board.calls().len(), 2, "the report may still be on its way");
-        board.sweep(UnixMillis(101 + CONFIRM_MS));
+        board.sweep(at(start, 101).instant + CONFIRM);
         assert_eq!(board.calls().iter().map(|it| it.call.0.as_u128()).collect::<Vec<_>>(), [2]);
     }
 
     #[test]
     fn ended_calls_are_kept_up_to_the_limit() {
+        let start = crate::clock::now().instant;
         let board = Board::default();
         for number in 0..ENDED_MAX as u128 + 5 {
-            board.take(&call(number, CallState::Ringing), UnixMillis(0));
+            board.take(&call(number, CallState::Ringing), at(start, 0));
             let call_id = CallId(uuid::Uuid::from_u128(number));
             let record = CallRecord { call_id, ..CallRecord::default() };
-            board.take(&Event::CallEnded(Box::new(record)), UnixMillis(1));
+            board.take(&Event::CallEnded(Box::new(record)), at(start, 1));
         }
         assert_eq!((board.calls().len(), board.ended().len()), (0, ENDED_MAX));
         assert_eq!(board.ended()[0].call_id.0.as_u128(), ENDED_MAX as u128 + 4);

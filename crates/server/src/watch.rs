@@ -8,7 +8,7 @@ use crate::board::Board;
 use crate::private::Private;
 use pbx::event::{CallState, Event};
 use pbx::record::CallRecord;
-use pbx::time::UnixMillis;
+use pbx::time::Now;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -105,9 +105,9 @@ impl Watcher {
             let now = crate::clock::now();
             match received {
                 Ok(event) => {
-                    self.take(&event, now.utc);
+                    self.take(&event, now);
                     for event in events.try_iter().take(EVENTS_MAX) {
-                        self.take(&event, now.utc);
+                        self.take(&event, now);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -119,19 +119,19 @@ impl Watcher {
             if now.instant.duration_since(swept) >= SWEEP {
                 swept = now.instant;
                 self.security.report(now.instant);
-                self.board.sweep(now.utc);
-                self.recover(now.utc, report);
+                self.board.sweep(now.instant);
+                self.recover(now.instant, report);
             }
         }
     }
 
-    fn take(&mut self, event: &Event, now: UnixMillis) {
+    fn take(&mut self, event: &Event, now: Now) {
         self.log(event);
         self.board.take(event, now);
     }
 
     /// Asks for a fresh picture where events were lost.
-    fn recover(&mut self, now: UnixMillis, report: &dyn Fn()) {
+    fn recover(&mut self, now: Instant, report: &dyn Fn()) {
         let dropped = self.dropped.events.load(Ordering::Relaxed);
         if dropped > self.dropped_seen {
             tracing::warn!(dropped = dropped - self.dropped_seen, "events were lost");

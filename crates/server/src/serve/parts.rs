@@ -178,7 +178,7 @@ fn wire(
     let (events, media_events) = listeners.media_events();
     let media = media::Media::start(media_config(config), events).context("media ports")?;
     let (writer, reader) = ring::ring(config.trace_memory_mib.0 as usize * MIB);
-    let board = Arc::new(Board::new(&store.recovery.recovered.bindings));
+    let board = Arc::new(Board::new(&store.recovery.recovered.bindings, clock::now()));
     let ask = orders.clone();
     let report = move || {
         ask.give(Order::Command(Command::ReportCalls));
