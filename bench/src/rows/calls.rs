@@ -29,7 +29,7 @@ pub(super) fn run() -> Result<Vec<Figure>> {
         figures.push(floor_figure(&format!("{rate} calls/s"), rate * DATAGRAMS, DATAGRAMS)?);
     }
     for kind in KINDS {
-        let candidate = Candidate::start(kind, &[])?;
+        let candidate = Candidate::start(kind)?;
         figures.extend(one(kind, &candidate)?);
     }
     Ok(figures)

@@ -28,7 +28,7 @@ pub(super) fn run() -> Result<Vec<Figure>> {
 }
 
 fn one(kind: Kind) -> Result<Vec<Figure>> {
-    let candidate = Candidate::start(kind, &["media.ports=20000-29999"])?;
+    let candidate = Candidate::start(kind)?;
     let mut figures = vec![];
     let mut look = |what: &str, detail: String| -> Result<()> {
         clock::pause(REST);

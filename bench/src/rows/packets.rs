@@ -63,7 +63,7 @@ fn engine() -> Result<Figure> {
 
 fn dialtone() -> Result<Figure> {
     let phones = Phones::new()?;
-    let candidate = Candidate::start(Kind::Dialtone, &[])?;
+    let candidate = Candidate::start(Kind::Dialtone)?;
     let users = users();
     let (callers, callees) = users[..2 * CALLS].split_at(CALLS);
     let (caller_socket, callee_socket) = (socket(LOCALHOST)?, socket(LOCALHOST)?);
