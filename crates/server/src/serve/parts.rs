@@ -185,7 +185,7 @@ fn wire(
     };
     let (sink, dropped) = watch::start(Arc::clone(&board), report).context("the board")?;
     let published = Arc::new(Published::default());
-    let core = make_core(config, &store)?;
+    let core = make_core(config, &store, &listeners.bound(), streams.bound())?;
     // The first things the core hears, before any message.
     let directory = Arc::new(directory);
     orders.give(Order::Network(machine::network(&config.media_advertise)));
@@ -237,16 +237,24 @@ fn media_config(config: &Config) -> media::Config {
     media::Config { ports, threads, ..media::Config::default() }
 }
 
-fn make_core(config: &Config, store: &store::Started) -> Result<Core, Failed> {
+fn make_core(
+    config: &Config,
+    store: &store::Started,
+    udp: &[SocketAddr],
+    tcp: &[SocketAddr],
+) -> Result<Core, Failed> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).context("the system gives no random numbers")?;
+    let usual = pbx::core::Config::default();
     let settings = pbx::core::Config {
+        udp_port: udp.first().map_or(usual.udp_port, SocketAddr::port),
+        stream_port: tcp.first().map(SocketAddr::port),
         nonce_key: store.db.key().derive("digest nonces"),
         guard_rate: config.guard_rate.0,
         guard_burst: config.guard_burst.0,
         guard_known_rate: config.guard_known_rate.0,
         guard_known_burst: config.guard_known_burst.0,
-        ..pbx::core::Config::default()
+        ..usual
     };
     let rng = Box::new(ChaCha20Rng::from_seed(seed));
     Ok(Core::new(settings, rng, store.recovery.recovered.clone(), clock::now()))
