@@ -27,7 +27,7 @@ macro_rules! cases {
 cases! {
     phones: call_udp call_tcp call_ipv6 silence_without_relay;
     thousand: thousand_users;
-    calls: two_devices second_address hold_and_resume busy_limits caller_identity cancel echo;
+    calls: two_devices second_address hold_and_resume busy_limits ports_exhausted caller_identity cancel echo;
     media: relay_two_ways media_bleed media_injection rtcp_bye;
     torture: torture_udp torture_tcp torture_memory;
     framing: framing_lies framing_half framing_pipelined;

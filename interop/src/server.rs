@@ -17,6 +17,9 @@ use crate::report::Context;
 /// From the start of the process until its ports are known. Generous: it may follow a crash with 10,000 phones.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// Enough for the calls of a case together with those that rest after one.
+const MEDIA_PORTS: u16 = 4_000;
+
 pub const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub const LOCALHOST_V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 /// A second address of the same machine.
@@ -90,7 +93,7 @@ impl Server {
 
     /// A data directory that no process serves yet.
     pub fn stopped(context: &Context, settings: &[&str]) -> Result<Self> {
-        let media = format!("media.ports={}", free_media_range()?);
+        let media = format!("media.ports={}", free_media_range(MEDIA_PORTS)?);
         let mut all = vec!["sip.udp=[::]:0".to_owned(), "sip.tcp=[::]:0".to_owned()];
         all.extend(["http.listen=127.0.0.1:0".to_owned(), media]);
         all.extend(settings.iter().map(|&it| it.to_owned()));
@@ -309,15 +312,14 @@ impl Ports {
 ///
 /// Servers of one run follow each other or share the kernel with those of another run, so the part is chosen by the
 /// process and a port of it is tried.
-fn free_media_range() -> Result<String> {
-    const FIRST: u32 = 20_000;
-    const SIZE: u32 = 4_000;
+pub fn free_media_range(size: u16) -> Result<String> {
+    const FIRST: u16 = 20_000;
     const PARTS: u32 = 3;
     for attempt in 0..PARTS {
-        let first = FIRST + (std::process::id() + attempt) % PARTS * SIZE;
-        let first = u16::try_from(first)?;
+        let part = u16::try_from((std::process::id() + attempt) % PARTS)?;
+        let first = FIRST + part * MEDIA_PORTS;
         if std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, first)).is_ok() {
-            return Ok(format!("{first}-{}", first + 3_999));
+            return Ok(format!("{first}-{}", first + size - 1));
         }
     }
     bail!("no free media ports")

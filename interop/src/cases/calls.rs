@@ -1,15 +1,19 @@
 //! Calls between scripted phones: forks, addresses, hold, limits, identity.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::setup::{CALLEE_MARK, CALLER_MARK, call, connect, office, registered, registered_at};
+use super::setup::{
+    CALLEE_MARK, CALLER_MARK, call, connect, office, office_with, registered, registered_at,
+};
+use crate::clock;
 use crate::message::Message;
 use crate::phone::{QUIET, host_of};
 use crate::report::Context;
 use crate::rtp::{Media, audio_address};
-use crate::server::{LOCALHOST, SECOND, Server};
+use crate::server::{LOCALHOST, SECOND, Server, free_media_range};
 
 /// One number, two phones: both ring, the first answer wins, the other one is told why it stops ringing.
 pub(super) fn two_devices(context: &Context) -> Result<()> {
@@ -78,7 +82,7 @@ fn exchange(up: &mut super::setup::Up) -> Result<()> {
     for _ in 0..10 {
         up.caller_media.send(to_caller_side)?;
         up.callee_media.send(to_callee_side)?;
-        crate::clock::pause(std::time::Duration::from_millis(20));
+        clock::pause(Duration::from_millis(20));
     }
     let (at_caller, at_callee) = (up.caller_media.heard(QUIET)?, up.callee_media.heard(QUIET)?);
     let count =
@@ -145,6 +149,36 @@ pub(super) fn busy_limits(context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Ten media ports carry two calls. The third is refused when it is answered, and when it has gone there is room again.
+pub(super) fn ports_exhausted(context: &Context) -> Result<()> {
+    /// A released port rests for five seconds.
+    const REST: Duration = Duration::from_secs(6);
+    let ports = format!("media.ports={}", free_media_range(10)?);
+    let server = office_with(context, &[&ports])?;
+    let mut first = connect(registered(&server, "100")?, registered(&server, "101")?)?;
+    let mut second = connect(registered(&server, "102")?, registered(&server, "103")?)?;
+
+    let mut caller = registered(&server, "104")?;
+    let mut callee = registered(&server, "105")?;
+    let sdp = first.caller_media.sdp()?;
+    let sent = caller.invite("105", &sdp)?;
+    let invite = callee.expect_request("INVITE")?;
+    callee.accept(&invite, &sdp)?;
+    let answer = caller.expect(&sent, 503)?;
+    caller.ack_refusal(&sent, &answer)?;
+    let bye = callee.expect_request("BYE")?;
+    callee.respond(&bye, 200, "OK")?;
+    let records = server.wait_records(1)?;
+    ensure!(records[0]["release_code"] == "media.failed", "{}", records[0]);
+
+    first.end()?;
+    second.end()?;
+    clock::pause(REST);
+    let used = server.metric("dialtone_media_ports_used", "")?;
+    ensure!(used == 0.0, "{used} port pairs are in use");
+    connect(caller, callee)?.end()
+}
+
 /// What a phone claims to be is not believed: the callee sees the authenticated extension and no trusted header.
 pub(super) fn caller_identity(context: &Context) -> Result<()> {
     let server = office(context)?;
@@ -208,7 +242,7 @@ pub(super) fn echo(context: &Context) -> Result<()> {
 fn echoed(media: &mut Media, to: SocketAddr) -> Result<usize> {
     for _ in 0..10 {
         media.send(to)?;
-        crate::clock::pause(std::time::Duration::from_millis(20));
+        clock::pause(Duration::from_millis(20));
     }
     Ok(media.heard(QUIET)?.iter().filter(|(mark, _)| *mark == CALLER_MARK).count())
 }

@@ -183,13 +183,16 @@ impl Call {
         };
         // An answer without a description is one only if an early one stands.
         let early = matches!(self.state, State::Calling { early: Some(it), .. } if it == fork);
-        let passed = self.pass_answer(office, fork, message, false, now);
-        let Some(passed) = passed.ok().filter(|it| it.is_some() || (early && !late_offer)) else {
-            self.with_session(office, fork_id(fork), now, |session, seat| {
-                session.ack(seat, None);
-            });
-            self.end(office, ReleaseCode::MediaCodec, Side::System, now);
-            return;
+        let passed = match self.pass_answer(office, fork, message, false, now) {
+            Ok(passed) if passed.is_some() || (early && !late_offer) => passed,
+            refused @ (Ok(_) | Err(_)) => {
+                self.with_session(office, fork_id(fork), now, |session, seat| {
+                    session.ack(seat, None);
+                });
+                let why = refused.err().map_or(ReleaseCode::MediaCodec, unusable);
+                self.end(office, why, Side::System, now);
+                return;
+            }
         };
         self.state = State::Answered { fork: Some(fork) };
         self.invite = None;
