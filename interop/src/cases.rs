@@ -32,7 +32,7 @@ cases! {
     torture: torture_udp torture_tcp torture_memory;
     framing: framing_lies framing_half framing_pipelined;
     enumeration: enumeration;
-    attacks: digest_replay digest_binding amplification junk overflows description_bombs
+    attacks: digest_replay digest_binding digest_sha256 amplification junk overflows description_bombs
         dialog_hijack idle_connections scanners;
     flood: flood;
     cli: cli_online cli_offline cli_codes;

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use rustix::process::{self, Pid};
 
 use crate::{clock, report};
 
@@ -52,20 +53,15 @@ impl Process {
         clock::wait_for(&what, limit, || self.ended())
     }
 
-    /// By the shell's `kill`, as the standard library knows one signal only.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        let name = match signal {
-            Signal::Term => "TERM",
-            Signal::Kill => "KILL",
-            Signal::Stop => "STOP",
-            Signal::Continue => "CONT",
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).context("no process id")?;
+        let signal = match signal {
+            Signal::Term => process::Signal::TERM,
+            Signal::Kill => process::Signal::KILL,
+            Signal::Stop => process::Signal::STOP,
+            Signal::Continue => process::Signal::CONT,
         };
-        let id = self.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status()?;
-        if !sent.success() {
-            bail!("kill -s {name} {id}: {sent}");
-        }
-        Ok(())
+        process::kill_process(id, signal).with_context(|| format!("{signal:?} to {}", self.name))
     }
 }
 

@@ -75,6 +75,33 @@ pub(super) fn digest_binding(context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Row 6: an office that offers SHA-256 alone takes no MD5 (RFC 8760).
+pub(super) fn digest_sha256(context: &Context) -> Result<()> {
+    let mut server = office(context)?;
+    let mut phone = server.phone("100")?;
+    phone.register().context("MD5")?;
+    let md5 = phone.challenge.clone().context("no challenge")?;
+    ensure!(!md5.sha256, "SHA-256 is offered unasked");
+    server.terminate()?;
+    let database = rusqlite::Connection::open(server.data.join("dialtone.db"))?;
+    let only = "INSERT OR REPLACE INTO settings (tenant_id, settings)
+        SELECT tenant_id, '{\"digest_algorithms\":[\"SHA-256\"]}' FROM tenants";
+    database.execute(only, [])?;
+    drop(database);
+    server.run()?;
+
+    let mut phone = server.phone("100")?;
+    phone.register().context("SHA-256")?;
+    let challenge = phone.challenge.as_mut().context("no challenge")?;
+    ensure!(challenge.sha256, "MD5 is offered");
+    // The same nonce signed with MD5: the right password does not help.
+    challenge.sha256 = false;
+    let answer = phone.try_register(600)?;
+    ensure!(phone.challenge.as_ref().is_some_and(|it| it.sha256), "not challenged anew");
+    ensure!(answer.status() == Some(200), "after the new challenge: {}", answer.start);
+    Ok(())
+}
+
 /// Row 9: a stranger gets at most twice what he sends, and a refused INVITE is not sent again.
 pub(super) fn amplification(context: &Context) -> Result<()> {
     let server = office_with(context, &NO_GUARD)?;

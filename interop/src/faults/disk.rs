@@ -30,6 +30,8 @@ pub(super) fn disk_full(context: &Context) -> Result<()> {
     context.note(&format!("{} MiB filled", filled >> 20));
     office.load(context, CALLS, RATE).context("with a full disk")?;
     ensure!(office.server.is_running()?, "the server ended");
+    let readable = office.server.records().map_or(0, |it| it.len());
+    context.note(&format!("{readable} of {CALLS} records in the database while the disk is full"));
     std::fs::remove_file(&filler)?;
     office.load(context, CALLS, RATE).context("after the disk has room again")?;
     let records = office.server.wait_records(usize::try_from(2 * CALLS)?)?;
