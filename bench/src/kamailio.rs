@@ -23,7 +23,8 @@ pub(crate) fn start(folder: &Path) -> Result<(Process, SocketAddr)> {
     let mut command = Command::new("kamailio");
     command.arg("-f").arg(&file).args(["-DD", "-E", "-m", "512", "-M", "16", "-Y"]).arg(folder);
     command.arg("-P").arg(folder.join("kamailio.pid"));
-    Ok((Process::start(&mut command, &folder.join("kamailio.log"))?, at))
+    let process = Process::start(&mut command, &folder.join("kamailio.log"))?;
+    Ok((process.with_children(), at))
 }
 
 fn configuration(at: SocketAddr) -> String {

@@ -14,7 +14,12 @@ use crate::{clock, report};
 pub struct Process {
     name: String,
     child: Child,
+    /// It has processes of its own, which only its proper end takes along.
+    has_children: bool,
 }
+
+/// For a proper end.
+const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// The signals the tests send.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +41,14 @@ impl Process {
             .stderr(output)
             .spawn()
             .with_context(|| name.clone())?;
-        Ok(Self { name, child })
+        Ok(Self { name, child, has_children: false })
+    }
+
+    /// Asks it to end before it is killed.
+    #[must_use]
+    pub fn with_children(mut self) -> Self {
+        self.has_children = true;
+        self
     }
 
     pub fn id(&self) -> u32 {
@@ -67,6 +79,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.has_children && self.signal(Signal::Term).is_ok() {
+            // What has not ended by then is killed below.
+            let _ = self.wait(END_LIMIT);
+        }
         // Both fail only where it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
