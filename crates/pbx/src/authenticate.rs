@@ -18,6 +18,7 @@ use sip::message::{
 };
 use sip::transaction::TIMEOUT;
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -138,7 +139,7 @@ impl Authenticator {
         let secret = known.and_then(|it| it.secret);
         // An unknown user is checked against a secret nobody has: same work, same answer.
         let right = digest_is_right(algorithm, secret.unwrap_or(NOBODY), message, credentials)
-            && it.uri.is_some_and(|uri| same_target(&uri, credentials.uri));
+            && it.uri.is_some_and(|uri| same_target(&uri, credentials.uri, flow.local.ip()));
         let Some(extension) = known.filter(|_| secret.is_some()) else {
             return Err(wrong(AuthFailure::UnknownUser));
         };
@@ -194,12 +195,16 @@ fn digest_is_right(
 }
 
 /// Whether the digest was made for this request's target: the same URI, or at least the same user
-/// at the same host, since phones and middle boxes add and drop parameters.
-fn same_target(request: &Uri<'_>, signed: &str) -> bool {
+/// at the same host, since phones and middle boxes add and drop parameters. Some sign the server
+/// alone, whatever they ask of it.
+fn same_target(request: &Uri<'_>, signed: &str, server: IpAddr) -> bool {
     let Ok(signed) = Uri::parse(signed) else { return false };
-    let user = |uri: &Uri<'_>| uri.user_unescaped().into_owned();
+    let same_host = request.host() == signed.host();
+    let is_server =
+        signed.host().and_then(|it| it.ip()).map(|it| it.to_canonical()) == Some(server);
     uri_equivalent(request, &signed)
-        || (user(request) == user(&signed) && request.host() == signed.host())
+        || (same_host && request.user_unescaped() == signed.user_unescaped())
+        || ((same_host || is_server) && signed.user().is_none())
 }
 
 fn unix_seconds(now: Now) -> u32 {
@@ -289,14 +294,18 @@ mod tests {
     #[test]
     fn targets_may_differ_in_parameters_only() {
         let request = Uri::parse("sip:101@192.0.2.1;transport=udp").unwrap();
+        let server = "192.0.2.9".parse().unwrap();
         for (signed, same) in [
+            ("sip:192.0.2.1:5060", true),
+            ("sip:192.0.2.9:5060", true),
+            ("sip:192.0.2.8:5060", false),
             ("sip:101@192.0.2.1", true),
             ("sip:101@192.0.2.1;transport=udp", true),
             ("sip:102@192.0.2.1", false),
             ("sip:101@192.0.2.9", false),
             ("*", false),
         ] {
-            assert_eq!(same_target(&request, signed), same, "{signed}");
+            assert_eq!(same_target(&request, signed, server), same, "{signed}");
         }
     }
 }
