@@ -39,3 +39,54 @@ fn a_silent_phone_ends_the_call() {
         ",
     );
 }
+
+/// Neither side wants the relay: each is told of the other, and no port is taken.
+#[test]
+fn no_relay_where_neither_wants_it() {
+    check(
+        "
+        given 100 relay=never
+        given 101 relay=never
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE media=alice
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200 media=bob
+        alice -> pbx          ACK
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob   BYE
+                 pbx <- bob   200
+        record relayed=no
+        ",
+    );
+}
+
+/// `auto` leaves two phones of one network to themselves, and stands between IPv4 and IPv6.
+#[test]
+fn relay_where_it_is_needed() {
+    let call = |between: &str, to_bob: &str, to_alice: &str, relayed: &str| {
+        check(&format!(
+            "
+            {between}
+            given 100 relay=auto
+            given 101 relay=auto
+            alice -> pbx          INVITE 101
+            alice <- pbx          100
+                     pbx -> bob   INVITE media={to_bob}
+                     pbx <- bob   200
+                     pbx -> bob   ACK
+            alice <- pbx          200 media={to_alice}
+            alice -> pbx          ACK
+            alice -> pbx          BYE
+            alice <- pbx          200
+                     pbx -> bob   BYE
+                     pbx <- bob   200
+            record relayed={relayed}
+            "
+        ));
+    };
+    call("", "alice", "bob", "no");
+    call("given alice ipv6", "pbx", "pbx", "yes");
+}
