@@ -173,7 +173,7 @@ impl Call {
             }
             MediaEvent::Closed { figures, .. } => {
                 self.media.finish(Some(figures));
-                self.finish(office, now);
+                self.finish(office);
             }
             MediaEvent::Progress { figures, .. } => {
                 self.media.progress(figures);
@@ -207,7 +207,7 @@ impl Call {
         if self.media.deadline().is_some_and(|at| at <= now) {
             self.media.finish(None);
             self.end(office, ReleaseCode::MediaFailed, Side::System, now);
-            self.finish(office, now);
+            self.finish(office);
         }
         if let State::Calling { give_up_at, .. } = self.state
             && give_up_at <= now

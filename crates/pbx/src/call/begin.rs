@@ -172,7 +172,7 @@ impl Call {
                     self.invite = Some(attempt.raw.into());
                     office.connect(self.owner(super::fork_id(index)), address);
                 }
-                Way::Lost(_) => self.connect_failed(office, leg_number(index), now),
+                Way::Lost(_) => self.connect_failed(office, index, now),
             }
         }
     }
@@ -229,7 +229,7 @@ impl Call {
         self.answered = Some(now);
         self.accept_with_sdp(office, LegId::Caller, &sdp, now);
         self.configure(office, now);
-        self.describe_answer(office, usize::MAX);
+        self.describe_answer(office, None);
         self.publish(office);
     }
 
@@ -336,10 +336,6 @@ fn user_agent(message: &Message<'_>) -> Box<str> {
 
 fn stated_address(uri: Option<&str>) -> Option<IpAddr> {
     Uri::parse(uri?).ok()?.host()?.ip().map(|it| it.to_canonical())
-}
-
-fn leg_number(index: usize) -> u8 {
-    u8::try_from(index).unwrap_or(u8::MAX)
 }
 
 pub(super) fn unusable(why: Unusable) -> ReleaseCode {

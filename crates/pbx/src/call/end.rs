@@ -98,12 +98,12 @@ impl Call {
         }
         self.media.close(office, self.id, now);
         if self.media.deadline().is_none() {
-            self.finish(office, now);
+            self.finish(office);
         }
     }
 
     /// Writes the record, once: the media figures are in, or will not come.
-    pub(super) fn finish(&mut self, office: &mut Office, _now: Instant) {
+    pub(super) fn finish(&mut self, office: &mut Office) {
         let State::Ended { recorded } = &mut self.state else { return };
         if std::mem::replace(recorded, true) {
             return;

@@ -123,8 +123,8 @@ impl Call {
     }
 
     /// The stream to a fork's phone cannot be opened.
-    pub fn connect_failed(&mut self, office: &mut Office, fork: u8, now: Instant) {
-        self.fork_failed(office, fork.into(), (FLOW_LOST, Cause::default()), now);
+    pub fn connect_failed(&mut self, office: &mut Office, fork: usize, now: Instant) {
+        self.fork_failed(office, fork, (FLOW_LOST, Cause::default()), now);
     }
 
     pub(super) fn progress(
@@ -217,7 +217,7 @@ impl Call {
         if !late_offer {
             self.configure(office, now);
         }
-        self.describe_answer(office, fork);
+        self.describe_answer(office, Some(fork));
         self.publish(office);
     }
 
@@ -306,16 +306,18 @@ impl Call {
     }
 
     /// Records the answer: who, when, and the dialogs that must get a BYE after a crash.
-    pub(super) fn describe_answer(&mut self, office: &mut Office, fork: usize) {
+    ///
+    /// `fork` is `None` where we answered ourselves.
+    pub(super) fn describe_answer(&mut self, office: &mut Office, fork: Option<usize>) {
         let record = &mut self.record;
         record.answered_at = Some(office.utc);
         record.sip_status = 200;
-        if let Some(leg) = self.forks.get(fork).and_then(|it| it.leg.as_ref()) {
+        if let Some(leg) = fork.and_then(|it| self.forks.get(it)?.leg.as_ref()) {
             record.callee_device = device(&leg.user_agent, leg.session.flow);
         }
         self.media.describe(&mut self.record);
         office.counters.calls_answered += 1;
-        let dialogs = [Some(LegId::Caller), Some(fork_id(fork))];
+        let dialogs = [Some(LegId::Caller), fork.map(fork_id)];
         let dialogs = dialogs.into_iter().flatten().filter_map(|it| self.leg(it));
         let dialogs = dialogs.map(|it| facts(&it.session)).collect();
         let record = (*self.record).clone();

@@ -131,7 +131,7 @@ impl Calls {
             let LegId::Callee(fork) = leg else { return };
             match flow {
                 Some(flow) => call.connected(office, fork, flow, now),
-                None => call.connect_failed(office, fork, now),
+                None => call.connect_failed(office, fork.into(), now),
             }
         })
     }
