@@ -90,11 +90,11 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
     let db = Db::open(&data_dir).await?;
     let disk = disk.unwrap_or_else(|| Disk::new(data_dir.join("journal")));
     let recovery = recover(&db, &disk, now).await?;
-    let csv = CsvFiles::open(data_dir.join("cdr"))?;
+    let applied = db.applied().await?;
+    let csv = CsvFiles::open(data_dir.join("cdr"), applied)?;
     // A sequence is never used twice, even where a power cut took the journal's tail and left the
     // database or a file that is ahead of it.
     let next = recovery.newest.max(csv.newest()) + 1;
-    let applied = db.applied().await?;
     // Before the writer's first record: what is there belongs to the past.
     let mut projection = Projection::open(disk.clone(), db.path().to_owned(), csv, applied)?;
     let dir = disk.dir.clone();
@@ -121,9 +121,9 @@ pub async fn open_offline(data_dir: &Path, who: &str) -> Result<Offline, StoreEr
     create_private_dir(data_dir)?;
     let lock = DataDirLock::take(data_dir, who)?;
     let db = Db::open(data_dir).await?;
-    let csv = CsvFiles::open(data_dir.join("cdr"))?;
-    let disk = Disk::new(data_dir.join("journal"));
     let applied = db.applied().await?;
+    let csv = CsvFiles::open(data_dir.join("cdr"), applied)?;
+    let disk = Disk::new(data_dir.join("journal"));
     Projection::open(disk, db.path().to_owned(), csv, applied)?.catch_up().await?;
     Ok(Offline { db, _lock: lock })
 }

@@ -363,8 +363,8 @@ fn projecting_again_changes_nothing_whatever_was_behind() {
                 .unwrap();
             fs::write(&csv_file, &whole[..bytes]).unwrap();
             let disk = options(dir.path()).disk.unwrap();
-            let csv = CsvFiles::open(dir.path().join("cdr")).unwrap();
             let applied = db.applied().await.unwrap();
+            let csv = CsvFiles::open(dir.path().join("cdr"), applied).unwrap();
             let mut again = Projection::open(disk, path.clone(), csv, applied).unwrap();
             again.catch_up().await.unwrap();
             assert_eq!(calls(&db).await, before, "SQL from {applied}");

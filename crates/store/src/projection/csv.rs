@@ -1,12 +1,14 @@
 //! The daily CSV files of call records (RFC 4180), `cdr/YYYY-MM-DD.csv`.
 //!
 //! A file is named after the day a call ended in its tenant's time zone. Its lines are in the
-//! order of the journal and carry the sequence, so that writing again adds nothing.
+//! order of the journal and carry the sequence, so that writing again adds nothing. The folder is
+//! also its reader's: what he edits is never cut, what he takes away does not come back.
 
 use crate::columns::{COLUMNS, Cell, cells, timestamp};
 use crate::db::TenantName;
 use crate::error::StoreError;
 use crate::journal::Sequence;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use pbx::id::TenantId;
 use pbx::record::CallRecord;
@@ -17,6 +19,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 const LINE_END: &[u8] = b"\r\n";
+/// A file that went through an editor may have lost the other half.
+const LAST_OF_LINE_END: u8 = b'\n';
 /// What is read of a file's end to find its last line; four times as much where that is not
 /// enough. Unit: bytes.
 const TAIL_BYTES: u64 = 16 * 1024;
@@ -26,7 +30,12 @@ const TAIL_BYTES: u64 = 16 * 1024;
 pub(crate) struct CsvFiles {
     dir: PathBuf,
     written: BTreeMap<PathBuf, Sequence>,
+    /// What the database had at the start. A file of such a record that is missing was taken away:
+    /// it was made safe from a power cut before the database heard of its first line.
+    known: Sequence,
     unsynced: BTreeSet<PathBuf>,
+    /// One of them is new.
+    has_new: bool,
 }
 
 /// The header line of a file.
@@ -41,18 +50,25 @@ pub fn record_line(record: &CallRecord, sequence: Sequence, tenant: &TenantName)
 
 impl CsvFiles {
     /// Looks through the folder: cuts the last line of a file where it is incomplete, and notes
-    /// the newest record in each.
-    pub(crate) fn open(dir: PathBuf) -> Result<Self, StoreError> {
+    /// the newest record in each. `known` is the newest record in the database.
+    pub(crate) fn open(dir: PathBuf, known: Sequence) -> Result<Self, StoreError> {
         fs::create_dir_all(&dir).map_err(StoreError::io(&dir))?;
         let mut written = BTreeMap::new();
         for entry in fs::read_dir(&dir).map_err(StoreError::io(&dir))? {
             let path = entry.map_err(StoreError::io(&dir))?.path();
-            if path.extension().is_some_and(|it| it == "csv") {
-                let newest = mend(&path).map_err(StoreError::io(&path))?;
-                written.insert(path, newest);
+            if !is_daily(&path) {
+                continue;
+            }
+            match mend(&path) {
+                Ok(newest) => drop(written.insert(path, newest)),
+                // Telephones matter more than a file of an old day that somebody protected.
+                Err(error) => {
+                    let path = path.display();
+                    tracing::warn!(%path, %error, "a file of call records is left as it is");
+                }
             }
         }
-        Ok(Self { dir, written, unsynced: BTreeSet::new() })
+        Ok(Self { dir, written, known, unsynced: BTreeSet::new(), has_new: false })
     }
 
     /// The newest record in any file.
@@ -70,7 +86,8 @@ impl CsvFiles {
         for &(sequence, record) in calls {
             let tenant = tenants.get(&record.tenant).cloned().unwrap_or_else(|| unknown(record));
             let path = self.dir.join(file_name(record, &tenant.time_zone));
-            if self.written.get(&path).is_none_or(|&newest| newest < sequence) {
+            let newest = self.written.get(&path).copied().unwrap_or(self.known);
+            if newest < sequence {
                 let (bytes, last) = lines.entry(path).or_default();
                 bytes.extend_from_slice(&record_line(record, sequence, &tenant));
                 *last = sequence;
@@ -78,10 +95,10 @@ impl CsvFiles {
         }
         for (path, (bytes, last)) in lines {
             append(&path, &bytes).map_err(StoreError::io(&path))?;
-            self.written.insert(path.clone(), last);
+            self.has_new |= self.written.insert(path.clone(), last).is_none();
             self.unsynced.insert(path);
         }
-        Ok(())
+        if self.has_new { self.sync() } else { Ok(()) }
     }
 
     /// Makes all lines safe from a power cut.
@@ -98,8 +115,16 @@ impl CsvFiles {
             synced.map_err(StoreError::io(&self.dir))?;
         }
         self.unsynced.clear();
+        self.has_new = false;
         Ok(())
     }
+}
+
+/// Whether a file bears the name of a day. Others in the folder are not ours.
+fn is_daily(path: &Path) -> bool {
+    let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+    let day = name.strip_suffix(".csv").filter(|it| it.len() == "YYYY-MM-DD".len());
+    day.is_some_and(|it| it.parse::<Date>().is_ok())
 }
 
 /// Records outlive their tenants.
@@ -151,8 +176,7 @@ fn line(cells: impl Iterator<Item = String>) -> Vec<u8> {
 
 /// Appends whole lines or nothing.
 fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let mut file = options.append(true).create(true).mode(0o600).open(path)?;
+    let mut file = open_to_append(path)?;
     let before = file.metadata()?.len();
     let head = if before == 0 { header() } else { Vec::new() };
     file.write_all(&[&head, lines].concat()).inspect_err(|_| {
@@ -160,6 +184,18 @@ fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
         // next start cuts it.
         let _ = file.set_len(before);
     })
+}
+
+/// Makes the folder again where somebody took it away.
+fn open_to_append(path: &Path) -> io::Result<File> {
+    let open = || OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    match (open(), path.parent()) {
+        (Err(error), Some(dir)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(dir)?;
+            open()
+        }
+        (opened, _) => opened,
+    }
 }
 
 /// Cuts an incomplete last line; returns the sequence of the last whole one, 0 where there is none.
@@ -173,18 +209,21 @@ fn mend(path: &Path) -> io::Result<Sequence> {
         tail.clear();
         file.seek(SeekFrom::Start(start))?;
         file.read_to_end(&mut tail)?;
-        let mut line_ends = memchr::memmem::rfind_iter(&tail, LINE_END);
+        let mut line_ends = memchr::memrchr_iter(LAST_OF_LINE_END, &tail);
         let (last, before) = (line_ends.next(), line_ends.next());
         if start > 0 && before.is_none() {
             tail_bytes *= 4;
             continue;
         }
-        let whole = last.map_or(0, |it| it + LINE_END.len());
+        if last.is_none() && !header().starts_with(&tail) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it has no lines"));
+        }
+        let whole = last.map_or(0, |it| it + 1);
         if whole < tail.len() {
             file.set_len(start + whole as u64)?;
         }
-        let line = before.map_or(0, |it| it + LINE_END.len())..last.unwrap_or(0);
-        return Ok(sequence_of(&tail[line]));
+        let line = before.map_or(0, |it| it + 1)..last.unwrap_or(0);
+        return Ok(sequence_of(tail[line].trim_ascii_end()));
     }
 }
 
@@ -214,7 +253,7 @@ mod tests {
     }
 
     fn append_all(dir: &Path, calls: &[(Sequence, &CallRecord)]) {
-        CsvFiles::open(dir.to_owned()).unwrap().append(calls, &tenants("UTC")).unwrap();
+        CsvFiles::open(dir.to_owned(), 0).unwrap().append(calls, &tenants("UTC")).unwrap();
     }
 
     #[test]
@@ -246,7 +285,7 @@ mod tests {
         let mut record = call(1);
         // 2025-11-23T20:30:00.250Z is the 24th in Shanghai.
         record.ended_at = Some(UnixMillis(1_763_929_800_250));
-        let mut files = CsvFiles::open(dir.path().to_owned()).unwrap();
+        let mut files = CsvFiles::open(dir.path().to_owned(), 0).unwrap();
         files.append(&[(5, &record)], &tenants("Asia/Shanghai")).unwrap();
         let text = fs::read_to_string(dir.path().join("2025-11-24.csv")).unwrap();
         let lines: Vec<&str> = text.split_terminator("\r\n").collect();
@@ -272,5 +311,53 @@ mod tests {
             append_all(dir.path(), &calls);
             assert!(fs::read(&path).unwrap() == whole, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_file_that_went_through_an_editor_keeps_every_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let records: Vec<CallRecord> = (1..=3).map(call).collect();
+        let calls: Vec<_> = (10..).zip(&records).collect();
+        append_all(dir.path(), &calls);
+        let path = dir.path().join("2025-11-23.csv");
+        let edited = fs::read_to_string(&path).unwrap().replace("\r\n", "\n");
+        fs::write(&path, &edited).unwrap();
+        append_all(dir.path(), &calls);
+        assert_eq!(fs::read_to_string(&path).unwrap(), edited);
+        append_all(dir.path(), &[(20, &records[0])]);
+        let continued = fs::read_to_string(&path).unwrap();
+        assert!(continued.starts_with(&edited) && continued.lines().count() == 5, "{continued}");
+    }
+
+    #[test]
+    fn what_is_not_ours_or_cannot_be_mended_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("2025-11-22.csv")).unwrap();
+        let strange = [("report.csv", "a,b\r\n1,2"), ("2025-11-21.csv", "a,b\r1,2")];
+        for (name, text) in strange {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        let record = call(1);
+        append_all(dir.path(), &[(5, &record)]);
+        for (name, text) in strange {
+            assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), text);
+        }
+        assert!(dir.path().join("2025-11-23.csv").exists());
+    }
+
+    #[test]
+    fn a_file_that_was_taken_away_does_not_come_back_with_old_records() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("cdr");
+        let path = folder.join("2025-11-23.csv");
+        let records: Vec<CallRecord> = (1..=3).map(call).collect();
+        let calls: Vec<_> = (10..).zip(&records).collect();
+        let mut files = CsvFiles::open(folder.clone(), 11).unwrap();
+        files.append(&calls, &tenants("UTC")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2, "the newest alone");
+        // The folder too may go while the server runs.
+        fs::remove_dir_all(&folder).unwrap();
+        files.append(&[(13, &records[0])], &tenants("UTC")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
     }
 }
