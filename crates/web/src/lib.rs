@@ -8,6 +8,7 @@ mod live;
 pub mod records;
 pub mod resource;
 mod socket;
+mod whole;
 
 pub use live::{CallPage, Changed, Running, TraceFilter, TraceSource};
 pub use socket::{ControlSocket, serve_control, serve_public};
@@ -66,6 +67,7 @@ pub fn control_router(office: Office) -> Router {
         .route("/api/v1/trace", get(live::trace))
         .fallback(live::no_such_path)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn(whole::to_the_end))
         .with_state(office)
 }
 
