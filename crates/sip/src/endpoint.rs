@@ -37,6 +37,8 @@ pub struct Endpoint<O> {
     client_by_connection: BTreeSet<(ConnectionId, usize)>,
     servers: Slab<ServerTransaction<O>>,
     server_by_key: HashMap<Key, usize, ahash::RandomState>,
+    /// INVITEs outside of dialogs, by what their copies have in common.
+    merged: HashMap<Key, ServerTx, ahash::RandomState>,
     timers: TimerQueue<TimerKey>,
     transmits: VecDeque<Transmit<O>>,
     events: VecDeque<Event<O>>,
@@ -134,6 +136,7 @@ impl<O: Copy> Endpoint<O> {
             client_by_connection: BTreeSet::new(),
             servers: Slab::new(),
             server_by_key: HashMap::default(),
+            merged: HashMap::default(),
             timers: TimerQueue::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),

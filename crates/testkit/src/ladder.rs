@@ -13,6 +13,7 @@
 //!          pbx -> bob     INVITE from=100 sdp=offer(pcma,pcmu) reason="..." header=Name:value
 //!          pbx <- bob     200 INVITE        the method, where the newest request is not meant
 //!          pbx -> bob     ACK lost          written, but the network loses it
+//!          pbx -> bob     BYE gone          written to a connection that is lost
 //! wait 500ms              time passes; what is sent must be sent at its end
 //! wait 32s resends        … except copies of what was sent before
 //! media alice hears bob
@@ -20,6 +21,7 @@
 //! clock +1h | kill | shutdown | hangup | overload | disconnect bob | change 101 deleted
 //! edge fails | silence bob                  the media edge: no session; no packets from bob
 //! ```
+//! alice -> pbx  INVITE forked               the same once more, with another branch
 //! pbx <- bob  INVITE looped                 with the Via of the request bob has open below its own
 //! Phones register, and answer challenges, behind the curtain; `nocred` and `visible` show it.
 

@@ -17,7 +17,7 @@ impl Core {
         if self.closing || self.overloaded || self.calls.is_full() {
             return self.unavailable(request);
         }
-        if self.came_back(request) {
+        if self.came_back(request) || self.office.endpoint.is_merged(it) {
             return self.reply(request, 482);
         }
         let identity = match self.identify(request, now) {

@@ -47,3 +47,23 @@ fn a_loop_is_detected() {
         ",
     );
 }
+
+/// A proxy before us forked the request and both branches lead here (RFC 3261 §8.2.2.2).
+#[test]
+fn a_merged_request() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+        alice -> pbx          INVITE forked
+        alice <- pbx          482
+        alice -> pbx          ACK
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record release=callee.busy
+        ",
+    );
+}

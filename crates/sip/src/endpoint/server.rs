@@ -28,6 +28,8 @@ pub(super) struct ServerTransaction<O> {
     last: Option<Bytes>,
     deadlines: Deadlines,
     owner: O,
+    /// Its entry among the INVITEs that a copy by another way would match.
+    merged: Option<Key>,
 }
 
 #[derive(Clone, Copy)]
@@ -71,6 +73,8 @@ impl<O: Copy> Endpoint<O> {
         } else {
             State::Other(Server::Trying)
         };
+        let first = method == Method::Invite && it.to_tag.is_none();
+        let merged = first.then(|| self.keys.merged(it));
         let index = self.servers.insert(ServerTransaction {
             key,
             generation,
@@ -80,9 +84,20 @@ impl<O: Copy> Endpoint<O> {
             last: None,
             deadlines: Deadlines::default(),
             owner,
+            merged,
         });
         self.server_by_key.insert(key, index);
-        ServerTx { index, generation }
+        let transaction = ServerTx { index, generation };
+        if let Some(merged) = merged {
+            self.merged.entry(merged).or_insert(transaction);
+        }
+        transaction
+    }
+
+    /// Whether this request, new by its branch, is one that a proxy before us forked and whose
+    /// other branch arrived already: 482 (RFC 3261 §8.2.2.2).
+    pub fn is_merged(&self, it: &Essentials<'_>) -> bool {
+        it.to_tag.is_none() && self.merged.contains_key(&self.keys.merged(it))
     }
 
     /// Begins a response of this transaction; `None` if it is gone. Finish it with
@@ -229,6 +244,12 @@ impl<O: Copy> Endpoint<O> {
         if state.is_terminated() {
             let gone = self.servers.remove(index);
             self.server_by_key.remove(&gone.key);
+            let transaction = ServerTx { index, generation: gone.generation };
+            if let Some(merged) = gone.merged
+                && self.merged.get(&merged) == Some(&transaction)
+            {
+                self.merged.remove(&merged);
+            }
         }
     }
 

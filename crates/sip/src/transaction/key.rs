@@ -53,6 +53,16 @@ impl KeyMaker {
         Key(hash.finish128().as_u128())
     }
 
+    /// What copies of one request have in common that came by different ways (RFC 3261 §8.2.2.2).
+    pub fn merged(&self, it: &Essentials<'_>) -> Key {
+        let mut hash = self.hasher();
+        part(&mut hash, it.cseq.method.as_str());
+        part(&mut hash, it.from_tag.unwrap_or_default());
+        part(&mut hash, it.call_id);
+        hash.write_u32(it.cseq.number);
+        Key(hash.finish128().as_u128())
+    }
+
     /// The client transaction that sent `branch` with a request of this method.
     pub fn client(&self, branch: &str, method: Method<'_>) -> Key {
         let mut hash = self.hasher();

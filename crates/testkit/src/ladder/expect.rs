@@ -8,7 +8,7 @@ use sip::message::{HeaderName, Message, StartLine, Uri};
 use std::net::IpAddr;
 
 /// Words that say something about the step, not about the message.
-const STEP_WORDS: [&str; 3] = ["lost", "resend", "ignored"];
+const STEP_WORDS: [&str; 4] = ["lost", "resend", "ignored", "gone"];
 
 /// What conditions may refer to besides the message.
 pub(super) struct Surroundings<'a> {

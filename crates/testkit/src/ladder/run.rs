@@ -109,10 +109,11 @@ impl Run {
     }
 
     fn send_as_told(&mut self, name: &str, words: &Words) -> Result<(), String> {
-        let bytes = if words.has("resend") {
+        let bytes = if words.has("resend") || words.has("forked") {
             let earlier = |it: &&(String, String, Bytes)| it.0 == name && it.1 == words.head;
             let found = self.stage.sent.iter().rfind(earlier);
-            found.map(|it| it.2.clone()).ok_or("nothing like it was sent before")?
+            let found = found.map(|it| it.2.clone()).ok_or("nothing like it was sent before")?;
+            if words.has("forked") { by_another_way(&found) } else { found }
         } else {
             self.write(name, words)?
         };
@@ -124,8 +125,9 @@ impl Run {
         if words.has("ignored") {
             self.stage.unanswered.clear();
         }
-        let behind_the_curtain = !["nocred", "visible", "resend"].iter().any(|it| words.has(it))
-            && words.code().is_none();
+        let behind_the_curtain =
+            !["nocred", "visible", "resend", "forked"].iter().any(|it| words.has(it))
+                && words.code().is_none();
         if behind_the_curtain && let Some(again) = self.stage.answer_challenge(name)? {
             self.stage.sent.push((name.to_owned(), words.head.clone(), again.clone()));
             self.stage.deliver(name, &again)?;
@@ -181,8 +183,14 @@ impl Run {
         }
         let what_came = self.stage.describe(&sent);
         let but = |problem: String| format!("{problem}\n  the server {what_came}");
-        let Outgoing::Message { bytes, .. } = &sent.what else { return Err(but(String::new())) };
-        if self.stage.recipient(&sent) != name {
+        let Outgoing::Message { flow, bytes, .. } = &sent.what else {
+            return Err(but(String::new()));
+        };
+        let recipient = match words.has("gone") {
+            true => self.stage.recipient_by_address(flow.remote),
+            false => self.stage.recipient(&sent),
+        };
+        if recipient != name {
             return Err(but("another message came".into()));
         }
         let message = Message::parse(bytes).map_err(|error| error.to_string())?;
@@ -195,7 +203,10 @@ impl Run {
             (false, false) => return Err(but("it was sent before: say `resend`".into())),
             (true, false) | (false, true) => {}
         }
-        if !words.has("lost") {
+        if words.has("gone") {
+            let connection = flow.connection.ok_or("it was not sent over a connection")?;
+            self.stage.office.input(Input::Closed { connection });
+        } else if !words.has("lost") {
             self.stage.phone(name)?.hear(bytes).map_err(but)?;
         }
         Ok(())
@@ -333,6 +344,11 @@ fn wishes(words: &Words) -> Result<Wishes, String> {
         wishes.media = Media::Described { codecs, direction };
     }
     Ok(wishes)
+}
+
+/// A copy that a forking proxy sent by another way: the same request with another branch.
+fn by_another_way(bytes: &Bytes) -> Bytes {
+    String::from_utf8_lossy(bytes).replacen("branch=z9hG4bK", "branch=z9hG4bKfork", 1).into()
 }
 
 fn owner_of(stage: &Stage, address: IpAddr) -> String {

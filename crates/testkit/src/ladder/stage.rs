@@ -7,6 +7,7 @@ use sip::message::{HeaderName, Message, NameAddr, StartLine, TypedHeader, Via};
 use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Office, phones, and the books.
@@ -154,6 +155,11 @@ impl Stage {
             }
             Outgoing::Connect { remote, .. } => *remote,
         };
+        self.recipient_by_address(remote)
+    }
+
+    /// The phone at an address, whatever its connection is.
+    pub(super) fn recipient_by_address(&self, remote: SocketAddr) -> String {
         let phone = self.phones.values().find(|it| it.address() == remote);
         phone.map_or_else(|| remote.to_string(), |it| it.name.clone())
     }
