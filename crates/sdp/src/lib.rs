@@ -18,7 +18,9 @@ mod session;
 pub use attribute::Attribute;
 pub use codec::Codec;
 pub use media::{Direction, Kind, Media, RtcpAttribute};
-pub use offer_answer::{EchoAnswer, NoCommonCodec, OfferAnswerError, answer_matches, echo_answer};
+pub use offer_answer::{
+    EchoPlace, NoCommonCodec, OfferAnswerError, answer_matches, echo_answer, echo_offer,
+};
 pub use parse::{MAX_FORMATS, MAX_LEN, MAX_LINES, MAX_MEDIA, SdpError};
 pub use relay::WrongPortCount;
 pub use session::{Origin, Sdp};

@@ -24,9 +24,9 @@ pub enum OfferAnswerError {
 #[error("no audio over plain RTP was offered")]
 pub struct NoCommonCodec;
 
-/// What an answer of ours needs besides the offer.
+/// What a description of ours needs besides the other side's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EchoAnswer {
+pub struct EchoPlace {
     /// Where we receive.
     pub address: IpAddr,
     pub port: u16,
@@ -64,16 +64,9 @@ pub fn answer_matches(offer: &Sdp, answer: &Sdp) -> Result<(), OfferAnswerError>
 ///
 /// # Errors
 /// [`NoCommonCodec`] where no section can be accepted.
-pub fn echo_answer(offer: &Sdp, ours: &EchoAnswer) -> Result<Sdp, NoCommonCodec> {
+pub fn echo_answer(offer: &Sdp, ours: &EchoPlace) -> Result<Sdp, NoCommonCodec> {
     let accepted = offer.media().iter().position(is_echoable).ok_or(NoCommonCodec)?;
-    let place = address::print(ours.address);
-    let origin = format!("dialtone {} {} {place}", ours.session_id, ours.version);
-    let mut session = vec![
-        Line::new(b'v', &[b"0"]),
-        Line::new(b'o', &[origin.as_bytes()]),
-        Line::new(b's', &[b"-"]),
-        Line::new(b'c', &[place.as_bytes()]),
-    ];
+    let mut session = head(ours);
     // The answer repeats the times of the offer (RFC 3264 §6).
     session.extend(offer.session.iter().filter(|line| line.kind() == b't').cloned());
     if session.len() == 4 {
@@ -87,6 +80,34 @@ pub fn echo_answer(offer: &Sdp, ours: &EchoAnswer) -> Result<Sdp, NoCommonCodec>
         if index == accepted { accept(offer, index, media, ours.port) } else { reject(media) }
     });
     Ok(Sdp { session, media: media.collect() })
+}
+
+/// The echo test's own offer, for a phone that asks for one: the voice formats every phone has
+/// (RFC 3551 §6), and telephone events.
+pub fn echo_offer(ours: &EchoPlace) -> Sdp {
+    let mut session = head(ours);
+    session.push(Line::new(b't', &[b"0 0"]));
+    let lines = [
+        "rtpmap:8 PCMA/8000",
+        "rtpmap:0 PCMU/8000",
+        "rtpmap:101 telephone-event/8000",
+        "fmtp:101 0-15",
+        "sendrecv",
+    ];
+    let lines = lines.iter().map(|it| Line::new(b'a', &[it.as_bytes()])).collect();
+    let m = format!("audio {} RTP/AVP 8 0 101", ours.port);
+    Sdp { session, media: vec![Media { m, port: ours.port, lines }] }
+}
+
+fn head(ours: &EchoPlace) -> Vec<Line> {
+    let place = address::print(ours.address);
+    let origin = format!("dialtone {} {} {place}", ours.session_id, ours.version);
+    vec![
+        Line::new(b'v', &[b"0"]),
+        Line::new(b'o', &[origin.as_bytes()]),
+        Line::new(b's', &[b"-"]),
+        Line::new(b'c', &[place.as_bytes()]),
+    ]
 }
 
 /// Whether the echo can accept a section: audio, not rejected, not encrypted, with a voice format.
@@ -154,7 +175,7 @@ mod tests {
     }
 
     fn echo(offer: &str) -> Result<String, NoCommonCodec> {
-        let ours = EchoAnswer {
+        let ours = EchoPlace {
             address: IpAddr::from([192, 0, 2, 1]),
             port: 20000,
             session_id: 5,
@@ -203,6 +224,21 @@ mod tests {
              a=fmtp:111 useinbandfec=1\na=rtpmap:101 telephone-event/48000\na=fmtp:101 0-16\n\
              a=ptime:20\na=recvonly\nm=audio 0 RTP/AVP 0\n";
         assert_eq!(echo(offer).unwrap(), expected);
+    }
+
+    #[test]
+    fn echo_offers_what_every_phone_has() {
+        let ours = EchoPlace {
+            address: "198.51.100.1".parse().unwrap(),
+            port: 20000,
+            session_id: 7,
+            version: 1,
+        };
+        let text = String::from_utf8(echo_offer(&ours).to_bytes()).unwrap();
+        let expected = "v=0\no=dialtone 7 1 IN IP4 198.51.100.1\ns=-\nc=IN IP4 198.51.100.1\nt=0 0\n\
+             m=audio 20000 RTP/AVP 8 0 101\na=rtpmap:8 PCMA/8000\na=rtpmap:0 PCMU/8000\n\
+             a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\na=sendrecv\n";
+        assert_eq!(text.replace("\r\n", "\n"), expected);
     }
 
     #[test]

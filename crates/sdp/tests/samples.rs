@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use sdp::{EchoAnswer, Sdp, answer_matches, echo_answer};
+use sdp::{EchoPlace, Sdp, answer_matches, echo_answer};
 use std::fmt::Write;
 use std::net::IpAddr;
 
@@ -258,7 +258,7 @@ fn a_relay_leaves_all_other_lines_and_hides_the_phone() {
 
 #[test]
 fn the_echo_answers_plain_audio_and_fits_its_offer() {
-    let ours = EchoAnswer {
+    let ours = EchoPlace {
         address: "2001:db8::1".parse().unwrap(),
         port: 20000,
         session_id: 1,
@@ -335,12 +335,8 @@ fn mutilate(text: &mut Vec<u8>, dice: &mut Dice) {
 #[test]
 fn mutilated_samples_are_refused_or_stay_consistent() {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
-    let ours = EchoAnswer {
-        address: "192.0.2.1".parse().unwrap(),
-        port: 20000,
-        session_id: 1,
-        version: 1,
-    };
+    let ours =
+        EchoPlace { address: "192.0.2.1".parse().unwrap(), port: 20000, session_id: 1, version: 1 };
     let (mut read, mut refused) = (0, 0);
     for round in 0..20_000 {
         let sample = &SAMPLES[round % SAMPLES.len()];

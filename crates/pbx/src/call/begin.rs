@@ -211,28 +211,6 @@ impl Call {
         targets
     }
 
-    fn answer_echo(&mut self, office: &mut Office, invite: &Message<'_>, now: Instant) {
-        let offer = body::of(invite).and_then(|it| Some(&it.bytes[body::sdp_range(it)?]));
-        // An echo has nothing to offer by itself.
-        let Some(offer) = offer else {
-            return self.end(office, ReleaseCode::MediaCodec, Side::System, now);
-        };
-        self.record.sent_number = self.record.dialled_number.clone();
-        let Some(peer) = self.peer(office, LegId::Caller) else { return };
-        let sdp = match self.media.answer_echo(office, peer, offer, now) {
-            Ok(sdp) => sdp,
-            Err(why) => return self.end(office, unusable(why), Side::System, now),
-        };
-        office
-            .record(Record::CallStarted(Box::new(CallStarted { record: (*self.record).clone() })));
-        self.state = State::Answered { fork: None };
-        self.answered = Some(now);
-        self.accept_with_sdp(office, LegId::Caller, &sdp, now);
-        self.configure(office, now);
-        self.describe_answer(office, None);
-        self.publish(office);
-    }
-
     /// Answers the open INVITE of a leg with a description of our own.
     pub(super) fn accept_with_sdp(
         &mut self,

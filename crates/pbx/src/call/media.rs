@@ -66,13 +66,13 @@ impl Peer {
 
 /// What one `m=` line of a phone's description says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Line {
-    rejected: bool,
+pub(super) struct Line {
+    pub(super) rejected: bool,
     /// Index among the distinct addresses of the description (RFC 8843: lines may share one).
-    transport: usize,
+    pub(super) transport: usize,
     rtp: Option<SocketAddr>,
     rtcp: Option<SocketAddr>,
-    muxed: bool,
+    pub(super) muxed: bool,
     is_rtp: bool,
     sends: bool,
     receives: bool,
@@ -81,15 +81,15 @@ struct Line {
 /// A phone's newest description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
-    lines: SmallVec<[Line; 2]>,
+    pub(super) lines: SmallVec<[Line; 2]>,
     held: bool,
     codec: Box<str>,
     video: bool,
 }
 
 #[derive(Debug, Default)]
-struct Side {
-    ports: Lease,
+pub(super) struct Side {
+    pub(super) ports: Lease,
     description: Option<Description>,
     peer: Option<Peer>,
     generation: u32,
@@ -100,12 +100,12 @@ struct Side {
 pub struct CallMedia {
     pub relayed: bool,
     /// The caller hears itself.
-    pub echo: bool,
-    caller: Side,
+    pub(super) echo: Option<super::echo::Echo>,
+    pub(super) caller: Side,
     callee: Side,
     /// An offer whose answer is not in: whose, and what it says.
     offered: Option<(Half, Description)>,
-    revision: u32,
+    pub(super) revision: u32,
     /// The edge has a session of this call.
     open: bool,
     /// What the edge has yet to acknowledge, and until when.
@@ -158,36 +158,6 @@ impl CallMedia {
         let passed = self.pass(office, from.other(), to.local, sdp, now)?;
         self.side(from).learn(description, peer);
         Ok(passed)
-    }
-
-    /// Answers the caller ourselves so that it hears itself.
-    pub fn answer_echo(
-        &mut self,
-        office: &mut Office,
-        caller: Peer,
-        sdp: &[u8],
-        now: Instant,
-    ) -> Result<Vec<u8>, Unusable> {
-        let offer = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
-        self.echo = true;
-        self.relayed = true;
-        self.lease(office, Half::Caller, 1, now)?;
-        let session_id = u64::from(self.caller.ports[0].rtp);
-        let ours = sdp::EchoAnswer {
-            address: caller.local.advertised,
-            port: self.caller.ports[0].rtp,
-            session_id,
-            version: u64::from(self.revision) + 1,
-        };
-        let answer = sdp::echo_answer(&offer, &ours).map_err(|_| Unusable::Description)?;
-        let mut description = Description::of(&offer);
-        for (line, answered) in description.lines.iter_mut().zip(answer.media()) {
-            line.rejected |= answered.is_rejected();
-            line.transport = 0;
-            line.muxed &= answered.rtcp_mux();
-        }
-        self.caller.learn(description, caller);
-        Ok(answer.to_bytes())
     }
 
     /// The offer was refused: what was agreed before stands.
@@ -305,7 +275,7 @@ impl CallMedia {
         Ok(sdp.to_bytes())
     }
 
-    fn lease(
+    pub(super) fn lease(
         &mut self,
         office: &mut Office,
         half: Half,
@@ -338,7 +308,7 @@ impl CallMedia {
             silence: watching.then_some(silence),
             ..Plan::default()
         };
-        if self.echo {
+        if self.echo.is_some() {
             for (index, line) in caller.lines.iter().enumerate().filter(|(_, it)| !it.rejected) {
                 let stream =
                     add(&mut plan, Half::Caller, &self.caller, (index, line), 0, watching)?;
@@ -439,7 +409,7 @@ fn add(
 }
 
 impl Side {
-    fn learn(&mut self, description: Description, peer: Peer) {
+    pub(super) fn learn(&mut self, description: Description, peer: Peer) {
         let same = self.description.as_ref() == Some(&description)
             && self.peer.is_some_and(|it| it.signalling == peer.signalling);
         self.generation += u32::from(!same);
@@ -449,7 +419,7 @@ impl Side {
 }
 
 impl Description {
-    fn of(sdp: &Sdp) -> Self {
+    pub(super) fn of(sdp: &Sdp) -> Self {
         let transports = sdp.transports();
         let lines = sdp.media().iter().enumerate().map(|(index, media)| {
             let direction = sdp.direction_of(index);
