@@ -7,6 +7,7 @@
 
 pub mod begin;
 mod body;
+mod echo;
 mod end;
 mod fork;
 pub mod headers;
@@ -310,6 +311,7 @@ impl Call {
             (Answer::Other(transaction, code), ..) => {
                 self.ask_answered(office, transaction, code, message, now);
             }
+            (Answer::Unheard, ..) => self.say_farewell(office, leg),
             // A caller's session sends no first INVITE.
             (
                 Answer::Progress(_)

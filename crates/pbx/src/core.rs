@@ -106,8 +106,8 @@ pub enum Effect {
 /// What is fixed for the life of a core.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Key of the nonces (RFC 7616 §5.4): kept over a restart so that phones are not challenged
-    /// anew all at once.
+    /// Key of the nonces (RFC 7616 §5.4), drawn anew at every start: the counts that keep a digest
+    /// from being replayed do not survive the process, so its nonces must not either.
     pub nonce_key: [u8; 32],
     /// First character of our branches, tags and Contact users: the shard that owns them.
     pub shard: char,
@@ -154,6 +154,10 @@ pub struct Recovered {
 
 /// How often the core says that it lives: a call left open by a crash ends at the last time.
 pub const ALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// How long a call that ends with the process waits for the ACK of its answer: the BYE must follow
+/// within the 5 s that the process has left.
+pub const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The whole state of one shard.
 pub struct Core {
@@ -293,6 +297,7 @@ impl Core {
                 self.closing = true;
                 self.calls.with_each(&mut self.office, |call, office| {
                     call.end(office, ReleaseCode::SystemShutdown, Side::System, now.instant);
+                    call.hurry(now.instant + LAST_WORDS);
                 });
             }
             Command::Overload(overloaded) => self.overloaded = overloaded,
@@ -330,6 +335,7 @@ impl Core {
         while let Some(event) = self.office.endpoint.poll_event() {
             self.calls.transaction_failed(&mut self.office, event, now.instant);
         }
+        self.orphans.send_farewells(&mut self.office, now);
         let calls = &self.calls;
         self.office.send_effects(&|owner| calls.id_of(owner));
         let office = &mut self.office;

@@ -11,7 +11,7 @@ use crate::id::{CallId, TenantId};
 use crate::media;
 use crate::network::Network;
 use crate::ports::Ports;
-use crate::record::Record;
+use crate::record::{DialogFacts, Record};
 use crate::registrar::Registrar;
 use crate::settings::Settings;
 use crate::time::UnixMillis;
@@ -41,6 +41,17 @@ pub struct Owner {
     pub leg: LegId,
 }
 
+/// A BYE that could not be sent over the dialog's own flow.
+#[derive(Clone, Debug)]
+pub struct Farewell {
+    pub tenant: TenantId,
+    /// Whose phone it is.
+    pub number: Box<str>,
+    pub dialog: DialogFacts,
+    /// Value of the Reason header (RFC 3326).
+    pub reason: String,
+}
+
 /// One shard's shared state.
 pub struct Office {
     pub config: Config,
@@ -56,6 +67,8 @@ pub struct Office {
     pub dialogs: HashMap<Tag, Owner, ahash::RandomState>,
     /// Streams being opened for a leg.
     pub connects: HashMap<u64, Owner, ahash::RandomState>,
+    /// BYEs that look for another way; seen to after every input.
+    pub farewells: Vec<Farewell>,
     /// The wall clock of the input being handled.
     pub utc: UnixMillis,
     next_connect: u64,
@@ -78,6 +91,7 @@ impl Office {
             effects: VecDeque::new(),
             dialogs: HashMap::default(),
             connects: HashMap::default(),
+            farewells: Vec::new(),
             utc: UnixMillis::default(),
             next_connect: 0,
             busy: HashMap::default(),

@@ -1,8 +1,9 @@
 //! How a call ends: every session to its end, every claim given back, one record.
 
+use super::fork::facts;
 use super::{Call, State, fork_id};
 use crate::event::Event;
-use crate::office::{LegId, Office};
+use crate::office::{Farewell, LegId, Office};
 #[cfg(feature = "planted-bugs")]
 use crate::planted::Planted;
 use crate::record::{Record, Side};
@@ -102,6 +103,15 @@ impl Call {
         }
     }
 
+    /// The process ends: no phone is waited for longer than this.
+    pub fn hurry(&mut self, until: Instant) {
+        for leg in self.legs() {
+            if let Some(session) = self.session(leg) {
+                session.hurry(until);
+            }
+        }
+    }
+
     /// Writes the record, once: the media figures are in, or will not come.
     pub(super) fn finish(&mut self, office: &mut Office) {
         let State::Ended { recorded } = &mut self.state else { return };
@@ -154,6 +164,17 @@ impl Call {
         for index in 0..self.forks.len() {
             self.release_fork(office, index, reason, now);
         }
+    }
+
+    /// The way of a BYE is broken: its phone is told by another way, where there is one.
+    pub(super) fn say_farewell(&self, office: &mut Office, leg: LegId) {
+        let Some(leg) = self.leg(leg) else { return };
+        office.farewells.push(Farewell {
+            tenant: self.tenant,
+            number: leg.number.clone(),
+            dialog: facts(&leg.session),
+            reason: format!("Q.850;cause={}", self.record.q850_cause),
+        });
     }
 
     /// A phone whose stream broke during the call may have registered over a new one.

@@ -139,10 +139,11 @@ impl Call {
         let has_sdp = body::of(message).is_some_and(|it| body::sdp_range(it).is_some());
         // One phone's early media is heard; a late offer is for the answer alone.
         let heard = has_sdp && !*late_offer && early.is_none_or(|it| it == fork);
-        if !heard && progress.is_some_and(|newest| newest >= code) {
+        // The caller has it already, or hears another phone's early media.
+        if !heard && (*progress == Some(code) || early.is_some_and(|it| it != fork)) {
             return;
         }
-        *progress = Some(code.max(progress.unwrap_or_default()));
+        *progress = Some(code);
         let passed =
             if heard { self.pass_answer(office, fork, message, true, now) } else { Ok(None) };
         let Ok(passed) = passed else { return };
@@ -381,7 +382,8 @@ fn max_forwards(invite: &Message<'_>) -> u8 {
     invite.headers.find::<MaxForwards>().ok().flatten().map_or(70, |it| it.0)
 }
 
-fn facts(session: &Session) -> DialogFacts {
+/// What a BYE needs when the session is no longer there.
+pub(super) fn facts(session: &Session) -> DialogFacts {
     let dialog = &session.dialog;
     DialogFacts {
         flow: session.flow,

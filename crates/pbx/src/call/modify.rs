@@ -122,8 +122,9 @@ impl Call {
                 session.refuse(seat, (code, reason_phrase(code)), &extra);
             });
         }
-        // RFC 5057 §5.1: these end the dialog, not just the request.
-        if matches!(code, 408 | 481) || message.is_none() {
+        // RFC 5057 §5.1: these end the dialog, not just the request. A broken stream (503 without a
+        // message) ends the request only: the phone may be back with another one.
+        if matches!(code, 408 | 481) {
             if let Some(session) = self.session(leg)
                 && code == 481
             {
@@ -141,6 +142,9 @@ impl Call {
         message: &Message<'_>,
         now: Instant,
     ) {
+        if matches!(self.state, State::Answered { fork: None }) {
+            return self.echo_acked(office, leg, message, now);
+        }
         let Some(other) = self.other(leg) else { return };
         let owed = match self.modifying {
             Some(Modifying { by, with_offer: false }) => by == leg,
@@ -163,22 +167,6 @@ impl Call {
         }
         self.configure(office, now);
         self.publish(office);
-    }
-
-    fn modify_echo(&mut self, office: &mut Office, by: LegId, message: &Message<'_>, now: Instant) {
-        let offer = body::of(message).and_then(|it| Some(&it.bytes[body::sdp_range(it)?]));
-        let peer = self.peer(office, by);
-        let (Some(offer), Some(peer)) = (offer, peer) else {
-            return self.refuse_modify(office, by, 488, now);
-        };
-        match self.media.answer_echo(office, peer, offer, now) {
-            Ok(sdp) => {
-                self.accept_with_sdp(office, by, &sdp, now);
-                self.configure(office, now);
-                self.publish(office);
-            }
-            Err(why) => self.refuse_modify(office, by, unusable(why).status(), now),
-        }
     }
 
     /// The body of an offer as the other leg is to see it.

@@ -1,6 +1,7 @@
-//! Dialogs that a crash left open: each gets its BYE, over UDP at once, else by a new stream.
+//! Dialogs whose phone has yet to hear that they are over: a crash left them open, or their stream
+//! broke. Each gets its BYE, over UDP at once, else by another stream.
 
-use crate::office::Office;
+use crate::office::{Farewell, Office};
 use crate::record::DialogFacts;
 use crate::registrar::reconnect_address;
 use crate::time::Now;
@@ -13,10 +14,14 @@ use std::net::SocketAddr;
 /// How far the BYE's CSeq jumps ahead: past whatever was sent after the fact was recorded.
 const CSEQ_AHEAD: u32 = 1000;
 
-/// Dialogs whose stream is being opened anew, by the token of [`Office::connect_for`].
+/// Why a dialog that a crash left open ends.
+const RESTARTED: &str = "Q.850;cause=41;text=\"Server restarted\"";
+
+/// Dialogs whose stream is being opened anew, by the token of [`Office::connect_for`], and the
+/// Reason of their BYE.
 #[derive(Default)]
 pub(super) struct Orphans {
-    connecting: HashMap<u64, DialogFacts, ahash::RandomState>,
+    connecting: HashMap<u64, (DialogFacts, String), ahash::RandomState>,
 }
 
 impl Orphans {
@@ -24,14 +29,38 @@ impl Orphans {
     pub(super) fn end(office: &mut Office, dialogs: Vec<DialogFacts>, now: Now) -> Self {
         let mut orphans = Self::default();
         for facts in dialogs {
-            if !facts.flow.transport.is_reliable() {
-                bye(office, &facts, facts.flow, now);
-            } else if let Some(address) = reconnect_address(&facts.remote_target, facts.flow) {
-                let token = office.connect_for(address);
-                orphans.connecting.insert(token, facts);
+            if facts.flow.transport.is_reliable() {
+                orphans.reconnect(office, facts, RESTARTED.to_owned());
+            } else {
+                bye(office, &facts, facts.flow, RESTARTED, now);
             }
         }
         orphans
+    }
+
+    /// Finds other ways for the BYEs whose stream broke: one over which the same phone has
+    /// registered since, else a new one.
+    pub(super) fn send_farewells(&mut self, office: &mut Office, now: Now) {
+        for Farewell { tenant, number, dialog, reason } in std::mem::take(&mut office.farewells) {
+            let old = dialog.flow;
+            let bindings = office.registrar.bindings(tenant, &number).iter();
+            let newer = bindings.map(|it| it.binding.flow).find(|it| {
+                it.connection.is_some()
+                    && it.connection != old.connection
+                    && it.remote.ip() == old.remote.ip()
+            });
+            match newer {
+                Some(flow) => bye(office, &dialog, flow, &reason, now),
+                None => self.reconnect(office, dialog, reason),
+            }
+        }
+    }
+
+    fn reconnect(&mut self, office: &mut Office, facts: DialogFacts, reason: String) {
+        if let Some(address) = reconnect_address(&facts.remote_target, facts.flow) {
+            let token = office.connect_for(address);
+            self.connecting.insert(token, (facts, reason));
+        }
     }
 
     /// The answer to one of our connects; a token of somebody else's is not ours to know.
@@ -42,13 +71,13 @@ impl Orphans {
         flow: Option<Flow>,
         now: Now,
     ) {
-        if let (Some(facts), Some(flow)) = (self.connecting.remove(&token), flow) {
-            bye(office, &facts, flow, now);
+        if let (Some((facts, reason)), Some(flow)) = (self.connecting.remove(&token), flow) {
+            bye(office, &facts, flow, &reason, now);
         }
     }
 }
 
-fn bye(office: &mut Office, facts: &DialogFacts, flow: Flow, now: Now) {
+fn bye(office: &mut Office, facts: &DialogFacts, flow: Flow, reason: &str, now: Now) {
     let branch = office.endpoint.new_branch();
     let routes = RouteSet::of_routes(facts.route_set.clone());
     let target = &facts.remote_target;
@@ -63,6 +92,6 @@ fn bye(office: &mut Office, facts: &DialogFacts, flow: Flow, now: Now) {
     writer.header("To", &facts.remote);
     writer.header("Call-ID", &facts.call_id);
     writer.header("CSeq", format_args!("{} BYE", facts.local_cseq.saturating_add(CSEQ_AHEAD)));
-    writer.header("Reason", "Q.850;cause=41;text=\"Server restarted\"");
+    writer.header("Reason", reason);
     office.endpoint.request(flow, Method::Bye, branch, writer.finish(), None, now.instant);
 }

@@ -172,3 +172,29 @@ fn bye_in_an_early_dialog() {
         ",
     );
 }
+
+/// Progress first and ringing later: the caller hears of both, and of copies of neither.
+#[test]
+fn progress_before_ringing() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   183 sdp=answer(pcma)
+        alice <- pbx          183 sdp=answer(pcma)
+                 pbx <- bob   180
+        alice <- pbx          180
+                 pbx <- bob   180
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob   BYE
+                 pbx <- bob   200
+        record release=caller.hangup ringing=yes
+        ",
+    );
+}

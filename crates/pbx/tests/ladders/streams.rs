@@ -123,6 +123,62 @@ fn the_connection_breaks_during_the_call() {
     );
 }
 
+/// The callee hangs up while the caller's stream is lost: the BYE opens a new one.
+#[test]
+fn the_bye_to_a_lost_connection_opens_another() {
+    check(
+        "
+        given alice tcp
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+        disconnect alice
+                 pbx <- bob   BYE
+                 pbx -> bob   200
+        alice <- pbx          BYE gone
+        alice <- pbx          connect
+        alice -> pbx          connected
+        alice <- pbx          BYE
+        alice -> pbx          200
+        record release=callee.hangup
+        ",
+    );
+}
+
+/// A re-INVITE whose way is broken is refused; the call goes on.
+#[test]
+fn a_hold_towards_a_lost_connection() {
+    check(
+        "
+        given alice tcp
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+        disconnect alice
+                 pbx <- bob   INVITE sdp=offer(pcma,sendonly)
+                 pbx -> bob   100
+        alice <- pbx          INVITE gone
+                 pbx -> bob   503
+                 pbx <- bob   ACK
+        media bob hears alice
+        wait 2s
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob   BYE
+                 pbx <- bob   200
+        record release=caller.hangup
+        ",
+    );
+}
+
 #[test]
 fn ipv6_to_ipv4() {
     check(

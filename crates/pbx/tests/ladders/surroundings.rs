@@ -47,6 +47,28 @@ fn shutdown_while_ringing() {
     );
 }
 
+/// An answer whose ACK is missing holds the BYE back, but not past the end of the process.
+#[test]
+fn shutdown_before_the_ack() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+        shutdown
+                 pbx -> bob   BYE
+                 pbx <- bob   200
+        record release=system.shutdown by=system status=200
+        wait 2s resends
+        alice <- pbx          BYE
+        alice -> pbx          200
+        ",
+    );
+}
+
 /// After kill -9: both ends get a BYE, the record says so, bindings are still there.
 #[test]
 fn killed_with_a_call_up() {

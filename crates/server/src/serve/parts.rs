@@ -243,13 +243,14 @@ fn make_core(
     udp: &[SocketAddr],
     tcp: &[SocketAddr],
 ) -> Result<Core, Failed> {
-    let mut seed = [0; 32];
+    let (mut seed, mut nonce_key) = ([0; 32], [0; 32]);
     getrandom::fill(&mut seed).context("the system gives no random numbers")?;
+    getrandom::fill(&mut nonce_key).context("the system gives no random numbers")?;
     let usual = pbx::core::Config::default();
     let settings = pbx::core::Config {
         udp_port: udp.first().map_or(usual.udp_port, SocketAddr::port),
         stream_port: tcp.first().map(SocketAddr::port),
-        nonce_key: store.db.key().derive("digest nonces"),
+        nonce_key,
         guard_rate: config.guard_rate.0,
         guard_burst: config.guard_burst.0,
         guard_known_rate: config.guard_known_rate.0,

@@ -2,6 +2,7 @@
 
 use super::{InviteState, Seat, Session, State};
 use crate::message::Method;
+use std::time::Instant;
 
 impl Session {
     /// Ends an established session with BYE; `reason` is the value of its Reason header
@@ -31,6 +32,13 @@ impl Session {
         let (bytes, owner) = (writer.finish(), Some(seat.owner));
         let bye = seat.endpoint.request(self.flow, Method::Bye, branch, bytes, owner, seat.now);
         self.state = State::Closing { bye };
+    }
+
+    /// The process ends: the ACK of our 2xx is waited for no longer than this.
+    pub fn hurry(&mut self, until: Instant) {
+        if let InviteState::Unacked(it) = &mut self.invite_state {
+            it.give_up_at = it.give_up_at.min(until);
+        }
     }
 
     /// Cancels a re-INVITE of ours that has no final response: a peer that never gives it one would

@@ -20,8 +20,10 @@ pub enum Answer {
     /// Our re-INVITE was answered; [`Session::ack`] is owed.
     Modified,
     ModifyRefused(u16),
-    /// Our BYE is through, one way or another: the session is closed.
+    /// Our BYE is through, or nobody answered it: the session is closed.
     Closed,
+    /// The way of our BYE is broken: the session is closed, and its peer does not know.
+    Unheard,
     /// The final response to another request of ours.
     Other(ClientTx, u16),
     Nothing,
@@ -93,7 +95,7 @@ impl Session {
             }
             (State::Closing { bye }, _) if bye == transaction => {
                 self.state = State::Closed;
-                Answer::Closed
+                if code == 503 { Answer::Unheard } else { Answer::Closed }
             }
             (_, InviteState::Outgoing { invite }) if *invite == transaction => {
                 self.invite_state = InviteState::Idle;

@@ -55,7 +55,11 @@ impl Session {
                 Request::Closed
             }
             (Method::Invite, State::Established) => self.modify_asked(seat, flow, (message, it)),
-            (Method::Invite, State::Incoming { .. } | State::Outgoing { .. }) => {
+            (Method::Invite, State::Incoming { .. }) => {
+                self.answer_too_soon(seat, flow, (message, it));
+                Request::Nothing
+            }
+            (Method::Invite, State::Outgoing { .. }) => {
                 self.answer(seat, flow, (message, it), (491, "Request Pending"));
                 Request::Nothing
             }
@@ -101,17 +105,8 @@ impl Session {
                 }
                 Request::Modify
             }
-            // RFC 3261 §14.2: one of theirs is open already.
             InviteState::Incoming { .. } => {
-                let transaction = seat.endpoint.open(flow, message, it, seat.owner);
-                let tag = self.dialog.end.tag.to_string();
-                let reason = "Server Internal Error";
-                if let Some(mut writer) =
-                    seat.endpoint.response(transaction, 500, reason, Some(&tag))
-                {
-                    writer.header("Retry-After", 5);
-                    seat.endpoint.respond(transaction, 500, writer.finish(), seat.now);
-                }
+                self.answer_too_soon(seat, flow, (message, it));
                 Request::Nothing
             }
             // One of ours is open, or its ACK is missing.
@@ -121,6 +116,22 @@ impl Session {
                 self.answer(seat, flow, (message, it), (491, "Request Pending"));
                 Request::Nothing
             }
+        }
+    }
+
+    /// One of the peer's INVITEs awaits its final response already (RFC 3261 §14.2).
+    fn answer_too_soon<O: Copy>(
+        &self,
+        seat: &mut Seat<'_, O>,
+        flow: Flow,
+        (message, it): (&Message<'_>, &Essentials<'_>),
+    ) {
+        let transaction = seat.endpoint.open(flow, message, it, seat.owner);
+        let tag = self.dialog.end.tag.to_string();
+        let reason = "Server Internal Error";
+        if let Some(mut writer) = seat.endpoint.response(transaction, 500, reason, Some(&tag)) {
+            writer.header("Retry-After", 5);
+            seat.endpoint.respond(transaction, 500, writer.finish(), seat.now);
         }
     }
 

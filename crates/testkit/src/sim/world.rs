@@ -256,6 +256,10 @@ impl World {
                     let actor = self.actors.iter().position(|it| it.phone.flow == flow);
                     let to = actor.map_or("nobody", |it| self.actors[it].phone.name.as_str());
                     let honest = actor.is_none_or(|it| self.actors[it].honest);
+                    if let (None, Some(connection)) = (actor, flow.connection) {
+                        // Written to a stream that is gone: the edge says so.
+                        self.office.input(Input::Closed { connection });
+                    }
                     self.watch.sent(to, &bytes, call, sent.at, honest, &self.office)?;
                     if let Some(actor) = actor {
                         self.transmit(flow, bytes, |flow, bytes| Happening::ToPhone {
