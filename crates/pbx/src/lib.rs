@@ -11,6 +11,7 @@ pub mod directory;
 pub mod event;
 pub mod guard;
 pub mod id;
+pub mod language;
 pub mod media;
 pub mod network;
 pub mod office;

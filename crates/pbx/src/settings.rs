@@ -1,113 +1,184 @@
 //! What an administrator can set for a tenant while the server runs.
+//!
+//! Each setting is declared once, below, with its default, unit, range and meaning in both languages; the command line,
+//! the API and `docs/settings.md` show that declaration.
 
+use crate::language::{Language, Text};
+use crate::text;
 use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
 use std::time::Duration;
 
-/// Live settings of a tenant. Every field has a default, a unit and a range; [`Settings::checked`]
-/// is called once, where they are read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Digest realm. Changing it changes nothing for phones that follow the challenge.
-    pub realm: String,
-    /// Language of texts and announcements: `en` or `zh`.
-    pub language: String,
-    /// IANA name of the time zone of records and time rules; empty: the machine's.
-    pub time_zone: String,
-    /// Ring this long before 480. Unit: seconds. Default: 60. Range: 5..=600.
-    pub no_answer_s: u32,
-    /// Shortest binding granted (423 below). Unit: seconds. Default: 60. Range: 1..=3600.
-    pub expires_min_s: u32,
-    /// Binding granted when the phone asks for none. Unit: seconds. Default: 3600.
-    pub expires_default_s: u32,
-    /// Longest binding granted. Unit: seconds. Default: 7200. Range: `expires_min_s`..=86400.
-    pub expires_max_s: u32,
-    /// A call without a packet from one side for this long ends. Unit: seconds. Default: 60;
-    /// 0 turns it off. Not counted on hold.
-    pub rtp_timeout_s: u32,
-    /// Digest algorithms offered in challenges, preferred first: `MD5`, `SHA-256`. Default: MD5.
-    ///
-    /// SHA-256 is for offices whose phones all know it: a phone that does not (baresip 1.0 is
-    /// one) fails on the mere sight of the second challenge, whatever the order, although
-    /// RFC 8760 §2.4 lets it pick.
-    pub digest_algorithms: Vec<String>,
+/// Longest realm. Unit: characters.
+const REALM_CHARS_MAX: usize = 64;
+
+const SECONDS: Option<Text> = Some(Text::fixed("seconds", "秒"));
+const NONE: Option<Text> = None;
+
+/// What there is to know about a setting, beside its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub name: &'static str,
+    pub unit: Option<Text>,
+    /// What it can be, so that "must be" can stand before it.
+    pub range: Text,
+    /// One sentence.
+    pub help: Text,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            realm: "dialtone".to_owned(),
-            language: "en".to_owned(),
-            time_zone: String::new(),
-            no_answer_s: 60,
-            expires_min_s: 60,
-            expires_default_s: 3600,
-            expires_max_s: 7200,
-            rtp_timeout_s: 60,
-            digest_algorithms: vec!["MD5".to_owned()],
+/// Declares the settings once: field, type, default; unit, rule; range and meaning in English and Chinese.
+macro_rules! settings {
+    ($( $name:ident: $type:ty = $default:expr; $unit:ident, $legal:expr;
+        $range_en:literal $range_zh:literal $help_en:literal $help_zh:literal )*) => {
+        /// Live settings of a tenant. [`Settings::checked`] is called once, where they are read.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Settings {
+            $( #[doc = $help_en] pub $name: $type, )*
         }
-    }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $( $name: $default, )* }
+            }
+        }
+
+        /// Every setting there is, in the order of the reference page.
+        pub const KEYS: &[Key] = &[ $( Key {
+            name: stringify!($name),
+            unit: $unit,
+            range: Text::fixed($range_en, $range_zh),
+            help: Text::fixed($help_en, $help_zh),
+        }, )* ];
+
+        impl Settings {
+            /// What passes here is not checked again.
+            pub fn checked(self) -> Result<Self, OutOfRange> {
+                $(
+                    let is_legal: fn(&Self) -> bool = $legal;
+                    if !is_legal(&self) {
+                        return Err(OutOfRange::new(stringify!($name), &self.$name));
+                    }
+                )*
+                Ok(self)
+            }
+        }
+    };
+}
+
+settings! {
+    realm: String = "dialtone".to_owned();
+        NONE, |it| is_realm(&it.realm);
+        "1 to 64 characters, none of them a quote, backslash or control character"
+        "1至64个字符，且不含引号、反斜杠和控制字符"
+        "Realm of digest authentication; phones that follow the challenge do not notice a change."
+        "鉴权域（realm）；按服务器质询应答的话机不受更改影响。"
+
+    language: Language = Language::En;
+        NONE, |_| true;
+        "en or zh"
+        "en或zh"
+        "Language of announcements and pages, of which this version has none yet."
+        "语音提示和管理页面的语言；本版本尚无语音提示和管理页面。"
+
+    time_zone: String = String::new();
+        // The store, which has the zones, checks the name.
+        NONE, |_| true;
+        "an IANA name such as Asia/Shanghai, or empty for the machine's"
+        "IANA时区名（例如Asia/Shanghai），或为空（使用本机时区）"
+        "Time zone of the call records in CSV files and of the days they are divided into."
+        "CSV话单中的时间和按天分割文件所用的时区。"
+
+    no_answer_s: u32 = 60;
+        SECONDS, |it| (5..=600).contains(&it.no_answer_s);
+        "5 to 600"
+        "5至600"
+        "No-answer time: a call that rings this long without an answer ends with 480."
+        "无应答时长：振铃达到该时长仍无应答，呼叫以480结束。"
+
+    expires_min_s: u32 = 60;
+        SECONDS, |it| (1..=3600).contains(&it.expires_min_s);
+        "1 to 3600"
+        "1至3600"
+        "Shortest registration granted; a phone that asks for less is told so with 423."
+        "允许的最短注册有效期；话机请求更短时回复423。"
+
+    expires_max_s: u32 = 7200;
+        SECONDS, |it| (it.expires_min_s..=86_400).contains(&it.expires_max_s);
+        "expires_min_s to 86400"
+        "expires_min_s至86400"
+        "Longest registration granted; a phone that asks for more gets this."
+        "允许的最长注册有效期；话机请求更长时按此值。"
+
+    expires_default_s: u32 = 3600;
+        SECONDS, |it| (it.expires_min_s..=it.expires_max_s).contains(&it.expires_default_s);
+        "expires_min_s to expires_max_s"
+        "expires_min_s至expires_max_s"
+        "Registration granted to a phone that does not say how long."
+        "话机未指定时长时采用的注册有效期。"
+
+    rtp_timeout_s: u32 = 60;
+        SECONDS, |it| (0..=86_400).contains(&it.rtp_timeout_s);
+        "0 to 86400"
+        "0至86400"
+        "A call ends when one side has sent no media for this long, hold excepted; 0 turns this off."
+        "一方停止发送媒体流达到该时长时释放呼叫，呼叫保持期间不计；0表示关闭。"
+
+    // SHA-256 is for offices whose phones all know it: a phone that does not (baresip 1.0 is one) fails on the mere
+    // sight of the second challenge, whatever the order, although RFC 8760 §2.4 lets it pick.
+    digest_algorithms: Vec<String> = vec!["MD5".to_owned()];
+        NONE, |it| is_algorithms(&it.digest_algorithms);
+        "MD5, SHA-256 or both"
+        "MD5、SHA-256或两者"
+        "Digest algorithms offered to phones, preferred first; a phone without SHA-256 may fail when it is offered."
+        "向话机提供的摘要算法，优先的在前；不支持SHA-256的话机看到它可能无法注册。"
 }
 
 /// Names the setting, the value and the way out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key} = {value}: {rule}")]
-pub struct OutOfRange {
-    pub key: &'static str,
-    pub value: String,
-    pub rule: &'static str,
+#[error("{}", .0.en)]
+pub struct OutOfRange(Text);
+
+impl OutOfRange {
+    /// `name` is one of [`KEYS`].
+    pub fn new(name: &'static str, value: &impl Debug) -> Self {
+        let rule = key(name).map_or_else(|| Text::same("?"), Key::rule);
+        Self(text!("{name} = {value:?}: {}", "{name} = {value:?}：{}", rule))
+    }
+
+    pub fn text(self) -> Text {
+        self.0
+    }
+}
+
+pub fn key(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|it| it.name == name)
+}
+
+impl Key {
+    /// What a value must be, for whoever gave another one.
+    pub fn rule(&self) -> Text {
+        match self.unit.clone() {
+            Some(unit) => text!("must be {} {}", "取值应为{}{}", self.range, unit),
+            None => text!("must be {}", "取值应为{}", self.range),
+        }
+    }
 }
 
 impl Settings {
-    /// What passes here is not checked again.
-    pub fn checked(self) -> Result<Self, OutOfRange> {
-        let seconds = [
-            ("no_answer_s", self.no_answer_s, 5..=600, "must be 5 to 600 seconds"),
-            ("expires_min_s", self.expires_min_s, 1..=3600, "must be 1 to 3600 seconds"),
-            (
-                "expires_max_s",
-                self.expires_max_s,
-                self.expires_min_s..=86_400,
-                "must be at least expires_min_s and at most 86400 seconds",
-            ),
-            (
-                "expires_default_s",
-                self.expires_default_s,
-                self.expires_min_s..=self.expires_max_s,
-                "must lie between expires_min_s and expires_max_s",
-            ),
-            ("rtp_timeout_s", self.rtp_timeout_s, 0..=86_400, "must be 0 to 86400 seconds"),
-        ];
-        for (key, value, range, rule) in seconds {
-            if !range.contains(&value) {
-                return Err(OutOfRange { key, value: value.to_string(), rule });
-            }
-        }
-        if self.realm.is_empty() || self.realm.contains(['"', '\\', '\r', '\n']) {
-            let rule = "must not be empty nor hold quotes, backslashes or line ends";
-            return Err(OutOfRange { key: "realm", value: self.realm, rule });
-        }
-        if !matches!(self.language.as_str(), "en" | "zh") {
-            return Err(OutOfRange {
-                key: "language",
-                value: self.language,
-                rule: "must be en or zh",
-            });
-        }
-        let known = |it: &String| matches!(it.as_str(), "MD5" | "SHA-256");
-        if self.digest_algorithms.is_empty() || !self.digest_algorithms.iter().all(known) {
-            return Err(OutOfRange {
-                key: "digest_algorithms",
-                value: self.digest_algorithms.join(", "),
-                rule: "must name MD5, SHA-256 or both",
-            });
-        }
-        Ok(self)
-    }
-
     pub fn no_answer(&self) -> Duration {
         Duration::from_secs(self.no_answer_s.into())
     }
+}
+
+fn is_realm(realm: &str) -> bool {
+    (1..=REALM_CHARS_MAX).contains(&realm.chars().count())
+        && !realm.contains(|it: char| matches!(it, '"' | '\\') || it.is_control())
+}
+
+fn is_algorithms(names: &[String]) -> bool {
+    let known = names.iter().all(|it| matches!(it.as_str(), "MD5" | "SHA-256"));
+    known && matches!(names, [_]) || matches!(names, [first, second] if known && first != second)
 }
 
 #[cfg(test)]
@@ -120,5 +191,41 @@ mod tests {
         let error = Settings { no_answer_s: 1, ..Settings::default() }.checked();
         let error = error.expect_err("one second is too short");
         assert_eq!(error.to_string(), "no_answer_s = 1: must be 5 to 600 seconds");
+        assert_eq!(error.text().zh, "no_answer_s = 1：取值应为5至600秒");
+    }
+
+    #[test]
+    fn rule_table() {
+        let given = |change: fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            settings
+        };
+        let algorithms = |it: &[&str]| Settings {
+            digest_algorithms: it.iter().map(|it| (*it).to_owned()).collect(),
+            ..Settings::default()
+        };
+        #[rustfmt::skip]
+        let table = [
+            (given(|it| it.realm = "a\"b".to_owned()),  Some("realm")),
+            (given(|it| it.realm = String::new()),      Some("realm")),
+            (given(|it| it.realm = "x".repeat(65)),     Some("realm")),
+            (given(|it| it.realm = "总机".to_owned()),   None),
+            (given(|it| it.no_answer_s = 601),          Some("no_answer_s")),
+            (given(|it| it.expires_min_s = 3600),       None),
+            (given(|it| it.expires_min_s = 3601),       Some("expires_min_s")),
+            (given(|it| it.expires_max_s = 59),         Some("expires_max_s")),
+            (given(|it| it.expires_max_s = 1800),       Some("expires_default_s")),
+            (given(|it| it.rtp_timeout_s = 0),          None),
+            (algorithms(&["SHA-256", "MD5"]),           None),
+            (algorithms(&[]),                           Some("digest_algorithms")),
+            (algorithms(&["MD5", "MD5"]),               Some("digest_algorithms")),
+            (algorithms(&["MD4"]),                      Some("digest_algorithms")),
+        ];
+        for (settings, key) in table {
+            let got = settings.clone().checked().err().map(|it| it.to_string());
+            let named = got.as_deref().and_then(|it| it.split(' ').next());
+            assert_eq!(named, key, "{settings:?}");
+        }
     }
 }

@@ -33,8 +33,7 @@ impl Db {
         }
     }
 
-    /// Stores the settings of a tenant after checking them. Where the realm differs from before,
-    /// the whole directory must be loaded anew: the digests depend on it.
+    /// Stores the settings of a tenant after checking them.
     pub async fn set_settings(
         &self,
         tenant: TenantId,
@@ -42,9 +41,7 @@ impl Db {
     ) -> Result<Settings, StoreError> {
         let settings = settings.checked()?;
         if time_zone(&settings.time_zone).is_none() {
-            let rule = "must be an IANA name such as Asia/Shanghai, or empty for the machine's";
-            let value = settings.time_zone;
-            return Err(OutOfRange { key: "time_zone", value, rule }.into());
+            return Err(OutOfRange::new("time_zone", &settings.time_zone).into());
         }
         let text = serde_json::to_string(&settings)
             .map_err(|error| StoreError::damaged("settings", error))?;
