@@ -25,6 +25,10 @@ const FILES: &[Generated] = &[
         path: "docs/configuration.md",
         program: &["-p", "dialtone-server", "--", "docs", "configuration"],
     },
+    Generated {
+        path: "docs/settings.md",
+        program: &["-p", "dialtone-server", "--", "docs", "settings"],
+    },
 ];
 
 /// Writes the files that differ from what is generated.

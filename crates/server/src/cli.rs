@@ -12,6 +12,7 @@ mod import;
 mod offline;
 mod output;
 mod registrations;
+mod setting;
 mod trace;
 mod version;
 
@@ -69,6 +70,9 @@ enum Command {
     /// Extensions.
     #[command(subcommand)]
     Ext(ext::Command),
+    /// Settings of the office.
+    #[command(subcommand)]
+    Setting(setting::Command),
     /// Which phones are registered.
     Registrations,
     /// Calls that are up.
@@ -130,6 +134,7 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Serve(arguments) => serve::run(&common, &arguments),
         Command::CheckConfig { file } => check_config::run(&common, file, output),
         Command::Ext(command) => ext::run(&common, command, output),
+        Command::Setting(command) => setting::run(&common, command, output),
         Command::Registrations => registrations::run(&common, output),
         Command::Calls(arguments) => calls::run(&common, arguments, output),
         Command::Cdr(command) => cdr::run(&common, command, output),
@@ -216,6 +221,8 @@ mod tests {
             ("dialtone ext set 100 --devices 3 --calls 4 --relay auto --address 192.168.1.9 --media-source any-first --name x", true),
             ("dialtone ext set 100 --relay sometimes",                              false),
             ("dialtone ext set 100 --calls 0",                                      false),
+            ("dialtone setting set no_answer_s 30",                                 true),
+            ("dialtone setting set no_answer_s",                                    false),
             ("dialtone calls --watch",                                              true),
             ("dialtone calls show c-1",                                             true),
             ("dialtone calls hangup c-1 --json",                                    true),

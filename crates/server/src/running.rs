@@ -22,7 +22,7 @@ use std::time::Instant;
 use store::directory::apply_extension_change;
 use store::{Db, StoreHandle};
 use web::resource::{Call, Failure, Leg, Registration, Status, Traced};
-use web::{Changed, Running, TraceSource};
+use web::{Changed, Edit, Running, TraceSource};
 
 /// More changed extensions than this are cheaper to load as a whole.
 const SINGLE_CHANGES_MAX: usize = 200;
@@ -103,8 +103,8 @@ impl Running for Live {
         Box::new(Trace(if past { self.ring.at_start() } else { self.ring.at_end() }))
     }
 
-    fn changed(&self, numbers: Vec<String>) -> Changed<'_> {
-        Box::pin(async move { self.publish(&numbers).await })
+    fn changed(&self, edit: Edit) -> Changed<'_> {
+        Box::pin(async move { self.publish(edit).await })
     }
 
     fn metrics(&self) -> String {
@@ -119,17 +119,21 @@ impl Running for Live {
 
 impl Live {
     /// The database is committed already; the core decides by it from its next input on.
-    async fn publish(&self, numbers: &[String]) -> Result<(), Failure> {
+    async fn publish(&self, edit: Edit) -> Result<(), Failure> {
         let newest = lock(&self.versions).back().cloned().unwrap_or_default();
-        let next = if numbers.len() > SINGLE_CHANGES_MAX {
-            self.db.load_directory(newest.version + 1).await?
-        } else {
-            let mut next = Directory::clone(&newest);
-            for number in numbers {
-                let change = self.db.extension_change(TenantId::default(), number).await?;
-                next = apply_extension_change(&next, TenantId::default(), change);
+        let next = match edit {
+            Edit::Settings => self.db.with_settings(&newest, TenantId::default()).await?,
+            Edit::Extensions(numbers) if numbers.len() > SINGLE_CHANGES_MAX => {
+                self.db.load_directory(newest.version + 1).await?
             }
-            next
+            Edit::Extensions(numbers) => {
+                let mut next = Directory::clone(&newest);
+                for number in &numbers {
+                    let change = self.db.extension_change(TenantId::default(), number).await?;
+                    next = apply_extension_change(&next, TenantId::default(), change);
+                }
+                next
+            }
         };
         let next = Arc::new(next);
         let mut versions = lock(&self.versions);

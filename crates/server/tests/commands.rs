@@ -204,6 +204,42 @@ fn sip_is_answered_counted_and_traced() {
 }
 
 #[test]
+fn settings_are_live_and_stay() {
+    let server = Server::start(&[]);
+    let all = server.json(&["setting", "list"]);
+    assert!(all.as_array().unwrap().iter().any(|it| it["key"] == "no_answer_s"), "{all}");
+
+    let set = server.json(&["setting", "set", "realm", "hall"]);
+    assert_eq!((&set["value"], &set["default"]), (&"hall".into(), &"dialtone".into()));
+    assert!(server.ask(REGISTER).contains("realm=\"hall\""), "counts at once");
+    assert_eq!(server.json(&["setting", "reset", "realm"])["value"], "dialtone");
+    assert!(server.ask(REGISTER).contains("realm=\"dialtone\""));
+    assert_eq!(server.json(&["setting", "set", "no_answer_s", "30"])["value"], 30);
+
+    let (_, folder) = server.stop();
+    let offline =
+        |arguments: &[&str]| outcome(&command(folder.path()).args(arguments).output().unwrap());
+    #[rustfmt::skip]
+    let table: [(&[&str], i32, &str); 6] = [
+        (&["setting", "get", "no_answer_s"],        0, "30"),
+        (&["setting", "set", "no_answer_s", "20"],  0, "20"),
+        (&["setting", "set", "no_answer_s", "1"],   4, "no_answer_s = 1: must be 5 to 600 seconds"),
+        (&["setting", "get", "noanswer"],           3, "the nearest is no_answer_s"),
+        (&["setting", "set", "noanswer", "1"],      3, "the nearest is no_answer_s"),
+        (&["setting", "set", "time_zone", "Mars"],  4, "time_zone = \"Mars\""),
+    ];
+    for (arguments, code, word) in table {
+        let (got, text) = offline(arguments);
+        assert_eq!(got, code, "{arguments:?}: {text}");
+        assert!(text.contains(word), "{arguments:?}: {text}");
+    }
+    let server = Server::start_in(folder, &[]);
+    assert_eq!(server.json(&["setting", "get", "no_answer_s"])["value"], 20);
+    let (code, text) = server.run(&["setting", "set", "no/answer", "1"]);
+    assert!(code == 3 && text.contains("no_answer_s"), "{text}");
+}
+
+#[test]
 fn what_was_made_is_there_after_a_restart_and_editable_in_between() {
     let server = Server::start(&["--office"]);
     let welcome = server.welcome.clone();

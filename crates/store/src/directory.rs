@@ -74,6 +74,24 @@ impl Db {
         Ok(directory)
     }
 
+    /// The directory with the tenant's settings as the database now has them. Digests depend on
+    /// the realm: with another one all of them are made anew.
+    pub async fn with_settings(
+        &self,
+        directory: &Directory,
+        tenant: TenantId,
+    ) -> Result<Directory, StoreError> {
+        let settings = self.settings(tenant).await?;
+        let before = directory.tenant(tenant).map(|it| &it.settings);
+        if before.is_none_or(|it| it.realm != settings.realm) {
+            return self.load_directory(directory.version + 1).await;
+        }
+        let mut next = directory.clone();
+        next.version += 1;
+        next.tenants.entry(tenant).or_default().settings = Arc::new(settings);
+        Ok(next)
+    }
+
     /// What the database now says about one extension, for [`apply_extension_change`].
     pub async fn extension_change(
         &self,

@@ -1,10 +1,10 @@
 //! Extensions: the operations of the API, which the command line also uses while no server runs,
 //! and their handlers.
 
-use crate::Office;
 use crate::resource::{
     AddRequest, Change, Credentials, Extension, Failure, NewExtension, PasswordRequest,
 };
+use crate::{Edit, Office};
 use axum::Json;
 use axum::extract::{Path, State};
 use pbx::directory::AllowedAddress;
@@ -199,7 +199,8 @@ pub(crate) async fn on_add(
 ) -> Result<Json<Vec<Credentials>>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
     let made = add(&office.db, request).await?;
-    office.running.changed(made.iter().map(|it| it.number.clone()).collect()).await?;
+    let numbers = made.iter().map(|it| it.number.clone()).collect();
+    office.running.changed(Edit::Extensions(numbers)).await?;
     Ok(Json(made))
 }
 
@@ -210,7 +211,7 @@ pub(crate) async fn on_set(
 ) -> Result<Json<Extension>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
     let extension = set(&office.db, &number, change).await?;
-    office.running.changed(vec![number]).await?;
+    office.running.changed(Edit::Extensions(vec![number])).await?;
     Ok(Json(extension))
 }
 
@@ -220,7 +221,7 @@ pub(crate) async fn on_delete(
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
     delete(&office.db, &number).await?;
-    office.running.changed(vec![number]).await?;
+    office.running.changed(Edit::Extensions(vec![number])).await?;
     Ok(Json(()))
 }
 
@@ -235,7 +236,7 @@ pub(crate) async fn on_verb(
     };
     let _one_at_a_time = office.edits.lock().await;
     let credentials = passwd(&office.db, number, request).await?;
-    office.running.changed(vec![number.to_owned()]).await?;
+    office.running.changed(Edit::Extensions(vec![number.to_owned()])).await?;
     Ok(Json(credentials))
 }
 

@@ -7,10 +7,11 @@ pub mod extensions;
 mod live;
 pub mod records;
 pub mod resource;
+pub mod settings;
 mod socket;
 mod whole;
 
-pub use live::{CallPage, Changed, Running, TraceFilter, TraceSource};
+pub use live::{CallPage, Changed, Edit, Running, TraceFilter, TraceSource};
 pub use socket::{ControlSocket, serve_control, serve_public};
 
 use axum::Router;
@@ -59,6 +60,11 @@ pub fn control_router(office: Office) -> Router {
                 .patch(extensions::on_set)
                 .delete(extensions::on_delete)
                 .post(extensions::on_verb),
+        )
+        .route("/api/v1/settings", get(settings::on_list))
+        .route(
+            "/api/v1/settings/{key}",
+            get(settings::on_show).patch(settings::on_set).delete(settings::on_reset),
         )
         .route("/api/v1/registrations", get(live::registrations))
         .route("/api/v1/calls", get(live::calls))

@@ -24,6 +24,14 @@ const TRACE_INTERVAL: Duration = Duration::from_millis(50);
 /// Messages looked at in one go; the rest comes with the next.
 const TRACE_BATCH: usize = 1000;
 
+/// What was changed in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Extensions with these numbers were added, changed or removed.
+    Extensions(Vec<String>),
+    Settings,
+}
+
 /// The future of [`Running::changed`].
 pub type Changed<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
 
@@ -41,8 +49,8 @@ pub trait Running: Send + Sync + 'static {
     fn hangup(&self, call: &Call) -> bool;
     /// A place in the stream of messages: at the oldest one remembered, or at the end.
     fn trace(&self, past: bool) -> Box<dyn TraceSource>;
-    /// Brings what the database now says of these extensions to the core.
-    fn changed(&self, numbers: Vec<String>) -> Changed<'_>;
+    /// Brings what the database now says to the core.
+    fn changed(&self, edit: Edit) -> Changed<'_>;
     /// In the text format of Prometheus.
     fn metrics(&self) -> String;
     /// Listeners are bound and the directory is loaded.

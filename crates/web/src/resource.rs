@@ -1,8 +1,10 @@
 //! The shapes of the API: what the control socket and the CLI say to each other, as JSON.
 
 use pbx::directory::Relay;
+use pbx::language::Text;
 use pbx::media::MediaSource;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// An extension as the API shows it: never with its password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +83,25 @@ pub struct Credentials {
     pub number: String,
     /// `None`: authorised by address.
     pub password: Option<String>,
+}
+
+/// A setting of the office, with what there is to know about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    pub key: String,
+    pub value: Value,
+    pub default: Value,
+    pub unit: Option<Text>,
+    pub range: Text,
+    pub help: Text,
+}
+
+/// `PATCH /api/v1/settings/{key}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingRequest {
+    /// In the setting's own type, or as the text of it.
+    pub value: Value,
 }
 
 /// A registered device.

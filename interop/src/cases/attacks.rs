@@ -77,18 +77,12 @@ pub(super) fn digest_binding(context: &Context) -> Result<()> {
 
 /// Row 6: an office that offers SHA-256 alone takes no MD5 (RFC 8760).
 pub(super) fn digest_sha256(context: &Context) -> Result<()> {
-    let mut server = office(context)?;
+    let server = office(context)?;
     let mut phone = server.phone("100")?;
     phone.register().context("MD5")?;
     let md5 = phone.challenge.clone().context("no challenge")?;
     ensure!(!md5.sha256, "SHA-256 is offered unasked");
-    server.terminate()?;
-    let database = rusqlite::Connection::open(server.data.join("dialtone.db"))?;
-    let only = "INSERT OR REPLACE INTO settings (tenant_id, settings)
-        SELECT tenant_id, '{\"digest_algorithms\":[\"SHA-256\"]}' FROM tenants";
-    database.execute(only, [])?;
-    drop(database);
-    server.run()?;
+    server.json(&["setting", "set", "digest_algorithms", "SHA-256"])?;
 
     let mut phone = server.phone("100")?;
     phone.register().context("SHA-256")?;

@@ -1,13 +1,17 @@
-//! Where commands on extensions and records act: the running server, or, while none runs, the
+//! Where commands on extensions, settings and records act: the running server, or, while none runs, the
 //! database under the lock of its data directory.
 
 use super::client::Client;
 use super::{Common, Exit, Failed, Result};
 use hyper::Method;
 use store::{Offline, StoreError};
-use web::extensions;
 use web::records::{self, RecordsPage, RecordsQuery};
-use web::resource::{AddRequest, Change, Credentials, Extension, PasswordRequest};
+use web::resource::{
+    AddRequest, Change, Credentials, Extension, PasswordRequest, Setting, SettingRequest,
+};
+use web::{extensions, settings};
+
+const SETTINGS: &str = "/api/v1/settings";
 
 pub(super) enum Backend {
     Online(Client),
@@ -81,6 +85,35 @@ impl Backend {
         }
     }
 
+    pub(super) async fn settings(&mut self) -> Result<Vec<Setting>> {
+        match self {
+            Self::Online(client) => client.get(SETTINGS).await,
+            Self::Offline(store) => Ok(settings::list(&store.db).await?),
+        }
+    }
+
+    pub(super) async fn setting(&mut self, key: &str) -> Result<Setting> {
+        match self {
+            Self::Online(client) => client.get(&setting_path(key)).await,
+            Self::Offline(store) => Ok(settings::show(&store.db, key).await?),
+        }
+    }
+
+    pub(super) async fn set_setting(&mut self, key: &str, value: String) -> Result<Setting> {
+        let request = SettingRequest { value: value.into() };
+        match self {
+            Self::Online(client) => client.send(Method::PATCH, &setting_path(key), &request).await,
+            Self::Offline(store) => Ok(settings::set(&store.db, key, request.value).await?),
+        }
+    }
+
+    pub(super) async fn reset_setting(&mut self, key: &str) -> Result<Setting> {
+        match self {
+            Self::Online(client) => client.send(Method::DELETE, &setting_path(key), &()).await,
+            Self::Offline(store) => Ok(settings::reset(&store.db, key).await?),
+        }
+    }
+
     pub(super) async fn records(&mut self, query: RecordsQuery) -> Result<RecordsPage> {
         match self {
             Self::Online(client) => {
@@ -100,6 +133,13 @@ impl Backend {
             Self::Offline(store) => store.db.close().await,
         }
     }
+}
+
+/// Names are small letters and `_`. Whatever else is asked for is no setting, and the server says so; the characters
+/// that would end a path become one that no name has.
+fn setting_path(key: &str) -> String {
+    let plain = |it: char| if it.is_ascii_alphanumeric() || it == '_' { it } else { '-' };
+    format!("{SETTINGS}/{}", key.chars().map(plain).collect::<String>())
 }
 
 /// Numbers are made of characters that need no escaping; anything else is no number.

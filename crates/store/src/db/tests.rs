@@ -120,6 +120,19 @@ fn settings_are_checked_and_change_the_digests() {
         let expected = crate::directory::derive_secret("100", "office", b"k7mfx2pq");
         assert_eq!(secret, Some(expected));
 
+        let later = Settings { no_answer_s: 30, ..settings.clone() };
+        db.set_settings(TENANT, later.clone()).await.unwrap();
+        let next = db.with_settings(&directory, TENANT).await.unwrap();
+        assert_eq!(*next.tenant(TENANT).unwrap().settings, later);
+        assert_eq!((directory.version, next.version), (1, 2));
+        let moved = Settings { realm: "hall".to_owned(), ..later };
+        db.set_settings(TENANT, moved).await.unwrap();
+        let next = db.with_settings(&next, TENANT).await.unwrap();
+        let secret = next.tenant(TENANT).unwrap().extension("100").unwrap().secret;
+        let expected = crate::directory::derive_secret("100", "hall", b"k7mfx2pq");
+        assert_eq!(secret, Some(expected));
+        db.set_settings(TENANT, settings.clone()).await.unwrap();
+
         for (wrong, key) in [
             (Settings { no_answer_s: 1, ..Settings::default() }, "no_answer_s"),
             (Settings { time_zone: "Mars/Olympus".into(), ..Settings::default() }, "time_zone"),
