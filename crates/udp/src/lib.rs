@@ -17,7 +17,7 @@ pub use batch::{Batch, Datagram};
 pub use interfaces::{Family, default_source, interface_addresses};
 pub use poller::{Events, Poller, Waker};
 pub use send::{Sent, Transmit};
-pub use socket::{BindError, Options, Socket};
+pub use socket::{BindError, Options, Socket, lacks_ipv6};
 
 /// DSCP of voice media: expedited forwarding (RFC 3246, RFC 4594 §4.1).
 pub const DSCP_EF: u8 = 46;

@@ -82,7 +82,7 @@ impl Socket {
     pub fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
         let address = canonical(address);
         match Self::bind_exactly(address, options) {
-            Err(error) if address.ip() == IpAddr::from([0_u16; 8]) && lacks_ipv6(&error) => {
+            Err(error) if address.ip() == IpAddr::from([0_u16; 8]) && lacks_ipv6(&error.source) => {
                 let everywhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
                 Self::bind_exactly(everywhere, options).map_err(BindError::wrap)
             }
@@ -186,9 +186,10 @@ impl BindError {
     }
 }
 
-/// A kernel without IPv6 knows neither the family nor its addresses.
-fn lacks_ipv6(error: &BindError) -> bool {
-    matches!(error.source.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL))
+/// Whether a listener on all IPv6 addresses failed because the machine has none: a kernel without
+/// IPv6 knows neither the family nor its addresses.
+pub fn lacks_ipv6(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL))
 }
 
 /// A dual-stack socket reports IPv4 datagrams in the IPv6 form, too.

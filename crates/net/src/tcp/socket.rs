@@ -2,7 +2,7 @@
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -11,8 +11,23 @@ const TOS_CS3: u32 = 24 << 2;
 /// Connections that wait to be accepted; more are refused by the system.
 const BACKLOG: i32 = 1024;
 
-/// A listening socket. An IPv6 wildcard takes IPv4 too.
+/// A listening socket. An IPv6 wildcard takes IPv4 too, and IPv4 alone on a machine without IPv6.
 pub(super) fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let opened = listen_exactly(address);
+    match opened.as_ref().err().and_then(|error| instead(address, error)) {
+        Some(everywhere) => listen_exactly(everywhere),
+        None => opened,
+    }
+}
+
+/// What to listen on instead of an address that the machine is too old or too plain for.
+fn instead(address: SocketAddr, error: &io::Error) -> Option<SocketAddr> {
+    let is_everywhere = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let everywhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+    (is_everywhere && udp::lacks_ipv6(error)).then_some(everywhere)
+}
+
+fn listen_exactly(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(address.ip() != IpAddr::V6(Ipv6Addr::UNSPECIFIED))?;
@@ -57,5 +72,28 @@ pub(super) fn unmapped(address: SocketAddr) -> SocketAddr {
             Some(v4) => SocketAddr::new(v4.into(), v6.port()),
             None => address,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_ipv6_everywhere_means_ipv4() {
+        // EAFNOSUPPORT, EADDRNOTAVAIL, EADDRINUSE.
+        #[rustfmt::skip]
+        let table = [
+            ("[::]:5060",        97, Some("0.0.0.0:5060")),
+            ("[::]:5060",        99, Some("0.0.0.0:5060")),
+            ("[::]:5060",        98, None),
+            ("[::1]:5060",       97, None),
+            ("192.0.2.1:5060",   99, None),
+        ];
+        for (address, number, expected) in table {
+            let error = io::Error::from_raw_os_error(number);
+            let got = address.parse().ok().and_then(|it| instead(it, &error));
+            assert_eq!(got, expected.and_then(|it| it.parse().ok()), "{address} {error}");
+        }
     }
 }

@@ -16,7 +16,6 @@ use pbx::directory::Directory;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use std::collections::VecDeque;
-use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -110,7 +109,7 @@ fn open_streams(
 fn open_http(config: &Config) -> Result<Vec<TcpListener>, Failed> {
     let open = |address: &SocketAddr| {
         let listener = match TcpListener::bind(address) {
-            Err(error) if is_without_ipv6(&error) && address.ip().is_unspecified() => {
+            Err(error) if udp::lacks_ipv6(&error) && address.ip().is_unspecified() => {
                 TcpListener::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port()))
             }
             other => other,
@@ -121,11 +120,6 @@ fn open_http(config: &Config) -> Result<Vec<TcpListener>, Failed> {
         listener.map_err(|it| taken(&*it, "http.listen"))
     };
     config.http_listen.iter().map(open).collect()
-}
-
-/// The machine, or this network namespace, has no IPv6.
-fn is_without_ipv6(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::Unsupported)
 }
 
 /// Names the key that helps, for whoever meets a port in use.
