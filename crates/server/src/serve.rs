@@ -79,7 +79,7 @@ fn serve(
         ready::say(&office::welcome(&made, &server, arguments.demo, office::chinese()));
     }
     live.ready.store(true, Ordering::Release);
-    ready::announce(config, &live.bound)?;
+    ready::announce(config, &live.bound);
     let ended = runtime.block_on(wait(common, &live, core.ended));
     // The socket's file goes while the lock of the data directory is still ours.
     runtime.block_on(servers.shutdown());

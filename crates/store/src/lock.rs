@@ -43,10 +43,14 @@ impl DataDirLock {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        file.set_len(0)
+        // The lock is ours whatever becomes of the text: a full disk is no reason not to start.
+        let text = file
+            .set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| write!(file, "{who} (process {})", std::process::id()))
-            .map_err(failed)?;
+            .and_then(|()| write!(file, "{who} (process {})", std::process::id()));
+        if let Err(error) = text {
+            tracing::warn!(%error, path = %path.display(), "who holds the lock is not written");
+        }
         Ok(Self { _file: file })
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::config::Config;
 use crate::running::Bound;
-use anyhow::Context as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 
 /// The real ports, for scripts and tests; below the data directory.
 const PORTS_FILE: &str = "ports.json";
@@ -17,18 +17,24 @@ pub(super) fn forget(config: &Config) {
 }
 
 /// Says it on standard output: `ready sip=udp:… tcp:… http=…`.
-pub(super) fn announce(config: &Config, bound: &Bound) -> anyhow::Result<()> {
+pub(super) fn announce(config: &Config, bound: &Bound) {
     let path = config.data_dir.join(PORTS_FILE);
-    let json = serde_json::to_vec_pretty(bound)?;
-    // Whole or not at all: a test may be waiting for it.
-    let partial = path.with_extension("json.new");
-    std::fs::write(&partial, json)
-        .and_then(|()| std::fs::rename(&partial, &path))
-        .with_context(|| path.display().to_string())?;
+    // Phones need no file: a full disk is no reason not to serve.
+    if let Err(error) = write_ports(&path, bound) {
+        tracing::warn!(%error, path = %path.display(), "the ports are not written");
+    }
     say(&line(bound));
     tracing::info!("{}", line(bound));
     notify_manager();
-    Ok(())
+}
+
+/// Whole or not at all: a test may be waiting for it.
+fn write_ports(path: &Path, bound: &Bound) -> std::io::Result<()> {
+    let partial = path.with_extension("json.new");
+    let json = serde_json::to_vec_pretty(bound)?;
+    std::fs::write(&partial, json)
+        .and_then(|()| std::fs::rename(&partial, path))
+        .inspect_err(|_| drop(std::fs::remove_file(&partial)))
 }
 
 pub(super) fn say(text: &str) {
