@@ -29,21 +29,7 @@ impl Server {
     }
 
     fn start_in(folder: tempfile::TempDir, arguments: &[&str]) -> Self {
-        let mut process = command(folder.path())
-            .arg("serve")
-            .args(arguments)
-            .args(["--set", "sip.udp=127.0.0.1:0", "--set", "sip.tcp=127.0.0.1:0"])
-            .args(["--set", "http.listen=127.0.0.1:0", "--set", "media.ports=40000-40999"])
-            .args(["--set", "trace.memory_mib=1"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(process.stdout.take().unwrap());
-        let mut welcome = String::new();
-        while !welcome.contains("\nready ") && !welcome.starts_with("ready ") {
-            assert_ne!(out.read_line(&mut welcome).unwrap(), 0, "it ended: {welcome}");
-        }
+        let (process, welcome) = spawn(folder.path(), arguments);
         let ports = std::fs::read(data(folder.path()).join("ports.json")).unwrap();
         let ports = serde_json::from_slice(&ports).unwrap();
         Self { process, folder, welcome, ports }
@@ -98,6 +84,26 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A server that is ready, and what it said until then.
+fn spawn(folder: &Path, arguments: &[&str]) -> (Child, String) {
+    let mut process = command(folder)
+        .arg("serve")
+        .args(arguments)
+        .args(["--set", "sip.udp=127.0.0.1:0", "--set", "sip.tcp=127.0.0.1:0"])
+        .args(["--set", "http.listen=127.0.0.1:0", "--set", "media.ports=40000-40999"])
+        .args(["--set", "trace.memory_mib=1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(process.stdout.take().unwrap());
+    let mut welcome = String::new();
+    while !welcome.contains("\nready ") && !welcome.starts_with("ready ") {
+        assert_ne!(out.read_line(&mut welcome).unwrap(), 0, "it ended: {welcome}");
+    }
+    (process, welcome)
 }
 
 fn command(folder: &Path) -> Command {
@@ -306,6 +312,45 @@ fn a_second_server_is_refused_and_a_dead_one_leaves_nothing_in_the_way() {
     let server = Server::start_in(folder, &[]);
     assert_eq!(server.run(&["status"]).0, 0);
     assert_eq!(mode(&data(server.folder.path()).join("dialtone.sock")), 0o660);
+}
+
+#[test]
+fn files_that_only_tell_others_keep_nobody_from_phoning() {
+    let folder = tempfile::tempdir().unwrap();
+    // Stands in for a disk on which nothing can be written.
+    std::fs::create_dir_all(data(folder.path()).join("ports.json.new")).unwrap();
+    let (mut process, _) = spawn(folder.path(), &[]);
+    signal(&process, "TERM");
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn without_descriptors_monitors_wait_and_the_processor_rests() {
+    let server = Server::start(&[]);
+    let process = format!("/proc/{}", server.process.id());
+    let limit = |number: &str| {
+        let pid = server.process.id().to_string();
+        let limit = ["--pid", &pid, &format!("--nofile={number}:")];
+        assert!(Command::new("prlimit").args(limit).status().unwrap().success());
+    };
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("{process}/stat")).unwrap();
+        let fields = stat.rsplit(')').next().unwrap().split_whitespace().skip(11);
+        fields.take(2).map(|it| it.parse::<u32>().unwrap()).sum::<u32>()
+    };
+    limit("3");
+    let mut stream = TcpStream::connect(server.address("http")).unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let before = ticks();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap_err();
+    let spent = ticks() - before;
+    assert!(spent < 50, "{spent} hundredths of a second in two seconds");
+    limit("1024");
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 #[test]

@@ -20,6 +20,9 @@ use tokio::task::JoinSet;
 const CONNECTIONS_MAX: usize = 256;
 /// The head of a request must come within this time.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait after a failed `accept`. Without file descriptors it fails at once and again,
+/// until a connection ends.
+const BACK_OFF: Duration = Duration::from_millis(100);
 /// For owner and group.
 const SOCKET_MODE: u32 = 0o660;
 
@@ -64,10 +67,10 @@ pub async fn serve_control(socket: ControlSocket, router: Router) {
     let mut connections = Connections::new(router);
     loop {
         let permit = connections.permit().await;
-        if let Ok((stream, _)) = socket.listener.accept().await
-            && socket.admits(&stream)
-        {
-            connections.serve(stream, permit);
+        match socket.listener.accept().await {
+            Ok((stream, _)) if socket.admits(&stream) => connections.serve(stream, permit),
+            Ok(_) => {}
+            Err(_) => back_off().await,
         }
     }
 }
@@ -77,10 +80,16 @@ pub async fn serve_public(listener: TcpListener, router: Router) {
     let mut connections = Connections::new(router);
     loop {
         let permit = connections.permit().await;
-        if let Ok((stream, _)) = listener.accept().await {
-            connections.serve(stream, permit);
+        match listener.accept().await {
+            Ok((stream, _)) => connections.serve(stream, permit),
+            Err(_) => back_off().await,
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "nothing tells when a file descriptor is free")]
+async fn back_off() {
+    tokio::time::sleep(BACK_OFF).await;
 }
 
 /// The connections of one listener; they end with it.
