@@ -5,7 +5,10 @@ use crate::id::TenantId;
 use crate::record::{Binding, BindingKey};
 use crate::settings::Settings;
 use crate::time::{Now, UnixMillis};
-use sip::message::{Contact, Essentials, Expires, HeaderName, Message, NameAddr, TypedHeader, Uri};
+use sip::message::{
+    Contact, Essentials, Expires, HeaderName, Message, NameAddr, TypedHeader, Uri, uri_equivalent,
+};
+use sip::target::{Reach, flow_to_contact};
 use sip::{ConnectionId, Flow};
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -110,6 +113,8 @@ pub fn decide(
         match grant_expiry(contact_expires(contact), header, settings) {
             Expiry::TooBrief(min) => return Err(Reject::IntervalTooBrief { min }),
             Expiry::Remove => {
+                // The Call-ID names the phone, but what it removes is this Contact (RFC 3261 §10.3).
+                let known = known.filter(|it| same_contact(it, contact));
                 changes.removed.extend(known.map(|it| it.key.clone()).into_iter().chain(before));
             }
             Expiry::Grant(expires) => {
@@ -156,6 +161,17 @@ fn before_its_restart(
     };
     let bindings = bound.iter().map(|it| &it.binding);
     bindings.filter(same_phone).map(|it| it.key.clone()).collect()
+}
+
+/// Whether a binding is of this Contact: by its instance, else by its URI (RFC 3261 §19.1.4).
+fn same_contact(known: &Binding, contact: &NameAddr<'_>) -> bool {
+    let instance = Contact::Addr(*contact).instance();
+    let equivalent = |one: &str, other: &str| match (Uri::parse(one), Uri::parse(other)) {
+        (Ok(one), Ok(other)) => uri_equivalent(&one, &other),
+        _ => false,
+    };
+    instance.is_some_and(|it| *known.key.device == *it)
+        || equivalent(&known.contact, contact_text(contact))
 }
 
 /// Drops the oldest devices beyond what the extension may have: the newest one always gets in, so
@@ -234,12 +250,13 @@ fn binding(
     flow: Flow,
     registered_at: UnixMillis,
 ) -> Binding {
+    let uri = contact_text(contact);
     let agent = message.headers.get(HeaderName::UserAgent).unwrap_or_default();
     let end = agent.floor_char_boundary(USER_AGENT_LENGTH_MAX);
     Binding {
         key,
-        contact: contact_text(contact).into(),
-        flow,
+        contact: uri.into(),
+        flow: flow_to_contact(flow, it, uri, Reach::AnyHost),
         call_id: it.call_id.into(),
         cseq: it.cseq.number,
         q: Contact::Addr(*contact).q().unwrap_or(1000),

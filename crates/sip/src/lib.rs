@@ -13,6 +13,7 @@ pub mod message;
 pub mod route_set;
 pub mod session;
 pub mod tag;
+pub mod target;
 pub mod timers;
 pub mod transaction;
 

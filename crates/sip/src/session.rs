@@ -14,9 +14,10 @@ pub use connect::Answer;
 pub use request::Request;
 
 use crate::dialog::Dialog;
-use crate::endpoint::{ClientTx, Endpoint, ServerTx};
+use crate::endpoint::{ClientTx, Endpoint, ServerTx, reply_flow};
 use crate::flow::Flow;
-use crate::message::Writer;
+use crate::message::{Essentials, Message, Writer};
+use crate::target::{Reach, flow_after_answer, flow_to_contact};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,7 @@ pub fn no_extra(_: &mut Writer) {}
 /// One side of a call.
 #[derive(Debug)]
 pub struct Session {
+    /// The way of our requests.
     pub flow: Flow,
     pub dialog: Dialog,
     state: State,
@@ -98,6 +100,8 @@ enum InviteState {
 /// A 2xx on its way (RFC 3261 §13.3.1.4).
 #[derive(Debug)]
 struct Unacked {
+    /// Where responses to its INVITE go.
+    flow: Flow,
     bytes: Bytes,
     interval: Duration,
     resend_at: Instant,
@@ -105,6 +109,33 @@ struct Unacked {
 }
 
 impl Session {
+    /// A request of the peer came: ours follow it to its newest address. Behind a proxy the way back
+    /// is the way it came.
+    fn follow(&mut self, newest: Flow, it: &Essentials<'_>) {
+        if newest.transport != self.flow.transport {
+            return;
+        }
+        self.flow = if self.dialog.routes.routes().is_empty() {
+            flow_to_contact(newest, it, &self.dialog.remote_target, Reach::SameHost)
+        } else {
+            reply_flow(newest, &it.via)
+        };
+    }
+
+    /// The first answer to our INVITE: the peer's Contact, tag and routes.
+    fn learn(&mut self, message: &Message<'_>, it: &Essentials<'_>) {
+        let asked = self.dialog.remote_target.clone();
+        self.dialog.learn(message, it);
+        self.retarget(&asked);
+    }
+
+    /// The peer's Contact may have changed from `asked`.
+    fn retarget(&mut self, asked: &str) {
+        if self.dialog.routes.routes().is_empty() {
+            self.flow = flow_after_answer(self.flow, asked, &self.dialog.remote_target);
+        }
+    }
+
     /// Nothing is left to send or to wait for.
     pub fn is_closed(&self) -> bool {
         // A re-INVITE that is still out may yet be answered, and its answer needs an ACK.

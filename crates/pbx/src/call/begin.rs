@@ -142,7 +142,7 @@ impl Call {
         self.record.sent_number = callee.number.clone();
         self.record.callee_number = callee.number.clone();
         self.record.callee_extension = Some(callee.number.clone());
-        let targets = self.targets(office, attempt.flow, callee);
+        let targets = self.targets(office, callee);
         if targets.is_empty() {
             return self.end(office, ReleaseCode::CalleeNotRegistered, Side::System, now);
         }
@@ -178,7 +178,8 @@ impl Call {
     }
 
     /// The phones of an extension and the way to each; the phone that calls is left out.
-    fn targets(&self, office: &Office, from: Flow, callee: &Extension) -> Vec<(Fork, Way)> {
+    fn targets(&self, office: &Office, callee: &Extension) -> Vec<(Fork, Way)> {
+        let from = self.caller.session.flow;
         let bindings = office.registrar.bindings(self.tenant, &callee.number);
         // A gateway may hold both numbers: only a phone that calls its own number is the caller.
         let own = |flow: Flow| {

@@ -6,7 +6,6 @@ use crate::id::CallId;
 use crate::office::Owner;
 use crate::time::Now;
 use sip::dialog::same_peer;
-use sip::endpoint::reply_flow;
 use sip::message::Method;
 use sip::{Flow, Tag};
 
@@ -35,9 +34,6 @@ impl Core {
             return None;
         }
         self.calls.with(&mut self.office, owner, |call, office, leg| {
-            if let Some(session) = call.session(leg) {
-                follow(&mut session.flow, reply_flow(flow, &it.via));
-            }
             call.handle_request(office, leg, flow, (message, it), now.instant);
         })
     }
@@ -68,13 +64,5 @@ impl Core {
                 false
             }
         }
-    }
-}
-
-/// Our requests follow the phone to its newest address; over UDP a NAT may have given it another
-/// port.
-fn follow(flow: &mut Flow, newest: Flow) {
-    if flow.transport == newest.transport {
-        *flow = newest;
     }
 }

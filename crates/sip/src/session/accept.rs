@@ -17,7 +17,7 @@ impl Session {
         end: LocalEnd,
         invite: ServerTx,
     ) -> Self {
-        Self {
+        let mut session = Self {
             flow,
             dialog: Dialog::of_request(message, it, end),
             state: State::Incoming { invite },
@@ -25,7 +25,9 @@ impl Session {
             invite_cseq: it.cseq.number,
             last_ack: None,
             close_due: None,
-        }
+        };
+        session.follow(flow, it);
+        session
     }
 
     /// Sends a provisional response to the first INVITE. A 100 has no To tag: it makes no dialog.
@@ -63,12 +65,11 @@ impl Session {
         writer.header("Contact", self.dialog.end.contact());
         extra(&mut writer);
         let bytes = finish(writer, body);
-        if let Some(flow) = seat.endpoint.server_flow(invite) {
-            self.flow = flow;
-        }
+        let flow = seat.endpoint.server_flow(invite).unwrap_or(self.flow);
         seat.endpoint.respond(invite, 200, bytes.clone(), seat.now);
         self.state = State::Established;
         self.invite_state = InviteState::Unacked(Unacked {
+            flow,
             bytes,
             interval: T1,
             resend_at: seat.now + T1,
@@ -121,7 +122,7 @@ impl Session {
             // Over a reliable transport too: a proxy may have lost it further on.
             it.interval = (2 * it.interval).min(T2);
             it.resend_at = seat.now + it.interval;
-            seat.endpoint.send_again(self.flow, it.bytes.clone(), Some(seat.owner));
+            seat.endpoint.send_again(it.flow, it.bytes.clone(), Some(seat.owner));
         }
         false
     }

@@ -139,12 +139,12 @@ impl Session {
             101..=199 if cancelled => Answer::Nothing,
             101..=199 => {
                 if it.to_tag.is_some() {
-                    self.dialog.learn(message, it);
+                    self.learn(message, it);
                 }
                 Answer::Progress(code)
             }
             200..=299 => {
-                self.dialog.learn(message, it);
+                self.learn(message, it);
                 self.state = State::Established;
                 self.invite_state = InviteState::AckOwed { cseq: it.cseq.number };
                 if cancelled {
@@ -174,7 +174,9 @@ impl Session {
             matches!(self.invite_state, InviteState::Outgoing { invite } if invite == transaction);
         match code {
             200..=299 if awaited => {
+                let asked = self.dialog.remote_target.clone();
                 self.dialog.refresh_target(message);
+                self.retarget(&asked);
                 self.invite_state = InviteState::AckOwed { cseq: it.cseq.number };
                 if self.state == State::Established {
                     return Answer::Modified;

@@ -31,6 +31,7 @@ impl Session {
         it: &Essentials<'_>,
     ) -> Request {
         let method = it.cseq.method;
+        self.follow(flow, it);
         if method == Method::Ack {
             let acked = self.acked(it.cseq.number);
             let Some(reason) = self.close_due.take().filter(|_| acked) else {
@@ -97,6 +98,7 @@ impl Session {
         match self.invite_state {
             InviteState::Idle => {
                 self.dialog.refresh_target(message);
+                self.follow(flow, it);
                 self.invite_cseq = it.cseq.number;
                 let invite = seat.endpoint.open(flow, message, it, seat.owner);
                 self.invite_state = InviteState::Incoming { invite };
