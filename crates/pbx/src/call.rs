@@ -6,7 +6,7 @@
 //! what a message means; the call says what follows.
 
 pub mod begin;
-mod body;
+pub(crate) mod body;
 mod echo;
 mod end;
 mod fork;
@@ -71,6 +71,8 @@ enum State {
     /// Phones are being called.
     Calling {
         give_up_at: Instant,
+        /// It is given up because the caller said so (Expires), not because we do.
+        expires: bool,
         /// The newest provisional the caller got.
         progress: Option<u16>,
         /// The fork whose early media is heard.
@@ -210,10 +212,12 @@ impl Call {
             self.end(office, ReleaseCode::MediaFailed, Side::System, now);
             self.finish(office);
         }
-        if let State::Calling { give_up_at, .. } = self.state
+        if let State::Calling { give_up_at, expires, .. } = self.state
             && give_up_at <= now
         {
-            self.end(office, ReleaseCode::CalleeNoAnswer, Side::System, now);
+            let status = expires.then_some(487);
+            let cause = end::Cause { status, ..end::Cause::default() };
+            self.end_as(office, ReleaseCode::CalleeNoAnswer, Side::System, cause, now);
         }
     }
 

@@ -90,6 +90,12 @@ impl Media {
         is_rtp(self.proto())
     }
 
+    /// Whether its media travels over TCP (RFC 4145: MSRP, BFCP): a relay of datagrams leaves it
+    /// alone.
+    pub fn is_tcp(&self) -> bool {
+        self.proto().split('/').any(|it| it.eq_ignore_ascii_case("TCP"))
+    }
+
     /// The formats in order of preference: payload types for RTP, else names.
     pub fn formats(&self) -> impl Iterator<Item = &str> {
         self.m.split_ascii_whitespace().skip(3)

@@ -37,7 +37,8 @@ pub struct WrongPortCount {
 impl Sdp {
     /// Leads all media through a relay at `address`, with one RTP port per m= line.
     ///
-    /// A section that is rejected stays so whatever its port; port 0 rejects one. Sections on one
+    /// A section that is rejected stays so whatever its port; port 0 rejects one. One over TCP keeps
+    /// its author's address and port. Sections on one
     /// transport (see [`Sdp::transports`]) must be given one port. The null address of an RFC 2543
     /// hold stays null, since replacing it would end the hold.
     ///
@@ -50,11 +51,19 @@ impl Sdp {
         let session_ice = self.attribute("ice-ufrag").is_some();
         let ice = session_ice || self.media.iter().any(|media| media.has_ice());
         let session_has_address = self.session.iter().any(|line| line.kind() == b'c');
+        let own_address = self.session_address();
 
         self.set_origin_address(address);
         replace_addresses(&mut self.session, address, ice);
         remove_other_paths(&mut self.session);
         for (media, port) in self.media.iter_mut().zip(ports) {
+            if media.is_tcp() {
+                // It goes past the relay, so it must name its author's address itself.
+                if let (None, Some(own)) = (media.own_address(), own_address) {
+                    media.set_address(own);
+                }
+                continue;
+            }
             if media.port != 0 {
                 media.set_port(*port);
             }
@@ -112,6 +121,15 @@ mod tests {
              m=image 0 udptl t38\na=T38FaxVersion:0\n\
              m=video 20002 RTP/AVPF 96\nc=IN IP4 198.51.100.1\na=rtcp-mux";
         assert_eq!(relayed(offer, RELAY, &[20000, 30000, 20002]), expected);
+    }
+
+    #[test]
+    fn what_travels_over_tcp_goes_past_the_relay() {
+        let offer = "o=a 7 8 IN IP4 10.0.0.5\ns=-\nc=IN IP4 10.0.0.5\nt=0 0\nm=audio 4000 RTP/AVP 8\n\
+             m=message 2855 TCP/MSRP *\na=setup:actpass";
+        let expected = "o=a 7 8 IN IP4 198.51.100.1\ns=-\nc=IN IP4 198.51.100.1\nt=0 0\n\
+             m=audio 20000 RTP/AVP 8\nm=message 2855 TCP/MSRP *\nc=IN IP4 10.0.0.5\na=setup:actpass";
+        assert_eq!(relayed(offer, RELAY, &[20000, 0]), expected);
     }
 
     #[test]

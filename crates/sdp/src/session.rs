@@ -142,7 +142,7 @@ impl Sdp {
 
     /// Which sections share a transport (RFC 8843): for each m= line the index of the first one
     /// with the same address and port, or of the bundle's first where it has no port of its own.
-    /// `None` for a rejected section.
+    /// `None` for a rejected section and for one over TCP.
     ///
     /// The initial offer of a bundle gives each section its own port; they fall together in the
     /// answer.
@@ -185,7 +185,7 @@ impl Sdp {
 
     fn transport_of(&self, index: usize) -> Option<usize> {
         let media = self.media.get(index)?;
-        if media.is_rejected() {
+        if media.is_rejected() || media.is_tcp() {
             return None;
         }
         if media.port == 0 {

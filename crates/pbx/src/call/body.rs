@@ -26,19 +26,46 @@ pub(super) fn of<'a>(message: &Message<'a>) -> Option<Body<'a>> {
     Some(Body { content_type, bytes: message.body })
 }
 
-/// Where the session description is in a body.
+/// A multipart whose parts cannot be told apart: 400 for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+/// Where the session description is in a body; `None` where there is none, or none can be read
+/// ([`check`] tells).
 pub(super) fn sdp_range(body: Body<'_>) -> Option<Range<usize>> {
-    let content_type = ContentType::parse(body.content_type).ok()?;
+    find(body.content_type, body.bytes, 0).ok().flatten()
+}
+
+/// Whether every part of a message's body can be found.
+pub(crate) fn check(message: &Message<'_>) -> Result<(), Unreadable> {
+    of(message).map_or(Ok(()), |it| find(it.content_type, it.bytes, 0).map(|_| ()))
+}
+
+/// The first session description, also within a multipart of a multipart (RFC 5621 §3.1).
+fn find(
+    content_type: &str,
+    bytes: &[u8],
+    depth: usize,
+) -> Result<Option<Range<usize>>, Unreadable> {
+    let Ok(content_type) = ContentType::parse(content_type) else { return Ok(None) };
     if content_type.is("application", "sdp") {
-        return Some(0..body.bytes.len());
+        return Ok(Some(0..bytes.len()));
     }
     if !content_type.media_type.eq_ignore_ascii_case("multipart") {
-        return None;
+        return Ok(None);
     }
-    let boundary = content_type.params.unquoted("boundary")?;
-    parts(body.bytes, boundary)
-        .find(|part| part_is_sdp(&body.bytes[part.head.clone()]))
-        .map(|part| part.content)
+    if depth == DEPTH_MAX {
+        return Err(Unreadable);
+    }
+    let boundary = content_type.params.unquoted("boundary").ok_or(Unreadable)?;
+    for part in parts(bytes, boundary)? {
+        let inner = part_type(&bytes[part.head.clone()]);
+        if let Some(range) = find(inner, &bytes[part.content.clone()], depth + 1)? {
+            let start = part.content.start;
+            return Ok(Some(start + range.start..start + range.end));
+        }
+    }
+    Ok(None)
 }
 
 /// Replaces the session description of a body and keeps all around it.
@@ -55,36 +82,48 @@ struct Part {
     content: Range<usize>,
 }
 
-/// Most parts looked at.
+/// Most parts of a multipart; one with more cannot be read.
 const PARTS_MAX: usize = 16;
+/// Deepest multipart within a multipart.
+const DEPTH_MAX: usize = 3;
 
-/// The parts between the delimiter lines (RFC 2046 §5.1.1).
-fn parts<'a>(bytes: &'a [u8], boundary: &'a str) -> impl Iterator<Item = Part> + 'a {
+/// The parts between the delimiter lines, up to the closing one (RFC 2046 §5.1.1).
+fn parts(bytes: &[u8], boundary: &str) -> Result<Vec<Part>, Unreadable> {
     let delimiter = format!("--{boundary}");
+    let ends_there = |at: usize| {
+        let rest = &bytes[at + delimiter.len()..];
+        rest.starts_with(b"--") || rest.trim_ascii_start().len() < rest.len()
+    };
     let starts: Vec<usize> = memchr::memmem::find_iter(bytes, delimiter.as_bytes())
-        .filter(|&at| at == 0 || bytes[at - 1] == b'\n')
-        .take(PARTS_MAX + 1)
+        .filter(|&at| (at == 0 || bytes[at - 1] == b'\n') && ends_there(at))
+        .take(PARTS_MAX + 2)
         .collect();
-    let length = delimiter.len();
-    (1..starts.len()).filter_map(move |index| {
-        let (start, next) = (starts[index - 1], starts[index]);
-        let head = start + length;
-        let section = bytes.get(head..next)?;
-        let blank = memchr::memmem::find(section, b"\r\n\r\n")?;
+    let closed = starts.last().is_some_and(|&at| bytes[at + delimiter.len()..].starts_with(b"--"));
+    if !closed || starts.len() > PARTS_MAX + 1 {
+        return Err(Unreadable);
+    }
+    let part = |pair: &[usize]| {
+        let (head, next) = (pair[0] + delimiter.len(), pair[1]);
+        let section = &bytes[head..next];
+        let blank = memchr::memmem::find(section, b"\r\n\r\n").ok_or(Unreadable)?;
         let content = head + blank + 4;
         // The line break before the next delimiter belongs to the delimiter.
         let end = next.saturating_sub(2).max(content);
-        Some(Part { head: head..head + blank, content: content..end })
-    })
+        Ok(Part { head: head..head + blank, content: content..end })
+    };
+    starts.windows(2).map(part).collect()
 }
 
-fn part_is_sdp(head: &[u8]) -> bool {
-    let Ok(head) = str::from_utf8(head) else { return false };
-    head.lines().any(|line| {
-        let Some((name, value)) = line.split_once(':') else { return false };
-        name.trim().eq_ignore_ascii_case("content-type")
-            && ContentType::parse(value.trim()).is_ok_and(|it| it.is("application", "sdp"))
-    })
+/// The Content-Type of a part; plain text where it names none (RFC 2046 §5.1).
+fn part_type(head: &[u8]) -> &str {
+    let head = str::from_utf8(head).unwrap_or_default();
+    let named = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let name = name.trim();
+        (name.eq_ignore_ascii_case("content-type") || name.eq_ignore_ascii_case("c"))
+            .then(|| value.trim())
+    });
+    named.unwrap_or("text/plain")
 }
 
 #[cfg(test)]
@@ -106,15 +145,33 @@ mod tests {
     }
 
     #[test]
+    fn a_multipart_within_a_multipart() {
+        let bytes = b"--a\r\nContent-Type: multipart/alternative;boundary=ab\r\n\r\n\
+                      --ab\r\nc: application/sdp\r\n\r\nv=0\r\n\r\n--ab--\r\n\r\n--a--";
+        let body = Body { content_type: "multipart/mixed;boundary=a", bytes };
+        assert_eq!(&bytes[sdp_range(body).unwrap()], b"v=0\r\n");
+    }
+
+    #[test]
     fn bodies_without_sdp() {
-        for (content_type, bytes) in [
-            ("text/plain", "v=0"),
-            ("multipart/mixed", "--x\r\n\r\n--x--"),
-            ("multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp"),
-            ("multipart/mixed;boundary=x", ""),
-            ("nonsense", "v=0"),
-        ] {
+        let many = "--x\r\n\r\nhi\r\n".repeat(PARTS_MAX + 1) + "--x--";
+        let deep = "--x\r\nContent-Type: multipart/mixed;boundary=x\r\n\r\nhi\r\n--x--";
+        #[rustfmt::skip]
+        let table = [
+            ("text/plain",                 "v=0",                                Ok(None)),
+            ("nonsense",                   "v=0",                                Ok(None)),
+            ("multipart/mixed;boundary=x", "--x\r\n\r\nhi\r\n--x--",           Ok(None)),
+            ("multipart/mixed",            "--x\r\n\r\n--x--",                  Err(Unreadable)),
+            ("multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp", Err(Unreadable)),
+            ("multipart/mixed;boundary=x", "--x\r\n\r\nhi\r\n--x\r\n",          Err(Unreadable)),
+            ("multipart/mixed;boundary=x", "--x\r\nno blank line\r\n--x--",    Err(Unreadable)),
+            ("multipart/mixed;boundary=x", "",                                   Err(Unreadable)),
+            ("multipart/mixed;boundary=x", many.as_str(),                        Err(Unreadable)),
+            ("multipart/mixed;boundary=x", deep,                                 Err(Unreadable)),
+        ];
+        for (content_type, bytes, expected) in table {
             let body = Body { content_type, bytes: bytes.as_bytes() };
+            assert_eq!(find(content_type, bytes.as_bytes(), 0), expected, "{content_type} {bytes}");
             assert_eq!(sdp_range(body), None, "{content_type} {bytes}");
         }
     }

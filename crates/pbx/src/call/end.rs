@@ -10,6 +10,7 @@ use crate::record::{Record, Side};
 use crate::release::ReleaseCode;
 use crate::time::millis;
 use sip::message::{HeaderName, Message, Reason, TypedHeader, Writer, reason_phrase};
+use smallvec::SmallVec;
 use std::time::Instant;
 
 /// What a phone said of why it ended or refused: its status and its Reason header (RFC 3326).
@@ -20,7 +21,16 @@ pub(super) struct Cause {
     pub q850: Option<u16>,
     /// The Reason header to pass on.
     pub reason: Option<Box<str>>,
+    /// What else of a refusal tells the caller why.
+    pub told: SmallVec<[(&'static str, Box<str>); 1]>,
 }
+
+/// Headers of a refusal that are for the caller, whoever refused (RFC 3261 §20.43, §20.1, §20.33).
+const TOLD: [(HeaderName, &str); 3] = [
+    (HeaderName::Warning, "Warning"),
+    (HeaderName::Accept, "Accept"),
+    (HeaderName::RetryAfter, "Retry-After"),
+];
 
 impl Cause {
     pub(super) fn of(message: &Message<'_>) -> Self {
@@ -32,6 +42,9 @@ impl Cause {
             {
                 cause.q850 = reason.cause;
             }
+        }
+        for (name, text) in TOLD {
+            cause.told.extend(message.headers.get(name).map(|it| (text, it.into())));
         }
         cause
     }
@@ -71,7 +84,7 @@ impl Call {
         self.state = State::Ended { recorded: false };
         self.invite = None;
         let reason = cause.reason.unwrap_or_else(|| format!("Q.850;cause={q850}").into());
-        self.release_sessions(office, status, &reason, now);
+        self.release_sessions(office, status, (&reason, &cause.told), now);
         self.refuse_asks(office, now);
         for number in std::mem::take(&mut self.busy) {
             office.release_call(self.tenant, &number);
@@ -143,7 +156,13 @@ impl Call {
 
     /// The first INVITE of the caller gets its final response, every fork its CANCEL, every
     /// running session its BYE.
-    fn release_sessions(&mut self, office: &mut Office, status: u16, reason: &str, now: Instant) {
+    fn release_sessions(
+        &mut self,
+        office: &mut Office,
+        status: u16,
+        (reason, told): (&str, &[(&'static str, Box<str>)]),
+        now: Instant,
+    ) {
         #[cfg(feature = "planted-bugs")]
         if status == 487 && office.is_planted(Planted::ForgottenRefusal) {
             return;
@@ -152,7 +171,10 @@ impl Call {
             if session.is_early() {
                 let extra = |writer: &mut Writer| {
                     writer.header("Reason", reason);
-                    if status == 503 {
+                    for (name, value) in told {
+                        writer.header(name, value);
+                    }
+                    if status == 503 && told.iter().all(|it| it.0 != "Retry-After") {
                         writer.header("Retry-After", 10);
                     }
                 };

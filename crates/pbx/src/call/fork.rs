@@ -277,6 +277,7 @@ impl Call {
         early: bool,
         now: Instant,
     ) -> Result<Option<body::OwnedBody>, Unusable> {
+        body::check(message).map_err(|_| Unusable::Description)?;
         let Some(body) = body::of(message) else { return Ok(None) };
         let Some(range) = body::sdp_range(body) else {
             let bytes = body.bytes.to_vec();

@@ -83,10 +83,14 @@ fn passes(name: HeaderName, raw_name: &str) -> bool {
 }
 
 /// Further claims of identity or trust that a phone may not make.
-const IDENTITIES: [&str; 13] = [
+const IDENTITIES: [&str; 17] = [
     "Identity",
     "Identity-Info",
+    "P-Associated-URI",
+    "P-Charging-Function-Addresses",
     "P-Charging-Vector",
+    "P-DCS-Billing-Info",
+    "P-DCS-Trace-Party-ID",
     "P-Access-Network-Info",
     "P-Called-Party-ID",
     "Join",

@@ -424,7 +424,8 @@ impl Description {
         let lines = sdp.media().iter().enumerate().map(|(index, media)| {
             let direction = sdp.direction_of(index);
             Line {
-                rejected: media.is_rejected(),
+                // What we do not relay has no place in the edge's plan.
+                rejected: media.is_rejected() || media.is_tcp(),
                 transport: transports.get(index).copied().flatten().unwrap_or_default(),
                 rtp: sdp.rtp_of(index),
                 rtcp: sdp.rtcp_of(index),

@@ -27,6 +27,9 @@ impl Call {
         let Some(other) = self.other(by) else {
             return self.refuse_modify(office, by, 481, now);
         };
+        if body::check(message).is_err() {
+            return self.refuse_modify(office, by, 400, now);
+        }
         if body::of(message).is_some_and(|it| body::sdp_range(it).is_none()) {
             return self.refuse_modify(office, by, 415, now);
         }
@@ -203,6 +206,7 @@ impl Call {
         message: &Message<'_>,
         describe: impl FnOnce(&mut super::CallMedia, &[u8]) -> Result<Vec<u8>, Unusable>,
     ) -> Result<Option<OwnedBody>, Unusable> {
+        body::check(message).map_err(|_| Unusable::Description)?;
         let Some(body) = body::of(message) else { return Ok(None) };
         let Some(range) = body::sdp_range(body) else { return Ok(None) };
         let sdp = describe(&mut self.media, &body.bytes[range.clone()])?;

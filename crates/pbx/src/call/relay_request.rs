@@ -2,7 +2,7 @@
 //! (RFC 3428 §8).
 
 use super::end::for_the_other_side;
-use super::{Call, State, body, headers};
+use super::{Call, State, body, fork_id, headers};
 use crate::office::{LegId, Office};
 use crate::record::Side;
 use crate::release::ReleaseCode;
@@ -50,10 +50,10 @@ impl Call {
         if matches!(self.state, State::Answered { fork: None }) {
             return self.respond(office, from, 200, now);
         }
-        let established =
-            |call: &mut Self, leg| call.session(leg).is_some_and(|it| it.is_established());
-        let Some(other) = self.other(leg).filter(|&it| established(self, it)) else {
-            return self.respond(office, from, 481, now);
+        let reachable = |call: &mut Self, leg| call.session(leg).is_some_and(|it| it.may_ask());
+        let Some(other) = self.hears(leg).filter(|&it| reachable(self, it)) else {
+            // Nobody is there yet, which is no reason to end the dialog (RFC 5057 §5.1).
+            return self.respond(office, from, 480, now);
         };
         if self.asks.len() >= ASKS_MAX {
             return self.respond(office, from, 503, now);
@@ -63,6 +63,19 @@ impl Call {
             session.request(seat, method, &extra, body::of(message))
         });
         self.asks.extend(to.map(|to| Ask { from, to }));
+    }
+
+    /// Who hears what a leg says: before the answer, the caller and the phone whose early media is
+    /// heard, or the only one that is called.
+    fn hears(&self, leg: LegId) -> Option<LegId> {
+        match (&self.state, leg) {
+            (State::Calling { early: Some(fork), .. }, LegId::Caller) => Some(fork_id(*fork)),
+            (State::Calling { .. }, LegId::Caller) if self.forks.len() == 1 => Some(fork_id(0)),
+            (State::Calling { .. }, LegId::Callee(_)) => Some(LegId::Caller),
+            (State::Calling { .. } | State::Answered { .. } | State::Ended { .. }, _) => {
+                self.other(leg)
+            }
+        }
     }
 
     /// The other side answered what was passed on; without a message it did not.
@@ -97,7 +110,7 @@ impl Call {
             None => writer.finish(),
         };
         office.endpoint.respond(from, code, bytes, now);
-        if vanished {
+        if vanished && matches!(self.state, State::Answered { .. }) {
             self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);
         }
     }

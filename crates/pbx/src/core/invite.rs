@@ -5,6 +5,7 @@ use super::message::unsupported;
 use super::reply::Request;
 use crate::authenticate::{self, Identity};
 use crate::call::begin::{Attempt, Refusal};
+use crate::call::body;
 use crate::call::headers::ACCEPT;
 use crate::id::CallId;
 use crate::release::ReleaseCode;
@@ -60,6 +61,8 @@ fn refusal(request: Request<'_>) -> Option<Refusal> {
     } else if let Some(required) = required {
         let header = Some(("Unsupported", required));
         Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 420, header })
+    } else if body::check(request.message).is_err() {
+        Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 400, header: None })
     } else if !body_is_understood(request) {
         let header = Some(("Accept", ACCEPT.to_owned()));
         Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 415, header })

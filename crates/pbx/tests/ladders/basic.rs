@@ -198,3 +198,25 @@ fn progress_before_ringing() {
         ",
     );
 }
+
+/// The caller says how long its invitation is good for (RFC 3261 §13.3.1).
+#[test]
+fn the_invitation_expires() {
+    check(
+        "
+        alice -> pbx          INVITE 101 header=Expires:5
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   180
+        alice <- pbx          180
+        wait 5s
+        alice <- pbx          487
+                 pbx -> bob   CANCEL
+        alice -> pbx          ACK
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+        record release=callee.no_answer status=487
+        ",
+    );
+}

@@ -284,3 +284,26 @@ fn re_invite_cancelled() {
         {DOWN}"
     ));
 }
+
+/// Digits while it rings, or to early media: they pass as they do later.
+#[test]
+fn info_before_the_answer() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   180
+        alice <- pbx          180
+        alice -> pbx          INFO body=\"Signal=5\"
+                 pbx -> bob   INFO body=\"Signal=5\"
+                 pbx <- bob   200 INFO
+        alice <- pbx          200 INFO
+                 pbx <- bob   486 INVITE
+                 pbx -> bob   ACK
+        alice <- pbx          486 INVITE
+        alice -> pbx          ACK
+        record release=callee.busy
+        ",
+    );
+}

@@ -149,3 +149,20 @@ fn calling_oneself() {
         ",
     );
 }
+
+/// The phone's own words of why.
+#[test]
+fn a_warning_reaches_the_caller() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   488 header=\"Warning:304 bob no codec\"
+                 pbx -> bob   ACK
+        alice <- pbx          488 header=\"Warning:304 bob no codec\"
+        alice -> pbx          ACK
+        record release=media.codec
+        ",
+    );
+}

@@ -3,6 +3,7 @@
 use super::{Deadlines, Endpoint, Received, TimerKey, Transmit, reply_flow, same_host};
 use crate::flow::Flow;
 use crate::message::{Essentials, Message, Method, ResponseHead, Writer, response_to};
+use crate::tag::Tag;
 use crate::transaction::key::Key;
 use crate::transaction::server::{self, Server};
 use crate::transaction::{Action, Actions, Timer, invite_server};
@@ -28,6 +29,8 @@ pub(super) struct ServerTransaction<O> {
     last: Option<Bytes>,
     deadlines: Deadlines,
     owner: O,
+    /// The To tag of its responses, where the request brought none.
+    to_tag: Option<Tag>,
     /// Its entry among the INVITEs that a copy by another way would match.
     merged: Option<Key>,
 }
@@ -84,6 +87,7 @@ impl<O: Copy> Endpoint<O> {
             last: None,
             deadlines: Deadlines::default(),
             owner,
+            to_tag: None,
             merged,
         });
         self.server_by_key.insert(key, index);
@@ -92,6 +96,14 @@ impl<O: Copy> Endpoint<O> {
             self.merged.entry(merged).or_insert(transaction);
         }
         transaction
+    }
+
+    /// Says which To tag the responses of an INVITE have: that of its CANCEL should have it too
+    /// (RFC 3261 §9.2).
+    pub fn set_to_tag(&mut self, transaction: ServerTx, tag: Tag) {
+        if self.server(transaction).is_some() {
+            self.servers[transaction.index].to_tag = Some(tag);
+        }
     }
 
     /// Whether this request, new by its branch, is one that a proxy before us forked and whose
@@ -202,7 +214,9 @@ impl<O: Copy> Endpoint<O> {
         };
         let (owner, generation) = (self.servers[index].owner, self.servers[index].generation);
         let transaction = self.open(flow, message, it, owner);
-        if let Some(writer) = self.response(transaction, 200, "OK", Some("cancel")) {
+        let tag =
+            self.servers[index].to_tag.map_or_else(|| "cancel".to_owned(), |it| it.to_string());
+        if let Some(writer) = self.response(transaction, 200, "OK", Some(&tag)) {
             self.respond(transaction, 200, writer.finish(), now);
         }
         Received::Cancel { invite: ServerTx { index, generation }, owner }
