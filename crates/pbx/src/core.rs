@@ -80,6 +80,8 @@ pub enum Command {
     Shutdown,
     /// The journal cannot take more: new REGISTER and INVITE get 503 with Retry-After.
     Overload(bool),
+    /// How much unauthenticated work a source may cause, from now on.
+    Guard { stranger: Rate, known: Rate },
 }
 
 /// What the surroundings must do. The core never does it itself.
@@ -301,6 +303,7 @@ impl Core {
                 });
             }
             Command::Overload(overloaded) => self.overloaded = overloaded,
+            Command::Guard { stranger, known } => self.guard.set_rates(stranger, known),
         }
     }
 

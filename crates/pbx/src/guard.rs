@@ -69,6 +69,12 @@ impl Guard {
         }
     }
 
+    /// From now on. Buckets keep what they hold, up to their new most.
+    pub fn set_rates(&mut self, stranger: Rate, known: Rate) {
+        self.stranger = stranger;
+        self.known = known;
+    }
+
     /// Asks before work is done. Takes nothing.
     pub fn verdict(&mut self, source: IpAddr, now: Instant) -> Verdict {
         let (stranger, known) = (self.stranger, self.known);
@@ -203,6 +209,19 @@ mod tests {
             guard.charge(loud, start);
         }
         assert_eq!(guard.verdict(loud, start), Verdict::Drop { first: true });
+    }
+
+    #[test]
+    fn new_rates_hold_for_those_who_are_known_already() {
+        let mut guard = Guard::new(STRANGER, KNOWN);
+        let start = Instant::now();
+        let source = "192.0.2.1".parse().unwrap();
+        guard.charge(source, start);
+        guard.set_rates(Rate { per_second: 1, burst: 1 }, KNOWN);
+        guard.charge(source, start);
+        assert_eq!(guard.verdict(source, start), Verdict::Drop { first: true });
+        let later = start + Duration::from_secs(1);
+        assert_eq!(guard.verdict(source, later), Verdict::Serve);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) struct Common {
     /// Where everything durable is [default: ./data in a checkout, /var/lib/dialtone packaged].
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Control socket of the running server [default: dialtone.sock in the data directory].
+    /// Control socket, for `serve` to listen on and for the others to speak to [default: dialtone.sock in the data directory].
     #[arg(long, global = true, value_name = "PATH", env = "DIALTONE_SOCKET")]
     socket: Option<PathBuf>,
     /// Set one configuration key, as in `--set sip.udp=127.0.0.1:5070`.
@@ -166,7 +166,7 @@ impl Common {
     }
 
     /// The control socket of the server that these arguments mean.
-    fn socket_path(&self) -> Result<PathBuf> {
+    pub(crate) fn socket_path(&self) -> Result<PathBuf> {
         match &self.socket {
             Some(path) => Ok(path.clone()),
             None => Ok(self.load()?.config.socket_path()),

@@ -28,6 +28,17 @@ pub(crate) struct Key {
     pub(crate) secret: bool,
 }
 
+/// The keys that SIGHUP reads again; the others are read at the start alone.
+pub(crate) const RELOADED: [&str; 7] = [
+    "guard.burst",
+    "guard.known_burst",
+    "guard.known_rate",
+    "guard.rate",
+    "log.file",
+    "log.level",
+    "media.advertise",
+];
+
 /// One value with the place it came from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Given {
@@ -103,18 +114,22 @@ configuration! {
 
     /// Tokens per second of a source that never authenticated. Range: 1 to 1000000.
     ///
-    /// Counted for an IPv4 address or an IPv6 /64, loopback included; a request without a token is dropped before it is parsed.
+    /// Counted for an IPv4 address or an IPv6 /64, loopback included; a request without a token is dropped before it is parsed. SIGHUP reads this key again.
     "guard.rate" guard_rate: value::Count<1, 1_000_000> = "50";
 
     /// Most tokens such a source can save up. Range: 1 to 1000000.
+    ///
+    /// SIGHUP reads this key again.
     "guard.burst" guard_burst: value::Count<1, 1_000_000> = "200";
 
     /// Tokens per second of a source that authenticated within the last hour. Range: 1 to 1000000.
     ///
-    /// Raise it for a gateway or a load test behind one address.
+    /// Raise it for a gateway or a load test behind one address. SIGHUP reads this key again.
     "guard.known_rate" guard_known_rate: value::Count<1, 1_000_000> = "500";
 
     /// Most tokens such a source can save up. Range: 1 to 1000000.
+    ///
+    /// SIGHUP reads this key again.
     "guard.known_burst" guard_known_burst: value::Count<1, 1_000_000> = "2000";
 
     /// UDP ports of media, first-last. Range: 1024 to 65535, at least 4 ports.
@@ -125,6 +140,7 @@ configuration! {
     /// The address that peers are told for signalling and media: `auto`, one address, or a table of network to address.
     ///
     /// `auto` tells each peer the address of the interface towards it. Behind NAT, name the public address; in a table the longest prefix wins: `{ "192.168.0.0/16" = "auto", "0.0.0.0/0" = "203.0.113.5" }`.
+    /// SIGHUP reads this key again, for calls that begin from then on.
     "media.advertise" media_advertise: Advertised = "\"auto\"";
 
     /// Threads that relay media; 0: one for each core but one, at least one. Range: 0 to 64.
@@ -144,6 +160,8 @@ configuration! {
     "log.format" log_format: LogFormat = "\"text\"";
 
     /// Append the log to this file; empty: standard error.
+    ///
+    /// SIGHUP reads this key again and opens the file anew, as tools that rotate logs need it.
     "log.file" log_file: PathBuf = "\"\"";
 }
 
@@ -233,6 +251,8 @@ mod tests {
         assert_eq!(loaded.config.sip_udp, ["[::]:5060".parse().unwrap()]);
         for key in KEYS {
             assert!(key.doc.first().is_some_and(|it| it.len() > 10), "{} has no text", key.path);
+            let says = key.doc.iter().any(|it| it.contains("SIGHUP reads this key again"));
+            assert_eq!(says, RELOADED.contains(&key.path), "{}", key.path);
         }
     }
 

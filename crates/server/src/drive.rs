@@ -222,6 +222,7 @@ impl Driver {
 
     /// One turn. True where a budget was spent, so that there may be more at once.
     fn turn(&mut self, readable: &mut [bool], now: Now) -> bool {
+        self.parts.published.turn(now.instant);
         self.fire_timers(now);
         let mut more = self.take_orders(now);
         more |= self.take_media(now);

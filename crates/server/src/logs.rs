@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -36,6 +38,12 @@ const OURS: [&str; 11] = [
     "security",
 ];
 
+/// Numbers in it are masked, yet it says when which phone calls: for owner and group.
+const FILE_MODE: u32 = 0o640;
+
+/// The file written to, where the log goes to one. Replaced when it is opened anew.
+static FILE: OnceLock<RwLock<Arc<File>>> = OnceLock::new();
+
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Starts logging. Called once.
@@ -47,13 +55,31 @@ pub(crate) fn start(config: &Config) -> io::Result<()> {
     let started = if config.log_file.as_os_str().is_empty() {
         registry.with(layer.with_writer(io::stderr).with_filter(filter)).try_init()
     } else {
-        let file = File::options().create(true).append(true).open(&config.log_file)?;
-        registry.with(layer.with_writer(Arc::new(file)).with_filter(filter)).try_init()
+        let opened = RwLock::new(Arc::new(open(&config.log_file)?));
+        let file = FILE.get_or_init(|| opened);
+        let newest = || Arc::clone(&file.read().unwrap_or_else(PoisonError::into_inner));
+        registry.with(layer.with_writer(newest).with_filter(filter)).try_init()
     };
     started.map_err(io::Error::other)?;
     private::reveal(config.log_level >= LogLevel::Debug);
     let _ = LEVEL.set(handle);
     Ok(())
+}
+
+/// Opens the file anew: the one before may have been moved away. Without one, nothing happens.
+pub(crate) fn reopen(path: &Path) -> io::Result<()> {
+    match FILE.get() {
+        Some(file) if !path.as_os_str().is_empty() => {
+            let opened = Arc::new(open(path)?);
+            *file.write().unwrap_or_else(PoisonError::into_inner) = opened;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::options().create(true).append(true).mode(FILE_MODE).open(path)
 }
 
 /// Changes the level while running.

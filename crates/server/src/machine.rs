@@ -5,6 +5,7 @@ use crate::drive::{Order, Orders};
 use ipnet::IpNet;
 use pbx::network::Network;
 use std::time::Duration;
+use tokio::sync::watch;
 use udp::{Family, default_source, interface_addresses};
 
 /// How often the addresses are looked at. Unit: seconds.
@@ -26,13 +27,18 @@ pub(crate) fn network(advertised: &Advertised) -> Network {
     }
 }
 
-/// Tells the core whenever the network has changed, until it has ended.
-pub(crate) async fn watch_network(advertised: Advertised, mut known: Network, orders: Orders) {
-    let mut ticks = tokio::time::interval(REFRESH);
-    ticks.tick().await;
+/// Tells the core whenever the network, or what is to be told of it, has changed, until the core
+/// or the server has ended.
+pub(crate) async fn watch_network(
+    mut advertised: watch::Receiver<Advertised>,
+    mut known: Network,
+    orders: Orders,
+) {
     loop {
-        ticks.tick().await;
-        let found = network(&advertised);
+        if let Ok(Err(_)) = tokio::time::timeout(REFRESH, advertised.changed()).await {
+            return;
+        }
+        let found = network(&advertised.borrow_and_update());
         if found != known {
             tracing::info!(
                 addresses = found.interfaces.len(),

@@ -6,8 +6,9 @@
 use pbx::counters::{Counters, METHODS};
 use pbx::release::ReleaseCode;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::StoreMetrics;
 use store::journal::State;
 
@@ -25,10 +26,15 @@ pub(crate) struct Wire {
     pub(crate) refused: u64,
 }
 
-/// The newest counts of the core thread.
-#[derive(Default)]
+/// A core thread that has not taken a turn for this long is stuck: idle, it takes one a second.
+const STUCK: Duration = Duration::from_secs(10);
+
+/// The newest counts of the core thread, and its sign of life.
 pub(crate) struct Published {
     newest: Mutex<(Counters, Wire)>,
+    made_at: Instant,
+    /// Its last turn, in milliseconds after `made_at`.
+    turned_ms: AtomicU64,
 }
 
 /// Everything that is rendered besides what the core thread publishes.
@@ -52,6 +58,21 @@ pub(crate) struct Process {
 }
 
 impl Published {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { newest: Mutex::default(), made_at: now, turned_ms: AtomicU64::new(0) }
+    }
+
+    /// The core thread takes a turn.
+    pub(crate) fn turn(&self, now: Instant) {
+        self.turned_ms.store(pbx::time::millis(now - self.made_at), Ordering::Relaxed);
+    }
+
+    /// Whether the core thread took a turn within [`STUCK`].
+    pub(crate) fn is_alive(&self, now: Instant) -> bool {
+        let turned = Duration::from_millis(self.turned_ms.load(Ordering::Relaxed));
+        now.saturating_duration_since(self.made_at + turned) <= STUCK
+    }
+
     /// Replaces the counts unless somebody reads them right now; the core thread never waits.
     pub(crate) fn offer(&self, counters: &Counters, wire: Wire) -> bool {
         let mut newest = match self.newest.try_lock() {
@@ -126,6 +147,7 @@ fn signalling(page: &mut Page, counters: &Counters, wire: &Wire) {
         ("gauge", "sip_connections", "Open TCP connections.", wire.open),
         ("counter", "sip_connections_accepted_total", "TCP connections accepted.", wire.streams.accepted),
         ("counter", "sip_connections_refused_total", "TCP connections closed at once: a limit was reached.", wire.streams.refused_total + wire.streams.refused_source),
+        ("counter", "sip_accept_errors_total", "TCP connections that could not be accepted, mostly for want of file descriptors.", wire.streams.accept_errors),
         ("counter", "internal_faults_total", "Inputs that made the core fail.", counters.faults),
         ("gauge", "registrations_active", "Registered devices now.", counters.registrations_active),
     ];
@@ -297,6 +319,18 @@ mod tests {
             disk_free_bytes: Some(1000),
             process: Process::default(),
         }
+    }
+
+    #[test]
+    fn a_core_thread_without_turns_is_noticed() {
+        let start = crate::clock::now().instant;
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let published = Published::new(start);
+        published.turn(at(5));
+        assert!(published.is_alive(at(15)));
+        assert!(!published.is_alive(at(16)));
+        published.turn(at(17));
+        assert!(published.is_alive(at(18)));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use store::directory::apply_extension_change;
+use store::journal::State;
 use store::{Db, StoreHandle};
 use web::resource::{Call, Failure, Leg, Registration, Status, Traced};
 use web::{Changed, Edit, Running, TraceSource};
@@ -52,6 +53,9 @@ pub(crate) struct Live {
     pub(crate) bound: Bound,
     pub(crate) started_at: Instant,
     pub(crate) ready: AtomicBool,
+    /// Held while a new directory is made, so that the newest is always published last. True where
+    /// the core may not know all that the database does.
+    pub(crate) behind: tokio::sync::Mutex<bool>,
 }
 
 impl Running for Live {
@@ -104,7 +108,18 @@ impl Running for Live {
     }
 
     fn changed(&self, edit: Edit) -> Changed<'_> {
-        Box::pin(async move { self.publish(edit).await })
+        Box::pin(async move {
+            let mut behind = self.behind.lock().await;
+            // An edit that once did not reach the core is in the whole directory, not in the next.
+            let next = if std::mem::replace(&mut *behind, true) {
+                self.db.load_directory(self.newest().version + 1).await?
+            } else {
+                self.edited(edit).await?
+            };
+            self.publish(next);
+            *behind = false;
+            Ok(())
+        })
     }
 
     fn metrics(&self) -> String {
@@ -112,16 +127,32 @@ impl Running for Live {
         metrics::render(&counters, &wire, &self.surroundings())
     }
 
+    fn is_alive(&self) -> bool {
+        self.published.is_alive(clock::now().instant)
+    }
+
     fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
+        let store = lock(&self.store).as_ref().map(StoreHandle::metrics);
+        let promises = store.is_some_and(|it| it.state != State::Full);
+        promises && self.is_alive() && self.ready.load(Ordering::Acquire)
     }
 }
 
 impl Live {
-    /// The database is committed already; the core decides by it from its next input on.
-    async fn publish(&self, edit: Edit) -> Result<(), Failure> {
-        let newest = lock(&self.versions).back().cloned().unwrap_or_default();
-        let next = match edit {
+    /// Brings all that the database says to the core, whoever wrote it.
+    pub(crate) async fn read_again(&self) -> Result<(), Failure> {
+        *self.behind.lock().await = true;
+        self.changed(Edit::Extensions(vec![])).await
+    }
+
+    fn newest(&self) -> Arc<Directory> {
+        lock(&self.versions).back().cloned().unwrap_or_default()
+    }
+
+    /// The newest directory with what the database now says of the edited.
+    async fn edited(&self, edit: Edit) -> Result<Directory, Failure> {
+        let newest = self.newest();
+        Ok(match edit {
             Edit::Settings => self.db.with_settings(&newest, TenantId::default()).await?,
             Edit::Extensions(numbers) if numbers.len() > SINGLE_CHANGES_MAX => {
                 self.db.load_directory(newest.version + 1).await?
@@ -134,15 +165,18 @@ impl Live {
                 }
                 next
             }
-        };
-        let next = Arc::new(next);
+        })
+    }
+
+    /// The database is committed already; the core decides by it from its next input on.
+    fn publish(&self, directory: Directory) {
+        let next = Arc::new(directory);
         let mut versions = lock(&self.versions);
         versions.push_back(Arc::clone(&next));
         while versions.len() > RETIRED_MAX {
             versions.pop_front();
         }
         self.orders.give(Order::Directory(next));
-        Ok(())
     }
 
     fn surroundings(&self) -> Surroundings {

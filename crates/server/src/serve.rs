@@ -5,16 +5,18 @@
 
 mod parts;
 mod ready;
+mod reload;
 
 use crate::cli::{Common, Exit, Failed};
-use crate::config::{Config, LogLevel};
+use crate::config::Loaded;
 use crate::drive::{Ended, Order, Orders};
+use crate::logs;
 use crate::office::{self, First};
 use crate::running::{Live, lock};
-use crate::{config, logs};
 use anyhow::Context as _;
 use parts::Started;
 use pbx::core::Command;
+use reload::Reload;
 use std::os::unix::process::CommandExt as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -39,8 +41,8 @@ pub(crate) struct Arguments {
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failed> {
-    let config = common.load()?.config;
-    logs::start(&config).context("the log cannot be opened")?;
+    let loaded = common.load()?;
+    logs::start(&loaded.config).context("the log cannot be opened")?;
     log_panics();
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -48,7 +50,7 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failed> 
         .thread_name("edge")
         .enable_all()
         .build()?;
-    let ended = serve(&runtime, common, &config, arguments)?;
+    let ended = serve(&runtime, common, &loaded, arguments)?;
     // Connections that are still open end with their tasks.
     runtime.shutdown_timeout(Duration::from_secs(1));
     match ended {
@@ -60,9 +62,12 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failed> 
 fn serve(
     runtime: &Runtime,
     common: &Common,
-    config: &Config,
+    loaded: &Loaded,
     arguments: &Arguments,
 ) -> Result<Ended, Failed> {
+    // From here on a signal is heard, however long the start takes.
+    let mut signals = runtime.block_on(async { Signals::listen() });
+    let config = &loaded.config;
     let first = if arguments.demo {
         First::Demo
     } else if arguments.office {
@@ -70,7 +75,10 @@ fn serve(
     } else {
         First::Empty
     };
-    let Started { live, core, mut servers, made } = parts::start(runtime, config, first)?;
+    let socket = common.socket_path()?;
+    let Started { live, core, mut servers, made, advertised } =
+        parts::start(runtime, config, &socket, first)?;
+    let reload = Reload::new(common, loaded, advertised);
     if !made.is_empty() {
         let server = office::server_address(
             &crate::machine::network(&config.media_advertise),
@@ -80,7 +88,7 @@ fn serve(
     }
     live.ready.store(true, Ordering::Release);
     ready::announce(config, &live.bound);
-    let ended = runtime.block_on(wait(common, &live, core.ended));
+    let ended = runtime.block_on(wait(&mut signals, &reload, &live, core.ended));
     // The socket's file goes while the lock of the data directory is still ours.
     runtime.block_on(servers.shutdown());
     // The thread has said that it ended; what it owned, the journal's writer too, is gone with it.
@@ -91,22 +99,23 @@ fn serve(
 
 /// Waits for a signal, then for the core; or for the core to give up.
 async fn wait(
-    common: &Common,
+    signals: &mut Signals,
+    reload: &Reload,
     live: &Live,
     mut core: tokio::sync::oneshot::Receiver<Ended>,
 ) -> Ended {
-    let mut signals = Signals::listen();
     loop {
         tokio::select! {
             ended = &mut core => return ended.unwrap_or(Ended::Faults),
             asked = signals.next() => match asked {
                 Asked::Stop => break,
-                Asked::Reload => reload(common),
+                Asked::Reload => reload.run(live).await,
             },
         }
     }
     tracing::info!("stopping: calls get their BYEs and records");
     live.ready.store(false, Ordering::Release);
+    ready::tell_manager("STOPPING=1");
     stop_core(&live.orders).await;
     match tokio::time::timeout(CORE_END, core).await {
         Ok(Ok(ended)) => ended,
@@ -126,22 +135,6 @@ async fn stop_core(orders: &Orders) {
     let _ = given.await;
 }
 
-/// SIGHUP: the log level is read again; nothing else changes.
-fn reload(common: &Common) {
-    match config::load(&common.sources()) {
-        Ok(loaded) => {
-            let level: LogLevel = loaded.config.log_level;
-            logs::set_level(level);
-            tracing::info!(level = level.as_str(), "configuration read again");
-        }
-        Err(problems) => {
-            for problem in problems {
-                tracing::warn!(%problem, "the configuration stays as it is");
-            }
-        }
-    }
-}
-
 /// The store ends last: everything the others did is in its journal.
 fn finish(live: &Arc<Live>) {
     let store = lock(&live.store).take();
@@ -154,8 +147,10 @@ fn finish(live: &Arc<Live>) {
 /// Replaces this process by a fresh one, which recovers from the journal. Returns only on failure.
 fn start_anew() -> Failed {
     tracing::error!("three internal faults within a minute: starting anew");
-    let program = std::env::current_exe().unwrap_or_else(|_| "dialtone".into());
-    let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_else(|| "dialtone".into());
+    // Not by its path: an upgrade may have put another program there, or none.
+    let error = std::process::Command::new("/proc/self/exe").arg0(name).args(arguments).exec();
     Failed::new(Exit::Failed, format!("cannot start anew: {error}"))
 }
 

@@ -88,7 +88,11 @@ impl Drop for Server {
 
 /// A server that is ready, and what it said until then.
 fn spawn(folder: &Path, arguments: &[&str]) -> (Child, String) {
-    let mut process = command(folder)
+    spawn_command(command(folder), arguments)
+}
+
+fn spawn_command(mut command: Command, arguments: &[&str]) -> (Child, String) {
+    let mut process = command
         .arg("serve")
         .args(arguments)
         .args(["--set", "sip.udp=127.0.0.1:0", "--set", "sip.tcp=127.0.0.1:0"])
@@ -124,6 +128,17 @@ fn outcome(output: &Output) -> (i32, String) {
 fn signal(process: &Child, name: &str) {
     let status = Command::new("/bin/kill").args(["-s", name, &process.id().to_string()]).status();
     assert!(status.unwrap().success());
+}
+
+/// Asks again and again, without a limit in time: a busy machine is no failure.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..100_000 {
+        if holds() {
+            return;
+        }
+        std::thread::yield_now();
+    }
+    panic!("{what} never came");
 }
 
 fn numbers(list: &Value) -> Vec<&str> {
@@ -322,6 +337,79 @@ fn files_that_only_tell_others_keep_nobody_from_phoning() {
     let (mut process, _) = spawn(folder.path(), &[]);
     signal(&process, "TERM");
     assert_eq!(process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_reload_opens_the_log_anew_and_names_what_waits_for_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dialtone.toml");
+    let log = folder.path().join("dialtone.log");
+    let text = format!("[log]\nfile = {:?}\n[trace]\nmemory_mib = 1\n", log.to_str().unwrap());
+    std::fs::write(&file, &text).unwrap();
+    let config = ["--config", file.to_str().unwrap()];
+    let server = Server::start_in(folder, &config);
+    assert_eq!(mode(&log), 0o640);
+    std::fs::rename(&log, log.with_extension("1")).unwrap();
+    std::fs::write(&file, format!("{text}[media]\nthreads = 3\n[guard]\nrate = 1\nburst = 1\n"))
+        .unwrap();
+    signal(&server.process, "HUP");
+    let said = |what: &str| std::fs::read_to_string(&log).is_ok_and(|it| it.contains(what));
+    until("the new file", || said("configuration read again"));
+    until("the key", || said("key=media.threads"));
+    assert!(!said("key=guard"));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..20 {
+        socket.send_to(REGISTER.as_bytes(), server.address("sip_udp")).unwrap();
+    }
+    // The rates of the start let two hundred pass.
+    let throttled =
+        |it: &str| it.starts_with("dialtone_sip_throttled_total ") && !it.ends_with(" 0");
+    until("a throttled source", || server.get("/metrics").lines().any(throttled));
+}
+
+#[test]
+fn the_service_manager_hears_of_the_start_the_life_and_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().join("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&name).unwrap();
+    manager.set_read_timeout(Some(LONG)).unwrap();
+    let mut command = command(folder.path());
+    command.env("NOTIFY_SOCKET", &name).env("WATCHDOG_USEC", "100000");
+    let (mut process, _) = spawn_command(command, &[]);
+    let heard = |what: &str| {
+        let mut state = [0; 100];
+        for _ in 0..1000 {
+            let length = manager.recv(&mut state).unwrap();
+            if &state[..length] == what.as_bytes() {
+                return;
+            }
+        }
+        panic!("{what} never came");
+    };
+    for what in ["READY=1", "WATCHDOG=1", "WATCHDOG=1"] {
+        heard(what);
+    }
+    signal(&process, "TERM");
+    heard("STOPPING=1");
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_control_socket_may_be_elsewhere_but_not_where_another_server_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("elsewhere.sock");
+    let socket = ["--socket", elsewhere.to_str().unwrap()];
+    let server = Server::start_in(folder, &socket);
+    assert_eq!(server.run(&["status"]).0, 69, "not in the data directory");
+    assert_eq!(server.run(&[&["status"], &socket[..]].concat()).0, 0);
+
+    let other = tempfile::tempdir().unwrap();
+    let serve = ["serve", "--set", "sip.udp=127.0.0.1:0", "--set", "sip.tcp=127.0.0.1:0"];
+    let mut second = command(other.path());
+    second.args(serve).args(["--set", "http.listen=127.0.0.1:0"]).args(socket);
+    let (code, text) = outcome(&second.output().unwrap());
+    assert!(code == 1 && text.contains("elsewhere.sock"), "{text}");
+    assert_eq!(server.run(&[&["status"], &socket[..]].concat()).0, 0);
 }
 
 #[test]

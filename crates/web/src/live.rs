@@ -53,7 +53,10 @@ pub trait Running: Send + Sync + 'static {
     fn changed(&self, edit: Edit) -> Changed<'_>;
     /// In the text format of Prometheus.
     fn metrics(&self) -> String;
-    /// Listeners are bound and the directory is loaded.
+    /// The core works.
+    fn is_alive(&self) -> bool;
+    /// New calls are taken: listeners are bound, the directory is loaded, the journal takes what is
+    /// promised, and nobody has asked for the end.
     fn is_ready(&self) -> bool;
 }
 
@@ -117,15 +120,19 @@ pub(crate) async fn metrics(State(running): State<Arc<dyn Running>>) -> impl Int
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], running.metrics())
 }
 
-pub(crate) async fn healthz() -> &'static str {
-    "ok\n"
+pub(crate) async fn healthz(State(running): State<Arc<dyn Running>>) -> impl IntoResponse {
+    if running.is_alive() {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "stuck\n")
+    }
 }
 
 pub(crate) async fn readyz(State(running): State<Arc<dyn Running>>) -> impl IntoResponse {
     if running.is_ready() {
         (StatusCode::OK, "ready\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
     }
 }
 

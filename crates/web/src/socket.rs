@@ -38,7 +38,13 @@ impl ControlSocket {
     /// holds the lock of the data directory.
     pub fn bind(path: &Path) -> io::Result<Self> {
         match std::fs::symlink_metadata(path) {
-            Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path)?,
+            Ok(found) if found.file_type().is_socket() => {
+                // The lock is of the data directory; the path may be another server's.
+                if std::os::unix::net::UnixStream::connect(path).is_ok() {
+                    return Err(io::ErrorKind::AddrInUse.into());
+                }
+                std::fs::remove_file(path)?;
+            }
             Ok(_) => return Err(io::Error::other("the path exists and is not a socket")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),

@@ -2,13 +2,13 @@
 
 use crate::board::Board;
 use crate::cli::{Exit, Failed};
-use crate::config::Config;
+use crate::config::{Advertised, Config};
 use crate::drive::{Driver, Ended, Listeners, Order, Orders, Parts};
 use crate::metrics::Published;
 use crate::office::{self, First, Made};
 use crate::running::{Bound, Live};
 use crate::serve::ready;
-use crate::{clock, machine, ring, watch};
+use crate::{clock, machine, ring, watch as board_watch};
 use anyhow::Context as _;
 use net::{Limits, Streams};
 use pbx::core::{Command, Core};
@@ -17,12 +17,13 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use store::{StoreError, StoreHandle};
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use web::{ControlSocket, Office, Running};
 
@@ -37,6 +38,8 @@ pub(super) struct Started {
     pub(super) servers: JoinSet<()>,
     /// The first office, where it was made now.
     pub(super) made: Made,
+    /// What peers are told of the network from now on.
+    pub(super) advertised: watch::Sender<Advertised>,
 }
 
 pub(super) struct CoreThread {
@@ -45,7 +48,12 @@ pub(super) struct CoreThread {
 }
 
 /// Starts everything: the store first, so that nothing is answered before what was is known.
-pub(super) fn start(runtime: &Runtime, config: &Config, first: First) -> Result<Started, Failed> {
+pub(super) fn start(
+    runtime: &Runtime,
+    config: &Config,
+    socket: &Path,
+    first: First,
+) -> Result<Started, Failed> {
     let store = runtime.block_on(open_store(config))?;
     ready::forget(config);
     let made = runtime.block_on(office::make(&store.db, first)).context("the first office")?;
@@ -59,16 +67,16 @@ pub(super) fn start(runtime: &Runtime, config: &Config, first: First) -> Result<
         http: http.iter().filter_map(|it| it.local_addr().ok()).collect(),
         sip_udp,
     };
-    let socket = config.socket_path();
-    let control = runtime.block_on(async { ControlSocket::bind(&socket) });
+    let control = runtime.block_on(async { ControlSocket::bind(socket) });
     let control = control.with_context(|| format!("control socket {}", socket.display()))?;
     tell_recovery(&store.recovery);
 
     let (wiring, parts) = wire(config, &listeners, streams, store, directory)?;
     let live = Arc::new(wiring.into_live(config, bound));
     let core = start_core(Driver::new(listeners, parts))?;
-    let servers = start_servers(runtime, config, &live, control, http);
-    Ok(Started { live, core, servers, made })
+    let (advertised, told) = watch::channel(config.media_advertise.clone());
+    let servers = start_servers(runtime, told, &live, control, http);
+    Ok(Started { live, core, servers, made, advertised })
 }
 
 async fn open_store(config: &Config) -> Result<store::Started, Failed> {
@@ -154,7 +162,7 @@ struct Wiring {
     ring: ring::Reader,
     orders: Orders,
     published: Arc<Published>,
-    dropped: Arc<watch::Dropped>,
+    dropped: Arc<board_watch::Dropped>,
     totals: Box<dyn Fn() -> media::Totals + Send + Sync>,
     store: StoreHandle,
     db: store::Db,
@@ -177,8 +185,8 @@ fn wire(
     let report = move || {
         ask.give(Order::Command(Command::ReportCalls));
     };
-    let (sink, dropped) = watch::start(Arc::clone(&board), report).context("the board")?;
-    let published = Arc::new(Published::default());
+    let (sink, dropped) = board_watch::start(Arc::clone(&board), report).context("the board")?;
+    let published = Arc::new(Published::new(clock::now().instant));
     let core = make_core(config, &store, &listeners.bound(), streams.bound())?;
     // The first things the core hears, before any message.
     let directory = Arc::new(directory);
@@ -217,6 +225,7 @@ impl Wiring {
             bound,
             started_at: clock::now().instant,
             ready: AtomicBool::new(false),
+            behind: tokio::sync::Mutex::new(false),
         }
     }
 }
@@ -267,7 +276,7 @@ fn start_core(driver: Driver) -> Result<CoreThread, Failed> {
 
 fn start_servers(
     runtime: &Runtime,
-    config: &Config,
+    advertised: watch::Receiver<Advertised>,
     live: &Arc<Live>,
     control: ControlSocket,
     http: Vec<TcpListener>,
@@ -287,8 +296,9 @@ fn start_servers(
         };
         servers.spawn_on(serve, runtime.handle());
     }
-    let known = machine::network(&config.media_advertise);
-    let watch = machine::watch_network(config.media_advertise.clone(), known, live.orders.clone());
+    let known = machine::network(&advertised.borrow());
+    let watch = machine::watch_network(advertised, known, live.orders.clone());
     servers.spawn_on(watch, runtime.handle());
+    servers.spawn_on(ready::keep_alive(Arc::clone(live)), runtime.handle());
     servers
 }

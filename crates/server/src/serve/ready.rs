@@ -1,11 +1,17 @@
 //! Tells the world that the server is ready: one line, `ports.json`, and the service manager.
 
 use crate::config::Config;
-use crate::running::Bound;
+use crate::running::{Bound, Live};
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::net::UnixDatagram;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr as UnixSocketAddr, UnixDatagram};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use web::Running as _;
 
 /// The real ports, for scripts and tests; below the data directory.
 const PORTS_FILE: &str = "ports.json";
@@ -25,7 +31,7 @@ pub(super) fn announce(config: &Config, bound: &Bound) {
     }
     say(&line(bound));
     tracing::info!("{}", line(bound));
-    notify_manager();
+    tell_manager("READY=1");
 }
 
 /// Whole or not at all: a test may be waiting for it.
@@ -53,12 +59,36 @@ fn line(bound: &Bound) -> String {
     )
 }
 
-/// `READY=1` where a service manager waits for it (systemd, `Type=notify`).
-fn notify_manager() {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    let sent = UnixDatagram::unbound().and_then(|it| it.send_to(b"READY=1", path));
-    if let Err(error) = sent {
-        tracing::warn!(%error, "the service manager was not told");
+/// Tells the service manager that waits for it (systemd, `Type=notify`).
+pub(super) fn tell_manager(state: &str) {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    if let Err(error) = send_to_manager(&name, state) {
+        tracing::warn!(%error, state, "the service manager was not told");
+    }
+}
+
+/// A name with `@` in front is not in the file system (unix(7)).
+fn send_to_manager(name: &OsStr, state: &str) -> std::io::Result<()> {
+    let address = match name.as_bytes() {
+        [b'@', name @ ..] => UnixSocketAddr::from_abstract_name(name)?,
+        _ => UnixSocketAddr::from_pathname(name)?,
+    };
+    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(drop)
+}
+
+/// Tells a service manager that asked for it (`WatchdogSec=`) that the core works, twice in the
+/// time it allows. A stuck server is thus ended and started anew.
+pub(super) async fn keep_alive(live: Arc<Live>) {
+    let allowed = std::env::var("WATCHDOG_USEC").ok().and_then(|it| it.parse().ok());
+    let Some(allowed) = allowed.map(Duration::from_micros).filter(|it| !it.is_zero()) else {
+        return;
+    };
+    let mut ticks = tokio::time::interval(allowed / 2);
+    loop {
+        ticks.tick().await;
+        if live.is_alive() {
+            tell_manager("WATCHDOG=1");
+        }
     }
 }
 
