@@ -465,11 +465,12 @@ impl Driver {
         let streams = self.parts.streams.counters();
         let open = self.parts.streams.open() as u64;
         let oversize = self.batch.as_ref().map_or(0, Batch::truncated);
+        let traced = self.parts.ring.pushed();
         let wire = self.outbox.counts();
         // A reader that holds the lock makes this wait for the next turn, not the thread.
         self.unpublished = !self.parts.published.offer(
             self.parts.core.counters(),
-            crate::metrics::Wire { streams, open, oversize, ..wire },
+            crate::metrics::Wire { streams, open, oversize, traced, ..wire },
         );
         self.published_at = Some(now);
     }

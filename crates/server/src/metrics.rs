@@ -24,6 +24,8 @@ pub(crate) struct Wire {
     pub(crate) dropped: u64,
     /// Messages the kernel refused to send.
     pub(crate) refused: u64,
+    /// Messages copied into the ring: those received, those sent.
+    pub(crate) traced: [u64; 2],
 }
 
 /// A core thread that has not taken a turn for this long is stuck: idle, it takes one a second.
@@ -153,6 +155,10 @@ fn signalling(page: &mut Page, counters: &Counters, wire: &Wire) {
     ];
     for (kind, name, help, value) in rows {
         page.one(kind, name, help, value);
+    }
+    page.counter("trace_messages_total", "SIP messages copied into the ring of `trace`.");
+    for (direction, count) in ["in", "out"].iter().zip(wire.traced) {
+        page.labelled("trace_messages_total", &[("direction", direction)], count);
     }
     page.counter("auth_failures_total", "Wrong, replayed or refused credentials.");
     page.labelled("auth_failures_total", &[("proto", "sip")], counters.auth_failures);
@@ -338,8 +344,10 @@ mod tests {
         let mut counters = Counters { calls_active: 3, ..Counters::default() };
         counters.requests_in[1][0] = 8;
         counters.releases[0] = 2;
-        let page = render(&counters, &Wire::default(), &around());
+        let wire = Wire { traced: [5, 6], ..Wire::default() };
+        let page = render(&counters, &wire, &around());
         for line in [
+            "dialtone_trace_messages_total{direction=\"out\"} 6",
             "dialtone_calls_active 3",
             "dialtone_sip_requests_total{method=\"INVITE\",transport=\"tcp\",direction=\"in\"} 8",
             "dialtone_release_total{code=\"caller.hangup\"} 2",

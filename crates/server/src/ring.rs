@@ -42,6 +42,8 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     tail: u64,
     head: u64,
+    /// Messages received and sent, since the start.
+    pushed: [u64; 2],
 }
 
 /// A reading side, with its own place. Clones read on independently.
@@ -58,7 +60,7 @@ pub(crate) fn ring(bytes: usize) -> (Writer, Reader) {
     let words: Box<[AtomicU64]> = (0..words).map(|_| AtomicU64::new(u64::MAX)).collect();
     let shared = Arc::new(Shared { words, tail: AtomicU64::new(0), head: AtomicU64::new(0) });
     let reader = Reader { shared: Arc::clone(&shared), next: 0, lost: false };
-    (Writer { shared, tail: 0, head: 0 }, reader)
+    (Writer { shared, tail: 0, head: 0, pushed: [0; 2] }, reader)
 }
 
 impl Writer {
@@ -90,6 +92,12 @@ impl Writer {
         }
         self.head += words as u64;
         self.shared.head.store(self.head, Ordering::Release);
+        self.pushed[usize::from(sent)] += 1;
+    }
+
+    /// How many messages were copied in: those received, those sent.
+    pub(crate) fn pushed(&self) -> [u64; 2] {
+        self.pushed
     }
 
     /// Gives up the oldest entries until `words` are free, and says so before they are written on.
@@ -274,6 +282,7 @@ mod tests {
             assert_eq!((entry.flow, entry.call, entry.sent), (*flow, call, call.is_some()));
         }
         assert_eq!(reader.next(), None);
+        assert_eq!(writer.pushed(), [1, 1]);
     }
 
     #[test]
