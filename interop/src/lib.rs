@@ -12,6 +12,7 @@ pub mod digest;
 pub mod faults;
 pub mod load;
 pub mod message;
+pub mod metrics;
 pub mod phone;
 pub mod process;
 pub mod report;

@@ -1,37 +1,27 @@
 //! Load: many users on one socket, many calls at once, at a given rate, with their failures counted.
 //!
-//! One socket plays all callers and another all callees, each with its own loop. Terms and the shape of a call are
-//! those of RFC 7501: a challenged INVITE, 180, 200, ACK, BYE, 200; the callee answers after a fixed time.
+//! One set of wires plays all callers and another all callees, each with its own loop. Terms and the shape of a call
+//! are those of RFC 7501: a challenged INVITE, 180, 200, ACK, BYE, 200; the callee answers after a fixed time.
 
 mod callee;
 mod caller;
 mod registers;
+mod wires;
 
 pub use callee::{Answering, Callee, CalleeFigures};
 pub use caller::{Caller, Stage};
-pub use registers::register_all;
+pub use registers::{Registering, register_all, register_with};
+pub use wires::{Counts, Wires};
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
-
-use anyhow::Result;
-use socket2::{Domain, Socket, Type};
-
-use crate::clock;
-use crate::message::Message;
-use crate::wire;
 
 /// Between two looks at the timers while nothing comes.
 const TICK: Duration = Duration::from_millis(1);
 
 /// RFC 3261 §17.1.1.1.
 const T1: Duration = Duration::from_millis(500);
-
-/// Room for the bursts of a whole office; the system may grant less.
-const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// A user with his password.
 #[derive(Clone, Debug)]
@@ -90,32 +80,7 @@ impl fmt::Display for Outcome {
         if !self.failures.is_empty() {
             write!(f, " (status: times {:?})", self.failures)?;
         }
-        write!(f, ", wait p50 {:.1} ms, p99 {:.1} ms", self.wait_ms(0.5), self.wait_ms(0.99))?;
+        write!(f, ", wait p50 {:.2} ms, p99 {:.2} ms", self.wait_ms(0.5), self.wait_ms(0.99))?;
         write!(f, ", {:.1} s", self.took.as_secs_f64())
-    }
-}
-
-/// A socket that wakes its owner every [`TICK`] and has room for bursts.
-pub fn socket(local: IpAddr) -> Result<UdpSocket> {
-    let address = SocketAddr::new(local, 0);
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-    socket.bind(&address.into())?;
-    let socket = UdpSocket::from(socket);
-    socket.set_read_timeout(Some(TICK))?;
-    Ok(socket)
-}
-
-/// The next message, or `None` after [`TICK`].
-fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> Result<Option<Message>> {
-    match socket.recv_from(buffer) {
-        Ok((size, _)) => Ok(Message::parse(&buffer[..size])),
-        Err(error) if wire::is_timeout(&error) => Ok(None),
-        // A server that is being restarted refuses for a while.
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            clock::pause(TICK);
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
     }
 }

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::clock;
+use crate::metrics::Metrics;
 use crate::phone::Phone;
 use crate::process::{Process, Signal};
 use crate::report::Context;
@@ -220,6 +221,15 @@ impl Server {
         printed.stdout.lines().map(|it| Ok(serde_json::from_str(it)?)).collect()
     }
 
+    /// How many call records are in the database; cheaper than [`Server::records`].
+    pub fn count_records(&self) -> Result<u64> {
+        let connection = rusqlite::Connection::open(self.data.join("dialtone.db"))?;
+        connection.busy_timeout(START_LIMIT)?;
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        let count = connection.query_row("SELECT count(*) FROM call_records", [], read)?;
+        Ok(u64::try_from(count)?)
+    }
+
     /// Waits until so many records are there; the projection runs behind the calls.
     pub fn wait_records(&self, count: usize) -> Result<Vec<Value>> {
         let mut seen = 0;
@@ -247,17 +257,13 @@ impl Server {
 
     /// The sum of a metric over those of its labels that contain `label`.
     pub fn metric(&self, name: &str, label: &str) -> Result<f64> {
+        self.metrics()?.value(name, label)
+    }
+
+    pub fn metrics(&self) -> Result<Metrics> {
         let (status, body) = self.http("/metrics")?;
         ensure!(status == 200, "/metrics: {status}");
-        let mut sum = None;
-        for line in body.lines().filter(|it| !it.starts_with('#')) {
-            let Some((series, value)) = line.rsplit_once(' ') else { continue };
-            let bare = series.split('{').next().unwrap_or_default();
-            if bare == name && series.contains(label) {
-                sum = Some(sum.unwrap_or(0.0) + value.parse::<f64>()?);
-            }
-        }
-        sum.with_context(|| format!("no metric {name} {label}"))
+        Ok(Metrics::of(body))
     }
 
     pub fn id(&self) -> Result<u32> {

@@ -121,7 +121,7 @@ fn receive_framed(stream: &mut TcpStream, unread: &mut Vec<u8>, end: Instant) ->
 }
 
 /// Takes one whole message off the front, by its Content-Length (RFC 3261 §18.3).
-fn take_message(unread: &mut Vec<u8>) -> Option<Message> {
+pub(crate) fn take_message(unread: &mut Vec<u8>) -> Option<Message> {
     let blank = unread.iter().take_while(|it| matches!(it, b'\r' | b'\n')).count();
     unread.drain(..blank);
     let end = unread.windows(4).position(|it| it == b"\r\n\r\n")? + 4;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::clock;
-use crate::load::{self, Answering, Callee, Caller, User, register_all};
+use crate::load::{Answering, Callee, Caller, User, Wires, register_all};
 use crate::report::Context;
 use crate::server::{ATTACKER, LOCALHOST, PASSWORD, Server};
 
@@ -24,12 +24,12 @@ pub(super) fn flood(context: &Context) -> Result<()> {
     server.add("1000-1079", &[])?;
     let users = User::range(1000, 80, PASSWORD);
     let (callers, callees) = users.split_at(40);
-    let (caller_socket, callee_socket) = (load::socket(LOCALHOST)?, load::socket(LOCALHOST)?);
-    for (socket, users) in [(&caller_socket, callers), (&callee_socket, callees)] {
-        let outcome = register_all(socket, server.udp(), users, 50)?;
+    let (mut caller_wires, mut callee_wires) = (Wires::udp(LOCALHOST)?, Wires::udp(LOCALHOST)?);
+    for (wires, users) in [(&mut caller_wires, callers), (&mut callee_wires, callees)] {
+        let outcome = register_all(wires, server.udp(), users, 50)?;
         ensure!(outcome.failed == 0, "registrations: {outcome}");
     }
-    let answering = Callee::start(callee_socket, server.udp(), Answering::default())?;
+    let answering = Callee::start(callee_wires, server.udp(), Answering::default())?;
     let before = server.resident_kib()?;
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -37,14 +37,14 @@ pub(super) fn flood(context: &Context) -> Result<()> {
     let attack = std::thread::Builder::new()
         .name("flood".to_owned())
         .spawn(move || send_flood(target, &stopped))?;
-    let mut caller = Caller::new(caller_socket, server.udp(), callers.to_vec());
+    let mut caller = Caller::new(caller_wires, server.udp(), callers.to_vec());
     let result =
         caller.run(callees, CALLS_PER_SECOND * SECONDS, CALLS_PER_SECOND, Duration::from_secs(1));
     stop.store(true, Ordering::Relaxed);
     let sent = attack.join().map_err(|_| anyhow::anyhow!("the flood panicked"))??;
     result?;
     let after = server.resident_kib()?;
-    let figures = answering.stop()?;
+    let (figures, _) = answering.stop()?;
 
     let outcome = &caller.outcome;
     context.note(&format!("{} INVITEs/s of a stranger for {:.1} s", sent.0, sent.1.as_secs_f64()));

@@ -1,12 +1,12 @@
 //! A larger office for the faults: many registered phones on two sockets, and calls between them.
 
-use std::net::UdpSocket;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use crate::clock;
-use crate::load::{self, Answering, Callee, CalleeFigures, Caller, User, register_all};
+use crate::load::{Answering, Callee, CalleeFigures, Caller, User, Wires, register_all};
 use crate::phone::SOON;
 use crate::report::Context;
 use crate::server::{LOCALHOST, PASSWORD, Server};
@@ -30,7 +30,10 @@ pub(super) struct Office {
     pub(super) server: Server,
     pub(super) callees: Vec<User>,
     pub(super) caller: Caller,
-    callee_socket: UdpSocket,
+    /// Where the media of the calls is offered: nobody sends any.
+    nowhere: SocketAddr,
+    /// While nobody answers.
+    callee_wires: Option<Wires>,
     answering: Option<Callee>,
 }
 
@@ -41,35 +44,40 @@ impl Office {
         server.add(&format!("{FIRST}-{last}"), &["--calls", "100"])?;
         let mut users = User::range(FIRST, callers + callees, PASSWORD);
         let callees = users.split_off(usize::try_from(callers)?);
-        let (caller_socket, callee_socket) = (load::socket(LOCALHOST)?, load::socket(LOCALHOST)?);
-        for (socket, users) in [(&caller_socket, &users), (&callee_socket, &callees)] {
-            let outcome = register_all(socket, server.udp(), users, REGISTER_RATE)?;
+        let (mut caller_wires, mut callee_wires) = (Wires::udp(LOCALHOST)?, Wires::udp(LOCALHOST)?);
+        for (wires, users) in [(&mut caller_wires, &users), (&mut callee_wires, &callees)] {
+            let outcome = register_all(wires, server.udp(), users, REGISTER_RATE)?;
             ensure!(outcome.failed == 0, "registrations: {outcome}");
         }
-        let caller = Caller::new(caller_socket, server.udp(), users);
-        let mut office = Self { server, callees, caller, callee_socket, answering: None };
+        let nowhere = callee_wires.local(0)?;
+        let caller = Caller::new(caller_wires, server.udp(), users);
+        let callee_wires = Some(callee_wires);
+        let mut office = Self { server, callees, caller, nowhere, callee_wires, answering: None };
         office.answer()?;
         Ok(office)
     }
 
     /// The callees answer from now on.
     pub(super) fn answer(&mut self) -> Result<()> {
-        let socket = self.callee_socket.try_clone()?;
-        self.answering = Some(Callee::start(socket, self.server.udp(), Answering::default())?);
+        if let Some(wires) = self.callee_wires.take() {
+            self.answering = Some(Callee::start(wires, self.server.udp(), Answering::default())?);
+        }
         Ok(())
     }
 
     /// The callees do nothing any more; what they saw.
     pub(super) fn deaf(&mut self) -> Result<CalleeFigures> {
-        self.answering.take().map_or_else(|| Ok(CalleeFigures::default()), Callee::stop)
+        let Some(answering) = self.answering.take() else { return Ok(CalleeFigures::default()) };
+        let (figures, wires) = answering.stop()?;
+        self.callee_wires = Some(wires);
+        Ok(figures)
     }
 
     /// Brings `count` calls up, beside whatever has ended before, and keeps them.
     pub(super) fn bring_up(&mut self, count: usize) -> Result<()> {
-        let nowhere = self.callee_socket.local_addr()?;
         for index in 0..count {
             let number = self.callees[index].number.clone();
-            self.caller.call(index, &number, nowhere)?;
+            self.caller.call(index, &number, self.nowhere)?;
             self.caller.poll()?;
         }
         let end = clock::now() + SOON;

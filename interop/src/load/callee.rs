@@ -1,7 +1,7 @@
-//! All callees of a load on one socket: they ring, answer after a while and confirm the end.
+//! All callees of a load: they ring, answer after a while and confirm the end.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{T1, receive};
+use super::{T1, Wires};
 use crate::clock;
 use crate::message::Message;
 use crate::rtp;
@@ -48,19 +48,20 @@ pub struct CalleeFigures {
 /// The callees, running in a thread of their own until stopped.
 pub struct Callee {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<CalleeFigures>>>,
+    thread: Option<JoinHandle<Result<(CalleeFigures, Wires)>>>,
 }
 
 impl Callee {
-    pub fn start(socket: UdpSocket, server: SocketAddr, answering: Answering) -> Result<Self> {
+    pub fn start(wires: Wires, server: SocketAddr, answering: Answering) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let run = move || Loop::new(socket, server, answering).run(&stopped);
+        let run = move || Loop::new(wires, server, answering).run(&stopped);
         let thread = std::thread::Builder::new().name("callees".to_owned()).spawn(run)?;
         Ok(Self { stop, thread: Some(thread) })
     }
 
-    pub fn stop(mut self) -> Result<CalleeFigures> {
+    /// What they saw, and their wires for whoever comes next.
+    pub fn stop(mut self) -> Result<(CalleeFigures, Wires)> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().context("stopped once")?;
         thread.join().map_err(|_| anyhow::anyhow!("the callees panicked"))?
@@ -78,12 +79,13 @@ impl Drop for Callee {
 }
 
 struct Answer {
+    user: usize,
     bytes: Vec<u8>,
     times: u32,
 }
 
 struct Loop {
-    socket: UdpSocket,
+    wires: Wires,
     server: SocketAddr,
     answering: Answering,
     figures: CalleeFigures,
@@ -95,50 +97,49 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(socket: UdpSocket, server: SocketAddr, answering: Answering) -> Self {
+    fn new(wires: Wires, server: SocketAddr, answering: Answering) -> Self {
         let (due, again) = (VecDeque::new(), VecDeque::new());
         let figures = CalleeFigures::default();
-        Self { socket, server, answering, figures, open: BTreeMap::new(), due, again }
+        Self { wires, server, answering, figures, open: BTreeMap::new(), due, again }
     }
 
-    fn run(mut self, stopped: &AtomicBool) -> Result<CalleeFigures> {
-        let mut buffer = vec![0; 65_536];
+    fn run(mut self, stopped: &AtomicBool) -> Result<(CalleeFigures, Wires)> {
         while !stopped.load(Ordering::Relaxed) {
-            if let Some(message) = receive(&self.socket, &mut buffer)? {
-                self.handle(&message)?;
+            if let Some((user, message)) = self.wires.receive()? {
+                self.handle(user, &message)?;
             }
             self.answer_due()?;
         }
-        Ok(self.figures)
+        Ok((self.figures, self.wires))
     }
 
-    fn handle(&mut self, message: &Message) -> Result<()> {
+    fn handle(&mut self, user: usize, message: &Message) -> Result<()> {
         match message.method() {
             _ if message.status().is_some() => {}
-            "INVITE" => self.ring(message)?,
+            "INVITE" => self.ring(user, message)?,
             "ACK" => {
                 self.figures.acks += 1;
                 self.open.remove(message.text("Call-ID"));
             }
             "BYE" => {
                 self.figures.byes += 1;
-                self.send(&message.answer(200, "OK", "callee"))?;
+                self.send(user, &message.answer(200, "OK", "callee"))?;
             }
             "CANCEL" => {
                 self.figures.cancels += 1;
                 self.open.remove(message.text("Call-ID"));
-                self.send(&message.answer(200, "OK", "callee"))?;
+                self.send(user, &message.answer(200, "OK", "callee"))?;
             }
-            _ => self.send(&message.answer(200, "OK", "callee"))?,
+            _ => self.send(user, &message.answer(200, "OK", "callee"))?,
         }
         Ok(())
     }
 
-    fn ring(&mut self, invite: &Message) -> Result<()> {
+    fn ring(&mut self, user: usize, invite: &Message) -> Result<()> {
         let call_id = invite.text("Call-ID").to_owned();
-        let local = self.socket.local_addr()?;
-        let contact = format!("<sip:callee@{local}>");
-        self.send(&invite.answer(180, "Ringing", "callee").with("Contact", &contact))?;
+        let local = self.wires.local(user)?;
+        let contact = self.wires.contact(user, "callee")?;
+        self.send(user, &invite.answer(180, "Ringing", "callee").with("Contact", &contact))?;
         if self.open.contains_key(&call_id) {
             return Ok(());
         }
@@ -149,7 +150,7 @@ impl Loop {
         self.figures.invites += 1;
         let sdp = rtp::description(media.unwrap_or(local), "sendrecv");
         let answer = invite.answer(200, "OK", "callee").with("Contact", contact).with_sdp(&sdp);
-        self.open.insert(call_id.clone(), Answer { bytes: answer.to_bytes(), times: 0 });
+        self.open.insert(call_id.clone(), Answer { user, bytes: answer.to_bytes(), times: 0 });
         self.due.push_back((clock::now() + self.answering.after, call_id));
         Ok(())
     }
@@ -164,7 +165,7 @@ impl Loop {
             let Some(answer) = self.open.get_mut(&call_id) else { continue };
             answer.times += 1;
             self.figures.answers_resent += usize::from(answer.times > 1);
-            self.socket.send_to(&answer.bytes, self.server)?;
+            self.wires.send(answer.user, self.server, &answer.bytes)?;
             if answer.times < ANSWERS_MAX {
                 self.again.push_back((now + T1, call_id));
             } else {
@@ -174,8 +175,7 @@ impl Loop {
         Ok(())
     }
 
-    fn send(&self, message: &Message) -> Result<()> {
-        self.socket.send_to(&message.to_bytes(), self.server)?;
-        Ok(())
+    fn send(&mut self, user: usize, message: &Message) -> Result<()> {
+        self.wires.send(user, self.server, &message.to_bytes())
     }
 }

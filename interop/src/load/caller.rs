@@ -1,11 +1,11 @@
-//! All callers of a load on one socket: a small user agent for many calls at once.
+//! All callers of a load: a small user agent for many calls at once.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{Outcome, T1, User, receive};
+use super::{Outcome, T1, TICK, User, Wires};
 use crate::clock;
 use crate::dialog::Dialog;
 use crate::digest::{Challenge, Credentials};
@@ -43,6 +43,8 @@ struct Call {
     offer: SocketAddr,
     /// Where the answer wants the media.
     answer: Option<SocketAddr>,
+    began_at: Instant,
+    rang_at: Option<Instant>,
     sent: Vec<u8>,
     sent_at: Instant,
     changed_at: Instant,
@@ -51,29 +53,30 @@ struct Call {
 
 /// The callers of a load.
 pub struct Caller {
-    socket: UdpSocket,
+    wires: Wires,
     server: SocketAddr,
     users: Vec<User>,
     run: String,
     calls: Vec<Call>,
     /// The calls that are not over, by index.
     open: Vec<usize>,
-    buffer: Vec<u8>,
+    /// When to look at the timers of all next.
+    look_at: Instant,
     pub outcome: Outcome,
     /// BYEs that the server sent.
     pub byes: usize,
 }
 
 impl Caller {
-    pub fn new(socket: UdpSocket, server: SocketAddr, users: Vec<User>) -> Self {
+    pub fn new(wires: Wires, server: SocketAddr, users: Vec<User>) -> Self {
         Self {
-            socket,
+            wires,
             server,
             users,
             run: unique("c"),
             calls: vec![],
             open: vec![],
-            buffer: vec![0; 65_536],
+            look_at: clock::now(),
             outcome: Outcome::default(),
             byes: 0,
         }
@@ -92,6 +95,8 @@ impl Caller {
             dialog: None,
             offer,
             answer: None,
+            began_at: now,
+            rang_at: None,
             sent: vec![],
             sent_at: now,
             changed_at: now,
@@ -103,7 +108,7 @@ impl Caller {
     /// Makes `count` calls at `rate` a second, user i calling `callees[i]`, each up for `hold`.
     pub fn run(&mut self, callees: &[User], count: u32, rate: u32, hold: Duration) -> Result<()> {
         let started = clock::now();
-        let nowhere = self.socket.local_addr()?;
+        let nowhere = self.wires.local(0)?;
         let mut made = 0;
         while made < count || !self.open.is_empty() {
             while made < count && clock::now() >= started + Duration::from_secs(1) * made / rate {
@@ -111,25 +116,35 @@ impl Caller {
                 self.call(user, &callees[user % callees.len()].number, nowhere)?;
                 made += 1;
             }
-            self.poll()?;
-            self.hang_up_after(hold)?;
+            if self.poll()? {
+                self.hang_up_after(hold)?;
+            }
         }
         self.outcome.took = started.elapsed();
         Ok(())
     }
 
-    /// Handles what has come and what is due.
-    pub fn poll(&mut self) -> Result<()> {
-        let mut buffer = std::mem::take(&mut self.buffer);
+    /// Handles what has come and what is due. True where the timers were looked at, about once in [`TICK`].
+    pub fn poll(&mut self) -> Result<bool> {
         let mut left = 64;
         while left > 0
-            && let Some(message) = receive(&self.socket, &mut buffer)?
+            && let Some((user, message)) = self.wires.receive()?
         {
-            self.handle(&message)?;
+            self.handle(user, &message)?;
             left -= 1;
         }
-        self.buffer = buffer;
-        self.check_timers()
+        let now = clock::now();
+        let looks = self.look_at <= now;
+        if looks {
+            self.look_at = now + TICK;
+            self.check_timers(now)?;
+        }
+        Ok(looks)
+    }
+
+    /// Gives the wires back.
+    pub fn into_wires(self) -> Wires {
+        self.wires
     }
 
     pub fn stages(&self) -> impl Iterator<Item = &Stage> {
@@ -138,6 +153,17 @@ impl Caller {
 
     pub fn up(&self) -> usize {
         self.stages().filter(|it| matches!(it, Stage::Up { .. })).count()
+    }
+
+    /// Calls that are not over.
+    pub fn under_way(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Of each call, whether it rang so soon after it began.
+    pub fn rang_within(&self, limit: Duration) -> Vec<bool> {
+        let soon = |it: &Call| it.rang_at.is_some_and(|at| at - it.began_at <= limit);
+        self.calls.iter().map(soon).collect()
     }
 
     /// Where the answers of the calls want media, in the order of the calls.
@@ -157,14 +183,23 @@ impl Caller {
         Ok(())
     }
 
+    /// Ends all calls and waits until they are over.
+    pub fn finish(&mut self) -> Result<()> {
+        self.hang_up_after(Duration::ZERO)?;
+        while !self.open.is_empty() {
+            self.poll()?;
+        }
+        Ok(())
+    }
+
     fn hang_up(&mut self, index: usize) -> Result<()> {
-        let local = self.socket.local_addr()?;
+        let via = self.via(index)?;
         let call = &mut self.calls[index];
         let Some(dialog) = &mut call.dialog else { return Ok(()) };
         dialog.cseq += 1;
         let cseq = dialog.cseq;
         call.cseq = cseq;
-        call.sent = within(dialog, local, "BYE", cseq).to_bytes();
+        call.sent = within(dialog, &via, "BYE", cseq).to_bytes();
         call.stage = Stage::Ending;
         self.send(index)
     }
@@ -172,26 +207,32 @@ impl Caller {
     fn send(&mut self, index: usize) -> Result<()> {
         let now = clock::now();
         let call = &mut self.calls[index];
-        (call.sent_at, call.changed_at, call.resend) = (now, now, Some((now + T1, T1 * 2)));
-        self.socket.send_to(&call.sent, self.server)?;
-        Ok(())
+        (call.sent_at, call.changed_at) = (now, now);
+        call.resend = self.wires.is_unreliable().then_some((now + T1, T1 * 2));
+        self.wires.send(call.user, self.server, &call.sent)
+    }
+
+    /// The start of the Via of all requests of a call.
+    fn via(&self, index: usize) -> Result<String> {
+        let local = self.wires.local(self.calls[index].user)?;
+        Ok(format!("SIP/2.0/{} {local}", self.wires.transport()))
     }
 
     /// With credentials where there is a challenge: the name of their header, and what was asked.
     fn send_invite(&mut self, index: usize, asked: Option<(&str, Challenge)>) -> Result<()> {
-        let local = self.socket.local_addr()?;
+        let via = self.via(index)?;
         let server = self.server;
         let call = &mut self.calls[index];
         let user = &self.users[call.user];
         let (number, cseq, call_id) = (&user.number, call.cseq, &call.call_id);
         let mut request = Message::new(&format!("INVITE {} SIP/2.0", call.uri))
-            .with("Via", format!("SIP/2.0/UDP {local};branch=z9hG4bK{call_id}.{cseq};rport"))
+            .with("Via", format!("{via};branch=z9hG4bK{call_id}.{cseq};rport"))
             .with("Max-Forwards", 70)
             .with("From", format!("<sip:{number}@{server}>;tag=f{call_id}"))
             .with("To", format!("<{}>", call.uri))
             .with("Call-ID", call_id)
             .with("CSeq", format!("{cseq} INVITE"))
-            .with("Contact", format!("<sip:{number}@{local}>"));
+            .with("Contact", self.wires.contact(call.user, number)?);
         if let Some((header, mut challenge)) = asked {
             let (password, uri) = (&user.password, &call.uri);
             let answer =
@@ -202,8 +243,8 @@ impl Caller {
         self.send(index)
     }
 
-    fn handle(&mut self, message: &Message) -> Result<()> {
-        let Some(status) = message.status() else { return self.handle_request(message) };
+    fn handle(&mut self, user: usize, message: &Message) -> Result<()> {
+        let Some(status) = message.status() else { return self.handle_request(user, message) };
         let call_id = message.text("Call-ID");
         let index = call_id.rsplit('-').next().and_then(|it| it.parse::<usize>().ok());
         let Some(index) =
@@ -226,7 +267,7 @@ impl Caller {
         }
     }
 
-    fn handle_request(&mut self, message: &Message) -> Result<()> {
+    fn handle_request(&mut self, user: usize, message: &Message) -> Result<()> {
         if message.method() == "BYE" {
             self.byes += 1;
             let call_id = message.text("Call-ID");
@@ -236,7 +277,8 @@ impl Caller {
             }
         }
         if message.method() != "ACK" {
-            self.socket.send_to(&message.answer(200, "OK", "caller").to_bytes(), self.server)?;
+            let answer = message.answer(200, "OK", "caller").to_bytes();
+            self.wires.send(user, self.server, &answer)?;
         }
         Ok(())
     }
@@ -249,6 +291,7 @@ impl Caller {
                 let waited = self.calls[index].sent_at.elapsed();
                 self.outcome.waits_us.push(u64::try_from(waited.as_micros())?);
                 self.calls[index].stage = Stage::Ringing;
+                self.calls[index].rang_at = Some(clock::now());
                 self.calls[index].resend = None;
             }
             (Stage::Inviting { .. }, 100..200) => self.calls[index].resend = None,
@@ -296,16 +339,16 @@ impl Caller {
         self.ack(index)
     }
 
-    fn ack(&self, index: usize) -> Result<()> {
+    fn ack(&mut self, index: usize) -> Result<()> {
+        let via = self.via(index)?;
         let call = &self.calls[index];
         let Some(dialog) = &call.dialog else { return Ok(()) };
         let invite_cseq = if call.stage == Stage::Ending { call.cseq - 1 } else { call.cseq };
-        let ack = within(dialog, self.socket.local_addr()?, "ACK", invite_cseq);
-        self.socket.send_to(&ack.to_bytes(), self.server)?;
-        Ok(())
+        let ack = within(dialog, &via, "ACK", invite_cseq);
+        self.wires.send(call.user, self.server, &ack.to_bytes())
     }
 
-    fn ack_refusal(&self, index: usize, answer: &Message) -> Result<()> {
+    fn ack_refusal(&mut self, index: usize, answer: &Message) -> Result<()> {
         let call = &self.calls[index];
         let ack = Message::new(&format!("ACK {} SIP/2.0", call.uri))
             .with("Via", answer.text("Via"))
@@ -314,8 +357,7 @@ impl Caller {
             .with("To", answer.text("To"))
             .with("Call-ID", &call.call_id)
             .with("CSeq", format!("{} ACK", answer.cseq()));
-        self.socket.send_to(&ack.to_bytes(), self.server)?;
-        Ok(())
+        self.wires.send(call.user, self.server, &ack.to_bytes())
     }
 
     fn end(&mut self, index: usize, status: u16) {
@@ -324,8 +366,7 @@ impl Caller {
         self.open.retain(|&it| it != index);
     }
 
-    fn check_timers(&mut self) -> Result<()> {
-        let now = clock::now();
+    fn check_timers(&mut self, now: Instant) -> Result<()> {
         for index in self.open.clone() {
             let call = &mut self.calls[index];
             let is_up = matches!(call.stage, Stage::Up { .. });
@@ -339,17 +380,17 @@ impl Caller {
             {
                 call.resend = Some((now + after, after * 2));
                 self.outcome.resent += 1;
-                self.socket.send_to(&call.sent, self.server)?;
+                self.wires.send(call.user, self.server, &call.sent)?;
             }
         }
         Ok(())
     }
 }
 
-fn within(dialog: &Dialog, local: SocketAddr, method: &str, cseq: u32) -> Message {
+fn within(dialog: &Dialog, via: &str, method: &str, cseq: u32) -> Message {
     let branch = format!("z9hG4bK{}.{cseq}{method}", dialog.call_id);
     let mut request = Message::new(&format!("{method} {} SIP/2.0", dialog.target))
-        .with("Via", format!("SIP/2.0/UDP {local};branch={branch};rport"))
+        .with("Via", format!("{via};branch={branch};rport"))
         .with("Max-Forwards", 70);
     for route in &dialog.routes {
         request = request.with("Route", route);
