@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use interop::clock;
 use interop::load::User;
 use interop::phone::Phone;
@@ -15,27 +15,23 @@ use crate::kamailio;
 
 /// How many users exist.
 pub(crate) const USERS: u32 = 10_000;
-const FIRST: u32 = 10_000;
+pub(crate) const FIRST: u32 = 10_000;
 
 /// Nothing of what is measured is switched off; the guard would refuse so much from one address, and a call holds four
 /// media ports, which rest for 5 s after it.
-const SETTINGS: [&str; 5] = [
-    "media.ports=20000-31999",
+pub(crate) const SETTINGS: [&str; 5] = [
+    "media.ports=2000-65535",
     "guard.rate=1000000",
     "guard.burst=1000000",
     "guard.known_rate=1000000",
     "guard.known_burst=1000000",
 ];
 
-const CONFIGURATION: &str = "journal, records, ring and metrics on; guard raised to 1,000,000/s; relay always, 12,000 ports";
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Dialtone,
-    Kamailio,
+    Kamailio { workers: u32 },
 }
-
-pub(crate) const KINDS: [Kind; 2] = [Kind::Dialtone, Kind::Kamailio];
 
 /// A running one; its files go with it.
 pub(crate) struct Candidate {
@@ -53,32 +49,41 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dialtone => "dialtone",
-            Self::Kamailio => "kamailio",
+            Self::Kamailio { .. } => "kamailio",
         }
     }
 
-    pub(crate) fn configuration(self) -> &'static str {
+    /// What is not said once at the top of the table.
+    pub(crate) fn configuration(self) -> String {
         match self {
-            Self::Dialtone => CONFIGURATION,
-            Self::Kamailio => kamailio::CONFIGURATION,
+            Self::Dialtone => String::new(),
+            Self::Kamailio { workers } => {
+                format!("; {workers} workers, {}", kamailio::CONFIGURATION)
+            }
         }
     }
 }
 
 impl Candidate {
     pub(crate) fn start(kind: Kind) -> Result<Self> {
+        Self::start_with(kind, &[])
+    }
+
+    /// With more options for the extensions of ours.
+    pub(crate) fn start_with(kind: Kind, extensions: &[&str]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("dialtone-bench-").tempdir()?;
         let context = Context { folder: folder.path().to_owned() };
         let (running, at) = match kind {
             Kind::Dialtone => {
                 let server = Server::start_with(&context, &SETTINGS)?;
                 let last = FIRST + USERS - 1;
-                server.add(&format!("{FIRST}-{last}"), &["--calls", "100"])?;
+                let options = [&["--calls", "100"], extensions].concat();
+                server.add(&format!("{FIRST}-{last}"), &options)?;
                 let at = server.udp();
                 (Running::Dialtone(Box::new(server)), at)
             }
-            Kind::Kamailio => {
-                let (process, at) = kamailio::start(&context.folder)?;
+            Kind::Kamailio { workers } => {
+                let (process, at) = kamailio::start(&context.folder, workers)?;
                 (Running::Kamailio(process), at)
             }
         };
@@ -101,28 +106,34 @@ impl Candidate {
         }
     }
 
-    /// Whether the server itself counts as many calls as were made; one that keeps no records is believed.
-    pub(crate) fn check_records(&self, calls: usize) -> Result<()> {
+    /// Ours, where it is.
+    pub(crate) fn dialtone(&self) -> Option<&Server> {
         match &self.running {
-            Running::Dialtone(server) => server.wait_records(calls).map(drop),
-            Running::Kamailio(_) => Ok(()),
+            Running::Dialtone(server) => Some(server),
+            Running::Kamailio(_) => None,
         }
     }
 
-    /// The same for the registrations it holds.
+    /// Whether the server itself counts as many registrations as there are; one that has no list is believed.
     pub(crate) fn check_registrations(&self, count: usize) -> Result<()> {
-        match &self.running {
-            Running::Dialtone(server) => {
-                let found = server.json(&["registrations"])?.as_array().map_or(0, Vec::len);
-                ensure!(found == count, "{found} registrations instead of {count}");
-                Ok(())
-            }
-            Running::Kamailio(_) => Ok(()),
-        }
+        let Some(server) = self.dialtone() else { return Ok(()) };
+        let found = server.json(&["registrations"])?.as_array().map_or(0, Vec::len);
+        ensure!(found == count, "{found} registrations instead of {count}");
+        Ok(())
     }
 }
 
 /// All users, in the order of their numbers.
 pub(crate) fn users() -> Vec<User> {
     User::range(FIRST, USERS, PASSWORD)
+}
+
+/// The configuration in force, as `check-config` shows it: `key=value`.
+pub(crate) fn configuration() -> Result<Vec<String>> {
+    let folder = tempfile::tempdir()?;
+    let context = Context { folder: folder.path().to_owned() };
+    let shown = Server::stopped(&context, &SETTINGS)?.json(&["check-config"])?;
+    let rows = shown.as_array().context("check-config shows no list")?;
+    let text = |it: &serde_json::Value| it.as_str().unwrap_or_default().to_owned();
+    Ok(rows.iter().map(|it| format!("{}={}", text(&it["key"]), text(&it["value"]))).collect())
 }

@@ -7,12 +7,15 @@ use std::io::{BufRead as _, Write as _};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use interop::clock;
 use interop::server::LOCALHOST;
 use rustix::event::epoll;
 
-use crate::{FLOOR, table};
+use crate::table::{self, Figure};
+use crate::{FLOOR, measure};
 
 /// The floor as seen by the benchmark: its process and where it listens.
 pub(crate) struct Floor {
@@ -108,4 +111,49 @@ fn announce(sockets: &[UdpSocket]) -> Result<()> {
     table::line(&ports.join(" "));
     std::io::stdout().flush()?;
     Ok(())
+}
+
+/// The datagrams of one operation: so many come in and as many go out, of about this size.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain {
+    pub(crate) each: u32,
+    pub(crate) octets: usize,
+}
+
+/// What it costs only to receive and send the datagrams of so many operations a second.
+pub(crate) fn figure(what: &str, rate: u32, plain: Plain) -> Result<Figure> {
+    const SECONDS: u32 = 3;
+    const RUNS: usize = 3;
+    let Plain { each, octets } = plain;
+    let floor = Floor::echo()?;
+    let socket = UdpSocket::bind((LOCALHOST, 0))?;
+    socket.connect((LOCALHOST, floor.ports[0]))?;
+    socket.set_nonblocking(true)?;
+    let datagrams_per_s = rate * each;
+    let datagram = vec![b'x'; octets];
+    let mut values = vec![];
+    let mut buffer = [0; 2048];
+    for _ in 0..RUNS {
+        let before = measure::cpu(floor.id())?;
+        let started = clock::now();
+        for number in 0..datagrams_per_s * SECONDS {
+            let due = started + Duration::from_secs(1) * number / datagrams_per_s;
+            let early = due.saturating_duration_since(clock::now());
+            if !early.is_zero() {
+                clock::pause(early);
+            }
+            socket.send(&datagram)?;
+            while socket.recv(&mut buffer).is_ok() {}
+        }
+        let used = measure::cpu(floor.id())? - before;
+        values.push(used.as_secs_f64() * 1e3 / f64::from(rate * SECONDS));
+    }
+    Ok(Figure {
+        candidate: "floor",
+        what: what.to_owned(),
+        value: measure::median(values),
+        unit: "ms CPU",
+        detail: format!("{each} datagrams of {octets} octets in and out, one by one"),
+        ..Figure::default()
+    })
 }

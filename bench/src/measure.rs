@@ -1,26 +1,82 @@
 //! What a process tree used: CPU time and memory, read from /proc.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+
+/// What a process tree used since this was made.
+pub(crate) struct Watch {
+    root: u32,
+    before: BTreeMap<String, Duration>,
+}
+
+/// CPU time by the names of the threads that took it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Used(BTreeMap<String, Duration>);
+
+impl Watch {
+    pub(crate) fn begin(root: u32) -> Result<Self> {
+        Ok(Self { root, before: cpu_by_thread(root)? })
+    }
+
+    pub(crate) fn used(&self) -> Result<Used> {
+        let mut used = cpu_by_thread(self.root)?;
+        for (name, time) in &mut used {
+            *time = time.saturating_sub(self.before.get(name).copied().unwrap_or_default());
+        }
+        Ok(Used(used))
+    }
+}
+
+impl Used {
+    pub(crate) fn total(&self) -> Duration {
+        self.0.values().sum()
+    }
+
+    /// For each of so many operations. Unit: milliseconds.
+    pub(crate) fn each_ms(&self, operations: usize) -> f64 {
+        each_ms(self.total(), operations)
+    }
+
+    /// The same for each thread that took a hundredth of it or more, the largest first.
+    pub(crate) fn by_thread(&self, operations: usize) -> String {
+        let total = self.total();
+        let mut threads: Vec<_> = self.0.iter().filter(|(_, it)| **it * 100 >= total).collect();
+        threads.sort_by_key(|(_, time)| std::cmp::Reverse(**time));
+        let text = |(name, time): (&String, &Duration)| {
+            format!("{name} {:.4}", each_ms(*time, operations))
+        };
+        threads.into_iter().map(text).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn each_ms(time: Duration, operations: usize) -> f64 {
+    time.as_secs_f64() * 1e3 / f64::from(u32::try_from(operations.max(1)).unwrap_or(u32::MAX))
+}
 
 /// CPU time of a process and all below it, user and system together.
 ///
 /// From the scheduler's own nanoseconds of each thread: ticks of 10 ms are too coarse for low rates. Threads that end
 /// between two looks are missing from the second one; the servers measured keep theirs.
 pub(crate) fn cpu(root: u32) -> Result<Duration> {
-    let mut nanoseconds = 0_u64;
+    Ok(cpu_by_thread(root)?.values().sum())
+}
+
+/// The same by the names of the threads.
+fn cpu_by_thread(root: u32) -> Result<BTreeMap<String, Duration>> {
+    let mut all = BTreeMap::<String, Duration>::new();
     for id in tree(root)? {
         let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else { continue };
         for thread in threads.filter_map(Result::ok) {
-            let Ok(text) = std::fs::read_to_string(thread.path().join("schedstat")) else {
-                continue;
-            };
+            let read = |name: &str| std::fs::read_to_string(thread.path().join(name));
+            let (Ok(text), Ok(name)) = (read("schedstat"), read("comm")) else { continue };
             let first = text.split(' ').next().context("an empty schedstat")?;
-            nanoseconds += first.parse::<u64>()?;
+            let used = Duration::from_nanos(first.parse()?);
+            *all.entry(name.trim().to_owned()).or_default() += used;
         }
     }
-    Ok(Duration::from_nanos(nanoseconds))
+    Ok(all)
 }
 
 /// Proportional memory of a process and all below it, where shared pages are divided. Unit: KiB.

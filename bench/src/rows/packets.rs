@@ -1,201 +1,187 @@
-//! Relayed G.711: 100 calls, 50 packets a second each way, beside rtpengine and the floor.
+//! Relayed G.711, 50 packets a second each way in every call, beside rtpengine and the floor.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use interop::clock;
-use interop::load::{Answering, Callee, Caller, register_all, socket};
+use interop::load::{Answering, Callee, Caller, Wires, register_all};
 use interop::phone::SOON;
-use interop::server::LOCALHOST;
+use interop::server::{LOCALHOST, Server};
 
-use super::RUNS;
+use super::compare::RUNS;
 use crate::candidate::{Candidate, Kind, users};
 use crate::floor::Floor;
 use crate::measure;
+use crate::phones::{Heard, Phones, Targets};
 use crate::rtpengine::{self, Rtpengine};
-use crate::table::Figure;
+use crate::table::{Figure, Report};
+use crate::verify::{Ledger, Made, Tally, settle};
 
-const CALLS: usize = 100;
-const PACKET: Duration = Duration::from_millis(20);
-/// Packets of each direction of each call in one run.
-const EACH: u32 = 300;
+/// Packets of each stream in one run.
+const EACH: u32 = 250;
 /// Packets before it counts: latching, growing, waking up.
 const WARM_UP: u32 = 50;
-/// RTP header, and 20 ms of G.711.
-const SIZE: usize = 172;
 
-/// Both phones of every call: all callers share one port and all callees another.
-struct Phones {
-    callers: UdpSocket,
-    callees: UdpSocket,
-    started: Instant,
-    /// Packets of each stream so far, so that sequence numbers go on from run to run.
-    sent: AtomicU32,
+/// `beside_engine` and `beside_floor` are what was promised.
+pub(super) fn run(
+    calls: usize,
+    beside_engine: f64,
+    beside_floor: Option<f64>,
+    wait: Option<f64>,
+) -> Result<Report> {
+    let mut report = Report::of(vec![floor(calls)?, dialtone(calls)?, engine(calls)?]);
+    report.beside("rtpengine", beside_engine);
+    report.beside("floor", beside_floor);
+    report.wait_beside("rtpengine", wait);
+    Ok(report)
 }
 
-/// Where the callers and the callees send, call by call.
-type Targets = Vec<(SocketAddr, SocketAddr)>;
-
-pub(super) fn run() -> Result<Vec<Figure>> {
-    Ok(vec![floor()?, engine()?, dialtone()?])
-}
-
-fn floor() -> Result<Figure> {
-    let phones = Phones::new()?;
+fn floor(calls: usize) -> Result<Figure> {
+    let mut phones = Phones::new()?;
     // What the callers send comes out at the callees, and the other way round.
-    let floor = Floor::relay(CALLS, [phones.callers.local_addr()?, phones.callees.local_addr()?])?;
+    let floor = Floor::relay(calls, [phones.callers()?, phones.callees()?])?;
     let at = |port: u16| SocketAddr::new(LOCALHOST, port);
     let targets = floor.ports.chunks_exact(2).map(|it| (at(it[0]), at(it[1]))).collect();
-    phones.measure("floor", floor.id(), &targets, "one epoll, one receive and one send each")
+    phones.call(&targets)?;
+    let detail = "; one epoll, one receive and one send each";
+    Ok(measure_relay("floor", floor.id(), calls, &mut phones)?.figure(detail))
 }
 
-fn engine() -> Result<Figure> {
-    let phones = Phones::new()?;
+fn engine(calls: usize) -> Result<Figure> {
+    let mut phones = Phones::new()?;
     let folder = tempfile::tempdir()?;
     let mut engine = Rtpengine::start(folder.path())?;
-    let (caller, callee) = (phones.callers.local_addr()?, phones.callees.local_addr()?);
+    let (caller, callee) = (phones.callers()?, phones.callees()?);
     let call = |number: usize| engine.call(&format!("call{number}"), caller, callee);
-    let targets = (0..CALLS).map(call).collect::<Result<Targets>>()?;
-    phones.measure("rtpengine", engine.process.id(), &targets, rtpengine::CONFIGURATION)
+    phones.call(&(0..calls).map(call).collect::<Result<Targets>>()?)?;
+    let measured = measure_relay("rtpengine", engine.process.id(), calls, &mut phones)?;
+    Ok(measured.figure(&format!("; {}", rtpengine::CONFIGURATION)))
 }
 
-fn dialtone() -> Result<Figure> {
-    let phones = Phones::new()?;
+fn dialtone(calls: usize) -> Result<Figure> {
+    let mut phones = Phones::new()?;
     let candidate = Candidate::start(Kind::Dialtone)?;
     let users = users();
-    let (callers, callees) = users[..2 * CALLS].split_at(CALLS);
-    let (caller_socket, callee_socket) = (socket(LOCALHOST)?, socket(LOCALHOST)?);
-    register_all(&caller_socket, candidate.at, callers, 400)?;
-    register_all(&callee_socket, candidate.at, callees, 400)?;
-    let media = vec![phones.callees.local_addr()?; CALLS];
-    let answering = Answering { media, ..Answering::default() };
-    let answering = Callee::start(callee_socket, candidate.at, answering)?;
-    let mut caller = Caller::new(caller_socket, candidate.at, callers.to_vec());
+    let (callers, callees) = users[..2 * calls].split_at(calls);
+    let (mut caller_wires, mut callee_wires) = (Wires::udp(LOCALHOST)?, Wires::udp(LOCALHOST)?);
+    for (wires, users) in [(&mut caller_wires, callers), (&mut callee_wires, callees)] {
+        register_all(wires, candidate.at, users, 1000)?;
+    }
+    let counts = [caller_wires.counts(), callee_wires.counts()];
+    let ledger = candidate.dialtone().map(|it| Ledger::open(it, &counts)).transpose()?;
+    let answering = Answering { after: Duration::ZERO, media: vec![phones.callees()?; calls] };
+    let answering = Callee::start(callee_wires, candidate.at, answering)?;
+    let mut caller = Caller::new(caller_wires, candidate.at, callers.to_vec());
     // One after the other, so that the callees' list of offers has the callers' order.
     for (index, callee) in callees.iter().enumerate() {
-        caller.call(index, &callee.number, phones.callers.local_addr()?)?;
+        caller.call(index, &callee.number, phones.callers()?)?;
         let end = clock::now() + SOON;
         while caller.up() <= index && clock::now() < end {
             caller.poll()?;
         }
     }
-    ensure!(caller.up() == CALLS, "{} of {CALLS} calls are up", caller.up());
-    let offers = answering.stop()?.offers;
-    let answers = caller.media();
-    let targets = answers.into_iter().zip(offers).filter_map(|(a, b)| Some((a?, b))).collect();
-    let configuration = Kind::Dialtone.configuration();
-    phones.measure("dialtone", candidate.id()?, &targets, configuration)
+    ensure!(caller.up() == calls, "{} of {calls} calls are up: {}", caller.up(), caller.outcome);
+    let (seen, wires) = answering.stop()?;
+    let _confirms_the_end = Callee::start(wires, candidate.at, Answering::default())?;
+    let (answers, offers) = (caller.media(), seen.offers);
+    let targets: Targets =
+        answers.into_iter().zip(offers).filter_map(|(a, b)| Some((a?, b))).collect();
+    ensure!(targets.len() == calls, "{} of {calls} calls have media", targets.len());
+    phones.call(&targets)?;
+
+    let relayed = candidate.dialtone().map(Relayed::read).transpose()?;
+    let measured = measure_relay("dialtone", candidate.id()?, calls, &mut phones)?;
+    let mut figure = measured.figure("");
+    caller.finish()?;
+    let (Some(server), Some(ledger)) = (candidate.dialtone(), ledger) else { return Ok(figure) };
+    let made = Made { calls: Tally::exactly(calls), ..Made::default() };
+    let mismatch = ledger.close(server, &made)?;
+    let uncounted = relayed.and_then(|it| it.mismatch(&Relayed::read(server).ok()?, &measured.all));
+    figure.problem = figure.problem.or(mismatch).or(uncounted);
+    Ok(figure)
 }
 
-impl Phones {
-    fn new() -> Result<Self> {
-        let (callers, callees) = (socket(LOCALHOST)?, socket(LOCALHOST)?);
-        Ok(Self { callers, callees, started: clock::now(), sent: AtomicU32::new(0) })
+/// What the server says it relayed.
+#[derive(Clone, Copy)]
+struct Relayed {
+    packets_in: u64,
+    packets_out: u64,
+}
+
+impl Relayed {
+    fn read(server: &Server) -> Result<Self> {
+        settle(server)?;
+        let page = server.metrics()?;
+        let count = |label| page.count("dialtone_rtp_packets_total", label);
+        Ok(Self {
+            packets_in: count("direction=\"in\"")?,
+            packets_out: count("direction=\"out\"")?,
+        })
     }
 
-    fn measure(
-        &self,
-        candidate: &'static str,
-        id: u32,
-        targets: &Targets,
-        configuration: &str,
-    ) -> Result<Figure> {
-        ensure!(targets.len() == CALLS, "{} of {CALLS} calls have media", targets.len());
-        self.talk(targets, WARM_UP)?;
-        let mut values = vec![];
-        let mut delays = vec![];
-        let mut lost = 0;
-        let expected = 2 * CALLS * usize::try_from(EACH)?;
-        for _ in 0..RUNS {
-            let before = measure::cpu(id)?;
-            delays = self.talk(targets, EACH)?;
-            let used = measure::cpu(id)? - before;
-            values.push(used.as_secs_f64() * 1e6 / f64::from(u32::try_from(delays.len().max(1))?));
-            lost += expected.saturating_sub(delays.len());
+    fn mismatch(self, now: &Self, all: &Heard) -> Option<String> {
+        let (taken, given) = (now.packets_in - self.packets_in, now.packets_out - self.packets_out);
+        let (sent, received) = (all.sent as u64, all.delays_us.len() as u64);
+        let counts = taken <= sent && given >= received && taken >= given;
+        (!counts).then(|| {
+            format!("packets by the metrics: {taken} in, {given} out, of {sent} and {received}")
+        })
+    }
+}
+
+struct Measured {
+    candidate: &'static str,
+    calls: usize,
+    /// Of each run. Unit: microseconds.
+    cpu_us: Vec<f64>,
+    /// Of all runs that count.
+    heard: Heard,
+    /// And those before.
+    all: Heard,
+}
+
+fn measure_relay(
+    candidate: &'static str,
+    id: u32,
+    calls: usize,
+    phones: &mut Phones,
+) -> Result<Measured> {
+    let mut all = phones.talk(WARM_UP)?;
+    let mut heard = Heard::default();
+    let mut cpu_us = vec![];
+    for _ in 0..RUNS {
+        let watch = measure::Watch::begin(id)?;
+        let run = phones.talk(EACH)?;
+        let used = watch.used()?;
+        cpu_us.push(used.each_ms(run.delays_us.len()) * 1e3);
+        for sum in [&mut heard, &mut all] {
+            sum.sent += run.sent;
+            sum.wrong += run.wrong;
+            sum.delays_us.extend(&run.delays_us);
         }
+    }
+    Ok(Measured { candidate, calls, cpu_us, heard, all })
+}
+
+impl Measured {
+    fn figure(&self, detail: &str) -> Figure {
+        let mut delays = self.heard.delays_us.clone();
         delays.sort_unstable();
         let at = |part: usize| {
             let index = delays.len().saturating_sub(1) * part / 100;
-            delays.get(index).map_or(f64::NAN, |it| it.as_secs_f64() * 1e3)
+            delays.get(index).map_or(f64::NAN, |it| f64::from(*it) / 1e3)
         };
-        let few = lost * 1000 <= expected * RUNS;
-        Ok(Figure {
-            candidate,
-            what: format!("{CALLS} calls"),
-            value: measure::median(values),
+        let (lost, wrong, sent) = (self.heard.lost(), self.heard.wrong, self.heard.sent);
+        let bad = lost * 1000 > sent || wrong > 0;
+        Figure {
+            candidate: self.candidate,
+            what: format!("{} calls", self.calls),
+            value: measure::median(self.cpu_us.clone()),
             unit: "us CPU",
-            detail: format!(
-                "delay p50 {:.2} ms, p99 {:.2} ms, {lost} lost; {configuration}",
-                at(50),
-                at(99)
-            ),
-            problem: (!few).then(|| format!("{lost} of {} lost", expected * RUNS)),
-        })
-    }
-
-    /// Every call sends so many packets each way; the delays of those that arrive.
-    fn talk(&self, targets: &Targets, packets: u32) -> Result<Vec<Duration>> {
-        let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let callees = scope.spawn(|| self.listen(&self.callees, &over));
-            let callers = scope.spawn(|| self.listen(&self.callers, &over));
-            let sent = self.send(targets, packets);
-            clock::pause(Duration::from_millis(300));
-            over.store(true, Ordering::Relaxed);
-            let panicked = |_| anyhow::anyhow!("a listener panicked");
-            let mut delays = callees.join().map_err(panicked)??;
-            delays.extend(callers.join().map_err(panicked)??);
-            sent.map(|()| delays)
-        })
-    }
-
-    /// The calls are spread evenly over the 20 ms, as phones are.
-    fn send(&self, targets: &Targets, packets: u32) -> Result<()> {
-        let begin = clock::now();
-        let calls = u32::try_from(targets.len())?;
-        let before = self.sent.fetch_add(packets, Ordering::Relaxed);
-        for number in 0..packets {
-            for (call, (from_caller, from_callee)) in (0..calls).zip(targets) {
-                let due = begin + PACKET * number + PACKET * call / calls;
-                let early = due.saturating_duration_since(clock::now());
-                // Shorter pauses would cost more than they order.
-                if early > Duration::from_micros(500) {
-                    clock::pause(early);
-                }
-                self.callers.send_to(&self.packet(before + number, call)?, *from_caller)?;
-                self.callees
-                    .send_to(&self.packet(before + number, call | 0x8000)?, *from_callee)?;
-            }
+            wait_ms: Some((at(50), at(99))),
+            detail: format!("{lost} of {sent} lost{detail}"),
+            problem: bad.then(|| format!("{lost} of {sent} lost, {wrong} wrong")),
         }
-        Ok(())
-    }
-
-    /// An RTP packet (RFC 3550 §5.1) whose payload begins with the time it was sent.
-    fn packet(&self, number: u32, source: u32) -> Result<[u8; SIZE]> {
-        let mut packet = [0xD5; SIZE];
-        packet[..2].copy_from_slice(&[0x80, 8]);
-        packet[2..4].copy_from_slice(&u16::try_from(number & 0xFFFF)?.to_be_bytes());
-        packet[4..8].copy_from_slice(&(number.wrapping_mul(160)).to_be_bytes());
-        packet[8..12].copy_from_slice(&(0x5000_0000 | source).to_be_bytes());
-        let since = u64::try_from(self.started.elapsed().as_nanos())?;
-        packet[12..20].copy_from_slice(&since.to_be_bytes());
-        Ok(packet)
-    }
-
-    fn listen(&self, socket: &UdpSocket, over: &AtomicBool) -> Result<Vec<Duration>> {
-        let mut delays = vec![];
-        let mut buffer = [0; 2048];
-        while !over.load(Ordering::Relaxed) {
-            let Ok(size) = socket.recv(&mut buffer) else { continue };
-            // Control packets of the relay (RTCP) are shorter.
-            if size == SIZE {
-                let sent: [u8; 8] = buffer[12..20].try_into()?;
-                let sent = Duration::from_nanos(u64::from_be_bytes(sent));
-                delays.push(self.started.elapsed().saturating_sub(sent));
-            }
-        }
-        Ok(delays)
     }
 }
