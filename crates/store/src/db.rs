@@ -27,8 +27,8 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Sqlite, Transaction};
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -154,11 +154,20 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// The database names who called whom: it is nobody else's to read.
+/// The database names who called whom: it is nobody else's to read, also where a restored copy
+/// came with other rights.
 fn create_private(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     let options = options.write(true).create(true).truncate(false).mode(0o600);
-    options.open(path).map(drop).map_err(StoreError::io(path))
+    let file = options.open(path).map_err(StoreError::io(path))?;
+    let mode = file.metadata().map_err(StoreError::io(path))?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let private = Permissions::from_mode(mode & 0o700);
+        file.set_permissions(private).map_err(StoreError::io(path))?;
+        let (path, mode) = (path.display(), format!("{mode:04o}"));
+        tracing::warn!(%path, mode, "others could read the database; its owner alone can now");
+    }
+    Ok(())
 }
 
 /// Reads the key file and proves that it is this database's, or makes both new.

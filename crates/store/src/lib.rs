@@ -9,6 +9,7 @@ pub mod directory;
 pub mod error;
 pub mod journal;
 pub mod lock;
+mod owner;
 pub mod password;
 mod projection;
 pub mod recover;

@@ -7,6 +7,7 @@ use crate::db::Db;
 use crate::error::StoreError;
 use crate::journal::{Disk, KeeperHandle, Sequence, State, Status, Writer};
 use crate::lock::DataDirLock;
+use crate::owner::give_to_owner;
 use crate::projection::csv::CsvFiles;
 use crate::projection::{Progress, Projection};
 use crate::recover::{Recovery, recover};
@@ -125,6 +126,7 @@ pub async fn open_offline(data_dir: &Path, who: &str) -> Result<Offline, StoreEr
     let csv = CsvFiles::open(data_dir.join("cdr"), applied)?;
     let disk = Disk::new(data_dir.join("journal"));
     Projection::open(disk, db.path().to_owned(), csv, applied)?.catch_up().await?;
+    give_to_owner(data_dir);
     Ok(Offline { db, _lock: lock })
 }
 

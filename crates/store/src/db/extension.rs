@@ -190,13 +190,22 @@ impl Db {
         one_row(done.rows_affected(), number)
     }
 
+    /// Its bindings go with it: whoever gets the number next shall not find the phones of whoever
+    /// had it before.
     pub async fn delete_extension(&self, tenant: TenantId, number: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         let done = sqlx::query("DELETE FROM extensions WHERE tenant_id = ? AND number = ?")
             .bind(i64::from(tenant.0))
             .bind(number)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await?;
-        one_row(done.rows_affected(), number)
+        one_row(done.rows_affected(), number)?;
+        sqlx::query("DELETE FROM bindings WHERE tenant_id = ? AND extension = ?")
+            .bind(i64::from(tenant.0))
+            .bind(number)
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
     }
 }
 

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::journal::samples;
 use crate::password::NewPassword;
 use crate::secret::KEY_FILE;
 use pbx::directory::{AllowedAddress, Relay};
 use pbx::id::TenantId;
 use pbx::settings::Settings;
+use pbx::time::UnixMillis;
 use std::fs;
 use tempfile::TempDir;
 
@@ -56,7 +58,12 @@ fn extensions_are_added_changed_and_removed() {
         let expected = StoredExtension { profile, has_password: true, weak_password: true };
         assert_eq!(db.extension(TENANT, "100").await.unwrap(), expected);
 
+        let bindings = ["100", "101"].map(|it| samples::binding(it, "desk", 1));
+        let mut connection = db.pool().acquire().await.unwrap();
+        upsert_bindings(&mut connection, &bindings.each_ref()).await.unwrap();
         db.delete_extension(TENANT, "101").await.unwrap();
+        let left = db.bindings(UnixMillis(0)).await.unwrap();
+        assert_eq!(left, bindings[..1], "a new 101 is not on the phone of the old one");
         let error = db.delete_extension(TENANT, "101").await.unwrap_err();
         assert_eq!(error.to_string(), "there is no extension 101");
     });
@@ -143,6 +150,18 @@ fn settings_are_checked_and_change_the_digests() {
         assert_eq!(db.settings(TENANT).await.unwrap(), settings);
         let error = db.settings(TenantId(7)).await.unwrap_err();
         assert_eq!(error.to_string(), "there is no tenant 7");
+    });
+}
+
+#[test]
+fn a_database_that_others_can_read_is_made_private() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        Db::open(dir.path()).await.unwrap().close().await;
+        let path = dir.path().join(DATABASE_FILE);
+        fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
+        Db::open(dir.path()).await.unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     });
 }
 
