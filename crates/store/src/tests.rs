@@ -346,6 +346,9 @@ fn projecting_again_changes_nothing_whatever_was_behind() {
         let (db, path) = (store.db.clone(), store.db.path().to_owned());
         stop(store);
         let (before, lines) = (calls(&db).await, csv_lines(dir.path()));
+        let exported = crate::csv::lines(&before, &db.tenant_names().await.unwrap());
+        let exported = String::from_utf8(exported).unwrap();
+        assert!(exported.split_terminator("\r\n").eq(&lines), "an export is as the file");
         assert_eq!((before.len(), lines.len()), (20, 20));
         let csv_file = dir.path().join("cdr/2025-11-23.csv");
         let whole = fs::read(&csv_file).unwrap();

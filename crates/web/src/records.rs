@@ -9,8 +9,8 @@ use pbx::id::TenantId;
 use pbx::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use store::Db;
 use store::db::{CallQuery, StoredCall};
+use store::{Db, csv};
 
 /// Records of one answer; an export goes on with the cursor.
 const PAGE: u32 = 1000;
@@ -23,17 +23,22 @@ pub struct RecordsQuery {
     pub to: Option<u64>,
     /// The `next` of the page before.
     pub after: u64,
+    /// As lines of CSV, like those of the daily files, instead of objects.
+    pub csv: bool,
 }
 
 /// One page in the order the calls ended.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct RecordsPage {
     pub records: Vec<Map<String, Value>>,
+    /// The lines, where CSV was asked for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub csv: String,
     pub next: Option<u64>,
 }
 
 pub async fn page(db: &Db, query: RecordsQuery) -> Result<RecordsPage, Failure> {
-    let query = CallQuery {
+    let wanted = CallQuery {
         tenant: TenantId::default(),
         from: UnixMillis(query.from.unwrap_or(0)),
         // Far beyond any record, and still a time that SQL can name.
@@ -41,8 +46,15 @@ pub async fn page(db: &Db, query: RecordsQuery) -> Result<RecordsPage, Failure> 
         after: query.after,
         limit: PAGE,
     };
-    let found = db.call_records(query).await?;
-    Ok(RecordsPage { records: found.calls.iter().map(row).collect(), next: found.next })
+    let found = db.call_records(wanted).await?;
+    let mut page = RecordsPage { next: found.next, ..RecordsPage::default() };
+    if query.csv {
+        let lines = csv::lines(&found.calls, &db.tenant_names().await?);
+        page.csv = String::from_utf8_lossy(&lines).into_owned();
+    } else {
+        page.records = found.calls.iter().map(row).collect();
+    }
+    Ok(page)
 }
 
 pub(crate) async fn on_page(

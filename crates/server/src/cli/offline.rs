@@ -117,7 +117,8 @@ impl Backend {
     pub(super) async fn records(&mut self, query: RecordsQuery) -> Result<RecordsPage> {
         match self {
             Self::Online(client) => {
-                let mut path = format!("/api/v1/call-records?after={}", query.after);
+                let RecordsQuery { after, csv, .. } = query;
+                let mut path = format!("/api/v1/call-records?after={after}&csv={csv}");
                 for (name, value) in [("from", query.from), ("to", query.to)] {
                     path.extend(value.map(|it| format!("&{name}={it}")));
                 }

@@ -5,7 +5,7 @@
 //! also its reader's: what he edits is never cut, what he takes away does not come back.
 
 use crate::columns::{COLUMNS, Cell, cells, timestamp};
-use crate::db::TenantName;
+use crate::db::{StoredCall, TenantName};
 use crate::error::StoreError;
 use crate::journal::Sequence;
 use jiff::civil::Date;
@@ -44,8 +44,19 @@ pub fn header() -> Vec<u8> {
 }
 
 /// One record as a line, with times in the tenant's zone.
-pub fn record_line(record: &CallRecord, sequence: Sequence, tenant: &TenantName) -> Vec<u8> {
+fn record_line(record: &CallRecord, sequence: Sequence, tenant: &TenantName) -> Vec<u8> {
     line(cells(record, sequence).into_iter().map(|it| cell(it, tenant)))
+}
+
+/// Records as the lines they have in the daily files.
+pub fn lines(calls: &[StoredCall], tenants: &BTreeMap<TenantId, TenantName>) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for call in calls {
+        let tenant = tenants.get(&call.record.tenant).cloned();
+        let tenant = tenant.unwrap_or_else(|| unknown(&call.record));
+        lines.extend_from_slice(&record_line(&call.record, call.journal_seq, &tenant));
+    }
+    lines
 }
 
 impl CsvFiles {
