@@ -160,7 +160,8 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
         Command::Import { file, allow_weak, csv } => {
             let text = std::fs::read(&file)
                 .map_err(|it| Failed::new(Exit::NotFound, format!("{}: {it}", file.display())))?;
-            let extensions = import::read(&text, allow_weak).map_err(|problems| {
+            let taken = backend.list().await?.into_iter().map(|it| it.number).collect();
+            let extensions = import::read(&text, allow_weak, &taken).map_err(|problems| {
                 let lines: Vec<String> =
                     problems.iter().map(|it| format!("{}: {it}", file.display())).collect();
                 Failed::new(Exit::Refused, format!("nothing was imported\n{}", lines.join("\n")))

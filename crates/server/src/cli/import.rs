@@ -4,9 +4,11 @@
 //! name, devices, calls, relay, address, media_source. An empty cell keeps the default; an empty
 //! password is generated. Several addresses are separated by spaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use store::password::weakness;
+use store::StoreError;
+use store::db::ExtensionProfile;
+use store::password::NewPassword;
 use web::resource::{Change, NewExtension};
 
 /// The columns of a file without head line.
@@ -32,12 +34,17 @@ impl fmt::Display for BadRow {
 }
 
 /// The extensions of the file, or everything that is wrong with it.
-pub(super) fn read(text: &[u8], allow_weak: bool) -> Result<Vec<NewExtension>, Vec<BadRow>> {
+/// `taken` has the numbers that exist already.
+pub(super) fn read(
+    text: &[u8],
+    allow_weak: bool,
+    taken: &BTreeSet<String>,
+) -> Result<Vec<NewExtension>, Vec<BadRow>> {
     // Spreadsheets put this mark before UTF-8.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let mut columns: Vec<String> = COLUMNS.map(str::to_owned).into();
-    let mut rows = Rows { allow_weak, ..Rows::default() };
+    let mut rows = Rows { allow_weak, taken, good: vec![], bad: vec![], seen: BTreeMap::new() };
     for (index, record) in reader.records().enumerate() {
         let record = match record {
             Ok(record) => record,
@@ -60,16 +67,16 @@ pub(super) fn read(text: &[u8], allow_weak: bool) -> Result<Vec<NewExtension>, V
     if rows.bad.is_empty() { Ok(rows.good) } else { Err(rows.bad) }
 }
 
-#[derive(Default)]
-struct Rows {
+struct Rows<'a> {
     allow_weak: bool,
+    taken: &'a BTreeSet<String>,
     good: Vec<NewExtension>,
     bad: Vec<BadRow>,
     /// The line each number was first seen on.
     seen: BTreeMap<String, u64>,
 }
 
-impl Rows {
+impl Rows<'_> {
     fn check_head(&mut self, line: u64, columns: &[String]) {
         for (index, column) in columns.iter().enumerate() {
             if !COLUMNS.contains(&column.as_str()) {
@@ -82,15 +89,11 @@ impl Rows {
     fn take(&mut self, line: u64, cells: &[&str], columns: &[String]) {
         let before = self.bad.len();
         let mut new = NewExtension::default();
-        let mut password_column = 0;
         for (index, cell) in cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
             let Some(column) = columns.get(index) else {
                 self.bad(line, index + 1, format!("there are only {} columns", columns.len()));
                 continue;
             };
-            if column == "password" {
-                password_column = index + 1;
-            }
             if let Err(reason) = put(&mut new, column, cell) {
                 self.bad(line, index + 1, reason);
             }
@@ -100,9 +103,12 @@ impl Rows {
         } else if let Some(first) = self.seen.insert(new.number.clone(), line) {
             self.bad(line, 0, format!("number {} stands on line {first} already", new.number));
         }
-        let weak = new.password.as_deref().and_then(|it| weakness(&new.number, it));
-        if let Some(weak) = weak.filter(|_| !self.allow_weak) {
-            self.bad(line, password_column, weak.english());
+        if self.taken.contains(&new.number) {
+            self.bad(line, 0, format!("extension {} exists already", new.number));
+        }
+        for (column, reason) in refused(&new, self.allow_weak) {
+            let column = columns.iter().position(|it| it == column).map_or(0, |it| it + 1);
+            self.bad(line, column, reason);
         }
         if self.bad.len() == before {
             self.good.push(new);
@@ -112,6 +118,28 @@ impl Rows {
     fn bad(&mut self, line: u64, column: usize, reason: impl Into<String>) {
         self.bad.push(BadRow { line, column, reason: reason.into() });
     }
+}
+
+/// What the store would refuse, with the column that is to blame: a file shall not have to be
+/// tried once for each of its faults.
+fn refused(new: &NewExtension, allow_weak: bool) -> Vec<(&'static str, String)> {
+    let mut problems = Vec::new();
+    let name = new.change.name.clone().unwrap_or_default();
+    let profile = ExtensionProfile { name, ..ExtensionProfile::new(&new.number) };
+    // A missing number has been said already.
+    if let Err(StoreError::Invalid { field, value, rule }) = profile.checked()
+        && !new.number.is_empty()
+    {
+        problems.push((field, format!("{value:?}: {rule}")));
+    }
+    let password = new.password.as_deref().map(|it| match allow_weak {
+        true => NewPassword::allow_weak(&new.number, it),
+        false => NewPassword::checked(&new.number, it),
+    });
+    if let Some(Err(error)) = password {
+        problems.push(("password", error.to_string()));
+    }
+    problems
 }
 
 /// Puts one cell into the extension, or says what the cell must be.
@@ -152,6 +180,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn read(text: &[u8], allow_weak: bool) -> Result<Vec<NewExtension>, Vec<BadRow>> {
+        super::read(text, allow_weak, &["900".to_owned()].into())
+    }
+
     #[test]
     fn good_rows_with_and_without_head() {
         let plain = read(b"100,k7mfx2pqrs,Reception\n101,,\n", false).unwrap();
@@ -180,7 +212,10 @@ mod tests {
         #[rustfmt::skip]
         let table = [
             ("100,k7mfx2pqrs\n100,k7mfx2pqrs",  "line 2: number 100 stands on line 1 already"),
-            ("100,100",                         "line 1, column 2: The password contains little more than the number."),
+            ("100,100",                         "line 1, column 2: The password contains little more than the number. / 密码与号码几乎相同。"),
+            ("100,k7mfx2 pqrs",                 "line 1, column 2: a password has 1 to 64 printable ASCII characters and no space"),
+            ("1 0,k7mfx2pqrs",                  "line 1, column 1: \"1 0\": must be 1 to 32 digits, letters or . _ - +"),
+            ("900,k7mfx2pqrs",                  "line 1: extension 900 exists already"),
             (",k7mfx2pqrs",                     "line 1: the number is missing"),
             ("100,,,many",                      "line 1, column 4: \"many\": must be 1 to 32"),
             ("100,,,,0",                        "line 1, column 5: \"0\": must be 1 to 100"),
