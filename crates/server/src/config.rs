@@ -112,6 +112,16 @@ configuration! {
     /// SIP over TCP. Port 0 takes the port of the first UDP listener.
     "sip.tcp" sip_tcp: Vec<SocketAddr> = "[\"[::]:5060\"]";
 
+    /// Most TCP connections at a time, in and out. Range: 64 to 100000.
+    ///
+    /// One more is closed as soon as it is accepted. Lowered where the limit of open files is too small for it.
+    "sip.connections" sip_connections: value::Count<64, 100_000> = "20000";
+
+    /// Most TCP connections from one IPv4 address or IPv6 /64. Range: 1 to 100000.
+    ///
+    /// Raise it where more phones than that sit behind one address.
+    "sip.connections_per_source" sip_connections_per_source: value::Count<1, 100_000> = "500";
+
     /// Tokens per second of a source that never authenticated. Range: 1 to 1000000.
     ///
     /// Counted for an IPv4 address or an IPv6 /64, loopback included; a request without a token is dropped before it is parsed. SIGHUP reads this key again.

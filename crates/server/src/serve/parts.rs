@@ -27,6 +27,10 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use web::{ControlSocket, Office, Running};
 
+/// Descriptors for all that is neither a media port nor a TCP connection of SIP.
+const FILES_BESIDE: usize = 1024;
+/// However low the limit of open files is.
+const CONNECTIONS_MIN: usize = 64;
 /// Bytes in a MiB.
 const MIB: usize = 1024 * 1024;
 
@@ -99,8 +103,13 @@ fn open_streams(
     udp: &[SocketAddr],
     listeners: &Listeners,
 ) -> Result<Streams, Failed> {
+    let limits = Limits {
+        connections: affordable(config, open_files_max()),
+        connections_per_source: config.sip_connections_per_source.0 as usize,
+        ..Limits::default()
+    };
     let open = |addresses: &[SocketAddr]| {
-        Streams::start(runtime.handle(), addresses, Limits::default(), listeners.wake())
+        Streams::start(runtime.handle(), addresses, limits, listeners.wake())
     };
     let same_port = |it: &SocketAddr| match (it.port(), udp.first()) {
         (0, Some(udp)) => SocketAddr::new(it.ip(), udp.port()),
@@ -112,6 +121,28 @@ fn open_streams(
         opened => opened,
     };
     opened.map_err(|it| taken(&it, "sip.tcp"))
+}
+
+/// The connections that the limit of open files leaves beside media and files: strangers' idle
+/// connections must not take the descriptors of calls, of the journal and of the database.
+fn affordable(config: &Config, files_max: usize) -> usize {
+    let wanted = config.sip_connections.0 as usize;
+    let media = usize::from(config.media_ports.last - config.media_ports.first) + 1;
+    let affordable =
+        wanted.min(files_max.saturating_sub(media + FILES_BESIDE)).max(CONNECTIONS_MIN);
+    if affordable < wanted {
+        tracing::warn!(
+            files = files_max,
+            connections = affordable,
+            "fewer TCP connections than sip.connections: the limit of open files is low"
+        );
+    }
+    affordable
+}
+
+fn open_files_max() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.and_then(|it| usize::try_from(it).ok()).unwrap_or(usize::MAX)
 }
 
 fn open_http(config: &Config) -> Result<Vec<TcpListener>, Failed> {
@@ -301,4 +332,25 @@ fn start_servers(
     servers.spawn_on(watch, runtime.handle());
     servers.spawn_on(ready::keep_alive(Arc::clone(live)), runtime.handle());
     servers
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::{Sources, load};
+
+    #[test]
+    fn connections_leave_descriptors_for_calls() {
+        let config = load(&Sources::default()).map_err(|it| format!("{it:?}")).unwrap().config;
+        #[rustfmt::skip]
+        let table = [
+            (262_144, 20_000),
+            (20_000,  8_976),
+            (1_024,   64),
+        ];
+        for (files, connections) in table {
+            assert_eq!(affordable(&config, files), connections, "{files} files");
+        }
+    }
 }
