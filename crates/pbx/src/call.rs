@@ -2,8 +2,8 @@
 //! (a signalling B2BUA, RFC 7092).
 //!
 //! A file per thing that happens to a call: [`begin`], [`fork`] (its phones and their responses),
-//! [`modify`] (re-INVITE and hold), [`relay_request`] (INFO, MESSAGE), [`end`]. A session says
-//! what a message means; the call says what follows.
+//! [`modify`] (re-INVITE and hold), [`reliable`] (PRACK), [`relay_request`] (INFO, MESSAGE),
+//! [`end`]. A session says what a message means; the call says what follows.
 
 pub mod begin;
 pub(crate) mod body;
@@ -14,6 +14,7 @@ pub mod headers;
 pub mod media;
 mod modify;
 mod relay_request;
+mod reliable;
 mod status;
 
 use crate::id::{CallId, TenantId};
@@ -26,7 +27,7 @@ use media::{CallMedia, Half};
 use relay_request::Ask;
 use sip::endpoint::{ClientTx, ServerTx};
 use sip::message::{Essentials, Message};
-use sip::session::{Answer, Request, Seat, Session};
+use sip::session::{Answer, Overdue, Request, Seat, Session};
 use sip::{Flow, Tag};
 use smallvec::SmallVec;
 use std::time::Instant;
@@ -112,6 +113,7 @@ impl Call {
             Request::Acked => self.acked(office, leg, message, now),
             Request::Modify => self.modify_asked(office, leg, message, now),
             Request::Closed => self.hung_up(office, leg, message, now),
+            Request::Acknowledged(prack) => self.acknowledged(office, prack, message, now),
             Request::Other(transaction) => {
                 self.asked(office, leg, transaction, (message, it), now);
             }
@@ -157,10 +159,9 @@ impl Call {
         (invite, message): (ServerTx, &Message<'_>),
         now: Instant,
     ) {
-        if !self.session(leg).is_some_and(|it| it.is_open_invite(invite)) {
-            return;
-        }
-        if matches!(self.state, State::Calling { .. }) {
+        let session = self.session(leg).filter(|it| it.is_open_invite(invite));
+        let Some(session) = session else { return };
+        if session.is_early() {
             let (code, cause) = (ReleaseCode::CallerCancelled, end::Cause::of(message));
             self.end_as(office, code, Side::Caller, cause, now);
         } else {
@@ -203,9 +204,12 @@ impl Call {
         for leg in self.legs() {
             let owner = self.owner(leg);
             let Some(session) = self.session(leg) else { continue };
-            if session.handle_timeout(&mut office.seat(owner, now)) {
-                self.end(office, ReleaseCode::DialogNoAck, Side::System, now);
-            }
+            let code = match session.handle_timeout(&mut office.seat(owner, now)) {
+                Some(Overdue::Ack) => ReleaseCode::DialogNoAck,
+                Some(Overdue::Prack) => ReleaseCode::DialogNoPrack,
+                None => continue,
+            };
+            self.end(office, code, Side::System, now);
         }
         if self.media.deadline().is_some_and(|at| at <= now) {
             self.media.finish(None);
@@ -299,8 +303,8 @@ impl Call {
         now: Instant,
     ) {
         match (answer, leg, message) {
-            (Answer::Progress(code), LegId::Callee(fork), Some(message)) => {
-                self.progress(office, fork.into(), code, message, now);
+            (Answer::Progress { code, reliable }, LegId::Callee(fork), Some(message)) => {
+                self.progress(office, fork.into(), (code, reliable), message, now);
             }
             (Answer::Accepted, LegId::Callee(fork), Some(message)) => {
                 self.accepted(office, fork.into(), message, now);
@@ -313,12 +317,12 @@ impl Call {
                 self.modify_refused(office, leg, code, message, now);
             }
             (Answer::Other(transaction, code), ..) => {
-                self.ask_answered(office, transaction, code, message, now);
+                self.ask_answered(office, (leg, transaction), (code, message), now);
             }
             (Answer::Unheard, ..) => self.say_farewell(office, leg),
             // A caller's session sends no first INVITE.
             (
-                Answer::Progress(_)
+                Answer::Progress { .. }
                 | Answer::Accepted
                 | Answer::Refused(_)
                 | Answer::Modified
@@ -332,6 +336,10 @@ impl Call {
     fn hung_up(&mut self, office: &mut Office, leg: LegId, message: &Message<'_>, now: Instant) {
         let (code, side) = match (&self.state, leg) {
             (State::Calling { .. }, LegId::Caller) => (ReleaseCode::CallerCancelled, Side::Caller),
+            // The answer still waits for the caller's PRACK.
+            (State::Answered { .. }, LegId::Caller) if self.answered.is_none() => {
+                (ReleaseCode::CallerCancelled, Side::Caller)
+            }
             (State::Answered { .. }, LegId::Caller) => (ReleaseCode::CallerHangup, Side::Caller),
             (State::Answered { fork: Some(fork) }, _) if leg == fork_id(*fork) => {
                 (ReleaseCode::CalleeHangup, Side::Callee)

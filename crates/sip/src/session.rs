@@ -2,15 +2,18 @@
 //! ACK, whose turn it is to offer, and its end. Bodies are opaque here.
 //!
 //! A file per thing one does to a session: `accept` (as UAS), `connect` (as UAC), `modify`
-//! (re-INVITE), `close` (BYE), `request` (what the peer asks within the dialog).
+//! (re-INVITE), `prack` (reliable provisional responses), `close` (BYE), `request` (what the peer
+//! asks within the dialog).
 
 mod accept;
 mod close;
 mod connect;
 mod modify;
+mod prack;
 mod request;
 
-pub use connect::Answer;
+pub use connect::{Answer, Offer};
+pub use prack::Reliability;
 pub use request::Request;
 
 use crate::dialog::Dialog;
@@ -19,6 +22,7 @@ use crate::flow::Flow;
 use crate::message::{Essentials, Message, Writer};
 use crate::target::{Reach, flow_after_answer, flow_to_contact};
 use bytes::Bytes;
+use prack::Provisionals;
 use std::time::{Duration, Instant};
 
 /// What a session works with for the length of one input.
@@ -50,12 +54,23 @@ pub struct Session {
     pub dialog: Dialog,
     state: State,
     invite_state: InviteState,
+    /// Of the first INVITE.
+    provisionals: Provisionals,
     /// CSeq of the peer's newest INVITE: its ACK has the same.
     invite_cseq: u32,
     /// The ACK of the newest 2xx, for its copies.
     last_ack: Option<(u32, Bytes)>,
     /// A BYE with this Reason is due once the ACK of our 2xx is in (RFC 3261 §15).
     close_due: Option<Box<str>>,
+}
+
+/// What the peer did not do in its time: the session should be ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// 64·T1 after our 2xx (RFC 3261 §13.3.1.4).
+    Ack,
+    /// 64·T1 after a reliable provisional response of ours (RFC 3262 §3).
+    Prack,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,12 +191,13 @@ impl Session {
 
     /// When [`Session::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match &self.invite_state {
+        let unacked = match &self.invite_state {
             InviteState::Unacked(it) => Some(it.resend_at.min(it.give_up_at)),
             InviteState::Idle
             | InviteState::Incoming { .. }
             | InviteState::Outgoing { .. }
             | InviteState::AckOwed { .. } => None,
-        }
+        };
+        [unacked, self.poll_reliable()].into_iter().flatten().min()
     }
 }

@@ -15,7 +15,7 @@ use self::sdp::{Described, USUAL_CODECS};
 use ::sdp::Direction;
 use bytes::Bytes;
 use sip::auth::digest::{Algorithm, Challenge};
-use sip::message::{HeaderName, Message, Method, NameAddr, TypedHeader};
+use sip::message::{HeaderName, Message, Method, NameAddr, RSeq, TypedHeader};
 use sip::{ConnectionId, Flow, Transport};
 use std::net::SocketAddr;
 
@@ -197,6 +197,7 @@ impl Phone {
                 }
                 Method::Ack => dialog.hear_sdp(message, false),
                 Method::Bye => dialog.ended = true,
+                Method::Prack | Method::Update => dialog.hear_sdp(message, !dialog.offer_open),
                 _ => {}
             }
         }
@@ -220,6 +221,7 @@ impl Phone {
             match cseq.method {
                 Method::Invite => hear_invite_response(dialog, message, cseq.number, code),
                 Method::Bye => dialog.ended |= code >= 200,
+                Method::Prack | Method::Update => dialog.hear_sdp(message, false),
                 _ => {}
             }
         }
@@ -276,6 +278,7 @@ impl Phone {
             }
         };
         dialog.sdp_version += 1;
+        dialog.offer_open = !dialog.answer_owed;
         let text = described.write(&self.name, dialog.sdp_version);
         dialog.said_sdp = Some(described);
         Some(text)
@@ -288,6 +291,9 @@ fn hear_invite_response(dialog: &mut Dialog, message: &Message<'_>, cseq: u32, c
     if code >= 200 {
         let to = message.headers.get(HeaderName::To).unwrap_or_default();
         invite.answered = Some((code, to.to_owned()));
+    }
+    if let Ok(Some(rseq)) = message.headers.find::<RSeq>() {
+        dialog.rack = Some((rseq.0, cseq));
     }
     if (101..300).contains(&code) {
         dialog.learn(message);

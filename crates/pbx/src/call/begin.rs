@@ -278,6 +278,7 @@ fn by_address(office: &Office, callee: &Extension) -> Option<(Fork, Way)> {
         number: callee.number.clone(),
         media_source: callee.media_source,
         leg: None,
+        said: None,
         refused: None,
     };
     Some((fork, Way::Open(flow)))

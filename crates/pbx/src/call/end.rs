@@ -74,12 +74,17 @@ impl Call {
         cause: Cause,
         now: Instant,
     ) {
-        let answered = match self.state {
-            State::Ended { .. } => return,
-            State::Answered { .. } => true,
-            State::Calling { .. } => false,
+        if matches!(self.state, State::Ended { .. }) {
+            return;
+        }
+        let status = match self.answered {
+            Some(_) => 200,
+            // A phone may answer and leave before the caller hears of it.
+            None => match cause.status.unwrap_or_else(|| code.status()) {
+                ..300 => 480,
+                status => status,
+            },
         };
-        let status = if answered { 200 } else { cause.status.unwrap_or_else(|| code.status()) };
         let q850 = cause.q850.unwrap_or_else(|| code.cause());
         self.state = State::Ended { recorded: false };
         self.invite = None;

@@ -12,7 +12,7 @@ use crate::release::ReleaseCode;
 use sip::Flow;
 use sip::dialog::Dialog;
 use sip::message::{MaxForwards, Message, Writer, reason_phrase};
-use sip::session::{Session, no_extra};
+use sip::session::{Body, Offer, Session, no_extra};
 use std::time::Instant;
 
 /// Reason of the CANCEL to phones that were too late (RFC 3326 §3.1).
@@ -30,6 +30,8 @@ pub(super) struct Fork {
     pub media_source: crate::media::MediaSource,
     /// `None` while its stream is being opened.
     pub leg: Option<Leg>,
+    /// A description in a reliable response that the caller did not hear: its 2xx has none.
+    pub said: Option<body::OwnedBody>,
     /// How it refused.
     pub refused: Option<(u16, Cause)>,
 }
@@ -43,6 +45,7 @@ impl Fork {
             number: binding.key.extension.clone(),
             media_source,
             leg: None,
+            said: None,
             refused: None,
         }
     }
@@ -93,9 +96,11 @@ impl Call {
             writer.header("Allow", headers::ALLOW);
             headers::pass(&invite.headers, writer);
         };
+        let reliability = self.reliability();
         let mut seat = office.seat(owner, now);
         let view = passed.as_ref().map(body::OwnedBody::view);
-        let session = Session::connect(&mut seat, flow, dialog, hops, &extra, view);
+        let offer = Offer { max_forwards: hops, reliability, extra: &extra, body: view };
+        let session = Session::connect(&mut seat, flow, dialog, offer);
         let fork = &mut self.forks[index];
         fork.leg = Some(Leg {
             session,
@@ -127,26 +132,66 @@ impl Call {
         self.fork_failed(office, fork, (FLOW_LOST, Cause::default()), now);
     }
 
+    /// A phone rings, or says something before its answer.
     pub(super) fn progress(
         &mut self,
         office: &mut Office,
         fork: usize,
-        code: u16,
+        (code, reliable): (u16, bool),
         message: &Message<'_>,
         now: Instant,
     ) {
-        let State::Calling { progress, early, late_offer, .. } = &mut self.state else { return };
-        let has_sdp = body::of(message).is_some_and(|it| body::sdp_range(it).is_some());
-        // One phone's early media is heard; a late offer is for the answer alone.
-        let heard = has_sdp && !*late_offer && early.is_none_or(|it| it == fork);
-        // The caller has it already, or hears another phone's early media.
-        if !heard && (*progress == Some(code) || early.is_some_and(|it| it != fork)) {
+        let told = self.tell_progress(office, fork, (code, reliable), message, now);
+        if !reliable {
             return;
         }
+        let Some(sdp) = body::of(message).filter(|it| body::sdp_range(*it).is_some()) else {
+            return self.acknowledge(office, fork, now);
+        };
+        if !told && let Some(it) = self.forks.get_mut(fork) {
+            let (content_type, bytes) = (sdp.content_type.into(), sdp.bytes.to_vec());
+            it.said = Some(body::OwnedBody { content_type, bytes });
+        }
+        if !told || !self.passes_reliably() {
+            self.acknowledge(office, fork, now);
+        }
+    }
+
+    /// Tells the caller what a phone said; returns whether a description was among it.
+    fn tell_progress(
+        &mut self,
+        office: &mut Office,
+        fork: usize,
+        (code, reliable): (u16, bool),
+        message: &Message<'_>,
+        now: Instant,
+    ) -> bool {
+        let in_time = self.passes_reliably();
+        let may_hear = if self.caller.session.is_reliable() {
+            in_time && !self.caller.session.has_described()
+        } else {
+            true
+        };
+        let State::Calling { progress, early, late_offer, .. } = &mut self.state else {
+            return false;
+        };
+        let has_sdp = body::of(message).is_some_and(|it| body::sdp_range(it).is_some());
+        // One phone's early media is heard; an offer of the phone must be answered before its 2xx.
+        let late_offer = *late_offer;
+        let heard = has_sdp
+            && may_hear
+            && (!late_offer || (reliable && in_time))
+            && early.is_none_or(|it| it == fork);
+        // The caller has it already, or hears another phone's early media.
+        if !heard && (*progress == Some(code) || early.is_some_and(|it| it != fork)) {
+            return false;
+        }
         *progress = Some(code);
-        let passed =
-            if heard { self.pass_answer(office, fork, message, true, now) } else { Ok(None) };
-        let Ok(passed) = passed else { return };
+        let passed = match heard {
+            true => self.pass_answer(office, fork, (message, None), true, now),
+            false => Ok(None),
+        };
+        let Ok(passed) = passed else { return false };
         if heard && let State::Calling { early, .. } = &mut self.state {
             *early = Some(fork);
         }
@@ -161,10 +206,11 @@ impl Call {
             let body = passed.as_ref().map(body::OwnedBody::view);
             session.provisional(seat, (code, reason_phrase(code)), &extra, body);
         });
-        if heard {
+        if heard && !late_offer {
             self.configure(office, now);
         }
         self.publish(office);
+        heard
     }
 
     pub(super) fn accepted(
@@ -184,7 +230,8 @@ impl Call {
         };
         // An answer without a description is one only if an early one stands.
         let early = matches!(self.state, State::Calling { early: Some(it), .. } if it == fork);
-        let passed = match self.pass_answer(office, fork, message, false, now) {
+        let said = self.forks.get_mut(fork).and_then(|it| it.said.take());
+        let passed = match self.pass_answer(office, fork, (message, said), false, now) {
             Ok(passed) if passed.is_some() || (early && !late_offer) => passed,
             refused @ (Ok(_) | Err(_)) => {
                 self.with_session(office, fork_id(fork), now, |session, seat| {
@@ -197,7 +244,6 @@ impl Call {
         };
         self.state = State::Answered { fork: Some(fork) };
         self.invite = None;
-        self.answered = Some(now);
         for index in (0..self.forks.len()).filter(|&it| it != fork) {
             self.release_fork(office, index, COMPLETED_ELSEWHERE, now);
         }
@@ -208,18 +254,30 @@ impl Call {
         if !late_offer {
             self.with_session(office, fork_id(fork), now, |session, seat| session.ack(seat, None));
         }
-        self.with_session(office, LegId::Caller, now, |session, seat| {
+        let sent = self.with_session(office, LegId::Caller, now, |session, seat| {
             let extra = |writer: &mut Writer| {
                 writer.header("Allow", headers::ALLOW);
                 headers::pass(&message.headers, writer);
             };
-            session.accept(seat, &extra, passed.as_ref().map(body::OwnedBody::view));
+            // What was said reliably is not said again.
+            let passed = passed.as_ref().filter(|_| late_offer || !session.has_described());
+            session.accept(seat, &extra, passed.map(body::OwnedBody::view))
         });
         if !late_offer {
             self.configure(office, now);
         }
-        self.describe_answer(office, Some(fork));
+        if sent == Some(true) {
+            self.answer_is_sent(office, now);
+        }
         self.publish(office);
+    }
+
+    /// The caller's 2xx is on its way: from here the call counts as answered.
+    pub(super) fn answer_is_sent(&mut self, office: &mut Office, now: Instant) {
+        if let State::Answered { fork } = self.state {
+            self.answered = Some(now);
+            self.describe_answer(office, fork);
+        }
     }
 
     pub(super) fn refused(
@@ -268,17 +326,19 @@ impl Call {
         self.end_as(office, release, Side::Callee, cause, now);
     }
 
-    /// The answer of a fork as the caller is to see it.
+    /// The answer of a fork as the caller is to see it; `said` is what it said before, where it says
+    /// nothing now.
     fn pass_answer(
         &mut self,
         office: &mut Office,
         fork: usize,
-        message: &Message<'_>,
+        (message, said): (&Message<'_>, Option<body::OwnedBody>),
         early: bool,
         now: Instant,
     ) -> Result<Option<body::OwnedBody>, Unusable> {
         body::check(message).map_err(|_| Unusable::Description)?;
-        let Some(body) = body::of(message) else { return Ok(None) };
+        let said: Option<Body<'_>> = said.as_ref().map(body::OwnedBody::view);
+        let Some(body) = body::of(message).or(said) else { return Ok(None) };
         let Some(range) = body::sdp_range(body) else {
             let bytes = body.bytes.to_vec();
             return Ok(Some(body::OwnedBody { content_type: body.content_type.into(), bytes }));

@@ -3,7 +3,10 @@
 use sip::message::{HeaderName, Headers, Writer};
 
 /// What every leg of ours can do.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK";
+
+/// Extensions we have.
+pub const SUPPORTED: &str = "100rel";
 
 /// Bodies we take in an INVITE.
 pub const ACCEPT: &str =

@@ -173,7 +173,7 @@ impl Call {
     }
 
     /// The body of an offer as the other leg is to see it.
-    fn pass_offer(
+    pub(super) fn pass_offer(
         &mut self,
         office: &mut Office,
         from: LegId,
@@ -186,7 +186,7 @@ impl Call {
     }
 
     /// The body of an answer as the other leg is to see it.
-    fn pass_later_answer(
+    pub(super) fn pass_later_answer(
         &mut self,
         office: &mut Office,
         from: LegId,

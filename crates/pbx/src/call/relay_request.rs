@@ -16,8 +16,18 @@ const ASKS_MAX: usize = 8;
 /// A request passed on whose answer is awaited.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
-    from: ServerTx,
-    to: ClientTx,
+    pub from: ServerTx,
+    pub to: ClientTx,
+    pub exchange: Exchange,
+}
+
+/// What the answer is to the two legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exchange {
+    /// Theirs alone: it passes as it is.
+    None,
+    /// The answer to an offer in a PRACK.
+    Prack,
 }
 
 impl Call {
@@ -62,7 +72,7 @@ impl Call {
             let extra = |writer: &mut Writer| headers::pass(&message.headers, writer);
             session.request(seat, method, &extra, body::of(message))
         });
-        self.asks.extend(to.map(|to| Ask { from, to }));
+        self.asks.extend(to.map(|to| Ask { from, to, exchange: Exchange::None }));
     }
 
     /// Who hears what a leg says: before the answer, the caller and the phone whose early media is
@@ -82,13 +92,25 @@ impl Call {
     pub(super) fn ask_answered(
         &mut self,
         office: &mut Office,
-        to: ClientTx,
-        code: u16,
-        message: Option<&Message<'_>>,
+        (leg, to): (LegId, ClientTx),
+        (code, message): (u16, Option<&Message<'_>>),
         now: Instant,
     ) {
         let Some(index) = self.asks.iter().position(|it| it.to == to) else { return };
-        let Ask { from, .. } = self.asks.remove(index);
+        let Ask { from, exchange, .. } = self.asks.remove(index);
+        match exchange {
+            Exchange::None => self.pass_response(office, from, (code, message), now),
+            Exchange::Prack => self.prack_answered(office, (leg, from), (code, message), now),
+        }
+    }
+
+    fn pass_response(
+        &mut self,
+        office: &mut Office,
+        from: ServerTx,
+        (code, message): (u16, Option<&Message<'_>>),
+        now: Instant,
+    ) {
         // The dialog is gone on that side (RFC 3261 §12.2.1.2).
         let vanished = message.is_none() || matches!(code, 408 | 481);
         // RFC 4320 §4.2 forbids a 408 here.

@@ -2,7 +2,7 @@
 
 use super::reply::{ALLOW_ALL, Request};
 use super::{Core, Event};
-use crate::call::headers::ACCEPT;
+use crate::call::headers::{ACCEPT, SUPPORTED};
 use crate::guard::Verdict;
 use crate::id::CallId;
 use crate::time::Now;
@@ -200,6 +200,7 @@ impl Core {
         self.reply_with(request, 200, |writer| {
             writer.header("Allow", ALLOW_ALL);
             writer.header("Accept", ACCEPT);
+            writer.header("Supported", SUPPORTED);
         })
     }
 
@@ -209,7 +210,7 @@ impl Core {
         self.reply(request, code)
     }
 
-    /// Refuses a request that requires an extension of us; we have none (RFC 3261 §8.2.2.3).
+    /// Refuses a request that requires an extension we do not have (RFC 3261 §8.2.2.3).
     pub(super) fn unsupported(&mut self, request: Request<'_>) -> bool {
         let Some(required) = unsupported(request.message) else { return false };
         self.reply_with(request, 420, |writer| {
@@ -219,9 +220,10 @@ impl Core {
     }
 }
 
-/// What a request requires of us, as the Unsupported header names it.
+/// What a request requires of us in vain, as the Unsupported header names it.
 pub(super) fn unsupported(message: &Message<'_>) -> Option<String> {
-    let required = message.headers.values(HeaderName::Require);
+    let has = |it: &&str| SUPPORTED.split(", ").any(|ours| ours.eq_ignore_ascii_case(it));
+    let required = message.headers.values(HeaderName::Require).filter(|it| !has(it));
     let required: Vec<&str> = required.take(UNSUPPORTED_MAX).collect();
     (!required.is_empty()).then(|| required.join(", "))
 }

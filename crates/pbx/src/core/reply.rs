@@ -90,4 +90,5 @@ impl Core {
 }
 
 /// What we take, REGISTER included.
-pub(super) const ALLOW_ALL: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, REGISTER";
+pub(super) const ALLOW_ALL: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, REGISTER";

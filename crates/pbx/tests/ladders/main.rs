@@ -10,6 +10,7 @@ mod media;
 mod races;
 mod refusals;
 mod register;
+mod reliable;
 mod requests;
 mod security;
 mod streams;

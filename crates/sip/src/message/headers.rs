@@ -13,6 +13,7 @@ mod from_to;
 mod max_forwards;
 mod name_addr;
 mod reason;
+mod reliable;
 mod route;
 mod via;
 
@@ -31,6 +32,7 @@ pub use self::from_to::{From, To};
 pub use self::max_forwards::MaxForwards;
 pub use self::name_addr::NameAddr;
 pub use self::reason::Reason;
+pub use self::reliable::{RAck, RSeq};
 pub use self::route::{RecordRoute, Route};
 pub use self::via::Via;
 

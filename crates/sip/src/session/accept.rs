@@ -1,10 +1,11 @@
 //! The session as UAS: provisional responses, the answer and its resending, refusal.
 
-use super::{Body, Extra, InviteState, Seat, Session, State, Unacked};
+use super::prack::Provisionals;
+use super::{Body, Extra, InviteState, Overdue, Seat, Session, State, Unacked};
 use crate::dialog::{Dialog, LocalEnd};
 use crate::endpoint::ServerTx;
 use crate::flow::Flow;
-use crate::message::{Essentials, Message, Writer};
+use crate::message::{Essentials, HeaderName, Message, Writer};
 use crate::transaction::{T1, T2, TIMEOUT};
 use bytes::Bytes;
 
@@ -17,11 +18,17 @@ impl Session {
         end: LocalEnd,
         invite: ServerTx,
     ) -> Self {
+        let reliable = message.headers.has_token(HeaderName::Require, "100rel");
         let mut session = Self {
             flow,
             dialog: Dialog::of_request(message, it, end),
             state: State::Incoming { invite },
             invite_state: InviteState::Idle,
+            provisionals: if reliable {
+                Provisionals::Sending(Box::default())
+            } else {
+                Provisionals::Plain
+            },
             invite_cseq: it.cseq.number,
             last_ack: None,
             close_due: None,
@@ -30,9 +37,10 @@ impl Session {
         session
     }
 
-    /// Sends a provisional response to the first INVITE. A 100 has no To tag: it makes no dialog.
+    /// Sends a provisional response to the first INVITE, reliably where the peer requires that. A
+    /// 100 has no To tag: it makes no dialog.
     pub fn provisional<O: Copy>(
-        &self,
+        &mut self,
         seat: &mut Seat<'_, O>,
         (code, reason): (u16, &str),
         extra: Extra<'_>,
@@ -47,24 +55,42 @@ impl Session {
             writer.header("Contact", self.dialog.end.contact());
         }
         extra(&mut writer);
-        seat.endpoint.respond(invite, code, finish(writer, body), seat.now);
+        if code > 100 && self.is_reliable() {
+            self.send_reliably(seat, code, writer, body);
+        } else {
+            seat.endpoint.respond(invite, code, finish(writer, body), seat.now);
+        }
     }
 
-    /// Answers the INVITE that is open, the first or a later one, with 200.
+    /// Answers the INVITE that is open, the first or a later one, with 200. Returns `false` where
+    /// the answer waits for a PRACK: [`Session::answer_prack`] tells when it is sent.
     pub fn accept<O: Copy>(
         &mut self,
         seat: &mut Seat<'_, O>,
         extra: Extra<'_>,
         body: Option<Body<'_>>,
-    ) {
-        let Some(invite) = self.open_invite() else { return };
+    ) -> bool {
+        let Some(invite) = self.open_invite() else { return false };
         let tag = self.dialog.end.tag.to_string();
         let Some(mut writer) = seat.endpoint.response(invite, 200, "OK", Some(&tag)) else {
-            return;
+            return false;
         };
         writer.header("Contact", self.dialog.end.contact());
         extra(&mut writer);
-        let bytes = finish(writer, body);
+        let answer = finish(writer, body);
+        let answer = if self.is_early() { self.hold_answer(answer) } else { Some(answer) };
+        let Some(answer) = answer else { return false };
+        self.send_answer(seat, invite, answer);
+        true
+    }
+
+    pub(super) fn send_answer<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        invite: ServerTx,
+        bytes: Bytes,
+    ) {
+        self.settle_provisionals();
         let flow = seat.endpoint.server_flow(invite).unwrap_or(self.flow);
         seat.endpoint.respond(invite, 200, bytes.clone(), seat.now);
         self.state = State::Established;
@@ -91,6 +117,7 @@ impl Session {
             seat.endpoint.respond(invite, code, writer.finish(), seat.now);
         }
         if self.is_early() {
+            self.settle_provisionals();
             self.state = State::Closed;
         } else {
             self.invite_state = InviteState::Idle;
@@ -107,10 +134,18 @@ impl Session {
         awaited
     }
 
-    /// Resends a 2xx that has no ACK yet. Returns `true` when it is given up, 32 s after it was
-    /// first sent: the session should be ended (RFC 3261 §13.3.1.4).
+    /// Resends what waits for its acknowledgement, and says when one has not come for too long.
     #[must_use]
-    pub fn handle_timeout<O: Copy>(&mut self, seat: &mut Seat<'_, O>) -> bool {
+    pub fn handle_timeout<O: Copy>(&mut self, seat: &mut Seat<'_, O>) -> Option<Overdue> {
+        if self.reliable_timeout(seat) {
+            return Some(Overdue::Prack);
+        }
+        self.answer_timeout(seat).then_some(Overdue::Ack)
+    }
+
+    /// Resends a 2xx that has no ACK yet. Returns `true` when it is given up, 32 s after it was
+    /// first sent.
+    fn answer_timeout<O: Copy>(&mut self, seat: &mut Seat<'_, O>) -> bool {
         let InviteState::Unacked(it) = &mut self.invite_state else { return false };
         if seat.now >= it.give_up_at {
             self.invite_state = InviteState::Idle;

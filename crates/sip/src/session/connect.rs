@@ -1,6 +1,7 @@
 //! The session as UAC: INVITE, its responses, its ACK, and giving it up.
 
 use super::accept::finish;
+use super::prack::{Order, Provisionals, Reliability};
 use super::{Body, Extra, InviteState, Seat, Session, State};
 use crate::dialog::Dialog;
 use crate::endpoint::{ClientTx, Endpoint};
@@ -10,8 +11,12 @@ use crate::message::{Essentials, Message, Method};
 /// What a response, or the lack of one, means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// A provisional response above 100 to the first INVITE.
-    Progress(u16),
+    /// A provisional response above 100 to the first INVITE; to a reliable one [`Session::prack`]
+    /// is owed.
+    Progress {
+        code: u16,
+        reliable: bool,
+    },
     /// The first INVITE was answered; [`Session::ack`] is owed.
     Accepted,
     /// The first INVITE was refused, or nobody answered (408), or the way broke (503). The
@@ -29,20 +34,27 @@ pub enum Answer {
     Nothing,
 }
 
+/// The first INVITE of a new session.
+pub struct Offer<'a> {
+    pub max_forwards: u8,
+    pub reliability: Reliability,
+    pub extra: Extra<'a>,
+    pub body: Option<Body<'a>>,
+}
+
 impl Session {
     /// Sends the first INVITE of a new session. The Request-URI is the dialog's target.
     pub fn connect<O: Copy>(
         seat: &mut Seat<'_, O>,
         flow: Flow,
         mut dialog: Dialog,
-        max_forwards: u8,
-        extra: Extra<'_>,
-        body: Option<Body<'_>>,
+        Offer { max_forwards, reliability, extra, body }: Offer<'_>,
     ) -> Self {
         dialog.local_cseq += 1;
         let branch = seat.endpoint.new_branch();
         let mut writer =
             dialog.request_with(Method::Invite, dialog.local_cseq, branch, max_forwards);
+        reliability.write(&mut writer);
         extra(&mut writer);
         let bytes = finish(writer, body);
         let owner = Some(seat.owner);
@@ -53,6 +65,7 @@ impl Session {
             dialog,
             state,
             invite_state: InviteState::Idle,
+            provisionals: Provisionals::Plain,
             invite_cseq: 0,
             last_ack: None,
             close_due: None,
@@ -138,12 +151,18 @@ impl Session {
             0..=100 => Answer::Nothing,
             101..=199 if cancelled => Answer::Nothing,
             101..=199 => {
-                if it.to_tag.is_some() {
+                let order = self.order_of(message, it);
+                if order == Order::Other {
+                    return Answer::Nothing;
+                }
+                // The PRACK that is owed goes to the dialog it is owed to.
+                if it.to_tag.is_some() && (order == Order::Next || !self.owes_prack()) {
                     self.learn(message, it);
                 }
-                Answer::Progress(code)
+                Answer::Progress { code, reliable: order == Order::Next }
             }
             200..=299 => {
+                self.settle_provisionals();
                 self.learn(message, it);
                 self.state = State::Established;
                 self.invite_state = InviteState::AckOwed { cseq: it.cseq.number };
@@ -156,6 +175,7 @@ impl Session {
                 Answer::Accepted
             }
             _ => {
+                self.settle_provisionals();
                 self.state = State::Closed;
                 Answer::Refused(code)
             }

@@ -15,6 +15,9 @@ pub enum Request {
     /// The peer hung up; answered. The session is closed, unless its first INVITE is open, which
     /// must still be refused.
     Closed,
+    /// The PRACK of a reliable provisional response of ours: answer this transaction by
+    /// [`Session::answer_prack`].
+    Acknowledged(ServerTx),
     /// Another method: answer this transaction.
     Other(ServerTx),
     /// Out of order, or in the way of another INVITE: answered here, or an ACK nobody awaits.
@@ -64,6 +67,10 @@ impl Session {
                 self.answer(seat, flow, (message, it), (491, "Request Pending"));
                 Request::Nothing
             }
+            (Method::Prack, _) => match self.acknowledged(seat, flow, (message, it)) {
+                Some(prack) => Request::Acknowledged(prack),
+                None => Request::Nothing,
+            },
             (_, State::Closing { .. } | State::Closed) => {
                 self.answer(seat, flow, (message, it), (481, "Call/Transaction Does Not Exist"));
                 Request::Nothing
@@ -138,7 +145,7 @@ impl Session {
     }
 
     /// Answers at once, in a transaction: a copy gets the same answer, and an INVITE its ACK.
-    fn answer<O: Copy>(
+    pub(super) fn answer<O: Copy>(
         &self,
         seat: &mut Seat<'_, O>,
         flow: Flow,

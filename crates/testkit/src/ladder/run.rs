@@ -319,6 +319,10 @@ fn wishes(words: &Words) -> Result<Wishes, String> {
             }
             "reason" => header("Reason", value),
             "require" => header("Require", value),
+            "rseq" => {
+                header("Require", "100rel");
+                header("RSeq", value);
+            }
             "max-forwards" => header("Max-Forwards", value),
             "expires" => header("Expires", value),
             "contact" => header("Contact", value),

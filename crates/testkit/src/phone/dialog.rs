@@ -21,6 +21,10 @@ pub struct Dialog {
     /// The newest description the server sent, and whether the phone owes the answer to it.
     pub heard_sdp: Option<Described>,
     pub answer_owed: bool,
+    /// The phone's newest description is an offer without an answer.
+    pub offer_open: bool,
+    /// RSeq and CSeq of the newest reliable provisional response.
+    pub rack: Option<(u32, u32)>,
     /// The newest description the phone sent.
     pub said_sdp: Option<Described>,
     pub sdp_version: u32,
@@ -82,6 +86,7 @@ impl Dialog {
     pub fn hear_sdp(&mut self, message: &Message<'_>, is_offer: bool) {
         if let Some(described) = Described::read(message.body) {
             self.heard_sdp = Some(described);
+            self.offer_open = false;
             self.answer_owed = is_offer;
         }
     }

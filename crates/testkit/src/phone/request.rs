@@ -141,10 +141,27 @@ impl Phone {
         }
         let dialog = self.known(call)?;
         let cseq = dialog.next_cseq(method);
-        if method == Method::Bye {
-            dialog.ended = true;
+        let (rack, answer_owed) = (dialog.rack, dialog.answer_owed);
+        dialog.ended |= method == Method::Bye;
+        let mut draft = self.in_dialog(call, method, cseq);
+        let describes = match method {
+            Method::Prack => {
+                let (rseq, cseq) = rack.unwrap_or_default();
+                draft.headers.push(("RAck".into(), format!("{rseq} {cseq} INVITE")));
+                answer_owed || wishes.media != Media::Usual
+            }
+            Method::Update => {
+                draft.headers.push(("Contact".into(), self.contact()));
+                wishes.media != Media::Usual
+            }
+            _ => false,
+        };
+        if describes {
+            let body = self.describe(call, &wishes.media);
+            draft.body = body.map(|it| ("application/sdp".to_owned(), it));
+            self.calls[call].answer_owed = false;
         }
-        Ok(self.in_dialog(call, method, cseq))
+        Ok(draft)
     }
 
     fn invite(&mut self, call: usize, wishes: &Wishes) -> Draft {

@@ -1,6 +1,6 @@
 //! Answers a phone gives to requests of the server (RFC 3261 §8.2.6).
 
-use super::{Media, Open, Phone, Wishes};
+use super::{Dialog, Media, Open, Phone, Wishes};
 use bytes::Bytes;
 use sip::message::{Message, reason_phrase, response_to};
 
@@ -36,12 +36,20 @@ impl Phone {
         let mut writer = response_to(&message, code, reason_phrase(code), tag.as_deref(), source);
         let mut headers = Vec::new();
         let mut body = None;
+        let exchange = matches!(open.method.as_str(), "PRACK" | "UPDATE") && code < 300;
+        let owes = |dialog: &Dialog| dialog.answer_owed || wishes.media != Media::Usual;
+        if let Some(call) = open.call.filter(|&it| exchange && self.calls.get(it).is_some_and(owes))
+        {
+            body = self.describe(call, &wishes.media);
+            self.calls[call].answer_owed = false;
+        }
         if open.method == "INVITE" && (101..300).contains(&code) {
+            let reliable = wishes.headers.iter().any(|it| it.0 == "RSeq");
             headers.push(("Contact".to_owned(), self.contact()));
             let described = code >= 200 || wishes.media != Media::Usual;
             if let Some(call) = open.call.filter(|_| described) {
                 body = self.describe(call, &wishes.media);
-                if code >= 200
+                if (code >= 200 || reliable)
                     && let Some(dialog) = self.calls.get_mut(call)
                 {
                     dialog.answer_owed = false;

@@ -41,6 +41,7 @@ pub(super) enum Todo {
     Change(usize),
     Resend(Key),
     ResendAnswer(usize),
+    ResendReliable(usize),
     ResendRefusal(String),
 }
 
@@ -55,6 +56,10 @@ pub(super) struct Actor {
     given_up: BTreeSet<usize>,
     clients: BTreeMap<Key, Client>,
     unacked: BTreeMap<usize, Unacked>,
+    /// Reliable provisional responses without a PRACK.
+    unpracked: BTreeMap<usize, Unacked>,
+    /// Calls whose description went out reliably: their 2xx has none.
+    described: BTreeSet<usize>,
     /// INVITEs it refused whose ACK has not come: their branch and Timer G.
     refused: BTreeMap<String, Duration>,
     answers: Memory,
@@ -85,6 +90,8 @@ impl Actor {
             given_up: BTreeSet::new(),
             clients: BTreeMap::new(),
             unacked: BTreeMap::new(),
+            unpracked: BTreeMap::new(),
+            described: BTreeSet::new(),
             refused: BTreeMap::new(),
             answers: Memory::default(),
             provisionals: Memory::default(),
@@ -134,6 +141,7 @@ impl Actor {
             }
             Todo::Resend(key) => self.resend(&key, hands),
             Todo::ResendAnswer(call) => self.resend_answer(call, hands),
+            Todo::ResendReliable(call) => self.resend_reliable(call, hands),
             Todo::ResendRefusal(branch) => self.resend_refusal(branch, hands),
         }
     }
@@ -209,8 +217,16 @@ impl Actor {
             if message.status().is_some_and(|it| it >= 200) {
                 hands.out.push(ack);
             }
-        } else if let Ok(Heard::Response { code, call, .. }) = self.phone.hear(bytes) {
+        } else {
+            let before: Vec<_> = self.phone.calls.iter().map(|it| it.rack).collect();
+            let heard = self.phone.hear(bytes);
+            let Ok(Heard::Response { code, call, .. }) = heard else { return };
+            let news = call.filter(|&it| before.get(it) != Some(&self.phone.calls[it].rack));
             self.responded(code, call, key, hands);
+            // One in twenty does not acknowledge what rings.
+            if let Some(call) = news.filter(|_| !hands.chance(50)) {
+                self.within(call, "PRACK", Wishes::default(), hands);
+            }
         }
     }
 
@@ -270,6 +286,13 @@ impl Actor {
                 }
             }
             "CANCEL" => self.cancelled(key, hands),
+            "PRACK" => {
+                if let Some(call) = call {
+                    self.unpracked.remove(&call);
+                }
+                let code = [200, 200, 200, 200, 481, 405, 500][below(hands.rng, 7) as usize];
+                self.answer(&key, code, hands);
+            }
             "BYE" => {
                 if let Some(call) = call {
                     self.up.remove(&call);
@@ -305,17 +328,39 @@ impl Actor {
         let open = self.phone.open.iter().position(|it| of_key(&it.bytes).as_ref() == Some(key));
         let Some(index) = open else { return };
         let (request, call) = (self.phone.open[index].bytes.clone(), self.phone.open[index].call);
-        let media = if code == 183 {
-            Media::Described { codecs: Vec::new(), direction: Direction::SendRecv }
-        } else {
-            Media::Usual
+        let described = call.is_some_and(|it| self.described.contains(&it));
+        let media = match code {
+            183 => Media::Described { codecs: Vec::new(), direction: Direction::SendRecv },
+            200..=299 if described && key.1 == "INVITE" => {
+                self.described.retain(|it| Some(*it) != call);
+                Media::None
+            }
+            _ => Media::Usual,
         };
-        let wishes = Wishes { media, ..Wishes::default() };
+        let mut wishes = Wishes { media, ..Wishes::default() };
+        let reliable = call.filter(|_| matches!(code, 180 | 183) && may_be_reliable(&request));
+        let reliable = reliable.filter(|_| hands.chance(500));
+        if reliable.is_some() {
+            wishes.headers = vec![
+                ("Require".into(), "100rel".into()),
+                ("RSeq".into(), (1 + below(hands.rng, 1000)).to_string()),
+            ];
+        }
         let Ok(bytes) = self.phone.answer_open(index, code, &wishes) else { return };
         hands.out.push(bytes.clone());
         if code < 200 {
+            if let Some(call) = reliable {
+                self.described.extend((code == 183).then_some(call));
+                let give_up = hands.now + TIMEOUT;
+                let unacked = Unacked { bytes: bytes.clone(), interval: T1, give_up };
+                self.unpracked.insert(call, unacked);
+                hands.later(T1, Todo::ResendReliable(call));
+            }
             self.provisionals.put(key.clone(), bytes);
             return;
+        }
+        if let Some(call) = call.filter(|_| key.1 == "INVITE") {
+            self.unpracked.remove(&call);
         }
         if key.1 == "INVITE" && code >= 300 {
             self.refused.insert(key.0.clone(), T1);
@@ -362,6 +407,18 @@ impl Actor {
         hands.later(interval, Todo::ResendAnswer(call));
     }
 
+    fn resend_reliable(&mut self, call: usize, hands: &mut Hands<'_>) {
+        let Some(unacked) = self.unpracked.get_mut(&call) else { return };
+        if hands.now >= unacked.give_up {
+            self.unpracked.remove(&call);
+            return;
+        }
+        unacked.interval *= 2;
+        hands.out.push(unacked.bytes.clone());
+        let interval = unacked.interval;
+        hands.later(interval, Todo::ResendReliable(call));
+    }
+
     /// Timer G, until the ACK comes or T2 is passed (RFC 3261 §17.2.1).
     fn resend_refusal(&mut self, branch: String, hands: &mut Hands<'_>) {
         let Some(interval) = self.refused.get_mut(&branch) else { return };
@@ -385,6 +442,12 @@ impl Actor {
         let call_id = message.headers.get(sip::message::HeaderName::CallId)?;
         self.phone.calls.iter().position(|it| it.call_id == call_id)
     }
+}
+
+/// An INVITE that offers 100rel and begins a call.
+fn may_be_reliable(invite: &Bytes) -> bool {
+    let Ok(message) = Message::parse(invite) else { return false };
+    message.headers.has_token(sip::message::HeaderName::Supported, "100rel")
 }
 
 /// An INVITE for a new call.

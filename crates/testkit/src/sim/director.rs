@@ -116,7 +116,10 @@ fn call(world: &mut World, actor: usize) {
         0 => OTHER_NUMBERS[world.pick(OTHER_NUMBERS.len())].to_owned(),
         _ => (100 + world.pick(EXTENSIONS.into())).to_string(),
     };
-    let wishes = if world.chance(100) { Wishes::without_sdp() } else { Wishes::default() };
+    let mut wishes = if world.chance(100) { Wishes::without_sdp() } else { Wishes::default() };
+    if world.chance(150) {
+        wishes.headers.push(("Require".to_owned(), "100rel".to_owned()));
+    }
     ask(world, actor, "INVITE", Target::Number(number), wishes);
 }
 

@@ -272,6 +272,25 @@ fn small_headers() {
 }
 
 #[test]
+fn reliable_provisional_responses() {
+    let method = Method::Invite;
+    let table = [
+        ("776656 1 INVITE", Ok(RAck { rseq: 776_656, cseq: 1, method })),
+        ("1  2\tINVITE", Ok(RAck { rseq: 1, cseq: 2, method })),
+        ("1", Err("no CSeq")),
+        ("1 2", Err("no method")),
+        ("0 2 INVITE", Err("not a number from 1 to 2^32-1")),
+        ("4294967296 2 INVITE", Err("not a number from 1 to 2^32-1")),
+        ("1 2147483648 INVITE", Err("number out of range")),
+    ];
+    for (text, expected) in table {
+        assert_eq!(RAck::parse(text), expected, "{text}");
+    }
+    assert_eq!(RSeq::parse("4294967295"), Ok(RSeq(u32::MAX)));
+    assert!(RSeq::parse("-1").is_err());
+}
+
+#[test]
 fn media_types() {
     let sdp = ContentType::parse("Application / SDP ; charset=utf-8").unwrap();
     assert!(sdp.is("application", "sdp"));
