@@ -49,7 +49,8 @@ static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 /// Starts logging. Called once.
 pub(crate) fn start(config: &Config) -> io::Result<()> {
     let (filter, handle) = reload::Layer::new(targets(config.log_level));
-    let lines = Lines { format: config.log_format };
+    let to_journal = config.log_file.as_os_str().is_empty() && stderr_is_journal();
+    let lines = Lines { format: config.log_format, to_journal };
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).event_format(lines);
     let registry = tracing_subscriber::registry();
     let started = if config.log_file.as_os_str().is_empty() {
@@ -109,6 +110,8 @@ fn targets(level: LogLevel) -> Targets {
 
 struct Lines {
     format: LogFormat,
+    /// Each line begins with its priority, which the journal takes off (sd-daemon(3)).
+    to_journal: bool,
 }
 
 /// The fields of one event in their order, the message apart.
@@ -142,8 +145,26 @@ where
             LogFormat::Text => text_line(&time, *metadata.level(), target, &fields),
             LogFormat::Json => json_line(&time, *metadata.level(), target, fields),
         };
-        writeln!(out, "{line}")
+        let priority = if self.to_journal { priority(*metadata.level()) } else { "" };
+        writeln!(out, "{priority}{line}")
     }
+}
+
+/// Levels as those of syslog (RFC 5424 §6.2.1).
+fn priority(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "<3>",
+        Level::WARN => "<4>",
+        Level::INFO => "<6>",
+        Level::DEBUG | Level::TRACE => "<7>",
+    }
+}
+
+/// systemd names the device and inode of the stream that leads to its journal (systemd.exec(5)).
+fn stderr_is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let found = rustix::fs::fstat(io::stderr());
+    found.is_ok_and(|it| stream == format!("{}:{}", it.st_dev, it.st_ino))
 }
 
 fn text_line(time: &str, level: Level, target: &str, fields: &Fields) -> String {

@@ -368,6 +368,27 @@ fn a_reload_opens_the_log_anew_and_names_what_waits_for_a_start() {
 }
 
 #[test]
+fn the_journal_is_told_the_priority_of_each_line() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let stream = std::fs::File::create(&path).unwrap();
+    let found = stream.metadata().unwrap();
+    let mut serve = command(folder.path());
+    serve.args(["serve", "--set", "sip.udp=127.0.0.1:0", "--set", "sip.tcp=127.0.0.1:0"]);
+    serve.args(["--set", "http.listen=127.0.0.1:0"]).stdout(Stdio::null()).stderr(stream);
+    serve.env("JOURNAL_STREAM", format!("{}:{}", found.dev(), found.ino()));
+    let mut process = serve.spawn().unwrap();
+    let said = || std::fs::read_to_string(&path).unwrap();
+    until("a line", || said().contains(" ready "));
+    signal(&process, "TERM");
+    process.wait().unwrap();
+    let ready = |it: &str| it.starts_with("<6>") && it.contains(" ready ");
+    assert!(said().lines().any(ready), "{}", said());
+    assert!(said().lines().all(|it| it.starts_with('<')), "{}", said());
+}
+
+#[test]
 fn the_service_manager_hears_of_the_start_the_life_and_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let name = folder.path().join("notify");
