@@ -103,6 +103,14 @@ impl Running for Live {
         id.is_ok_and(|id| self.orders.give(Order::Command(Command::Hangup(id))))
     }
 
+    fn ladder(&self, call: &Call, most: usize) -> Vec<Traced> {
+        let Ok(id) = call.id.parse::<CallId>() else { return vec![] };
+        let mut ring = self.ring.at_start();
+        // All others of tens of thousands are passed over before they are made readable.
+        let mine = std::iter::from_fn(|| ring.next()).filter(|it| it.call == Some(id));
+        mine.take(most).map(traced).collect()
+    }
+
     fn trace(&self, past: bool) -> Box<dyn TraceSource> {
         Box::new(Trace(if past { self.ring.at_start() } else { self.ring.at_end() }))
     }
@@ -202,20 +210,23 @@ struct Trace(ring::Reader);
 
 impl TraceSource for Trace {
     fn next(&mut self) -> Option<Traced> {
-        let entry = self.0.next()?;
-        Some(Traced {
-            unix_ms: entry.at.0,
-            sent: entry.sent,
-            transport: entry.flow.transport.uri_name().to_owned(),
-            local: entry.flow.local.to_string(),
-            remote: entry.flow.remote.to_string(),
-            call: entry.call.map(|it| it.to_string()),
-            text: masked(&entry.bytes),
-        })
+        self.0.next().map(traced)
     }
 
     fn take_lost(&mut self) -> bool {
         self.0.take_lost()
+    }
+}
+
+fn traced(entry: ring::Entry) -> Traced {
+    Traced {
+        unix_ms: entry.at.0,
+        sent: entry.sent,
+        transport: entry.flow.transport.uri_name().to_owned(),
+        local: entry.flow.local.to_string(),
+        remote: entry.flow.remote.to_string(),
+        call: entry.call.map(|it| it.to_string()),
+        text: masked(&entry.bytes),
     }
 }
 

@@ -24,6 +24,9 @@ const TRACE_INTERVAL: Duration = Duration::from_millis(50);
 /// Messages looked at in one go; the rest comes with the next.
 const TRACE_BATCH: usize = 1000;
 
+/// Messages of one ladder; a call that has more is shown from its beginning.
+const LADDER_MAX: usize = 1000;
+
 /// What was changed in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
@@ -47,6 +50,8 @@ pub trait Running: Send + Sync + 'static {
     fn of_record(&self, record: &CallRecord) -> Call;
     /// Asks the core to end a call that is up.
     fn hangup(&self, call: &Call) -> bool;
+    /// The remembered messages of a call, the first of them up to `most`.
+    fn ladder(&self, call: &Call, most: usize) -> Vec<Traced>;
     /// A place in the stream of messages: at the oldest one remembered, or at the end.
     fn trace(&self, past: bool) -> Box<dyn TraceSource>;
     /// Brings what the database now says to the core.
@@ -153,9 +158,7 @@ pub(crate) async fn call(
     Path(id): Path<String>,
 ) -> Result<Json<CallPage>, Failure> {
     let call = find(&office, &id).await?;
-    let mut source = office.running.trace(true);
-    let mine = |it: &Traced| it.call.as_deref() == Some(&call.id);
-    let ladder = std::iter::from_fn(|| source.next()).filter(mine).take(TRACE_BATCH).collect();
+    let ladder = office.running.ladder(&call, LADDER_MAX);
     Ok(Json(CallPage { call, ladder }))
 }
 
