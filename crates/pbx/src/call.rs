@@ -169,6 +169,16 @@ impl Call {
         }
     }
 
+    /// The stream of a phone's open INVITE is lost. Before the answer nobody waits for one any more;
+    /// a re-INVITE is answered into the void, and the call goes on.
+    pub fn handle_lost(&mut self, office: &mut Office, leg: LegId, invite: ServerTx, now: Instant) {
+        let waits = self.session(leg).is_some_and(|it| it.is_open_invite(invite));
+        if waits && matches!(self.state, State::Calling { .. }) {
+            let cause = end::Cause { status: Some(487), ..end::Cause::default() };
+            self.end_as(office, ReleaseCode::DialogPeerVanished, Side::Caller, cause, now);
+        }
+    }
+
     pub fn handle_media(&mut self, office: &mut Office, event: MediaEvent, now: Instant) {
         match event {
             MediaEvent::Configured { revision, .. } => self.media.configured(revision),

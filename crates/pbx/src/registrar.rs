@@ -113,9 +113,11 @@ pub fn decide(
         match grant_expiry(contact_expires(contact), header, settings) {
             Expiry::TooBrief(min) => return Err(Reject::IntervalTooBrief { min }),
             Expiry::Remove => {
-                // The Call-ID names the phone, but what it removes is this Contact (RFC 3261 §10.3).
-                let known = known.filter(|it| same_contact(it, contact));
-                changes.removed.extend(known.map(|it| it.key.clone()).into_iter().chain(before));
+                // The Call-ID names the phone, but what it removes is this Contact, whoever bound it
+                // (RFC 3261 §10.3 step 7).
+                let bindings = bound.iter().map(|it| &it.binding);
+                let removed = bindings.filter(|it| same_contact(it, contact));
+                changes.removed.extend(removed.map(|it| it.key.clone()));
             }
             Expiry::Grant(expires) => {
                 let registered_at = known.map_or(now, |it| it.registered_at);
@@ -170,7 +172,7 @@ fn same_contact(known: &Binding, contact: &NameAddr<'_>) -> bool {
         (Ok(one), Ok(other)) => uri_equivalent(&one, &other),
         _ => false,
     };
-    instance.is_some_and(|it| *known.key.device == *it)
+    instance.is_some_and(|it| known.key.device.eq_ignore_ascii_case(it))
         || equivalent(&known.contact, contact_text(contact))
 }
 
@@ -227,7 +229,8 @@ fn contacts<'a>(message: &Message<'a>) -> Result<Option<Vec<NameAddr<'a>>>, Reje
 /// What names a device: `+sip.instance`, else the Call-ID its REGISTERs share.
 fn device(contact: &NameAddr<'_>, it: &Essentials<'_>, index: usize) -> Box<str> {
     match (Contact::Addr(*contact).instance(), index) {
-        (Some(instance), _) => instance.into(),
+        // A URN: its case means nothing (RFC 8141 §3.1, RFC 9562 §4).
+        (Some(instance), _) => instance.to_ascii_lowercase().into(),
         (None, 0) => it.call_id.into(),
         // Several contacts in one REGISTER are several devices.
         (None, index) => format!("{}#{index}", it.call_id).into(),

@@ -98,6 +98,26 @@ impl<'de> Deserialize<'de> for ReleaseCode {
     }
 }
 
+/// The Q.850 cause of a SIP refusal (RFC 3398 §8.2.6.1), where the phone gave none itself.
+pub fn cause_of_status(status: u16) -> u16 {
+    match status {
+        400 | 481 | 500 | 503 => 41,
+        401..=403 | 407 | 603 => 21,
+        404 | 485 | 604 => 1,
+        405 => 63,
+        406 | 415 | 501 => 79,
+        408 | 504 => 102,
+        410 => 22,
+        480 => 18,
+        482 | 483 => 25,
+        484 => 28,
+        486 | 600 => 17,
+        488 | 606 => 65,
+        502 => 38,
+        _ => 127,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

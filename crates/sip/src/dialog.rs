@@ -94,6 +94,14 @@ impl Dialog {
         }
     }
 
+    /// Gives our end another tag: an answer of ours makes a dialog beside an early one.
+    pub fn set_tag(&mut self, tag: Tag) {
+        let old = format!(";tag={}", self.end.tag);
+        let to = self.local.strip_suffix(old.as_str()).unwrap_or(&self.local);
+        self.local = format!("{to};tag={tag}").into();
+        self.end.tag = tag;
+    }
+
     /// Takes over what a response to our INVITE says (RFC 3261 §12.1.2).
     pub fn learn(&mut self, message: &Message<'_>, it: &Essentials<'_>) {
         if let Some(to) = message.headers.get(HeaderName::To) {

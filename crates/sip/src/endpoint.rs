@@ -37,6 +37,8 @@ pub struct Endpoint<O> {
     client_by_connection: BTreeSet<(ConnectionId, usize)>,
     servers: Slab<ServerTransaction<O>>,
     server_by_key: HashMap<Key, usize, ahash::RandomState>,
+    /// INVITEs without a final response on streams, so that a lost connection finds its own.
+    invite_by_connection: BTreeSet<(ConnectionId, usize)>,
     /// INVITEs outside of dialogs, by what their copies have in common.
     merged: HashMap<Key, ServerTx, ahash::RandomState>,
     timers: TimerQueue<TimerKey>,
@@ -61,6 +63,9 @@ pub enum Event<O> {
     TimedOut { transaction: ClientTx, owner: O },
     /// The transport failed (as if it were 503).
     Failed { transaction: ClientTx, owner: O },
+    /// The stream an INVITE came over is lost before its final response (RFC 3261 §17.2.4): whoever
+    /// sent it has given it up.
+    Lost { invite: ServerTx, owner: O },
 }
 
 /// What a received message turned out to be.
@@ -136,6 +141,7 @@ impl<O: Copy> Endpoint<O> {
             client_by_connection: BTreeSet::new(),
             servers: Slab::new(),
             server_by_key: HashMap::default(),
+            invite_by_connection: BTreeSet::new(),
             merged: HashMap::default(),
             timers: TimerQueue::default(),
             transmits: VecDeque::new(),
@@ -229,7 +235,7 @@ impl<O: Copy> Endpoint<O> {
             && self.client_by_key.contains_key(&self.keys.client(branch, method))
     }
 
-    /// A stream is gone: its client transactions fail.
+    /// A stream is gone: its client transactions fail, and its INVITEs have nobody who waits.
     pub fn handle_closed(&mut self, connection: ConnectionId, now: Instant) {
         let first = (connection, 0);
         let last = (connection, usize::MAX);
@@ -238,6 +244,9 @@ impl<O: Copy> Endpoint<O> {
         for index in lost {
             self.client_transport_error(index, now);
         }
+        let open = self.invite_by_connection.range(first..=last);
+        let lost: Vec<Event<O>> = open.filter_map(|&(_, index)| self.lost_invite(index)).collect();
+        self.events.extend(lost);
     }
 
     fn next_generation(&mut self) -> u32 {

@@ -8,7 +8,7 @@ use super::{Call, Leg, State, body, fork_id, headers};
 use crate::event::Event;
 use crate::office::{LegId, Office};
 use crate::record::{Binding, BindingKey, CallAnswered, DialogFacts, Record, Side};
-use crate::release::ReleaseCode;
+use crate::release::{ReleaseCode, cause_of_status};
 use sip::Flow;
 use sip::dialog::Dialog;
 use sip::message::{MaxForwards, Message, Writer, reason_phrase};
@@ -242,6 +242,9 @@ impl Call {
                 return;
             }
         };
+        if matches!(self.state, State::Calling { early: Some(it), .. } if it != fork) {
+            self.begin_another_dialog(office);
+        }
         self.state = State::Answered { fork: Some(fork) };
         self.invite = None;
         for index in (0..self.forks.len()).filter(|&it| it != fork) {
@@ -278,6 +281,14 @@ impl Call {
             self.answered = Some(now);
             self.describe_answer(office, fork);
         }
+    }
+
+    /// Another phone's description went to the caller with the tag it knows; within that dialog it
+    /// must ignore a second one (RFC 3261 §13.2.1). The answer makes a dialog of its own.
+    fn begin_another_dialog(&mut self, office: &mut Office) {
+        let tag = office.claim_tag(self.owner(LegId::Caller));
+        office.release_tag(std::mem::replace(&mut self.caller.tag, tag));
+        self.caller.session.dialog.set_tag(tag);
     }
 
     pub(super) fn refused(
@@ -322,7 +333,8 @@ impl Call {
             return;
         };
         let (release, status) = release_of(code);
-        let cause = Cause { status: Some(status), ..cause };
+        let ours = (release == ReleaseCode::CalleeRejected).then(|| cause_of_status(code));
+        let cause = Cause { status: Some(status), q850: cause.q850.or(ours), ..cause };
         self.end_as(office, release, Side::Callee, cause, now);
     }
 

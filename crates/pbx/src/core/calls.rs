@@ -163,6 +163,12 @@ impl Calls {
         let (transaction, owner, code) = match event {
             Event::TimedOut { transaction, owner } => (transaction, owner, 408),
             Event::Failed { transaction, owner } => (transaction, owner, 503),
+            Event::Lost { invite, owner } => {
+                self.with(office, owner, |call, office, leg| {
+                    call.handle_lost(office, leg, invite, now);
+                });
+                return;
+            }
         };
         self.with(office, owner, |call, office, leg| {
             call.handle_failure(office, leg, transaction, code, now);

@@ -63,6 +63,9 @@ fn refusal(request: Request<'_>) -> Option<Refusal> {
         Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 420, header })
     } else if body::check(request.message).is_err() {
         Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 400, header: None })
+    } else if is_encoded(request) {
+        let header = Some(("Accept-Encoding", "identity".to_owned()));
+        Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 415, header })
     } else if !body_is_understood(request) {
         let header = Some(("Accept", ACCEPT.to_owned()));
         Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 415, header })
@@ -77,18 +80,26 @@ fn body_is_understood(request: Request<'_>) -> bool {
     if request.message.body.is_empty() {
         return true;
     }
-    let optional = headers
-        .get(HeaderName::ContentDisposition)
-        .is_some_and(|it| it.to_ascii_lowercase().contains("handling=optional"));
-    let encoded = headers
-        .get(HeaderName::ContentEncoding)
-        .is_some_and(|it| !it.trim().eq_ignore_ascii_case("identity"));
+    if is_optional(request) {
+        return true;
+    }
     match headers.find::<ContentType<'_>>() {
         Ok(Some(it)) => {
-            let known =
-                it.is("application", "sdp") || it.media_type.eq_ignore_ascii_case("multipart");
-            optional || (known && !encoded)
+            it.is("application", "sdp") || it.media_type.eq_ignore_ascii_case("multipart")
         }
         Ok(None) | Err(_) => false,
     }
+}
+
+/// Whether the body may be ignored (RFC 3261 §20.11).
+fn is_optional(request: Request<'_>) -> bool {
+    let disposition = request.message.headers.get(HeaderName::ContentDisposition);
+    disposition.is_some_and(|it| it.to_ascii_lowercase().contains("handling=optional"))
+}
+
+/// Whether the body is compressed, and may not be ignored.
+fn is_encoded(request: Request<'_>) -> bool {
+    let encoding = request.message.headers.get(HeaderName::ContentEncoding);
+    let encoded = encoding.is_some_and(|it| !it.trim().eq_ignore_ascii_case("identity"));
+    encoded && !request.message.body.is_empty() && !is_optional(request)
 }

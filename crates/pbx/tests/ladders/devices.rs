@@ -147,3 +147,34 @@ fn the_newest_phone_replaces() {
         ",
     );
 }
+
+/// One phone's early media was heard and another one answers: its description comes in a dialog of
+/// its own, as the caller must ignore a second one within the first (RFC 3261 §13.2.1).
+#[test]
+fn the_answer_of_another_phone_than_the_one_heard() {
+    check(
+        "
+        given 101 devices=2
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx -> bob2  INVITE
+                 pbx <- bob   183 sdp=answer(pcma)
+        alice <- pbx          183 sdp=answer(pcma)
+                 pbx <- bob2  200 sdp=answer(pcma)
+                 pbx -> bob   CANCEL
+                 pbx -> bob2  ACK
+        alice <- pbx          200 sdp=answer(pcma) tag=new
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+        alice -> pbx          ACK
+        media alice hears bob2
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob2  BYE
+                 pbx <- bob2  200
+        record release=caller.hangup
+        ",
+    );
+}

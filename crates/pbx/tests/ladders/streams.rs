@@ -201,3 +201,25 @@ fn ipv6_to_ipv4() {
         ",
     );
 }
+
+/// The caller's connection breaks while it rings: nobody waits for the answer any more.
+#[test]
+fn the_callers_connection_breaks_while_ringing() {
+    check(
+        "
+        given alice tcp
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   180
+        alice <- pbx          180
+        disconnect alice
+        alice <- pbx          487 gone
+                 pbx -> bob   CANCEL
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+        record release=dialog.peer_vanished by=caller
+        ",
+    );
+}

@@ -1,6 +1,6 @@
 //! The server half of the endpoint: requests, their copies, ACK and CANCEL (RFC 3261 §17.2, §9.2).
 
-use super::{Deadlines, Endpoint, Received, TimerKey, Transmit, reply_flow, same_host};
+use super::{Deadlines, Endpoint, Event, Received, TimerKey, Transmit, reply_flow, same_host};
 use crate::flow::Flow;
 use crate::message::{Essentials, Message, Method, ResponseHead, Writer, response_to};
 use crate::tag::Tag;
@@ -91,6 +91,9 @@ impl<O: Copy> Endpoint<O> {
             merged,
         });
         self.server_by_key.insert(key, index);
+        if let (Method::Invite, Some(connection)) = (method, flow.connection) {
+            self.invite_by_connection.insert((connection, index));
+        }
         let transaction = ServerTx { index, generation };
         if let Some(merged) = merged {
             self.merged.entry(merged).or_insert(transaction);
@@ -258,6 +261,9 @@ impl<O: Copy> Endpoint<O> {
         if state.is_terminated() {
             let gone = self.servers.remove(index);
             self.server_by_key.remove(&gone.key);
+            if let Some(connection) = gone.flow.connection {
+                self.invite_by_connection.remove(&(connection, index));
+            }
             let transaction = ServerTx { index, generation: gone.generation };
             if let Some(merged) = gone.merged
                 && self.merged.get(&merged) == Some(&transaction)
@@ -290,6 +296,13 @@ impl<O: Copy> Endpoint<O> {
                 Action::TimedOut | Action::Failed | Action::Pass | Action::SendAck => {}
             }
         }
+    }
+
+    pub(super) fn lost_invite(&self, index: usize) -> Option<Event<O>> {
+        let it = self.servers.get(index)?;
+        let open = matches!(it.state, State::Invite(InviteServer::Proceeding));
+        let invite = ServerTx { index, generation: it.generation };
+        open.then_some(Event::Lost { invite, owner: it.owner })
     }
 
     fn accepted(&self, index: usize) -> bool {

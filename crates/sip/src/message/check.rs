@@ -69,6 +69,10 @@ impl Malformed {
     }
 }
 
+/// Longest Call-ID, branch and tag; a longer one is 400. Each is kept as long as its dialog or
+/// transaction. Unit: octets.
+pub const IDENTIFIER_LENGTH_MAX: usize = 1024;
+
 /// Checks a message as far as every message must be right, whatever its method.
 pub fn check<'a>(msg: &Message<'a>) -> Result<Essentials<'a>, Malformed> {
     let uri = start(msg)?;
@@ -86,6 +90,16 @@ pub fn check<'a>(msg: &Message<'a>) -> Result<Essentials<'a>, Malformed> {
     find::<Expires>(msg)?;
     contacts(msg)?;
     let (from_tag, to_tag) = (from.tag(), to.tag());
+    for (name, text) in [
+        (HeaderName::CallId, Some(call_id)),
+        (HeaderName::Via, via.branch()),
+        (HeaderName::From, from_tag),
+        (HeaderName::To, to_tag),
+    ] {
+        if text.is_some_and(|it| it.len() > IDENTIFIER_LENGTH_MAX) {
+            return Err(Malformed::Header { name, reason: "an identifier is too long" });
+        }
+    }
     Ok(Essentials { via, via_count, from, from_tag, to, to_tag, call_id, cseq, max_forwards, uri })
 }
 

@@ -4,7 +4,7 @@ use super::line::{Word, Words};
 use super::stage::user_in;
 use crate::phone::sdp::Described;
 use sdp::Direction;
-use sip::message::{HeaderName, Message, StartLine, Uri};
+use sip::message::{HeaderName, Message, NameAddr, StartLine, Uri};
 use std::net::IpAddr;
 
 /// Words that say something about the step, not about the message.
@@ -14,6 +14,8 @@ const STEP_WORDS: [&str; 4] = ["lost", "resend", "ignored", "gone"];
 pub(super) struct Surroundings<'a> {
     /// Names an address: `pbx` or a phone.
     pub(super) owner_of: &'a dyn Fn(IpAddr) -> String,
+    /// The server's tag in the phone's newest dialog.
+    pub(super) known_tag: &'a str,
 }
 
 /// Checks a message against its line.
@@ -67,6 +69,13 @@ fn pair(
             Some(found) => Err(format!("there is {value}: {found}")),
             None => Ok(()),
         },
+        "tag" if value == "new" => {
+            let to = NameAddr::parse(header(HeaderName::To)).ok();
+            match to.and_then(|it| it.tag()) {
+                Some(tag) if tag != surroundings.known_tag => Ok(()),
+                tag => Err(format!("the tag is {tag:?}")),
+            }
+        }
         "body" => holds("the body", &String::from_utf8_lossy(message.body), value),
         "sdp" => described_as(message, value),
         "direction" => {

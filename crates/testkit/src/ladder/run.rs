@@ -195,7 +195,9 @@ impl Run {
         }
         let message = Message::parse(bytes).map_err(|error| error.to_string())?;
         let owner_of = |address| owner_of(&self.stage, address);
-        let surroundings = Surroundings { owner_of: &owner_of };
+        let newest = self.stage.phones.get(name).and_then(|it| it.calls.last());
+        let known_tag = newest.and_then(|it| it.remote_tag.as_deref()).unwrap_or_default();
+        let surroundings = Surroundings { owner_of: &owner_of, known_tag };
         expect::check(&message, words, &surroundings).map_err(but)?;
         let is_news = self.stage.said_now(name, bytes);
         match (is_news, words.has("resend")) {
