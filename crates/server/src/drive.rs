@@ -45,8 +45,10 @@ const ORDERS_MAX: usize = 1024;
 const SHUTDOWN: Duration = Duration::from_secs(5);
 /// The journal is tried again this often while it waits in memory.
 const JOURNAL_RETRY: Duration = Duration::from_millis(250);
-/// Counters are published at most this often.
+/// Counters are published at most this often, and at least this often: connections come and go
+/// without the core's hearing of it.
 const PUBLISH: Duration = Duration::from_millis(100);
+const PUBLISH_ANYWAY: Duration = Duration::from_secs(1);
 
 /// Media events waiting for the core; the media threads keep what does not fit.
 const MEDIA_EVENTS_MAX: usize = 4096;
@@ -455,8 +457,8 @@ impl Driver {
     }
 
     fn publish(&mut self, now: Instant) {
-        let due = self.published_at.is_none_or(|it| now.duration_since(it) >= PUBLISH);
-        if self.unpublished && due {
+        let pause = if self.unpublished { PUBLISH } else { PUBLISH_ANYWAY };
+        if self.published_at.is_none_or(|it| now.duration_since(it) >= pause) {
             self.publish_counters(now);
         }
     }

@@ -368,6 +368,17 @@ fn a_reload_opens_the_log_anew_and_names_what_waits_for_a_start() {
 }
 
 #[test]
+fn connections_are_counted_before_they_say_anything() {
+    let server = Server::start(&[]);
+    let idle: Vec<_> =
+        (0..3).map(|_| TcpStream::connect(server.address("sip_tcp")).unwrap()).collect();
+    let shows = |what: &str| server.get("/metrics").lines().any(|it| it == what);
+    until("three connections", || shows("dialtone_sip_connections 3"));
+    drop(idle);
+    until("their end", || shows("dialtone_sip_connections 0"));
+}
+
+#[test]
 fn the_journal_is_told_the_priority_of_each_line() {
     use std::os::unix::fs::MetadataExt as _;
     let folder = tempfile::tempdir().unwrap();
