@@ -2,8 +2,8 @@
 //! (a signalling B2BUA, RFC 7092).
 //!
 //! A file per thing that happens to a call: [`begin`], [`fork`] (its phones and their responses),
-//! [`modify`] (re-INVITE and hold), [`reliable`] (PRACK), [`relay_request`] (INFO, MESSAGE),
-//! [`end`]. A session says what a message means; the call says what follows.
+//! [`modify`] (re-INVITE and hold), [`update`] (UPDATE), [`reliable`] (PRACK),
+//! [`relay_request`] (INFO, MESSAGE), [`end`]. A session says what a message means; the call says what follows.
 
 pub mod begin;
 pub(crate) mod body;
@@ -16,6 +16,7 @@ mod modify;
 mod relay_request;
 mod reliable;
 mod status;
+mod update;
 
 use crate::id::{CallId, TenantId};
 use crate::media::Event as MediaEvent;
@@ -94,6 +95,8 @@ struct Modifying {
     by: LegId,
     /// It brought the offer; otherwise the other leg's 2xx does, and the answer is in the ACK.
     with_offer: bool,
+    /// It came as this UPDATE, for a phone that has none.
+    update: Option<ServerTx>,
 }
 
 impl Call {

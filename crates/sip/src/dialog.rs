@@ -112,7 +112,8 @@ impl Dialog {
         self.refresh_target(message);
     }
 
-    /// Takes over a new remote target (RFC 3261 §12.2): INVITE and its 2xx refresh it.
+    /// Takes over a new remote target (RFC 3261 §12.2, RFC 3311 §5): INVITE, UPDATE and their 2xx
+    /// refresh it.
     pub fn refresh_target(&mut self, message: &Message<'_>) {
         if let Some(contact) = contact_uri(message) {
             self.remote_target = contact.into();
@@ -153,7 +154,7 @@ impl Dialog {
         writer.header("To", &self.remote);
         writer.header("Call-ID", &self.call_id);
         writer.header("CSeq", format_args!("{cseq} {method}"));
-        if method == Method::Invite {
+        if matches!(method, Method::Invite | Method::Update) {
             writer.header("Contact", self.end.contact());
         }
         writer

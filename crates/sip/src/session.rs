@@ -2,8 +2,8 @@
 //! ACK, whose turn it is to offer, and its end. Bodies are opaque here.
 //!
 //! A file per thing one does to a session: `accept` (as UAS), `connect` (as UAC), `modify`
-//! (re-INVITE), `prack` (reliable provisional responses), `close` (BYE), `request` (what the peer
-//! asks within the dialog).
+//! (re-INVITE), `update` (UPDATE), `prack` (reliable provisional responses), `close` (BYE),
+//! `request` (what the peer asks within the dialog).
 
 mod accept;
 mod close;
@@ -11,6 +11,7 @@ mod connect;
 mod modify;
 mod prack;
 mod request;
+mod update;
 
 pub use connect::{Answer, Offer};
 pub use prack::Reliability;
@@ -56,6 +57,7 @@ pub struct Session {
     invite_state: InviteState,
     /// Of the first INVITE.
     provisionals: Provisionals,
+    allows_update: bool,
     /// CSeq of the peer's newest INVITE: its ACK has the same.
     invite_cseq: u32,
     /// The ACK of the newest 2xx, for its copies.
@@ -141,6 +143,15 @@ impl Session {
     fn learn(&mut self, message: &Message<'_>, it: &Essentials<'_>) {
         let asked = self.dialog.remote_target.clone();
         self.dialog.learn(message, it);
+        self.learn_methods(message);
+        self.retarget(&asked);
+    }
+
+    /// A 2xx within the dialog: the peer's Contact and methods.
+    fn refresh_target(&mut self, message: &Message<'_>) {
+        let asked = self.dialog.remote_target.clone();
+        self.dialog.refresh_target(message);
+        self.learn_methods(message);
         self.retarget(&asked);
     }
 

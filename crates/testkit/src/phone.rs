@@ -32,6 +32,8 @@ pub struct Phone {
     pub codecs: Vec<String>,
     /// `+sip.instance`, where it has one.
     pub instance: Option<String>,
+    /// Value of the Allow header in its INVITEs and their responses, where it writes one.
+    pub allow: Option<String>,
     /// Every call it took part in, in the order they began.
     pub calls: Vec<Dialog>,
     /// Requests of the server it has not finally answered.
@@ -112,6 +114,7 @@ impl Phone {
             media: SocketAddr::new(flow.remote.ip(), 40_000),
             codecs: USUAL_CODECS.iter().map(|&it| it.to_owned()).collect(),
             instance: None,
+            allow: None,
             calls: Vec::new(),
             open: Vec::new(),
             register_cseq: 0,

@@ -80,7 +80,7 @@ impl Call {
         }
     }
 
-    fn describe_echo(
+    pub(super) fn describe_echo(
         &mut self,
         office: &mut Office,
         message: &Message<'_>,

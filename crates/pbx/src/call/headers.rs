@@ -3,7 +3,7 @@
 use sip::message::{HeaderName, Headers, Writer};
 
 /// What every leg of ours can do.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE";
 
 /// Extensions we have.
 pub const SUPPORTED: &str = "100rel";

@@ -5,6 +5,7 @@ use super::begin::unusable;
 use super::body::{self, OwnedBody};
 use super::end::{Cause, for_the_other_side};
 use super::media::{Peer, Unusable};
+use super::update::Turn;
 use super::{Call, Modifying, State, half, headers};
 use crate::office::{LegId, Office};
 use crate::record::Side;
@@ -34,7 +35,7 @@ impl Call {
             return self.refuse_modify(office, by, 415, now);
         }
         let free = self.session(other).is_some_and(|it| it.may_offer());
-        if !free || self.modifying.is_some() {
+        if !free || self.turn(other) != Turn::Free || self.turn(by) != Turn::Free {
             // Both sides change the call at once: they try again after a while.
             return self.refuse_modify(office, by, 491, now);
         }
@@ -45,7 +46,7 @@ impl Call {
                 return self.refuse_modify(office, by, code, now);
             }
         };
-        self.modifying = Some(Modifying { by, with_offer: passed.is_some() });
+        self.modifying = Some(Modifying { by, with_offer: passed.is_some(), update: None });
         self.with_session(office, other, now, |session, seat| {
             let extra = |writer: &mut Writer| {
                 writer.header("Allow", headers::ALLOW);
@@ -73,7 +74,7 @@ impl Call {
         message: &Message<'_>,
         now: Instant,
     ) {
-        let Some(Modifying { by, with_offer }) = self.modifying else {
+        let Some(change @ Modifying { by, with_offer, .. }) = self.modifying else {
             self.with_session(office, leg, now, |session, seat| session.ack(seat, None));
             return;
         };
@@ -88,19 +89,56 @@ impl Call {
         }
         let Ok(passed) = passed else {
             self.media.refused();
-            return self.refuse_modify(office, by, 488, now);
+            return self.refuse_change(office, change, (488, None), now);
         };
+        if let Some(update) = change.update {
+            self.answer_update(office, (by, update), (200, passed.as_ref()), now);
+        } else {
+            self.accept_change(office, by, (message, passed.as_ref()), now);
+        }
+        if with_offer {
+            self.configure(office, now);
+            self.publish(office);
+        }
+    }
+
+    fn accept_change(
+        &mut self,
+        office: &mut Office,
+        by: LegId,
+        (message, passed): (&Message<'_>, Option<&OwnedBody>),
+        now: Instant,
+    ) {
         self.with_session(office, by, now, |session, seat| {
             let extra = |writer: &mut Writer| {
                 writer.header("Allow", headers::ALLOW);
                 headers::pass(&message.headers, writer);
             };
-            session.accept(seat, &extra, passed.as_ref().map(OwnedBody::view));
+            session.accept(seat, &extra, passed.map(OwnedBody::view));
         });
-        if with_offer {
-            self.configure(office, now);
-            self.publish(office);
+    }
+
+    /// Refuses a re-INVITE, or the UPDATE it stands for.
+    fn refuse_change(
+        &mut self,
+        office: &mut Office,
+        Modifying { by, update, .. }: Modifying,
+        (code, reason): (u16, Option<Box<str>>),
+        now: Instant,
+    ) {
+        if let Some(update) = update {
+            // RFC 4320 §4.2 forbids a 408 here.
+            let code = if code == 408 { 480 } else { code };
+            return self.answer_update(office, (by, update), (code, None), now);
         }
+        self.with_session(office, by, now, |session, seat| {
+            let extra = |writer: &mut Writer| {
+                if let Some(reason) = &reason {
+                    writer.header("Reason", reason);
+                }
+            };
+            session.refuse(seat, (code, reason_phrase(code)), &extra);
+        });
     }
 
     /// The other side refused the re-INVITE, or did not answer it.
@@ -113,17 +151,9 @@ impl Call {
         now: Instant,
     ) {
         self.media.refused();
-        if let Some(Modifying { by, .. }) = self.modifying.take() {
-            let code = for_the_other_side(code);
-            let owned = message.map(Cause::of).and_then(|it| it.reason);
-            self.with_session(office, by, now, |session, seat| {
-                let extra = |writer: &mut Writer| {
-                    if let Some(reason) = &owned {
-                        writer.header("Reason", reason);
-                    }
-                };
-                session.refuse(seat, (code, reason_phrase(code)), &extra);
-            });
+        if let Some(change) = self.modifying.take() {
+            let reason = message.map(Cause::of).and_then(|it| it.reason);
+            self.refuse_change(office, change, (for_the_other_side(code), reason), now);
         }
         // RFC 5057 §5.1: these end the dialog, not just the request. A broken stream (503 without a
         // message) ends the request only: the phone may be back with another one.
@@ -150,7 +180,7 @@ impl Call {
         }
         let Some(other) = self.other(leg) else { return };
         let owed = match self.modifying {
-            Some(Modifying { by, with_offer: false }) => by == leg,
+            Some(Modifying { by, with_offer: false, .. }) => by == leg,
             Some(_) => false,
             None => leg == LegId::Caller && self.session(other).is_some_and(|it| it.owes_ack()),
         };

@@ -16,6 +16,8 @@ const ASKS_MAX: usize = 8;
 /// A request passed on whose answer is awaited.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
+    /// The leg that asked.
+    pub by: LegId,
     pub from: ServerTx,
     pub to: ClientTx,
     pub exchange: Exchange,
@@ -28,6 +30,8 @@ pub(super) enum Exchange {
     None,
     /// The answer to an offer in a PRACK.
     Prack,
+    /// The answer to an offer in an UPDATE.
+    Update,
 }
 
 impl Call {
@@ -42,14 +46,18 @@ impl Call {
     ) {
         let method = it.cseq.method;
         match method {
+            // Keep-alive: whether the session exists.
+            Method::Info | Method::Message if message.body.is_empty() => {
+                return self.respond(office, from, 200, now);
+            }
             Method::Info | Method::Message => {}
+            Method::Update => return self.update_asked(office, leg, from, message, now),
             Method::Options => return self.respond(office, from, 200, now),
             Method::Invite
             | Method::Ack
             | Method::Bye
             | Method::Cancel
             | Method::Register
-            | Method::Update
             | Method::Prack
             | Method::Refer
             | Method::Subscribe
@@ -72,12 +80,12 @@ impl Call {
             let extra = |writer: &mut Writer| headers::pass(&message.headers, writer);
             session.request(seat, method, &extra, body::of(message))
         });
-        self.asks.extend(to.map(|to| Ask { from, to, exchange: Exchange::None }));
+        self.asks.extend(to.map(|to| Ask { by: leg, from, to, exchange: Exchange::None }));
     }
 
     /// Who hears what a leg says: before the answer, the caller and the phone whose early media is
     /// heard, or the only one that is called.
-    fn hears(&self, leg: LegId) -> Option<LegId> {
+    pub(super) fn hears(&self, leg: LegId) -> Option<LegId> {
         match (&self.state, leg) {
             (State::Calling { early: Some(fork), .. }, LegId::Caller) => Some(fork_id(*fork)),
             (State::Calling { .. }, LegId::Caller) if self.forks.len() == 1 => Some(fork_id(0)),
@@ -97,10 +105,13 @@ impl Call {
         now: Instant,
     ) {
         let Some(index) = self.asks.iter().position(|it| it.to == to) else { return };
-        let Ask { from, exchange, .. } = self.asks.remove(index);
+        let Ask { by, from, exchange, .. } = self.asks.remove(index);
         match exchange {
             Exchange::None => self.pass_response(office, from, (code, message), now),
             Exchange::Prack => self.prack_answered(office, (leg, from), (code, message), now),
+            Exchange::Update => {
+                self.update_answered(office, (leg, by, from), (code, message), now);
+            }
         }
     }
 
@@ -139,7 +150,9 @@ impl Call {
 
     /// The call ends: nobody will answer these any more.
     pub(super) fn refuse_asks(&mut self, office: &mut Office, now: Instant) {
-        for Ask { from, .. } in std::mem::take(&mut self.asks) {
+        let update = self.modifying.take().and_then(|it| it.update);
+        let asks = std::mem::take(&mut self.asks);
+        for from in asks.iter().map(|it| it.from).chain(update) {
             self.respond(office, from, 487, now);
         }
     }

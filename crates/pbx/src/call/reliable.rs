@@ -10,7 +10,7 @@ use crate::office::{LegId, Office};
 use crate::record::Side;
 use crate::release::ReleaseCode;
 use sip::endpoint::ServerTx;
-use sip::message::{Message, Writer, reason_phrase};
+use sip::message::{Message, Method, Writer, reason_phrase};
 use sip::session::{Reliability, no_extra};
 use std::time::Instant;
 
@@ -71,6 +71,9 @@ impl Call {
             }
             (true, Some(fork), true) => self.early_answer(office, (fork, prack), message, now),
             (true, Some(fork), false) => self.prack_offer(office, (fork, prack), message, now),
+            (true, None, false) if held.is_some_and(|it| self.takes_update(it)) => {
+                self.prack_offer(office, (held.unwrap_or_default(), prack), message, now);
+            }
             // Nothing can carry it on.
             (true, None, _) => self.answer_prack(office, prack, (488, None), now),
         }
@@ -102,7 +105,7 @@ impl Call {
         self.publish(office);
     }
 
-    /// The caller's PRACK makes a new offer.
+    /// The caller's PRACK makes a new offer: it goes on in the PRACK that is owed, or in an UPDATE.
     fn prack_offer(
         &mut self,
         office: &mut Office,
@@ -114,14 +117,21 @@ impl Call {
         let view = passed.as_ref().ok().and_then(Option::as_ref).map(body::OwnedBody::view);
         let to = self.with_session(office, fork_id(fork), now, |session, seat| {
             let extra = |writer: &mut Writer| headers::pass(&message.headers, writer);
-            session.prack(seat, &extra, view)
+            let prack = session.prack(seat, &extra, view);
+            prack.or_else(|| view.map(|it| session.request(seat, Method::Update, &extra, Some(it))))
         });
         match to.flatten().filter(|_| view.is_some()) {
             Some(to) => {
-                self.asks.push(Ask { from, to, exchange: Exchange::Prack });
+                self.asks.push(Ask { by: LegId::Caller, from, to, exchange: Exchange::Prack });
             }
             None => self.answer_prack(office, from, (488, None), now),
         }
+    }
+
+    /// An offer may go to a phone before its answer.
+    fn takes_update(&self, fork: usize) -> bool {
+        let leg = self.leg(fork_id(fork));
+        leg.is_some_and(|it| it.session.is_settled() && it.session.allows_update())
     }
 
     /// A phone answered the PRACK with the caller's offer. Whatever it says of the PRACK, the call

@@ -91,4 +91,4 @@ impl Core {
 
 /// What we take, REGISTER included.
 pub(super) const ALLOW_ALL: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, REGISTER";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE, REGISTER";

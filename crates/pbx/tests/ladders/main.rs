@@ -15,3 +15,4 @@ mod requests;
 mod security;
 mod streams;
 mod surroundings;
+mod update;

@@ -29,11 +29,13 @@ impl Session {
             } else {
                 Provisionals::Plain
             },
+            allows_update: false,
             invite_cseq: it.cseq.number,
             last_ack: None,
             close_due: None,
         };
         session.follow(flow, it);
+        session.learn_methods(message);
         session
     }
 

@@ -66,6 +66,7 @@ impl Session {
             state,
             invite_state: InviteState::Idle,
             provisionals: Provisionals::Plain,
+            allows_update: false,
             invite_cseq: 0,
             last_ack: None,
             close_due: None,
@@ -94,7 +95,12 @@ impl Session {
             {
                 self.later_response(seat, transaction, (message, it), code)
             }
-            (_, 200..) => Answer::Other(transaction, code),
+            (_, 200..) => {
+                if it.cseq.method == Method::Update && code < 300 {
+                    self.refresh_target(message);
+                }
+                Answer::Other(transaction, code)
+            }
             _ => Answer::Nothing,
         }
     }
@@ -194,9 +200,7 @@ impl Session {
             matches!(self.invite_state, InviteState::Outgoing { invite } if invite == transaction);
         match code {
             200..=299 if awaited => {
-                let asked = self.dialog.remote_target.clone();
-                self.dialog.refresh_target(message);
-                self.retarget(&asked);
+                self.refresh_target(message);
                 self.invite_state = InviteState::AckOwed { cseq: it.cseq.number };
                 if self.state == State::Established {
                     return Answer::Modified;

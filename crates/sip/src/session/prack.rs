@@ -94,6 +94,8 @@ pub(super) struct Receiving {
     heard: SmallVec<[(Box<str>, u32); 1]>,
     /// RSeq and CSeq of the response whose PRACK the user owes.
     owed: Option<(u32, u32)>,
+    /// One of them brought a body.
+    with_body: bool,
 }
 
 /// What a provisional response is to its order (§4).
@@ -114,6 +116,19 @@ impl Session {
     /// A body went out in a reliable response: the 2xx brings none (RFC 6337 §2.2).
     pub fn has_described(&self) -> bool {
         matches!(&self.provisionals, Provisionals::Sending(it) if it.with_body)
+    }
+
+    /// Before the answer: bodies were exchanged reliably, so that UPDATE may bring others
+    /// (RFC 3311 §5.1).
+    pub fn is_settled(&self) -> bool {
+        match &self.provisionals {
+            Provisionals::Plain => false,
+            Provisionals::Sending(it) => {
+                let open = it.open.iter().map(|it| &it.it).chain(&it.waiting);
+                it.with_body && !open.into_iter().any(|it| it.with_body)
+            }
+            Provisionals::Receiving(it) => it.with_body && it.owed.is_none(),
+        }
     }
 
     /// A reliable response of the peer awaits [`Session::prack`].
@@ -264,6 +279,7 @@ impl Session {
             None => return Order::Other,
         }
         known.owed = Some((rseq, it.cseq.number));
+        known.with_body |= !message.body.is_empty();
         Order::Next
     }
 

@@ -75,7 +75,14 @@ impl Session {
                 self.answer(seat, flow, (message, it), (481, "Call/Transaction Does Not Exist"));
                 Request::Nothing
             }
-            _ => Request::Other(seat.endpoint.open(flow, message, it, seat.owner)),
+            _ => {
+                if method == Method::Update {
+                    self.dialog.refresh_target(message);
+                    self.learn_methods(message);
+                    self.follow(flow, it);
+                }
+                Request::Other(seat.endpoint.open(flow, message, it, seat.owner))
+            }
         }
     }
 
@@ -105,6 +112,7 @@ impl Session {
         match self.invite_state {
             InviteState::Idle => {
                 self.dialog.refresh_target(message);
+                self.learn_methods(message);
                 self.follow(flow, it);
                 self.invite_cseq = it.cseq.number;
                 let invite = seat.endpoint.open(flow, message, it, seat.owner);

@@ -159,7 +159,7 @@ impl Phone {
         if describes {
             let body = self.describe(call, &wishes.media);
             draft.body = body.map(|it| ("application/sdp".to_owned(), it));
-            self.calls[call].answer_owed = false;
+            self.calls[call].answer_owed &= method != Method::Prack;
         }
         Ok(draft)
     }
@@ -168,6 +168,7 @@ impl Phone {
         let cseq = self.calls[call].next_cseq(Method::Invite);
         let mut draft = self.in_dialog(call, Method::Invite, cseq);
         draft.headers.push(("Contact".into(), self.contact()));
+        draft.headers.extend(self.allow.clone().map(|it| ("Allow".into(), it)));
         let body = self.describe(call, &wishes.media);
         let header = |name: &str| {
             let own = draft.headers.iter().find(|it| it.0 == name);

@@ -46,6 +46,7 @@ impl Phone {
         if open.method == "INVITE" && (101..300).contains(&code) {
             let reliable = wishes.headers.iter().any(|it| it.0 == "RSeq");
             headers.push(("Contact".to_owned(), self.contact()));
+            headers.extend(self.allow.clone().map(|it| ("Allow".to_owned(), it)));
             let described = code >= 200 || wishes.media != Media::Usual;
             if let Some(call) = open.call.filter(|_| described) {
                 body = self.describe(call, &wishes.media);

@@ -128,7 +128,15 @@ impl Actor {
                 }
             }
             Todo::Change(call) => {
-                if self.up.contains(&call) && !self.calling().contains(&call) {
+                if !self.up.contains(&call) {
+                    // Before the answer, and perhaps before that is allowed.
+                    let early = self.phone.calls.get(call).is_some_and(|it| it.rack.is_some());
+                    if early && hands.chance(500) {
+                        self.within(call, "UPDATE", usual_offer(), hands);
+                    }
+                } else if hands.chance(300) {
+                    self.within(call, "UPDATE", usual_offer(), hands);
+                } else if !self.calling().contains(&call) {
                     let directions =
                         [Direction::SendRecv, Direction::SendOnly, Direction::Inactive];
                     let direction = directions[below(hands.rng, 3) as usize];
@@ -225,7 +233,12 @@ impl Actor {
             self.responded(code, call, key, hands);
             // One in twenty does not acknowledge what rings.
             if let Some(call) = news.filter(|_| !hands.chance(50)) {
-                self.within(call, "PRACK", Wishes::default(), hands);
+                let wishes = if hands.chance(100) { usual_offer() } else { Wishes::default() };
+                self.within(call, "PRACK", wishes, hands);
+                if hands.chance(200) {
+                    let pause = hands.ms(2000);
+                    hands.later(pause, Todo::Change(call));
+                }
             }
         }
     }
@@ -305,6 +318,7 @@ impl Actor {
                 }
             }
             _ => {
+                // To UPDATE too, in every state.
                 let code = [200, 200, 200, 415, 481][below(hands.rng, 5) as usize];
                 let pause = hands.ms(300);
                 hands.later(pause, Todo::Answer { key, code });
@@ -442,6 +456,12 @@ impl Actor {
         let call_id = message.headers.get(sip::message::HeaderName::CallId)?;
         self.phone.calls.iter().position(|it| it.call_id == call_id)
     }
+}
+
+/// A description in a request that need not have one.
+fn usual_offer() -> Wishes {
+    let media = Media::Described { codecs: Vec::new(), direction: Direction::SendRecv };
+    Wishes { media, ..Wishes::default() }
 }
 
 /// An INVITE that offers 100rel and begins a call.

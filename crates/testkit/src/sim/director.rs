@@ -56,7 +56,11 @@ fn config(_: Plan) -> pbx::core::Config {
 fn actor(number: &str, device: u8, password: &str, rng: &mut ChaCha8Rng, honest: bool) -> Actor {
     let transport = if below(rng, 4) == 0 { Transport::Tcp } else { Transport::Udp };
     let flow = flow_of(number, device, transport, below(rng, 8) == 0);
-    Actor::new(Phone::new(&format!("p{number}-{device}"), number, password, flow), honest)
+    let mut phone = Phone::new(&format!("p{number}-{device}"), number, password, flow);
+    if below(rng, 2) == 0 {
+        phone.allow = Some("INVITE, ACK, BYE, CANCEL, UPDATE, PRACK".to_owned());
+    }
+    Actor::new(phone, honest)
 }
 
 fn password(number: &str) -> String {
@@ -149,7 +153,8 @@ fn give_up(world: &mut World, _: usize) {
 
 fn say_something(world: &mut World, actor: usize) {
     let up = world.actors[actor].up.first().copied();
-    let (method, target) = match (world.pick(6), up) {
+    let (method, target) = match (world.pick(7), up) {
+        (6, Some(call)) => ("UPDATE", Target::Call(call)),
         (0, Some(call)) => ("INFO", Target::Call(call)),
         (1, Some(call)) => ("MESSAGE", Target::Call(call)),
         (2, Some(call)) => ("OPTIONS", Target::Call(call)),
