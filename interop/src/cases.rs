@@ -8,6 +8,7 @@ mod flood;
 mod framing;
 mod media;
 mod phones;
+mod relay;
 mod restart;
 mod setup;
 mod thousand;
@@ -26,6 +27,7 @@ macro_rules! cases {
 
 cases! {
     phones: call_udp call_tcp call_ipv6 silence_without_relay;
+    relay: relay_never relay_auto_direct relay_auto_needed;
     thousand: thousand_users;
     calls: two_devices second_address hold_and_resume busy_limits ports_exhausted caller_identity cancel echo;
     media: relay_two_ways media_bleed media_injection rtcp_bye;

@@ -11,11 +11,11 @@ use crate::process::Signal;
 use crate::report::{Context, skip};
 use crate::server::{LOCALHOST, LOCALHOST_V6, PASSWORD, Server};
 
-const ALICE_HZ: u32 = 440;
-const BOB_HZ: u32 = 1000;
+pub(super) const ALICE_HZ: u32 = 440;
+pub(super) const BOB_HZ: u32 = 1000;
 
 /// Of a tone that must be heard. Unit: seconds.
-const HEARD_S: f64 = 1.5;
+pub(super) const HEARD_S: f64 = 1.5;
 
 /// What reaches the ear between the wish to hold and its effect. Unit: seconds.
 const HOLD_SLACK_S: f64 = 0.5;
@@ -114,6 +114,16 @@ fn phones(
     local: IpAddr,
     transport: &str,
 ) -> Result<(Baresip, Baresip)> {
+    phones_at(context, server, [local, local], transport)
+}
+
+/// Alice at the first address and Bob at the second.
+pub(super) fn phones_at(
+    context: &Context,
+    server: &Server,
+    [local, bobs]: [IpAddr; 2],
+    transport: &str,
+) -> Result<(Baresip, Baresip)> {
     let port = if transport == "tcp" { server.ports.tcp } else { server.ports.udp };
     let alice = Account {
         number: "100",
@@ -124,7 +134,9 @@ fn phones(
         tone_hz: ALICE_HZ,
         auto_answer: false,
     };
-    let bob = Account { number: "101", tone_hz: BOB_HZ, auto_answer: true, ..alice };
+    let server = SocketAddr::new(bobs, port);
+    let of_bob = Account { number: "101", tone_hz: BOB_HZ, auto_answer: true, ..alice };
+    let bob = Account { server, local: bobs, ..of_bob };
     let alice = Baresip::start(&context.subfolder("alice")?, alice)?;
     let bob = Baresip::start(&context.subfolder("bob")?, bob)?;
     Ok((alice, bob))
