@@ -32,9 +32,9 @@ const PACKETS: &str = "one relayed packet of G.711, CPU of the server, added del
 
 #[rustfmt::skip]
 pub(crate) const ALL: &[Row] = &[
-    Row { name: "call-50",       about: CALL,     run: || call::udp(50, 6, 0.3) },
-    Row { name: "call-400",      about: CALL,     run: || call::udp(400, 5, 0.3) },
-    Row { name: "call-1600",     about: CALL,     run: || call::udp(1600, 4, 0.3) },
+    Row { name: "call-50",       about: CALL,     run: || call::udp(50, 6, "always", 0.3) },
+    Row { name: "call-400",      about: CALL,     run: || call::udp(400, 5, "always", 0.3) },
+    Row { name: "call-1600",     about: CALL,     run: || call::udp(1600, 4, "never", 0.3) },
     Row { name: "call-tcp",      about: CALL,     run: || call::tcp(400, 5, 1.3) },
     Row { name: "register-400",  about: REGISTER, run: || register::run(400, 2000, 0.6) },
     Row { name: "register-3200", about: REGISTER, run: || register::run(3200, 9600, 0.6) },

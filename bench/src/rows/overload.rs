@@ -51,7 +51,7 @@ fn on_two_cores() -> Result<Report> {
     // Processes and threads inherit it.
     sched_setaffinity(None, &only(0))?;
     let spinning = (0..SPINNING).map(|_| Spinning::start()).collect::<Result<Vec<_>>>()?;
-    let load = Load { rate: 1, count: 1, over_tcp: false };
+    let load = Load { rate: 1, count: 1, relay: "never", over_tcp: false };
     let away = || Ok(sched_setaffinity(None, &only(1))?);
     let mut office = Office::start_then(Kind::Dialtone, load, away)?;
     let most = most(&mut office)?;

@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const LEFT_MAX: f64 = 1.1;
 
 pub(super) fn run() -> Result<Report> {
-    let load = Load { rate: CALLS, count: CALLS * SECONDS, over_tcp: false };
+    let load = Load { rate: CALLS, count: CALLS * SECONDS, relay: "never", over_tcp: false };
     let mut office = Office::start(Kind::Dialtone, load)?;
     let (at, id) = (office.candidate.at, office.candidate.id()?);
     // Apart from those who call; everybody is there before it counts.
@@ -74,7 +74,7 @@ pub(super) fn run() -> Result<Report> {
         value: mib(left),
         unit: "MiB",
         detail: format!(
-            "{:.1} MiB before, {peak:.1} MiB at most; {CALLS} calls/s and {REGISTERS} REGISTER/s \
+            "{:.1} MiB before, {peak:.1} MiB at most; {CALLS} calls/s, relay never, and {REGISTERS} REGISTER/s \
              for {SECONDS} s: {}",
             mib(start),
             run.outcome
