@@ -5,6 +5,8 @@ mod crash;
 mod database;
 mod disk;
 mod office;
+mod spool;
+mod starts_anew;
 mod stop;
 
 use crate::report::Case;
@@ -14,6 +16,8 @@ pub const ALL: &[Case] = &[
     Case { name: "crash", run: crash::crash },
     Case { name: "database_locked", run: database::database_locked },
     Case { name: "disk_full", run: disk::disk_full },
+    Case { name: "spool_full", run: spool::spool_full },
+    Case { name: "starts_anew", run: starts_anew::starts_anew },
     Case { name: "clock_step", run: clock_step::clock_step },
     Case { name: "stop", run: stop::stop },
 ];

@@ -28,6 +28,8 @@ pub enum Signal {
     Kill,
     Stop,
     Continue,
+    /// Makes a server that was built for it fail.
+    Fail,
 }
 
 impl Process {
@@ -72,6 +74,7 @@ impl Process {
             Signal::Kill => process::Signal::KILL,
             Signal::Stop => process::Signal::STOP,
             Signal::Continue => process::Signal::CONT,
+            Signal::Fail => process::Signal::USR2,
         };
         process::kill_process(id, signal).with_context(|| format!("{signal:?} to {}", self.name))
     }

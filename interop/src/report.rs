@@ -1,9 +1,14 @@
 //! Runs cases one after the other and prints a line for each and the counts, as CONTRIBUTING.md describes.
+//!
+//! With `--json` each case is one line of JSON with what it cost: `{fault, seed, version, calls, lost_calls, lost_cdr,
+//! lost_regs, mttr_ms, p99_ms, rss_delta, verdict, why}`.
 
-use std::path::{Path, PathBuf};
+use std::cell::RefCell;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use serde_json::json;
 
 use crate::clock;
 
@@ -16,13 +21,42 @@ pub struct Case {
 /// What a case is given: a folder of its own, which stays after a failure.
 pub struct Context {
     pub folder: PathBuf,
+    impact: RefCell<Impact>,
+    json: bool,
+}
+
+/// What a fault cost; `None` where the case does not measure it.
+#[derive(Clone, Debug, Default)]
+pub struct Impact {
+    /// Attempts, and how many of them the fault ended or refused.
+    pub calls: Option<usize>,
+    pub lost_calls: Option<usize>,
+    /// Call records and registrations that should be there and are not.
+    pub lost_records: Option<usize>,
+    pub lost_registrations: Option<usize>,
+    /// From the repair, or the restart, to the first answer. Unit: milliseconds.
+    pub recovered_ms: Option<f64>,
+    /// From INVITE to 180, of the calls that were made. Unit: milliseconds.
+    pub p99_ms: Option<f64>,
+    /// Memory at the end less that before. Unit: KiB.
+    pub resident_delta_kib: Option<i64>,
 }
 
 impl Context {
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, impact: RefCell::default(), json: false }
+    }
+
     /// A line of figures below the case.
-    #[expect(clippy::print_stdout, reason = "a runner prints its report")]
     pub fn note(&self, text: &str) {
-        println!("    {text}");
+        if !self.json {
+            line(&format!("    {text}"));
+        }
+    }
+
+    /// Says what the fault cost.
+    pub fn cost(&self, tell: impl FnOnce(&mut Impact)) {
+        tell(&mut self.impact.borrow_mut());
     }
 
     /// A folder within the case's own.
@@ -44,8 +78,10 @@ pub fn skip<T>(why: &str) -> Result<T> {
 
 /// Runs the cases whose name contains one of the arguments, all of them without arguments.
 pub fn main(cases: &[Case]) -> ExitCode {
-    let filters: Vec<String> = std::env::args().skip(1).collect();
-    match run(cases, &filters) {
+    let mut filters: Vec<String> = std::env::args().skip(1).collect();
+    let json = filters.iter().any(|it| it == "--json");
+    filters.retain(|it| it != "--json");
+    match run(cases, &filters, json) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -55,34 +91,42 @@ pub fn main(cases: &[Case]) -> ExitCode {
     }
 }
 
-fn run(cases: &[Case], filters: &[String]) -> Result<bool> {
+fn run(cases: &[Case], filters: &[String], json: bool) -> Result<bool> {
     let asked = |name: &str| filters.is_empty() || filters.iter().any(|it| name.contains(it));
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for case in cases.iter().filter(|it| asked(it.name)) {
         let folder = tempfile::Builder::new().prefix("dialtone-interop-").tempdir()?;
-        let context = Context { folder: folder.path().to_owned() };
+        let context = Context { json, ..Context::new(folder.path().to_owned()) };
         let started = clock::now();
         let name = case.name;
-        match run_one(case, &context) {
+        let outcome = run_one(case, &context);
+        let (verdict, text) = match &outcome {
             Ok(()) => {
                 passed += 1;
-                line(&format!("ok {name} ({:.1}s)", started.elapsed().as_secs_f64()));
+                ("ok", format!("ok {name} ({:.1}s)", started.elapsed().as_secs_f64()))
             }
-            Err(error) => match error.downcast_ref::<Skip>() {
-                Some(Skip(why)) => {
-                    skipped += 1;
-                    line(&format!("SKIPPED {name}: {why}"));
-                }
-                None => {
-                    failed += 1;
-                    line(&format!("FAILED {name}: {}", one_line(&error)));
-                    show_log(folder.path());
-                    line(&format!("    files: {}", folder.keep().display()));
-                }
-            },
+            Err(error) if error.is::<Skip>() => {
+                skipped += 1;
+                ("skipped", format!("SKIPPED {name}: {error}"))
+            }
+            Err(error) => {
+                failed += 1;
+                ("failed", format!("FAILED {name}: {}", one_line(error)))
+            }
+        };
+        if json {
+            line(&as_json(name, &context.impact.borrow(), verdict, &outcome));
+        } else {
+            line(&text);
+        }
+        if verdict == "failed" {
+            show_log(&context);
+            context.note(&format!("files: {}", folder.keep().display()));
         }
     }
-    line(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
+    if !json {
+        line(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
+    }
     Ok(failed == 0)
 }
 
@@ -100,13 +144,26 @@ fn one_line(error: &anyhow::Error) -> String {
     format!("{error:#}").replace(['\r', '\n'], " | ")
 }
 
+fn as_json(name: &str, it: &Impact, verdict: &str, outcome: &Result<()>) -> String {
+    json!({
+        // None of the faults is drawn by lot.
+        "fault": name, "seed": null, "version": env!("CARGO_PKG_VERSION"),
+        "calls": it.calls, "lost_calls": it.lost_calls, "lost_cdr": it.lost_records,
+        "lost_regs": it.lost_registrations, "mttr_ms": it.recovered_ms, "p99_ms": it.p99_ms,
+        "rss_delta": it.resident_delta_kib, "verdict": verdict,
+        "why": outcome.as_ref().err().map(one_line),
+    })
+    .to_string()
+}
+
 /// The end of the server's log, where there is one.
-fn show_log(folder: &Path) {
+fn show_log(context: &Context) {
     const LINES_MAX: usize = 15;
-    let Ok(log) = std::fs::read_to_string(folder.join("server.log")) else { return };
+    let file = context.folder.join("server.log");
+    let Ok(log) = std::fs::read_to_string(file) else { return };
     let lines: Vec<&str> = log.lines().collect();
     for text in lines.iter().skip(lines.len().saturating_sub(LINES_MAX)) {
-        line(&format!("    | {text}"));
+        context.note(&format!("| {text}"));
     }
 }
 

@@ -33,7 +33,7 @@ pub const PASSWORD: &str = "Kd7-unripe-Plum";
 
 /// A data directory and the process that serves it, if it runs.
 pub struct Server {
-    program: PathBuf,
+    pub program: PathBuf,
     pub data: PathBuf,
     log: PathBuf,
     settings: Vec<String>,
@@ -128,6 +128,7 @@ impl Server {
         // After a restart the phones expect it where it was.
         self.settings[0] = format!("sip.udp=[::]:{}", ports.udp);
         self.settings[1] = format!("sip.tcp=[::]:{}", ports.tcp);
+        self.settings[2] = format!("http.listen=127.0.0.1:{}", ports.http);
         Ok(())
     }
 

@@ -25,6 +25,10 @@ pub(crate) struct Tool {
     exists: &'static str,
     /// It starts the real server, found through `DIALTONE_BIN`.
     drives_server: bool,
+    /// It also starts a server that can be made to fail, found through `DIALTONE_FAULTY_BIN`.
+    drives_faulty: bool,
+    /// Debian packages without which much of it is skipped; `./test` installs those of CI.
+    packages: &'static [&'static str],
 }
 
 pub(crate) const SIMULATOR: Tool = Tool {
@@ -33,6 +37,8 @@ pub(crate) const SIMULATOR: Tool = Tool {
     bin: Some("sim"),
     exists: "crates/testkit/src/bin",
     drives_server: false,
+    drives_faulty: false,
+    packages: &[],
 };
 
 pub(crate) const INTEROP: Tool = Tool {
@@ -41,9 +47,17 @@ pub(crate) const INTEROP: Tool = Tool {
     bin: Some("interop"),
     exists: "interop/Cargo.toml",
     drives_server: true,
+    drives_faulty: false,
+    packages: &["baresip-core", "iproute2", "sip-tester", "sox"],
 };
 
-pub(crate) const FAULTS: Tool = Tool { name: "faults", bin: Some("faults"), ..INTEROP };
+pub(crate) const FAULTS: Tool = Tool {
+    name: "faults",
+    bin: Some("faults"),
+    drives_faulty: true,
+    packages: &["faketime"],
+    ..INTEROP
+};
 
 pub(crate) const BENCH: Tool = Tool {
     name: "bench",
@@ -51,6 +65,8 @@ pub(crate) const BENCH: Tool = Tool {
     bin: None,
     exists: "bench/Cargo.toml",
     drives_server: true,
+    drives_faulty: false,
+    packages: &["kamailio", "rtpengine-daemon"],
 };
 
 /// Which build runs.
@@ -85,7 +101,9 @@ impl Tool {
         }
         let arguments: Vec<&str> = arguments.arguments.iter().map(String::as_str).collect();
         let profile = Profile::Release;
-        Ok(self.build_server(profile)? && shell::run(&mut self.command(profile, &arguments))?)
+        self.install_packages()?;
+        let is_built = self.build_server(profile)? && self.build_faulty()?;
+        Ok(is_built && shell::run(&mut self.command(profile, &arguments))?)
     }
 
     /// Runs the tool as a step of CI and reads its cases.
@@ -108,6 +126,26 @@ impl Tool {
         shell::root().join(self.exists).exists()
     }
 
+    /// Tries to; what is missing then is said by the cases that need it.
+    fn install_packages(&self) -> anyhow::Result<()> {
+        if !self.packages.is_empty() {
+            let mut command = shell::program("sh");
+            command.args(["-c", ". ./xtask/need.sh; need \"$@\"", "need"]).args(self.packages);
+            shell::run(&mut command)?;
+        }
+        Ok(())
+    }
+
+    /// In a target directory of its own, so that nobody takes it for the product.
+    fn build_faulty(&self) -> anyhow::Result<bool> {
+        if !self.drives_faulty {
+            return Ok(true);
+        }
+        let mut command = shell::cargo(&["build", "-q", "-p", "dialtone-server"]);
+        command.args(["--features", "provoked-faults"]).arg("--target-dir").arg(faulty_dir());
+        shell::run(&mut command)
+    }
+
     fn build_server(&self, profile: Profile) -> anyhow::Result<bool> {
         if !self.drives_server {
             return Ok(true);
@@ -124,6 +162,13 @@ impl Tool {
         }
         command.arg("--").args(arguments);
         command.env("DIALTONE_BIN", shell::target_dir().join(profile.folder()).join("dialtone"));
+        if self.drives_faulty {
+            command.env("DIALTONE_FAULTY_BIN", faulty_dir().join("debug").join("dialtone"));
+        }
         command
     }
+}
+
+fn faulty_dir() -> std::path::PathBuf {
+    shell::target_dir().join("faulty")
 }

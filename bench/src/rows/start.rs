@@ -23,7 +23,7 @@ const START_MAX_S: f64 = 1.0;
 
 pub(super) fn run() -> Result<Report> {
     let folder = tempfile::Builder::new().prefix("dialtone-bench-").tempdir()?;
-    let context = Context { folder: folder.path().to_owned() };
+    let context = Context::new(folder.path().to_owned());
     let mut server = Server::start_with(&context, &SETTINGS)?;
     server.add(&format!("{FIRST}-{}", FIRST + PHONES - 1), &[])?;
     let users = User::range(FIRST, PHONES, PASSWORD);

@@ -15,6 +15,8 @@ mod mask;
 mod metrics;
 mod office;
 mod private;
+#[cfg(feature = "provoked-faults")]
+mod provoke;
 mod ring;
 mod running;
 mod serve;

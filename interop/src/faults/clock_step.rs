@@ -50,7 +50,7 @@ pub(super) fn clock_step(context: &Context) -> Result<()> {
     let longest = records.iter().filter_map(|it| it["duration_ms"].as_u64()).max();
     context.note(&format!("{} records, the longest call {longest:?} ms", records.len()));
     ensure!(longest < Some(DURATION_MAX_MS), "a call of {longest:?} ms");
-    Ok(())
+    office.tell_cost(context, 0)
 }
 
 /// Debian keeps it in a folder named after the machine.

@@ -38,6 +38,7 @@ pub(super) fn crash(context: &Context) -> Result<()> {
     office.server.is_alive()?;
     let back = started.elapsed();
     context.note(&format!("answering again {:.0} ms after the start", back.as_secs_f64() * 1e3));
+    context.cost(|it| it.recovered_ms = Some(back.as_secs_f64() * 1e3));
     ensure!(back < BACK_WITHIN, "answering only after {back:?}");
 
     office.wait_byes(calls)?;
@@ -57,7 +58,8 @@ pub(super) fn crash(context: &Context) -> Result<()> {
     office.load_with(context, PHONES - CALLS, TRY_RATE, Duration::ZERO).context("every binding")?;
     let reached = office.deaf()?.invites;
     ensure!(reached == expected - 1 - calls, "{reached} phones were called");
-    lost_flow(context, &office.server)
+    lost_flow(context, &office.server)?;
+    office.tell_cost(context, calls)
 }
 
 /// The connection of this phone is gone with the process, and nobody listens at its Contact.

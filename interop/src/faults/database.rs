@@ -34,5 +34,5 @@ pub(super) fn database_locked(context: &Context) -> Result<()> {
     locked?;
     let records = office.server.wait_records(usize::try_from(RATE * SECONDS)?)?;
     context.note(&format!("{} records", records.len()));
-    Ok(())
+    office.tell_cost(context, 0)
 }

@@ -13,13 +13,13 @@ use crate::report::{Context, skip};
 use crate::server::Server;
 
 /// Room for the server's own files; the rest is filled.
-const DISK: &str = "size=512m";
+const DISK_MIB: u32 = 512;
 
 const CALLS: u32 = 40;
 const RATE: u32 = 10;
 
 pub(super) fn disk_full(context: &Context) -> Result<()> {
-    let disk = Disk::mount(context.subfolder("disk")?)?;
+    let disk = Disk::mount(context.subfolder("disk")?, DISK_MIB)?;
     let mut server = Server::stopped(context, &NO_GUARD)?;
     server.data = disk.folder.join("data");
     server.run()?;
@@ -40,11 +40,12 @@ pub(super) fn disk_full(context: &Context) -> Result<()> {
     // The files are whole: the next start reads them.
     office.server.kill()?;
     office.server.run()?;
-    office.server.wait_records(usize::try_from(2 * CALLS)?).map(drop)
+    office.server.wait_records(usize::try_from(2 * CALLS)?)?;
+    office.tell_cost(context, 0)
 }
 
 /// Writes until nothing more fits; how much that was.
-fn fill(path: &Path) -> Result<u64> {
+pub(super) fn fill(path: &Path) -> Result<u64> {
     let mut file = File::create(path)?;
     for block in [vec![0; 1 << 20], vec![0; 4 << 10], vec![0; 1]] {
         while file.write_all(&block).is_ok() {}
@@ -53,17 +54,17 @@ fn fill(path: &Path) -> Result<u64> {
 }
 
 /// A small file system, unmounted when dropped.
-struct Disk {
-    folder: PathBuf,
+pub(super) struct Disk {
+    pub(super) folder: PathBuf,
 }
 
 impl Disk {
-    fn mount(folder: PathBuf) -> Result<Self> {
+    pub(super) fn mount(folder: PathBuf, mib: u32) -> Result<Self> {
         if !process::is_root() {
             return skip("mounting a small disk needs root");
         }
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", DISK, "dialtone"])
+            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "dialtone"])
             .arg(&folder)
             .output()
             .context("mount")?;

@@ -34,6 +34,8 @@ pub(super) struct Office {
     nowhere: SocketAddr,
     /// While nobody answers.
     callee_wires: Option<Wires>,
+    /// Memory of the server when all were registered. Unit: KiB.
+    resident_kib: u64,
     answering: Option<Callee>,
 }
 
@@ -52,7 +54,10 @@ impl Office {
         let nowhere = callee_wires.local(0)?;
         let caller = Caller::new(caller_wires, server.udp(), users);
         let callee_wires = Some(callee_wires);
-        let mut office = Self { server, callees, caller, nowhere, callee_wires, answering: None };
+        let resident_kib = server.resident_kib()?;
+        let answering = None;
+        let mut office =
+            Self { server, callees, caller, nowhere, callee_wires, resident_kib, answering };
         office.answer()?;
         Ok(office)
     }
@@ -88,6 +93,11 @@ impl Office {
         Ok(())
     }
 
+    /// Begins one more call, whatever comes of it; the by the place of the caller.
+    pub(super) fn try_call(&mut self, caller: usize, number: &str) -> Result<()> {
+        self.caller.call(caller, number, self.nowhere)
+    }
+
     /// Handles what comes for so long.
     pub(super) fn idle(&mut self, time: Duration) -> Result<()> {
         let end = clock::now() + time;
@@ -104,6 +114,22 @@ impl Office {
             self.caller.poll()?;
         }
         ensure!(self.caller.byes == count, "callers got {} of {count} BYEs", self.caller.byes);
+        Ok(())
+    }
+
+    /// Says what the fault cost, as far as the callers and the memory show it. Call records and registrations are
+    /// compared where the case counts them, and a difference fails it.
+    pub(super) fn tell_cost(&self, context: &Context, lost_calls: usize) -> Result<()> {
+        let now = i64::try_from(self.server.resident_kib()?)?;
+        let before = i64::try_from(self.resident_kib)?;
+        context.cost(|it| {
+            it.calls = Some(self.caller.stages().count());
+            it.lost_calls = Some(lost_calls);
+            (it.lost_records, it.lost_registrations) = (Some(0), Some(0));
+            let waited = !self.caller.outcome.waits_us.is_empty();
+            it.p99_ms = waited.then(|| self.caller.outcome.wait_ms(0.99));
+            it.resident_delta_kib = Some(now - before);
+        });
         Ok(())
     }
 

@@ -33,5 +33,8 @@ pub(super) fn stop(context: &Context) -> Result<()> {
     let shut = records.iter().filter(|it| it["release_code"] == "system.shutdown").count();
     ensure!(shut == CALLS, "{shut} of {CALLS} records say that the server was shut down");
     context.note(&format!("stopped after {:.0} ms, {shut} records", took.as_secs_f64() * 1e3));
+    context.cost(|it| {
+        (it.calls, it.lost_calls, it.lost_records) = (Some(CALLS), Some(CALLS), Some(0));
+    });
     Ok(())
 }

@@ -291,8 +291,10 @@ fn make_core(
         guard_known_burst: config.guard_known_burst.0,
         ..usual
     };
-    let rng = Box::new(ChaCha20Rng::from_seed(seed));
-    Ok(Core::new(settings, rng, store.recovery.recovered.clone(), clock::now()))
+    let rng = ChaCha20Rng::from_seed(seed);
+    #[cfg(feature = "provoked-faults")]
+    let rng = crate::provoke::Provoked(rng);
+    Ok(Core::new(settings, Box::new(rng), store.recovery.recovered.clone(), clock::now()))
 }
 
 fn start_core(driver: Driver) -> Result<CoreThread, Failed> {
@@ -330,6 +332,8 @@ fn start_servers(
     let known = machine::network(&advertised.borrow());
     let watch = machine::watch_network(advertised, known, live.orders.clone());
     servers.spawn_on(watch, runtime.handle());
+    #[cfg(feature = "provoked-faults")]
+    servers.spawn_on(crate::provoke::listen(), runtime.handle());
     servers.spawn_on(ready::keep_alive(Arc::clone(live)), runtime.handle());
     servers
 }
