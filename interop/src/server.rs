@@ -139,7 +139,7 @@ impl Server {
             command.args(["--set", setting]);
         }
         command.args(arguments);
-        command.env_remove("DIALTONE_DATA_DIR").env("TZ", "UTC");
+        command.env_remove("DIALTONE_DATA_DIR").env("TZ", "UTC").env("DIALTONE_LANG", "en");
         command
     }
 

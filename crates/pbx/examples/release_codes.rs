@@ -23,6 +23,7 @@ fn main() {
     println!("{HEAD}");
     for code in ReleaseCode::ALL {
         let (status, cause) = (code.status(), code.cause());
-        println!("| `{code}` | {status} | {cause} | {} | {} |", code.english(), code.chinese());
+        let text = code.text();
+        println!("| `{code}` | {status} | {cause} | {} | {} |", text.en, text.zh);
     }
 }

@@ -36,6 +36,12 @@ impl Text {
         Self { en: text.clone().into(), zh: text.into() }
     }
 
+    /// One below the other.
+    pub fn lines(texts: impl IntoIterator<Item = Self>) -> Self {
+        let (en, zh): (Vec<_>, Vec<_>) = texts.into_iter().map(|it| (it.en, it.zh)).unzip();
+        Self { en: en.join("\n").into(), zh: zh.join("\n").into() }
+    }
+
     pub fn get(&self, language: Language) -> &str {
         match language {
             Language::En => &self.en,
@@ -62,16 +68,28 @@ impl Say for Text {
     }
 }
 
+impl Say for &Text {
+    fn say(&self, language: Language) -> impl Display {
+        self.get(language)
+    }
+}
+
 /// A [`Text`] of an English and a Chinese format with the same arguments, which may be texts too.
-/// It does not compile without its Chinese.
+/// It does not compile without its Chinese. An argument is evaluated once for each language.
 #[macro_export]
 macro_rules! text {
     ($en:literal, $zh:literal $(, $argument:expr)* $(,)?) => {{
         const { assert!(!$zh.is_ascii(), "English first, then Chinese") };
-        use $crate::language::{Language, Say as _, Text};
-        let en = ::std::fmt::format(format_args!($en $(, $argument.say(Language::En))*));
-        let zh = ::std::fmt::format(format_args!($zh $(, $argument.say(Language::Zh))*));
-        Text { en: en.into(), zh: zh.into() }
+        $crate::language::Text {
+            en: ::std::fmt::format(format_args!(
+                $en $(, $crate::language::Say::say(&$argument, $crate::language::Language::En))*
+            ))
+            .into(),
+            zh: ::std::fmt::format(format_args!(
+                $zh $(, $crate::language::Say::say(&$argument, $crate::language::Language::Zh))*
+            ))
+            .into(),
+        }
     }};
 }
 

@@ -1,4 +1,4 @@
-//! The command line: what can be asked, and the exit codes that scripts rely on.
+//! The command line: what can be asked.
 //!
 //! One file for each group of commands. Nothing here ever asks a question back.
 
@@ -8,18 +8,26 @@ mod check_config;
 mod client;
 mod docs;
 mod ext;
+mod failed;
+mod help;
 mod import;
+mod language;
 mod offline;
 mod output;
 mod registrations;
 mod setting;
 mod trace;
+mod usage;
 mod version;
 
 use crate::config::{self, Environment, Sources};
 use crate::serve;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+pub(crate) use failed::{Exit, Failed, Invalid, Result, Within};
 use output::Output;
+use pbx::language::{Language, Text};
+use pbx::text;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -40,10 +48,15 @@ struct Cli {
 
 /// What every command takes.
 #[derive(Args, Clone)]
+#[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
+    // `language` looks for it before the others are parsed.
+    /// Language of the output [default: by DIALTONE_LANG, LC_ALL, LC_MESSAGES, LANG].
+    #[arg(long, global = true, value_name = "LANGUAGE", value_parser = ["en", "zh"])]
+    lang: Option<String>,
     /// Read this configuration file.
     #[arg(long, global = true, value_name = "FILE", env = "DIALTONE_CONFIG")]
     config: Option<PathBuf>,
@@ -88,35 +101,20 @@ enum Command {
     Version,
     /// Print generated documentation.
     #[command(hide = true)]
-    Docs { page: docs::Page },
+    Docs {
+        /// The page.
+        page: docs::Page,
+    },
 }
-
-/// Why a command ends without having done what was asked.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) exit: Exit,
-    pub(crate) message: String,
-}
-
-/// The exit codes; 0 is success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Failed = 1,
-    Usage = 2,
-    NotFound = 3,
-    Refused = 4,
-    /// EX_UNAVAILABLE of sysexits: the server is not running.
-    NotRunning = 69,
-    /// EX_CONFIG of sysexits.
-    Config = 78,
-}
-
-pub(crate) type Result<T> = std::result::Result<T, Failed>;
 
 /// Runs the command that the process was started with.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let mut output = Output::new(cli.common.json);
+    let language = language::of_process();
+    let cli = match parse(std::env::args_os(), language) {
+        Ok(cli) => cli,
+        Err(error) => return usage::show(&error, language),
+    };
+    let mut output = Output::new(cli.common.json, language);
     match run(cli, &mut output) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough.
@@ -128,10 +126,21 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    language: Language,
+) -> std::result::Result<Cli, clap::Error> {
+    let command = match language {
+        Language::En => Cli::command(),
+        Language::Zh => help::chinese(Cli::command()),
+    };
+    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
 fn run(cli: Cli, output: &mut Output) -> Result<()> {
     let common = cli.common;
     match cli.command {
-        Command::Serve(arguments) => serve::run(&common, &arguments),
+        Command::Serve(arguments) => serve::run(&common, &arguments, output.language()),
         Command::CheckConfig { file } => check_config::run(&common, file, output),
         Command::Ext(command) => ext::run(&common, command, output),
         Command::Setting(command) => setting::run(&common, command, output),
@@ -160,8 +169,8 @@ impl Common {
 
     pub(crate) fn load(&self) -> Result<config::Loaded> {
         config::load(&self.sources()).map_err(|problems| {
-            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            Failed::new(Exit::Config, lines.join("\n"))
+            let lines = problems.into_iter().map(config::Problem::text);
+            Failed::new(Exit::Config, Text::lines(lines))
         })
     }
 
@@ -174,26 +183,9 @@ impl Common {
     }
 }
 
-impl Failed {
-    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
-    }
-}
-
-impl From<anyhow::Error> for Failed {
-    fn from(error: anyhow::Error) -> Self {
-        Self::new(Exit::Failed, format!("{error:#}"))
-    }
-}
-
-impl From<std::io::Error> for Failed {
-    fn from(error: std::io::Error) -> Self {
-        Self::new(Exit::Failed, error.to_string())
-    }
-}
-
-fn key_and_value(text: &str) -> std::result::Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
+fn key_and_value(text: &str) -> std::result::Result<(String, String), Invalid> {
+    let rule = || Invalid(text!("must be KEY=VALUE", "应为 键=值"));
+    let (key, value) = text.split_once('=').ok_or_else(rule)?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
@@ -205,7 +197,6 @@ fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -12,10 +12,16 @@ pub(crate) use layers::{Environment, Sources};
 pub(crate) use print::{Shown, effective, reference};
 pub(crate) use value::{Advertised, LogFormat, LogLevel, Ports};
 
+use pbx::language::Text;
+use pbx::text;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use value::Setting;
+
+/// The sources that are no file and no variable.
+const DEFAULT: &str = "default";
+const FLAG: &str = "flag";
 
 /// A key as `section.name`, its documentation and its default.
 pub(crate) struct Key {
@@ -48,10 +54,25 @@ pub(crate) struct Given {
 
 /// What is wrong with the configuration, for the person with the editor open.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{source_name}: {what}")]
+#[error("{source_name}: {}", .what.en)]
 pub(crate) struct Problem {
     pub(crate) source_name: String,
-    pub(crate) what: String,
+    pub(crate) what: Text,
+}
+
+impl Problem {
+    pub(crate) fn text(self) -> Text {
+        text!("{}: {}", "{}：{}", source_text(&self.source_name), self.what)
+    }
+}
+
+/// Where a value comes from; files and variables have no language.
+pub(crate) fn source_text(name: &str) -> Text {
+    match name {
+        DEFAULT => text!("default", "默认值"),
+        FLAG => text!("flag", "命令行"),
+        _ => Text::same(name),
+    }
 }
 
 /// Declares the keys once: path, field, type, default, documentation.
@@ -213,7 +234,7 @@ fn read_one<T: Setting>(
             } else {
                 given.value.to_string()
             };
-            let what = format!("{path} = {shown}: {rule}");
+            let what = text!("{path} = {shown}: {}", "{path} = {shown}：{}", rule);
             problems.push(Problem { source_name: given.source.clone(), what });
             None
         }
@@ -250,7 +271,7 @@ mod tests {
             flags: flags.iter().map(own).collect(),
         };
         load(&sources).map_err(|problems| {
-            let text: Vec<String> = problems.iter().map(|it| it.what.clone()).collect();
+            let text: Vec<&str> = problems.iter().map(|it| &*it.what.en).collect();
             text.join("; ")
         })
     }

@@ -5,6 +5,8 @@
 //! 10:15:02.124  192.168.1.20:5060 ◀── dialtone           100 Trying (INVITE)            3c26700d
 //! ```
 
+use pbx::language::Language;
+use pbx::text;
 use web::resource::Traced;
 
 /// Characters of a Call-ID that are shown; enough to tell calls on one screen apart.
@@ -30,16 +32,21 @@ pub(crate) fn line(message: &Traced) -> String {
 }
 
 /// The message whole, under a line that says when and between whom.
-pub(crate) fn raw(message: &Traced) -> String {
-    let direction = if message.sent { "to" } else { "from" };
-    format!(
-        "--- {} {} {direction} {} at {}\n{}\n",
-        clock(message.unix_ms),
-        message.transport,
-        message.remote,
-        message.local,
-        message.text.replace("\r\n", "\n")
-    )
+pub(crate) fn raw(message: &Traced, language: Language) -> String {
+    let Traced { transport, remote, local, .. } = message;
+    let time = clock(message.unix_ms);
+    let head = if message.sent {
+        text!(
+            "{time} {transport} to {remote} at {local}",
+            "{time} {transport} 发往{remote} 本端{local}"
+        )
+    } else {
+        text!(
+            "{time} {transport} from {remote} at {local}",
+            "{time} {transport} 来自{remote} 本端{local}"
+        )
+    };
+    format!("--- {}\n{}\n", head.get(language), message.text.replace("\r\n", "\n"))
 }
 
 /// Method and target, or status, reason and the method it answers.
@@ -121,7 +128,7 @@ mod tests {
 
     #[test]
     fn raw_says_from_whom() {
-        let shown = raw(&message(false, "OPTIONS sip:a SIP/2.0\r\nTo: b\r\n\r\n"));
+        let shown = raw(&message(false, "OPTIONS sip:a SIP/2.0\r\nTo: b\r\n\r\n"), Language::En);
         assert!(shown.contains("udp from 10.0.0.7:5062 at 10.0.0.1:5060\nOPTIONS"), "{shown}");
     }
 }

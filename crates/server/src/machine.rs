@@ -1,4 +1,4 @@
-//! What the machine is: its addresses, which the core is told of, and its language.
+//! What the machine is: its addresses, which the core is told of.
 
 use crate::config::Advertised;
 use crate::drive::{Order, Orders};
@@ -48,36 +48,6 @@ pub(crate) async fn watch_network(
             if !orders.give(Order::Network(found)) {
                 return;
             }
-        }
-    }
-}
-
-/// Whether the environment asks for Chinese: `zh`, in the order of POSIX.
-pub(crate) fn speaks_chinese(variable: impl Fn(&str) -> Option<String>) -> bool {
-    let first = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(variable);
-    first.filter(|it| !it.is_empty()).take(1).any(|it| it.to_lowercase().starts_with("zh"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn language_table() {
-        #[rustfmt::skip]
-        let table: [(&[(&str, &str)], bool); 5] = [
-            (&[("LANG", "zh_CN.UTF-8")],                      true),
-            (&[("LANG", "en_US.UTF-8")],                      false),
-            (&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")],     false),
-            (&[("LC_ALL", ""), ("LC_MESSAGES", "zh_TW")],     true),
-            (&[],                                             false),
-        ];
-        for (variables, expected) in table {
-            let get = |name: &str| {
-                let found = variables.iter().find(|(it, _)| *it == name);
-                found.map(|(_, value)| (*value).to_owned())
-            };
-            assert_eq!(speaks_chinese(get), expected, "{variables:?}");
         }
     }
 }

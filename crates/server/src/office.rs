@@ -1,8 +1,9 @@
 //! The first office: extensions 100, 101 and 102, so that two phones can talk at once.
 
-use crate::machine;
 use pbx::id::TenantId;
+use pbx::language::Text;
 use pbx::network::{Network, is_private};
+use pbx::text;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use store::db::{ExtensionProfile, NewExtension};
 use store::password::NewPassword;
@@ -50,34 +51,31 @@ pub(crate) async fn make(db: &Db, first: First) -> Result<Made, StoreError> {
     Ok(made)
 }
 
-/// The welcome: who can register where. In Chinese too where the machine speaks it.
-pub(crate) fn welcome(made: &Made, server: &str, is_demo: bool, chinese: bool) -> String {
-    let mut text = String::from("\n");
-    let mut say = |english: &str, its_chinese: &str| {
-        text.push_str(english);
-        if chinese {
-            text.push_str("\n  ");
-            text.push_str(its_chinese);
-        }
-        text.push('\n');
-    };
+/// The welcome: who can register where.
+pub(crate) fn welcome(made: &Made, server: &str, is_demo: bool) -> Text {
     let list: Vec<String> = made.iter().map(|(number, it)| format!("  {number}  {it}")).collect();
-    say(
-        &format!("Extensions and passwords (shown only now):\n{}", list.join("\n")),
-        "以上为分机及密码，仅显示一次。",
-    );
-    say(&format!("Server address: {server}"), &format!("服务器地址：{server}"));
-    say(
-        "In a SIP phone enter the server address, the extension as user name, and its password; then dial another extension, or *43 to hear yourself.",
-        "在SIP电话中填写服务器地址、分机号（作为账号）和密码，然后拨打另一分机，或拨*43听自己的回声。",
-    );
+    let list = list.join("\n");
+    let mut lines = vec![
+        Text::same(""),
+        text!(
+            "Extensions and passwords (shown only now):\n{list}",
+            "分机及密码（仅显示一次）：\n{list}"
+        ),
+        text!("Server address: {server}", "服务器地址：{server}"),
+        text!(
+            "In a SIP phone enter the server address, the extension as user name, and its password; \
+             then dial another extension, or *43 to hear yourself.",
+            "在SIP电话中填写服务器地址、分机号（作为账号）和密码，然后拨打另一分机，或拨*43听自己的回声。"
+        ),
+    ];
     if is_demo {
-        say(
-            "DEMO: these passwords are known to everybody; they are accepted from loopback and private addresses only.",
-            "演示模式：密码众所周知，仅接受来自本机和私网的注册。",
-        );
+        lines.push(text!(
+            "DEMO: these passwords are known to everybody; they are accepted from loopback and \
+             private addresses only.",
+            "演示模式：密码众所周知，仅接受来自本机和私网的注册。"
+        ));
     }
-    text
+    Text::lines(lines)
 }
 
 /// What to enter in a phone: the advertised address towards the world, and the port if it is not
@@ -96,11 +94,6 @@ fn of_machine(network: &Network) -> IpAddr {
     let mut all = network.interfaces.iter().map(ipnet::IpNet::addr);
     let office = all.find(|it| it.is_ipv4() && is_private(*it) && !it.is_loopback());
     network.default_v4.or(office).or(network.default_v6).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
-}
-
-/// Whether the welcome speaks Chinese too.
-pub(crate) fn chinese() -> bool {
-    machine::speaks_chinese(|name| std::env::var(name).ok())
 }
 
 #[cfg(test)]
@@ -133,11 +126,13 @@ mod tests {
     #[test]
     fn the_welcome_says_it_all_in_both_languages() {
         let made = vec![("100".to_owned(), "k7mfx2pq".to_owned())];
-        let english = welcome(&made, "10.0.0.1", false, false);
-        assert!(english.contains("100  k7mfx2pq") && english.contains("10.0.0.1"));
-        assert!(english.is_ascii() && !english.contains("DEMO"));
-        let both = welcome(&made, "10.0.0.1", true, true);
-        assert!(both.contains("DEMO") && both.contains("服务器地址：10.0.0.1"));
+        let plain = welcome(&made, "10.0.0.1", false);
+        for text in [&plain.en, &plain.zh] {
+            assert!(text.contains("100  k7mfx2pq") && text.contains("10.0.0.1"), "{text}");
+        }
+        assert!(plain.en.is_ascii() && !plain.en.contains("DEMO"));
+        let demo = welcome(&made, "10.0.0.1", true);
+        assert!(demo.en.contains("DEMO") && demo.zh.contains("演示模式"));
     }
 
     #[tokio::test]

@@ -7,15 +7,16 @@ mod parts;
 mod ready;
 mod reload;
 
-use crate::cli::{Common, Exit, Failed};
+use crate::cli::{Common, Exit, Failed, Within as _};
 use crate::config::Loaded;
 use crate::drive::{Ended, Order, Orders};
 use crate::logs;
 use crate::office::{self, First};
 use crate::running::{Live, lock};
-use anyhow::Context as _;
 use parts::Started;
 use pbx::core::Command;
+use pbx::language::Language;
+use pbx::text;
 use reload::Reload;
 use std::os::unix::process::CommandExt as _;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use web::failure::of_io;
 
 /// Threads of the runtime: streams, HTTP and the control socket are light work.
 const RUNTIME_THREADS: usize = 2;
@@ -40,9 +42,13 @@ pub(crate) struct Arguments {
 }
 
 /// Runs the server until it is told to stop.
-pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failed> {
+pub(crate) fn run(
+    common: &Common,
+    arguments: &Arguments,
+    language: Language,
+) -> Result<(), Failed> {
     let loaded = common.load()?;
-    logs::start(&loaded.config).context("the log cannot be opened")?;
+    logs::start(&loaded.config).within(|| text!("the log cannot be opened", "无法打开日志"))?;
     log_panics();
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -50,7 +56,7 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<(), Failed> 
         .thread_name("edge")
         .enable_all()
         .build()?;
-    let ended = serve(&runtime, common, &loaded, arguments)?;
+    let ended = serve(&runtime, common, &loaded, arguments, language)?;
     // Connections that are still open end with their tasks.
     runtime.shutdown_timeout(Duration::from_secs(1));
     match ended {
@@ -64,6 +70,7 @@ fn serve(
     common: &Common,
     loaded: &Loaded,
     arguments: &Arguments,
+    language: Language,
 ) -> Result<Ended, Failed> {
     // From here on a signal is heard, however long the start takes.
     let mut signals = runtime.block_on(async { Signals::listen() });
@@ -84,7 +91,8 @@ fn serve(
             &crate::machine::network(&config.media_advertise),
             &live.bound.sip_udp,
         );
-        ready::say(&office::welcome(&made, &server, arguments.demo, office::chinese()));
+        let welcome = office::welcome(&made, &server, arguments.demo);
+        ready::say(welcome.get(language));
     }
     live.ready.store(true, Ordering::Release);
     ready::announce(config, &live.bound);
@@ -151,7 +159,7 @@ fn start_anew() -> Failed {
     let name = arguments.next().unwrap_or_else(|| "dialtone".into());
     // Not by its path: an upgrade may have put another program there, or none.
     let error = std::process::Command::new("/proc/self/exe").arg0(name).args(arguments).exec();
-    Failed::new(Exit::Failed, format!("cannot start anew: {error}"))
+    Failed::new(Exit::Failed, text!("cannot start anew: {}", "无法重新启动：{}", of_io(&error)))
 }
 
 /// A panic is a line of the log like any other, with its place.

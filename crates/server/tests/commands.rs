@@ -225,6 +225,46 @@ fn sip_is_answered_counted_and_traced() {
 }
 
 #[test]
+fn commands_speak_the_language_that_is_asked_for() {
+    let server = Server::start(&["--office", "--lang", "zh"]);
+    assert!(server.welcome.contains("服务器地址：127.0.0.1"), "{}", server.welcome);
+    #[rustfmt::skip]
+    let table: [(&[&str], i32, &str); 17] = [
+        (&["--help"],                                 0, "用法：dialtone [选项] <命令>"),
+        (&["help", "ext", "add"],                     0, "密码自动生成"),
+        (&["status"],                                 0, "就绪"),
+        (&["ext", "list"],                            0, "并发呼叫数"),
+        (&["ext", "add", "103"],                      0, "密码"),
+        (&["ext", "del", "103-104"],                  0, "已删除1个分机，另有1个号码不存在"),
+        (&["setting", "list"],                        0, "无应答时长"),
+        (&["registrations"],                          0, "剩余有效期"),
+        (&["calls"],                                  0, "主叫"),
+        (&["check-config"],                           0, "默认值"),
+        (&["ext", "add", "100"],                      4, "分机100已存在"),
+        (&["ext", "add", "103", "--password", "103"], 4, "密码与号码几乎相同"),
+        (&["ext", "set", "999", "--name", "x"],       3, "分机999不存在"),
+        (&["calls", "show", "c-0000000000"],          3, "呼叫c-0000000000不存在"),
+        (&["setting", "set", "no_answer_s", "1"],     4, "no_answer_s = 1：取值应为5至600秒"),
+        (&["dance"],                                  2, "没有命令“dance”"),
+        (&["serve", "--set", "sip.udp=127.0.0.1:0"],  4, "使用"),
+    ];
+    for variable in ["DIALTONE_LANG", "LANG"] {
+        for (arguments, code, words) in table {
+            let mut command = command(server.folder.path());
+            let output = command.env(variable, "zh").args(arguments).output().unwrap();
+            let (got, text) = outcome(&output);
+            assert_eq!(got, code, "{arguments:?}: {text}");
+            assert!(text.contains(words), "{arguments:?}: {text}");
+        }
+    }
+    let error = ["ext", "add", "100", "--json", "--lang", "zh"];
+    let (_, text) = server.run(&error);
+    let error: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&error["exit_code"], &error["error"]), (&4.into(), &"100：分机100已存在".into()));
+    assert_eq!(server.json(&["setting", "get", "realm", "--lang", "zh"])["key"], "realm");
+}
+
+#[test]
 fn settings_are_live_and_stay() {
     let server = Server::start(&[]);
     let all = server.json(&["setting", "list"]);

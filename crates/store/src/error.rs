@@ -3,6 +3,7 @@
 use crate::lock::LockError;
 use crate::password::PasswordError;
 use crate::secret::KeyError;
+use pbx::language::Text;
 use pbx::settings::OutOfRange;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,8 +33,8 @@ pub enum StoreError {
     ExtensionExists(String),
     #[error("there is no tenant {0}")]
     NoTenant(u32),
-    #[error("{field} = {value}: {rule}")]
-    Invalid { field: &'static str, value: String, rule: &'static str },
+    #[error("{field} = {value}: {}", .rule.en)]
+    Invalid { field: &'static str, value: String, rule: Text },
     #[error("the database holds {what} that cannot be read: {reason}")]
     Damaged { what: String, reason: String },
 }

@@ -1,5 +1,7 @@
 //! Passwords of extensions: made well, and weak ones refused with a reason.
 
+use pbx::language::Text;
+use pbx::text;
 use zeroize::Zeroizing;
 
 /// Length of a generated password: 59 bits of chance.
@@ -52,7 +54,7 @@ impl std::fmt::Debug for NewPassword {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    #[error("{} / {}", .0.english(), .0.chinese())]
+    #[error("{}", .0.text().en)]
     Weak(Weakness),
     #[error("a password has 1 to {CHARS_MAX} printable ASCII characters and no space")]
     Unusable,
@@ -71,23 +73,25 @@ pub enum Weakness {
 }
 
 impl Weakness {
-    pub fn english(self) -> &'static str {
+    pub fn text(self) -> Text {
         match self {
-            Self::EqualsNumber => "The password contains little more than the number.",
-            Self::TooShort => "The password is shorter than 8 characters.",
-            Self::AllSame => "The password repeats one character.",
-            Self::Sequence => "The password is a sequence such as 12345678.",
-            Self::Common => "The password is one of those that are tried first.",
-        }
-    }
-
-    pub fn chinese(self) -> &'static str {
-        match self {
-            Self::EqualsNumber => "密码与号码几乎相同。",
-            Self::TooShort => "密码少于8个字符。",
-            Self::AllSame => "密码由同一个字符重复组成。",
-            Self::Sequence => "密码是连续字符，例如12345678。",
-            Self::Common => "密码属于最常被猜测的密码。",
+            Self::EqualsNumber => {
+                text!("The password contains little more than the number.", "密码与号码几乎相同。")
+            }
+            Self::TooShort => {
+                text!("The password is shorter than 8 characters.", "密码少于8个字符。")
+            }
+            Self::AllSame => {
+                text!("The password repeats one character.", "密码由同一个字符重复组成。")
+            }
+            Self::Sequence => text!(
+                "The password is a sequence such as 12345678.",
+                "密码是连续字符，例如12345678。"
+            ),
+            Self::Common => text!(
+                "The password is one of those that are tried first.",
+                "密码属于最常被猜测的密码。"
+            ),
         }
     }
 }
@@ -204,7 +208,7 @@ mod tests {
     fn a_weak_one_is_refused_with_a_reason_or_marked() {
         let error = NewPassword::checked("100", "100").unwrap_err();
         assert_eq!(error, PasswordError::Weak(Weakness::EqualsNumber));
-        assert!(error.to_string().contains("number") && error.to_string().contains("号码"));
+        assert!(error.to_string().contains("number"));
         assert!(NewPassword::allow_weak("100", "100").unwrap().is_weak());
         assert!(!NewPassword::checked("100", "k7mfx2pq").unwrap().is_weak());
         for unusable in ["", "with space", "line\nend", "密码密码密码", &"x".repeat(65)] {

@@ -9,9 +9,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use pbx::directory::AllowedAddress;
 use pbx::id::TenantId;
+use pbx::text;
 use std::net::{IpAddr, SocketAddr};
 use store::db::{self, ExtensionProfile, StoredExtension};
-use store::password::{NewPassword, PasswordError};
+use store::password::NewPassword;
 use store::{Db, StoreError};
 
 /// Most extensions made by one request.
@@ -30,7 +31,10 @@ pub async fn show(db: &Db, number: &str) -> Result<Extension, Failure> {
 /// Adds all of them or none. The answer is the only place where the passwords are ever shown.
 pub async fn add(db: &Db, request: AddRequest) -> Result<Vec<Credentials>, Failure> {
     if request.extensions.len() > EXTENSIONS_PER_REQUEST_MAX {
-        let detail = format!("at most {EXTENSIONS_PER_REQUEST_MAX} extensions at a time");
+        let detail = text!(
+            "at most {EXTENSIONS_PER_REQUEST_MAX} extensions at a time",
+            "一次最多{EXTENSIONS_PER_REQUEST_MAX}个分机"
+        );
         return Err(Failure::new(422, "too_many", detail));
     }
     let mut rows = Vec::with_capacity(request.extensions.len());
@@ -98,7 +102,10 @@ fn changed(mut profile: ExtensionProfile, change: Change) -> Result<ExtensionPro
     }
     match change.devices {
         Some(0) => {
-            let detail = "devices = 0: must be 1 (no right) or more";
+            let detail = text!(
+                "devices = 0: must be 1 (no right) or more",
+                "devices = 0：取值应为1（无一号多机权限）或更大"
+            );
             return Err(Failure::new(422, "invalid", detail));
         }
         // One device needs no right: the newest replaces the one before.
@@ -128,8 +135,11 @@ pub fn address(text: &str) -> Result<AllowedAddress, Failure> {
         text.parse().ok().map(|network| AllowedAddress { network, port: None })
     };
     parsed.ok_or_else(|| {
-        let rule = "must be an address, address:port or network/length";
-        Failure::new(422, "invalid", format!("address = {text}: {rule}"))
+        let detail = text!(
+            "address = {text}: must be an address, address:port or network/length",
+            "address = {text}：应为地址、地址:端口或网络/前缀长度"
+        );
+        Failure::new(422, "invalid", detail)
     })
 }
 
@@ -155,29 +165,6 @@ impl From<StoredExtension> for Extension {
             digest_without_qop: profile.digest_without_qop,
             has_password: it.has_password,
             weak_password: it.weak_password,
-        }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        let detail = error.to_string();
-        match error {
-            StoreError::NoExtension(_) | StoreError::NoTenant(_) => {
-                Self::new(404, "not_found", detail)
-            }
-            StoreError::ExtensionExists(number) => Self::new(409, "exists", detail).about(number),
-            StoreError::Password(PasswordError::Weak(_)) => Self::new(422, "weak_password", detail),
-            StoreError::Password(PasswordError::Unusable)
-            | StoreError::Invalid { .. }
-            | StoreError::Setting(_) => Self::new(422, "invalid", detail),
-            StoreError::Lock(_) => Self::new(409, "locked", detail),
-            StoreError::Password(PasswordError::Random(_))
-            | StoreError::Sql(_)
-            | StoreError::Io { .. }
-            | StoreError::NewerSchema { .. }
-            | StoreError::Key(_)
-            | StoreError::Damaged { .. } => Self::new(500, "store", detail),
         }
     }
 }
@@ -232,7 +219,7 @@ pub(crate) async fn on_verb(
     Json(request): Json<PasswordRequest>,
 ) -> Result<Json<Credentials>, Failure> {
     let Some(number) = number.strip_suffix(":passwd") else {
-        return Err(Failure::new(404, "not_found", "there is no such verb"));
+        return Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")));
     };
     let _one_at_a_time = office.edits.lock().await;
     let credentials = passwd(&office.db, number, request).await?;

@@ -4,6 +4,7 @@
 //! implements. The control API is served on the Unix socket only.
 
 pub mod extensions;
+pub mod failure;
 mod live;
 pub mod records;
 pub mod resource;
@@ -17,7 +18,6 @@ pub use socket::{ControlSocket, serve_control, serve_public};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
-use resource::Failure;
 use std::sync::Arc;
 use store::Db;
 use tokio::sync::Mutex;
@@ -75,27 +75,4 @@ pub fn control_router(office: Office) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::from_fn(whole::to_the_end))
         .with_state(office)
-}
-
-impl Failure {
-    pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), detail: detail.into(), subject: None }
-    }
-
-    /// Names the input that is meant.
-    #[must_use]
-    pub fn about(self, subject: impl Into<String>) -> Self {
-        Self { subject: Some(subject.into()), ..self }
-    }
-}
-
-impl axum::response::IntoResponse for Failure {
-    fn into_response(self) -> axum::response::Response {
-        let status = axum::http::StatusCode::from_u16(self.status);
-        let status = status.unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, axum::Json(self)).into_response();
-        let kind = axum::http::HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(axum::http::header::CONTENT_TYPE, kind);
-        response
-    }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use pbx::id::CallId;
 use pbx::record::CallRecord;
+use pbx::text;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -168,7 +169,7 @@ pub(crate) async fn hangup(
 ) -> Result<Json<Call>, Failure> {
     let call = find(&office, &id).await?;
     if call.ended_at.is_some() || !office.running.hangup(&call) {
-        return Err(Failure::new(409, "not_running", "this call has ended"));
+        return Err(Failure::new(409, "not_running", text!("this call has ended", "该呼叫已结束")));
     }
     Ok(Json(call))
 }
@@ -180,7 +181,7 @@ pub(crate) async fn call_verb(
 ) -> Result<Json<Call>, Failure> {
     match id.strip_suffix(":hangup") {
         Some(id) => hangup(office, Path(id.to_owned())).await,
-        None => Err(Failure::new(404, "not_found", "there is no such verb")),
+        None => Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作"))),
     }
 }
 
@@ -199,7 +200,7 @@ pub(crate) async fn trace(
 }
 
 pub(crate) async fn no_such_path() -> Failure {
-    Failure::new(404, "not_found", "there is no such path")
+    Failure::new(404, "not_found", text!("there is no such path", "没有这个路径"))
 }
 
 /// A call that is up or ended a short time ago, by either form of its id; any older one by the
@@ -213,7 +214,9 @@ async fn find(office: &Office, id: &str) -> Result<Call, Failure> {
         Err(_) => None,
     };
     let stored = stored.map(|it| office.running.of_record(&it.record));
-    stored.ok_or_else(|| Failure::new(404, "not_found", format!("there is no call {id}")))
+    stored.ok_or_else(|| {
+        Failure::new(404, "not_found", text!("there is no call {id}", "呼叫{id}不存在"))
+    })
 }
 
 /// Lines of JSON as messages come. It ends when the reader goes away or the server ends.

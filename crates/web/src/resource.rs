@@ -193,7 +193,8 @@ pub struct Failure {
     pub status: u16,
     /// A stable word.
     pub code: String,
-    pub detail: String,
+    pub detail_en: String,
+    pub detail_zh: String,
     /// Which of several inputs is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use pbx::id::TenantId;
 use pbx::settings::{KEYS, Key, OutOfRange, Settings};
+use pbx::text;
 use serde_json::{Map, Value};
 use store::{Db, StoreError};
 
@@ -99,7 +100,10 @@ fn known(name: &str) -> Result<&'static Key, Failure> {
     pbx::settings::key(name).ok_or_else(|| {
         let edits = |key: &&Key| strsim::damerau_levenshtein(key.name, name);
         let nearest = KEYS.iter().min_by_key(edits).map_or("", |it| it.name);
-        let detail = format!("there is no setting {name}; the nearest is {nearest}");
+        let detail = text!(
+            "there is no setting {name}; the nearest is {nearest}",
+            "没有设置项{name}；最接近的是{nearest}"
+        );
         Failure::new(404, "not_found", detail)
     })
 }
@@ -166,7 +170,7 @@ mod tests {
         ];
         for (key, value, expected) in table {
             let got = known(key).and_then(|key| with(&Settings::default(), key, value));
-            assert_eq!(got.unwrap_err().detail, expected);
+            assert_eq!(got.unwrap_err().detail_en, expected);
         }
     }
 

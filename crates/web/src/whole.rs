@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use pbx::language::Text;
 
 pub(crate) async fn to_the_end(request: Request, next: Next) -> Response {
     if request.method() == Method::GET {
@@ -16,7 +17,9 @@ pub(crate) async fn to_the_end(request: Request, next: Next) -> Response {
     }
     // It ends by itself: an edit waits for nothing but the database, which has time limits.
     let edit = tokio::runtime::Handle::current().spawn(next.run(request));
-    edit.await.unwrap_or_else(|error| Failure::new(500, "fault", error.to_string()).into_response())
+    edit.await.unwrap_or_else(|error| {
+        Failure::new(500, "fault", Text::same(error.to_string())).into_response()
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! `dialtone calls`: the calls that are up, one in detail, hanging up.
 
 use super::client::Client;
-use super::output::{Output, table};
+use super::output::{Column, Output, plain, table};
 use super::{Common, Result, block_on};
 use crate::ladder;
 use hyper::Method;
+use pbx::language::{Language, Text};
+use pbx::release::ReleaseCode;
+use pbx::text;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use web::resource::{Call, Traced};
@@ -24,9 +27,15 @@ pub(super) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// One call in detail, with its ladder.
-    Show { id: String },
+    Show {
+        /// Its whole or short id.
+        id: String,
+    },
     /// End a call.
-    Hangup { id: String },
+    Hangup {
+        /// Its whole or short id.
+        id: String,
+    },
 }
 
 /// `GET /api/v1/calls/{id}`.
@@ -44,7 +53,7 @@ pub(super) fn run(common: &Common, arguments: Arguments, output: &mut Output) ->
             None if arguments.watch => watch(client, output).await,
             None => {
                 let calls: Vec<Call> = client.get("/api/v1/calls").await?;
-                output.show(&calls, |it| list(it))
+                output.show(&calls, |it, language| list(it, language))
             }
             Some(Command::Show { id }) => {
                 let page: Page = client.get(&format!("/api/v1/calls/{id}")).await?;
@@ -53,7 +62,10 @@ pub(super) fn run(common: &Common, arguments: Arguments, output: &mut Output) ->
             Some(Command::Hangup { id }) => {
                 let call: Call =
                     client.send(Method::POST, &format!("/api/v1/calls/{id}:hangup"), &()).await?;
-                output.show(&call, |it| format!("{} is being ended", it.short_id))
+                output.show(&call, |it, language| {
+                    let text = text!("{} is being ended", "正在释放呼叫{}", it.short_id);
+                    text.get(language).to_owned()
+                })
             }
         }
     })
@@ -67,50 +79,73 @@ async fn watch(mut client: Client, output: &mut Output) -> Result<()> {
         // Home and clear on a terminal; a program gets one list after the other.
         let clear = if output.is_json() { "" } else { "\x1b[H\x1b[2J" };
         output.line(clear)?;
-        output.show(&calls, |it| list(it))?;
+        output.show(&calls, |it, language| list(it, language))?;
     }
 }
 
-fn list(calls: &[Call]) -> String {
+const CALLS: [Column; 7] = [
+    ("CALL", "呼叫"),
+    ("STATE", "状态"),
+    ("FROM", "主叫"),
+    ("DIALLED", "所拨号码"),
+    ("TO", "被叫"),
+    ("FOR", "时长"),
+    ("CODEC", "编码"),
+];
+
+const LEGS: [Column; 9] = [
+    ("LEG", "侧"),
+    ("NUMBER", "号码"),
+    ("REMOTE", "对端地址"),
+    ("RTP IN", "收包"),
+    ("LOST", "丢包"),
+    ("JITTER", "抖动"),
+    ("RTP OUT", "发包"),
+    ("REFUSED", "拒收"),
+    ("PHONE", "话机"),
+];
+
+/// The words of the API for states and sides.
+const WORDS: [(&str, &str); 7] = [
+    ("started", "发起"),
+    ("ringing", "振铃"),
+    ("answered", "应答"),
+    ("held", "保持"),
+    ("released", "释放"),
+    ("caller", "主叫"),
+    ("callee", "被叫"),
+];
+
+fn word(word: &str, language: Language) -> String {
+    let known = WORDS.iter().find(|(it, _)| *it == word && language == Language::Zh);
+    known.map_or(word, |(_, chinese)| chinese).to_owned()
+}
+
+fn seconds(seconds: u64, language: Language) -> String {
+    text!("{seconds} s", "{seconds}秒").get(language).to_owned()
+}
+
+fn list(calls: &[Call], language: Language) -> String {
     let row = |it: &Call| {
         vec![
             it.short_id.clone(),
-            it.state.clone(),
+            word(&it.state, language),
             it.caller.clone(),
             it.dialled.clone(),
             it.callee.clone(),
-            format!("{} s", it.duration_s),
+            seconds(it.duration_s, language),
             it.codec_caller.clone(),
         ]
     };
     let rows: Vec<_> = calls.iter().map(row).collect();
-    table(&["CALL", "STATE", "FROM", "DIALLED", "TO", "FOR", "CODEC"], &rows)
+    table(language, &CALLS, &rows)
 }
 
-fn detail(page: &Page) -> String {
-    let call = &page.call;
-    let mut text = format!(
-        "{}  {}\n{} ({}) -> {} (dialled {})\nstarted {}  answered {}  for {} s  relayed {}\n",
-        call.id,
-        call.state,
-        call.caller,
-        call.caller_name,
-        call.callee,
-        call.dialled,
-        call.started_at,
-        call.answered_at.as_deref().unwrap_or("-"),
-        call.duration_s,
-        if call.relayed { "yes" } else { "no" }
-    );
-    if let Some(code) = &call.release_code {
-        text.push_str(&format!(
-            "released {code}, status {}\n",
-            call.sip_status.unwrap_or_default()
-        ));
-    }
+fn detail(page: &Page, language: Language) -> String {
+    let mut text = head(&page.call, language);
     let row = |leg: &web::resource::Leg| {
         vec![
-            leg.side.clone(),
+            word(&leg.side, language),
             leg.number.clone(),
             leg.remote.clone(),
             leg.packets_in.to_string(),
@@ -121,13 +156,58 @@ fn detail(page: &Page) -> String {
             leg.user_agent.clone(),
         ]
     };
-    let rows: Vec<_> = call.legs.iter().map(row).collect();
-    let head =
-        ["LEG", "NUMBER", "REMOTE", "RTP IN", "LOST", "JITTER", "RTP OUT", "REFUSED", "PHONE"];
-    text.push_str(&table(&head, &rows));
+    let rows: Vec<_> = page.call.legs.iter().map(row).collect();
+    text.push_str(&table(language, &LEGS, &rows));
     for message in &page.ladder {
         text.push_str(&ladder::line(message));
         text.push('\n');
     }
     text
+}
+
+fn head(call: &Call, language: Language) -> String {
+    let Call { id, started_at, duration_s, .. } = call;
+    let [caller, caller_name, callee, dialled] =
+        [&call.caller, &call.caller_name, &call.callee, &call.dialled].map(|it| plain(it));
+    let answered_at = call.answered_at.as_deref().unwrap_or("-");
+    let relayed = if call.relayed { text!("yes", "是") } else { text!("no", "否") };
+    let mut lines = vec![
+        Text::same(format!("{id}  {}", word(&call.state, language))),
+        text!(
+            "{caller} ({caller_name}) -> {callee} (dialled {dialled})",
+            "{caller}（{caller_name}）→ {callee}（所拨号码{dialled}）"
+        ),
+        text!(
+            "started {started_at}  answered {answered_at}  for {duration_s} s  relayed {}",
+            "发起 {started_at}  应答 {answered_at}  时长 {duration_s}秒  转发媒体流 {}",
+            relayed
+        ),
+    ];
+    if let Some(code) = &call.release_code {
+        let status = call.sip_status.unwrap_or_default();
+        let known = ReleaseCode::from_code(code);
+        let sentence = known.map_or_else(|| Text::same(""), ReleaseCode::text);
+        lines.push(text!(
+            "released {code}, status {status}: {}",
+            "释放码 {code}，状态码 {status}：{}",
+            sentence
+        ));
+    }
+    lines.push(Text::same(""));
+    Text::lines(lines).get(language).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pbx::event::CallState;
+
+    #[test]
+    fn every_state_has_its_chinese() {
+        use CallState::{Answered, Held, Released, Ringing, Started};
+        for state in [Started, Ringing, Answered, Held, Released] {
+            assert_eq!(word(state.as_str(), Language::En), state.as_str());
+            assert!(!word(state.as_str(), Language::Zh).is_ascii(), "{state:?}");
+        }
+    }
 }

@@ -2,10 +2,11 @@
 
 use super::offline::Backend;
 use super::output::Output;
-use super::{Common, Result, block_on};
+use super::{Common, Invalid, Result, block_on};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use pbx::text;
 use store::csv;
 use web::records::RecordsQuery;
 
@@ -60,15 +61,18 @@ async fn export(backend: &mut Backend, mut query: RecordsQuery, output: &mut Out
 }
 
 impl std::str::FromStr for Moment {
-    type Err = String;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, Invalid> {
         let local = |it: DateTime| it.to_zoned(TimeZone::system()).map(|it| it.timestamp());
         let day = || text.parse::<Date>().and_then(|it| local(it.at(0, 0, 0, 0)));
         let time = || text.parse::<DateTime>().and_then(local);
         let at = text.parse::<Timestamp>().or_else(|_| day()).or_else(|_| time());
         at.ok().and_then(|it| u64::try_from(it.as_millisecond()).ok()).map(Self).ok_or_else(|| {
-            "must be a day or a time, as 2026-11-22 or 2026-11-22T10:15:00".to_owned()
+            Invalid(text!(
+                "must be a day or a time, as 2026-11-22 or 2026-11-22T10:15:00",
+                "应为日期或时间，例如2026-11-22或2026-11-22T10:15:00"
+            ))
         })
     }
 }
@@ -80,10 +84,10 @@ mod tests {
 
     #[test]
     fn moment_table() {
-        assert_eq!("2023-11-14T22:13:20Z".parse(), Ok(Moment(1_700_000_000_000)));
-        assert_eq!("2023-11-14T22:13:20+08:00".parse(), Ok(Moment(1_699_971_200_000)));
-        let day: Moment = "2023-11-14".parse().unwrap();
-        assert_eq!("2023-11-14T00:00:00".parse(), Ok(day));
+        let moment = |text: &str| text.parse::<Moment>().unwrap();
+        assert_eq!(moment("2023-11-14T22:13:20Z"), Moment(1_700_000_000_000));
+        assert_eq!(moment("2023-11-14T22:13:20+08:00"), Moment(1_699_971_200_000));
+        assert_eq!(moment("2023-11-14T00:00:00"), moment("2023-11-14"));
         assert!("yesterday".parse::<Moment>().is_err());
     }
 }

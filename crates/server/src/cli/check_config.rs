@@ -3,16 +3,25 @@
 use super::output::{Output, table};
 use super::{Common, Result};
 use crate::config;
+use pbx::text;
 use std::path::PathBuf;
 
 pub(super) fn run(common: &Common, file: Option<PathBuf>, output: &mut Output) -> Result<()> {
     let mut common = common.clone();
     common.config = file.or(common.config);
     let loaded = common.load()?;
-    output.show(&config::effective(&loaded), |shown| {
-        let row = |it: &config::Shown| vec![it.key.to_owned(), it.value.clone(), it.source.clone()];
+    output.show(&config::effective(&loaded), |shown, language| {
+        let row = |it: &config::Shown| {
+            let source = config::source_text(&it.source);
+            vec![it.key.to_owned(), it.value.clone(), source.get(language).to_owned()]
+        };
         let rows: Vec<_> = shown.iter().map(row).collect();
-        let files = loaded.files.iter().map(|it| format!("read {}\n", it.display()));
-        files.collect::<String>() + &table(&["KEY", "VALUE", "FROM"], &rows)
+        let read = |it: &PathBuf| {
+            let path = it.display();
+            text!("read {path}\n", "已读取{path}\n").get(language).to_owned()
+        };
+        let files: String = loaded.files.iter().map(read).collect();
+        let columns = [("KEY", "配置项"), ("VALUE", "值"), ("FROM", "来源")];
+        files + &table(language, &columns, &rows)
     })
 }

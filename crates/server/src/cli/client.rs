@@ -5,6 +5,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use pbx::language::Text;
+use pbx::text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::ErrorKind;
@@ -46,7 +48,7 @@ impl Client {
                 } else {
                     Exit::Failed
                 };
-                return Err(Failed::new(exit, format!("{}: {error}", socket.display())));
+                return Err(Failed::at(exit, socket, &error));
             }
         };
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
@@ -62,7 +64,8 @@ impl Client {
     /// A server that must be running.
     pub(super) async fn required(socket: &Path) -> Result<Self> {
         Self::connect(socket).await?.ok_or_else(|| {
-            let what = format!("no server is running ({})", socket.display());
+            let path = socket.display();
+            let what = text!("no server is running ({path})", "服务器未运行（{path}）");
             Failed::new(Exit::NotRunning, what)
         })
     }
@@ -108,11 +111,8 @@ impl Client {
         }
         let status = answer.status().as_u16();
         let body = collect(answer).await?;
-        let failure = serde_json::from_slice::<Failure>(&body).unwrap_or_else(|_| Failure {
-            status,
-            code: "unknown".to_owned(),
-            detail: String::from_utf8_lossy(&body).into_owned(),
-            subject: None,
+        let failure = serde_json::from_slice(&body).unwrap_or_else(|_| {
+            Failure::new(status, "unknown", Text::same(String::from_utf8_lossy(&body)))
         });
         Err(failure.into())
     }
@@ -131,25 +131,16 @@ impl Lines {
                     .map_err(|it| anyhow::Error::from(it).into());
             }
             if self.rest.len() > ANSWER_BYTES_MAX {
-                return Err(Failed::new(Exit::Failed, "the server sent a line without end"));
+                return Err(Failed::new(
+                    Exit::Failed,
+                    text!("the server sent a line without end", "服务器发来的一行没有结尾"),
+                ));
             }
             match self.body.frame().await {
                 Some(Ok(frame)) => self.rest.extend(frame.into_data().unwrap_or_default()),
                 Some(Err(_)) | None => return Ok(None),
             }
         }
-    }
-}
-
-impl From<Failure> for Failed {
-    fn from(failure: Failure) -> Self {
-        let exit = match failure.status {
-            404 => Exit::NotFound,
-            400 | 403 | 409 | 422 => Exit::Refused,
-            _ => Exit::Failed,
-        };
-        let subject = failure.subject.map(|it| format!("{it}: ")).unwrap_or_default();
-        Self::new(exit, format!("{subject}{}", failure.detail))
     }
 }
 

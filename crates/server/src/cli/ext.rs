@@ -1,11 +1,13 @@
 //! `dialtone ext`: extensions, on the running server or, while none runs, in its database.
 
 use super::offline::Backend;
-use super::output::{Output, table};
-use super::{Common, Exit, Failed, Result, block_on, import};
+use super::output::{Column, Output, table};
+use super::{Common, Exit, Failed, Invalid, Result, block_on, import};
 use clap::ValueEnum;
 use pbx::directory::Relay;
+use pbx::language::{Language, Text};
 use pbx::media::MediaSource;
+use pbx::text;
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -32,23 +34,27 @@ pub(super) enum Command {
     List,
     /// Change an extension.
     Set {
+        /// The extension.
         number: String,
         #[command(flatten)]
         settings: Settings,
     },
     /// Remove extensions.
     Del {
+        /// A number, or a range such as 1000-10999.
         #[arg(value_name = "NUMBER|RANGE")]
         numbers: Numbers,
     },
     /// Make a new password, or set one.
     Passwd {
+        /// The extension.
         number: String,
         #[command(flatten)]
         password: PasswordArguments,
     },
     /// Add the extensions of a CSV file: number,password,name,... All of them or none.
     Import {
+        /// The CSV file.
         file: PathBuf,
         /// Take weak passwords; those extensions are accepted from private sources only.
         #[arg(long)]
@@ -79,10 +85,10 @@ pub(super) struct Settings {
     #[arg(long)]
     name: Option<String>,
     /// Devices at a time, 1 to 32; above 1 it has the right "one number, many phones".
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[arg(long, value_parser = up_to::<32>)]
     devices: Option<u8>,
     /// Simultaneous calls, 1 to 100.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    #[arg(long, value_parser = up_to::<100>)]
     calls: Option<u8>,
     /// Whether media goes through the server.
     #[arg(long, value_enum)]
@@ -144,27 +150,31 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
         }
         Command::List => {
             let found = backend.list().await?;
-            output.show(&found, |it| list(it))
+            output.show(&found, |it, language| list(it, language))
         }
         Command::Set { number, settings } => {
             let changed = backend.set(&number, settings.change()).await?;
-            output.show(&changed, |it| list(std::slice::from_ref(it)))
+            output.show(&changed, |it, language| list(std::slice::from_ref(it), language))
         }
         Command::Del { numbers } => delete(backend, &numbers.0, output).await,
         Command::Passwd { number, password } => {
             let allow_weak = password.allow_weak;
             let request = PasswordRequest { password: password.text()?, allow_weak };
             let made = backend.passwd(&number, request).await?;
-            output.show(&made, |it| credentials_table(std::slice::from_ref(it)))
+            output.show(&made, |it, language| credentials_table(std::slice::from_ref(it), language))
         }
         Command::Import { file, allow_weak, csv } => {
-            let text = std::fs::read(&file)
-                .map_err(|it| Failed::new(Exit::NotFound, format!("{}: {it}", file.display())))?;
+            let text = std::fs::read(&file).map_err(|it| Failed::at(Exit::NotFound, &file, &it))?;
             let taken = backend.list().await?.into_iter().map(|it| it.number).collect();
             let extensions = import::read(&text, allow_weak, &taken).map_err(|problems| {
-                let lines: Vec<String> =
-                    problems.iter().map(|it| format!("{}: {it}", file.display())).collect();
-                Failed::new(Exit::Refused, format!("nothing was imported\n{}", lines.join("\n")))
+                let head = text!("nothing was imported", "没有导入任何分机");
+                let path = file.display();
+                let named = |it: import::BadRow| {
+                    let row = it.text();
+                    text!("{path}: {}", "{path}：{}", row)
+                };
+                let lines = std::iter::once(head).chain(problems.into_iter().map(named));
+                Failed::new(Exit::Refused, Text::lines(lines))
             })?;
             let request = AddRequest { extensions, allow_weak };
             add(backend, request, csv.as_deref(), output).await
@@ -181,11 +191,10 @@ async fn add(
 ) -> Result<()> {
     let Some(path) = csv else {
         let made = backend.add(request).await?;
-        return output.show(&made, |it| credentials_table(it));
+        return output.show(&made, |it, language| credentials_table(it, language));
     };
     let create = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let file =
-        create.map_err(|it| Failed::new(Exit::Refused, format!("{}: {it}", path.display())))?;
+    let file = create.map_err(|it| Failed::at(Exit::Refused, path, &it))?;
     let made = match backend.add(request).await {
         Ok(made) => made,
         Err(failed) => {
@@ -195,8 +204,13 @@ async fn add(
         }
     };
     write_credentials(file, &made)?;
-    output.show(&serde_json::json!({ "added": made.len(), "csv": path }), |_| {
-        format!("{} added; numbers and passwords are in {}", made.len(), path.display())
+    let (count, shown) = (made.len(), path.display());
+    output.show(&serde_json::json!({ "added": count, "csv": path }), |_, language| {
+        let text = text!(
+            "{count} added; numbers and passwords are in {shown}",
+            "已添加{count}个分机，号码和密码在{shown}中"
+        );
+        text.get(language).to_owned()
     })
 }
 
@@ -214,9 +228,16 @@ async fn delete(backend: &mut Backend, numbers: &[String], output: &mut Output) 
     if let Some(failed) = missing.filter(|_| removed.is_empty()) {
         return Err(failed);
     }
-    output.show(&removed, |it| match numbers.len() - it.len() {
-        0 => format!("{} removed", it.len()),
-        missing => format!("{} removed; {missing} did not exist", it.len()),
+    output.show(&removed, |it, language| {
+        let text = match numbers.len() - it.len() {
+            0 => text!("{} removed", "已删除{}个分机", it.len()),
+            missing => text!(
+                "{} removed; {missing} did not exist",
+                "已删除{}个分机，另有{missing}个号码不存在",
+                it.len()
+            ),
+        };
+        text.get(language).to_owned()
     })
 }
 
@@ -232,17 +253,27 @@ fn write_credentials(file: std::fs::File, made: &[Credentials]) -> Result<()> {
     Ok(file.sync_all()?)
 }
 
-fn list(extensions: &[Extension]) -> String {
+const COLUMNS: [Column; 7] = [
+    ("NUMBER", "号码"),
+    ("NAME", "名称"),
+    ("PASSWORD", "密码"),
+    ("DEVICES", "话机数"),
+    ("CALLS", "并发呼叫数"),
+    ("RELAY", "转发媒体流"),
+    ("ADDRESSES", "地址"),
+];
+
+fn list(extensions: &[Extension], language: Language) -> String {
+    let password = |it: &Extension| match (it.has_password, it.weak_password) {
+        (true, true) => text!("weak", "弱"),
+        (true, false) => text!("yes", "有"),
+        (false, _) => Text::same("-"),
+    };
     let row = |it: &Extension| {
         vec![
             it.number.clone(),
             it.name.clone(),
-            match (it.has_password, it.weak_password) {
-                (true, true) => "weak",
-                (true, false) => "yes",
-                (false, _) => "-",
-            }
-            .to_owned(),
+            password(it).get(language).to_owned(),
             it.devices.to_string(),
             it.calls.to_string(),
             format!("{:?}", it.relay).to_lowercase(),
@@ -250,14 +281,17 @@ fn list(extensions: &[Extension]) -> String {
         ]
     };
     let rows: Vec<_> = extensions.iter().map(row).collect();
-    table(&["NUMBER", "NAME", "PASSWORD", "DEVICES", "CALLS", "RELAY", "ADDRESSES"], &rows)
+    table(language, &COLUMNS, &rows)
 }
 
-fn credentials_table(made: &[Credentials]) -> String {
+fn credentials_table(made: &[Credentials], language: Language) -> String {
+    let by_address = text!("by address", "IP地址鉴权");
     let row = |it: &Credentials| {
-        vec![it.number.clone(), it.password.clone().unwrap_or_else(|| "by address".to_owned())]
+        let password = it.password.as_deref().unwrap_or_else(|| by_address.get(language));
+        vec![it.number.clone(), password.to_owned()]
     };
-    table(&["NUMBER", "PASSWORD"], &made.iter().map(row).collect::<Vec<_>>())
+    let rows: Vec<_> = made.iter().map(row).collect();
+    table(language, &[("NUMBER", "号码"), ("PASSWORD", "密码")], &rows)
 }
 
 impl PasswordArguments {
@@ -267,8 +301,8 @@ impl PasswordArguments {
         if path.as_os_str() == "-" {
             std::io::stdin().read_to_string(&mut text)?;
         } else {
-            text = std::fs::read_to_string(path)
-                .map_err(|it| Failed::new(Exit::Usage, format!("{}: {it}", path.display())))?;
+            text =
+                std::fs::read_to_string(path).map_err(|it| Failed::at(Exit::Usage, path, &it))?;
         }
         Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
@@ -314,25 +348,42 @@ impl From<MediaSourceWord> for MediaSource {
     }
 }
 
+/// A number from 1 on.
+fn up_to<const MAX: u8>(text: &str) -> std::result::Result<u8, Invalid> {
+    let number = text.parse().ok().filter(|it| (1..=MAX).contains(it));
+    number.ok_or_else(|| Invalid(text!("must be 1 to {MAX}", "取值应为1至{MAX}")))
+}
+
 impl std::str::FromStr for Numbers {
-    type Err = String;
+    type Err = Invalid;
 
     /// A range keeps the width of its first number: 0100-0199 has leading zeros.
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, Invalid> {
         let digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
         let Some((first, last)) = text.split_once('-').filter(|(a, b)| digits(a) && digits(b))
         else {
             return Ok(Self(vec![text.to_owned()]));
         };
-        let number =
-            |it: &str| it.parse::<u64>().map_err(|_| format!("{it} is too long for a range"));
+        let number = |it: &str| {
+            it.parse::<u64>().map_err(|_| {
+                Invalid(text!("{it} is too long for a range", "{it}太长，不能用于号段"))
+            })
+        };
         let (from, to) = (number(first)?, number(last)?);
-        let count = to.checked_sub(from).ok_or("the range ends before it begins")?;
+        let count = to.checked_sub(from).ok_or_else(|| {
+            Invalid(text!("the range ends before it begins", "号段的终点小于起点"))
+        })?;
         if first.len() > last.len() || (first.starts_with('0') && first.len() != last.len()) {
-            return Err("both ends of a range have the same length".to_owned());
+            return Err(Invalid(text!(
+                "both ends of a range have the same length",
+                "号段的起点和终点长度应相同"
+            )));
         }
         if count >= EXTENSIONS_PER_REQUEST_MAX as u64 {
-            return Err(format!("a range has at most {EXTENSIONS_PER_REQUEST_MAX} numbers"));
+            return Err(Invalid(text!(
+                "a range has at most {EXTENSIONS_PER_REQUEST_MAX} numbers",
+                "号段最多包含{EXTENSIONS_PER_REQUEST_MAX}个号码"
+            )));
         }
         let width = first.len();
         Ok(Self((from..=to).map(|it| format!("{it:0width$}")).collect()))
@@ -360,7 +411,7 @@ mod tests {
         for (text, expected) in table {
             let got = text.parse::<Numbers>();
             let got = got.as_ref().map(|it| (it.0.len(), &*it.0[0], &*it.0[it.0.len() - 1]));
-            assert_eq!(got.map_err(|it| it.as_str()), expected, "{text}");
+            assert_eq!(got.map_err(|it| &*it.0.en), expected, "{text}");
         }
     }
 }

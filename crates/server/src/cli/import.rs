@@ -4,12 +4,14 @@
 //! name, devices, calls, relay, address, media_source. An empty cell keeps the default; an empty
 //! password is generated. Several addresses are separated by spaces.
 
+use pbx::language::Text;
+use pbx::text;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use store::StoreError;
 use store::db::ExtensionProfile;
 use store::password::NewPassword;
-use web::resource::{Change, NewExtension};
+use web::failure::of_password;
+use web::resource::{Change, Failure, NewExtension};
 
 /// The columns of a file without head line.
 const COLUMNS: [&str; 8] =
@@ -21,14 +23,15 @@ pub(super) struct BadRow {
     line: u64,
     /// From 1; 0 where the row as a whole is meant.
     column: usize,
-    reason: String,
+    reason: Text,
 }
 
-impl fmt::Display for BadRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.column {
-            0 => write!(f, "line {}: {}", self.line, self.reason),
-            column => write!(f, "line {}, column {column}: {}", self.line, self.reason),
+impl BadRow {
+    pub(super) fn text(self) -> Text {
+        let Self { line, column, reason } = self;
+        match column {
+            0 => text!("line {line}: {}", "第{line}行：{}", reason),
+            _ => text!("line {line}, column {column}: {}", "第{line}行第{column}列：{}", reason),
         }
     }
 }
@@ -50,7 +53,7 @@ pub(super) fn read(
             Ok(record) => record,
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
-                rows.bad(line, 0, "the row is not UTF-8 text");
+                rows.bad(line, 0, text!("the row is not UTF-8 text", "该行不是UTF-8文本"));
                 continue;
             }
         };
@@ -80,7 +83,11 @@ impl Rows<'_> {
     fn check_head(&mut self, line: u64, columns: &[String]) {
         for (index, column) in columns.iter().enumerate() {
             if !COLUMNS.contains(&column.as_str()) {
-                let reason = format!("{column:?} is no column; there are {}", COLUMNS.join(", "));
+                let reason = text!(
+                    "{column:?} is no column; there are {}",
+                    "没有列{column:?}；可用的列有{}",
+                    COLUMNS.join(", ")
+                );
                 self.bad(line, index + 1, reason);
             }
         }
@@ -91,7 +98,8 @@ impl Rows<'_> {
         let mut new = NewExtension::default();
         for (index, cell) in cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
             let Some(column) = columns.get(index) else {
-                self.bad(line, index + 1, format!("there are only {} columns", columns.len()));
+                let reason = text!("there are only {} columns", "只有{}列", columns.len());
+                self.bad(line, index + 1, reason);
                 continue;
             };
             if let Err(reason) = put(&mut new, column, cell) {
@@ -99,12 +107,18 @@ impl Rows<'_> {
             }
         }
         if new.number.is_empty() {
-            self.bad(line, 0, "the number is missing");
+            self.bad(line, 0, text!("the number is missing", "缺少号码"));
         } else if let Some(first) = self.seen.insert(new.number.clone(), line) {
-            self.bad(line, 0, format!("number {} stands on line {first} already", new.number));
+            let number = &new.number;
+            let reason = text!(
+                "number {number} stands on line {first} already",
+                "号码{number}已出现在第{first}行"
+            );
+            self.bad(line, 0, reason);
         }
         if self.taken.contains(&new.number) {
-            self.bad(line, 0, format!("extension {} exists already", new.number));
+            let number = &new.number;
+            self.bad(line, 0, text!("extension {number} exists already", "分机{number}已存在"));
         }
         for (column, reason) in refused(&new, self.allow_weak) {
             let column = columns.iter().position(|it| it == column).map_or(0, |it| it + 1);
@@ -115,14 +129,14 @@ impl Rows<'_> {
         }
     }
 
-    fn bad(&mut self, line: u64, column: usize, reason: impl Into<String>) {
-        self.bad.push(BadRow { line, column, reason: reason.into() });
+    fn bad(&mut self, line: u64, column: usize, reason: Text) {
+        self.bad.push(BadRow { line, column, reason });
     }
 }
 
 /// What the store would refuse, with the column that is to blame: a file shall not have to be
 /// tried once for each of its faults.
-fn refused(new: &NewExtension, allow_weak: bool) -> Vec<(&'static str, String)> {
+fn refused(new: &NewExtension, allow_weak: bool) -> Vec<(&'static str, Text)> {
     let mut problems = Vec::new();
     let name = new.change.name.clone().unwrap_or_default();
     let profile = ExtensionProfile { name, ..ExtensionProfile::new(&new.number) };
@@ -130,39 +144,44 @@ fn refused(new: &NewExtension, allow_weak: bool) -> Vec<(&'static str, String)> 
     if let Err(StoreError::Invalid { field, value, rule }) = profile.checked()
         && !new.number.is_empty()
     {
-        problems.push((field, format!("{value:?}: {rule}")));
+        problems.push((field, text!("{value:?}: {}", "{value:?}：{}", rule)));
     }
     let password = new.password.as_deref().map(|it| match allow_weak {
         true => NewPassword::allow_weak(&new.number, it),
         false => NewPassword::checked(&new.number, it),
     });
     if let Some(Err(error)) = password {
-        problems.push(("password", error.to_string()));
+        problems.push(("password", of_password(error)));
     }
     problems
 }
 
 /// Puts one cell into the extension, or says what the cell must be.
-fn put(new: &mut NewExtension, column: &str, cell: &str) -> Result<(), String> {
-    let number = |rule: &str, max: u8| match cell.parse::<u8>() {
+fn put(new: &mut NewExtension, column: &str, cell: &str) -> Result<(), Text> {
+    let number = |max: u8| match cell.parse::<u8>() {
         Ok(number) if (1..=max).contains(&number) => Ok(number),
-        Ok(_) | Err(_) => Err(format!("{cell:?}: must be {rule}")),
+        Ok(_) | Err(_) => Err(text!("{cell:?}: must be 1 to {max}", "{cell:?}：取值应为1至{max}")),
     };
     let Change { name, devices, calls, relay, media_source, addresses, .. } = &mut new.change;
     match column {
         "number" => cell.clone_into(&mut new.number),
         "password" => new.password = Some(cell.to_owned()),
         "name" => *name = Some(cell.to_owned()),
-        "devices" => *devices = Some(number("1 to 32", 32)?),
-        "calls" => *calls = Some(number("1 to 100", 100)?),
-        "relay" => *relay = Some(word(cell, "always, auto or never")?),
+        "devices" => *devices = Some(number(32)?),
+        "calls" => *calls = Some(number(100)?),
+        "relay" => {
+            *relay = Some(word(cell, &text!("always, auto or never", "always、auto或never"))?)
+        }
         "media_source" => {
-            *media_source = Some(word(cell, "auto, sdp, signalling or any-first")?);
+            *media_source = Some(word(
+                cell,
+                &text!("auto, sdp, signalling or any-first", "auto、sdp、signalling或any-first"),
+            )?);
         }
         "address" => {
             let list = cell.split_whitespace();
             let checked = list.map(|it| web::extensions::address(it).map(|_| it.to_owned()));
-            *addresses = Some(checked.collect::<Result<_, _>>().map_err(|it| it.detail)?);
+            *addresses = Some(checked.collect::<Result<_, _>>().map_err(Failure::detail)?);
         }
         // An unknown column is reported once, with the head line.
         _ => {}
@@ -170,9 +189,9 @@ fn put(new: &mut NewExtension, column: &str, cell: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn word<T: serde::de::DeserializeOwned>(cell: &str, rule: &str) -> Result<T, String> {
+fn word<T: serde::de::DeserializeOwned>(cell: &str, rule: &Text) -> Result<T, Text> {
     serde_json::from_value(cell.to_lowercase().into())
-        .map_err(|_| format!("{cell:?}: must be {rule}"))
+        .map_err(|_| text!("{cell:?}: must be {}", "{cell:?}：应为{}", rule))
 }
 
 #[cfg(test)]
@@ -212,7 +231,7 @@ mod tests {
         #[rustfmt::skip]
         let table = [
             ("100,k7mfx2pqrs\n100,k7mfx2pqrs",  "line 2: number 100 stands on line 1 already"),
-            ("100,100",                         "line 1, column 2: The password contains little more than the number. / 密码与号码几乎相同。"),
+            ("100,100",                         "line 1, column 2: The password contains little more than the number."),
             ("100,k7mfx2 pqrs",                 "line 1, column 2: a password has 1 to 64 printable ASCII characters and no space"),
             ("1 0,k7mfx2pqrs",                  "line 1, column 1: \"1 0\": must be 1 to 32 digits, letters or . _ - +"),
             ("900,k7mfx2pqrs",                  "line 1: extension 900 exists already"),
@@ -226,7 +245,8 @@ mod tests {
         ];
         for (text, expected) in table {
             let problems = read(text.as_bytes(), false).map(|it| it.len()).unwrap_err();
-            let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            let shown: Vec<String> =
+                problems.into_iter().map(|it| it.text().en.into_owned()).collect();
             assert_eq!(shown, [expected], "{text}");
         }
     }

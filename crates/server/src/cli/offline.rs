@@ -4,7 +4,8 @@
 use super::client::Client;
 use super::{Common, Exit, Failed, Result};
 use hyper::Method;
-use store::{Offline, StoreError};
+use pbx::text;
+use store::Offline;
 use web::records::{self, RecordsPage, RecordsQuery};
 use web::resource::{
     AddRequest, Change, Credentials, Extension, PasswordRequest, Setting, SettingRequest,
@@ -28,19 +29,14 @@ impl Backend {
         }
         let config = common.load()?.config;
         if !config.data_dir.is_dir() {
-            let what = format!(
-                "no server is running ({}), and there is no data directory {}",
-                socket.display(),
-                config.data_dir.display()
+            let (socket, folder) = (socket.display(), config.data_dir.display());
+            let what = text!(
+                "no server is running ({socket}), and there is no data directory {folder}",
+                "服务器未运行（{socket}），且数据目录{folder}不存在"
             );
             return Err(Failed::new(Exit::NotRunning, what));
         }
-        let opened = store::open_offline(&config.data_dir, "an offline edit").await;
-        opened.map(Self::Offline).map_err(|error| {
-            let exit =
-                if matches!(error, StoreError::Lock(_)) { Exit::Refused } else { Exit::Failed };
-            Failed::new(exit, error.to_string())
-        })
+        Ok(Self::Offline(store::open_offline(&config.data_dir, "dialtone").await?))
     }
 
     pub(super) async fn list(&mut self) -> Result<Vec<Extension>> {
@@ -147,7 +143,8 @@ fn setting_path(key: &str) -> String {
 fn path(number: &str) -> Result<String> {
     let plain = |it: char| it.is_ascii_alphanumeric() || "._-+".contains(it);
     if number.is_empty() || !number.chars().all(plain) {
-        return Err(Failed::new(Exit::NotFound, format!("there is no extension {number:?}")));
+        let what = text!("there is no extension {number:?}", "分机{number:?}不存在");
+        return Err(Failed::new(Exit::NotFound, what));
     }
     Ok(format!("/api/v1/extensions/{number}"))
 }

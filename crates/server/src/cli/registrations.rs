@@ -1,25 +1,34 @@
 //! `dialtone registrations`: which phones are registered, from where, for how long.
 
 use super::client::Client;
-use super::output::{Output, table};
+use super::output::{Column, Output, table};
 use super::{Common, Result, block_on};
+use pbx::text;
 use web::resource::Registration;
+
+const COLUMNS: [Column; 5] = [
+    ("EXT", "分机"),
+    ("SOURCE", "源地址"),
+    ("CONTACT", "联系地址"),
+    ("EXPIRES", "剩余有效期"),
+    ("PHONE", "话机"),
+];
 
 pub(super) fn run(common: &Common, output: &mut Output) -> Result<()> {
     let socket = common.socket_path()?;
     let found: Vec<Registration> =
         block_on(async { Client::required(&socket).await?.get("/api/v1/registrations").await })?;
-    output.show(&found, |found| {
+    output.show(&found, |found, language| {
         let row = |it: &Registration| {
             vec![
                 it.extension.clone(),
                 format!("{}/{}", it.source, it.transport),
                 it.contact.clone(),
-                format!("{} s", it.expires_in_s),
+                text!("{} s", "{}秒", it.expires_in_s).get(language).to_owned(),
                 it.user_agent.clone(),
             ]
         };
         let rows: Vec<_> = found.iter().map(row).collect();
-        table(&["EXT", "SOURCE", "CONTACT", "EXPIRES", "PHONE"], &rows)
+        table(language, &COLUMNS, &rows)
     })
 }

@@ -1,8 +1,9 @@
 //! `dialtone setting`: settings of the office, on the running server or, while none runs, in its database.
 
 use super::offline::Backend;
-use super::output::{Output, table};
+use super::output::{Column, Output, table};
 use super::{Common, Result, block_on};
+use pbx::language::Language;
 use web::resource::Setting;
 use web::settings::text_of;
 
@@ -11,15 +12,22 @@ pub(super) enum Command {
     /// Show all settings.
     List,
     /// Show one setting.
-    Get { key: String },
+    Get {
+        /// The setting.
+        key: String,
+    },
     /// Change a setting; it counts from the next request or call on.
     Set {
+        /// The setting.
         key: String,
-        /// Several values are separated by commas.
+        /// Its value; several are separated by commas.
         value: String,
     },
     /// Return a setting to its default.
-    Reset { key: String },
+    Reset {
+        /// The setting.
+        key: String,
+    },
 }
 
 pub(super) fn run(common: &Common, command: Command, output: &mut Output) -> Result<()> {
@@ -35,26 +43,35 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
     let setting = match command {
         Command::List => {
             let all = backend.settings().await?;
-            return output.show(&all, |it| list(it));
+            return output.show(&all, |it, language| list(it, language));
         }
         Command::Get { key } => backend.setting(&key).await?,
         Command::Set { key, value } => backend.set_setting(&key, value).await?,
         Command::Reset { key } => backend.reset_setting(&key).await?,
     };
-    output.show(&setting, |it| list(std::slice::from_ref(it)))
+    output.show(&setting, |it, language| list(std::slice::from_ref(it), language))
 }
 
-fn list(settings: &[Setting]) -> String {
+const COLUMNS: [Column; 6] = [
+    ("KEY", "设置项"),
+    ("VALUE", "当前值"),
+    ("DEFAULT", "默认值"),
+    ("UNIT", "单位"),
+    ("RANGE", "取值范围"),
+    ("MEANING", "含义"),
+];
+
+fn list(settings: &[Setting], language: Language) -> String {
     let row = |it: &Setting| {
         vec![
             it.key.clone(),
             text_of(&it.value),
             text_of(&it.default),
-            it.unit.as_ref().map_or_else(String::new, |it| it.en.to_string()),
-            it.range.en.to_string(),
-            it.help.en.to_string(),
+            it.unit.as_ref().map_or("", |it| it.get(language)).to_owned(),
+            it.range.get(language).to_owned(),
+            it.help.get(language).to_owned(),
         ]
     };
     let rows: Vec<_> = settings.iter().map(row).collect();
-    table(&["KEY", "VALUE", "DEFAULT", "UNIT", "RANGE", "MEANING"], &rows)
+    table(language, &COLUMNS, &rows)
 }

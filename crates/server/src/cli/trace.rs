@@ -4,6 +4,7 @@ use super::client::Client;
 use super::output::Output;
 use super::{Common, Result, block_on};
 use crate::ladder;
+use pbx::text;
 use web::resource::Traced;
 
 #[derive(clap::Args)]
@@ -44,14 +45,17 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             let message = match line {
                 Line::Message(message) => message,
                 Line::Lost { .. } => {
-                    output.notice("(messages came faster than they could be shown)");
+                    output.notice(&text!(
+                        "(messages came faster than they could be shown)",
+                        "（消息到达过快，有一部分未能显示）"
+                    ));
                     continue;
                 }
             };
             if output.is_json() {
                 output.line(&serde_json::to_string(&message).map_err(anyhow::Error::from)?)?;
             } else if arguments.raw {
-                output.line(&ladder::raw(&message))?;
+                output.line(&ladder::raw(&message, output.language()))?;
             } else {
                 output.line(&ladder::line(&message))?;
             }

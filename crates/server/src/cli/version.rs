@@ -3,30 +3,32 @@
 use super::client::Client;
 use super::output::Output;
 use super::{Common, Result, block_on};
+use pbx::text;
 use serde_json::json;
 use web::resource::Status;
 
 pub(super) fn run(output: &mut Output) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
-    output
-        .show(&json!({ "name": "dialtone", "version": version }), |_| format!("dialtone {version}"))
+    output.show(&json!({ "name": "dialtone", "version": version }), |_, _| {
+        format!("dialtone {version}")
+    })
 }
 
 pub(super) fn status(common: &Common, output: &mut Output) -> Result<()> {
     let socket = common.socket_path()?;
     let status: Status =
         block_on(async { Client::required(&socket).await?.get("/api/v1/status").await })?;
-    output.show(&status, |it| {
-        format!(
-            "dialtone {}, up {} s, {}\nsip udp {}\nsip tcp {}\nhttp    {}\n{} registrations, {} calls",
-            it.version,
-            it.uptime_s,
-            if it.ready { "ready" } else { "starting" },
-            it.sip_udp.join(" "),
-            it.sip_tcp.join(" "),
-            it.http.join(" "),
-            it.registrations,
-            it.calls
-        )
+    output.show(&status, |it, language| {
+        let Status { version, uptime_s, registrations, calls, .. } = it;
+        let state = if it.ready { text!("ready", "就绪") } else { text!("starting", "正在启动") };
+        let [udp, tcp, http] = [&it.sip_udp, &it.sip_tcp, &it.http].map(|it| it.join(" "));
+        let text = text!(
+            "dialtone {version}, up {uptime_s} s, {}\nsip udp {udp}\nsip tcp {tcp}\nhttp    {http}\n\
+             {registrations} registrations, {calls} calls",
+            "dialtone {version}，已运行{uptime_s}秒，{}\nsip udp {udp}\nsip tcp {tcp}\nhttp    {http}\n\
+             注册{registrations}个，呼叫{calls}个",
+            state
+        );
+        text.get(language).to_owned()
     })
 }

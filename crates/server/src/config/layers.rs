@@ -1,9 +1,12 @@
 //! Collects the layers of the configuration: which value of each key is in force, and from where.
 
-use super::{Given, KEYS, Problem, key};
+use super::{DEFAULT, FLAG, Given, KEYS, Problem, key};
+use pbx::language::Text;
+use pbx::text;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
+use web::failure::of_io;
 
 /// Where to look besides the defaults.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +25,7 @@ pub(crate) struct Sources {
 pub(crate) struct Environment(pub(crate) Vec<(String, String)>);
 
 /// Variables of this name scheme that are not keys.
-const RESERVED: [&str; 2] = ["DIALTONE_CONFIG", "DIALTONE_SOCKET"];
+const RESERVED: [&str; 3] = ["DIALTONE_CONFIG", "DIALTONE_SOCKET", "DIALTONE_LANG"];
 
 /// A variable without section that is further than this from every key belongs to somebody else.
 const TYPO_EDITS: usize = 2;
@@ -46,12 +49,12 @@ pub(super) fn collect(
 ) -> Result<(BTreeMap<&'static str, Given>, Vec<PathBuf>), Vec<Problem>> {
     let mut layers = Layers { given: defaults(), problems: Vec::new() };
     if let Some(folder) = sources.data_dir {
-        layers.add("data_dir", Value::String(folder.to_owned()), "default");
+        layers.add("data_dir", Value::String(folder.to_owned()), DEFAULT);
     }
     let files = layers.add_files(sources.file.as_deref());
     layers.add_environment(&sources.environment);
     for (path, text) in &sources.flags {
-        layers.add(path, Value::String(text.clone()), "flag");
+        layers.add(path, Value::String(text.clone()), FLAG);
     }
     if layers.problems.is_empty() { Ok((layers.given, files)) } else { Err(layers.problems) }
 }
@@ -71,9 +74,9 @@ impl Layers {
             match std::fs::read_to_string(file) {
                 Ok(text) => match text.parse::<Table>() {
                     Ok(table) => self.add_table(&table, &name),
-                    Err(error) => self.problem(&name, error.to_string().trim_end().to_owned()),
+                    Err(error) => self.problem(&name, Text::same(error.to_string().trim_end())),
                 },
-                Err(error) => self.problem(&name, error.to_string()),
+                Err(error) => self.problem(&name, of_io(&error)),
             }
         }
         files
@@ -89,7 +92,11 @@ impl Layers {
                     }
                 }
                 None if is_section => {
-                    self.problem(source, format!("{name}: is a section: write [{name}]"));
+                    let what = text!(
+                        "{name}: is a section: write [{name}]",
+                        "{name}：这是一个段，应写成[{name}]"
+                    );
+                    self.problem(source, what);
                 }
                 None => self.add(name, value.clone(), source),
             }
@@ -118,7 +125,9 @@ impl Layers {
                         let text = text.trim_end().to_owned();
                         self.add(path, Value::String(text), &format!("{name} ({value})"));
                     }
-                    Err(error) => self.problem(name, format!("{value}: {error}")),
+                    Err(error) => {
+                        self.problem(name, text!("{value}: {}", "{value}：{}", of_io(&error)));
+                    }
                 }
                 continue;
             }
@@ -133,13 +142,16 @@ impl Layers {
             }
             None => {
                 let nearest = nearest(path);
-                let what = format!("{path}: there is no such key; the nearest is {nearest}");
+                let what = text!(
+                    "{path}: there is no such key; the nearest is {nearest}",
+                    "{path}：没有这个配置项；最接近的是{nearest}"
+                );
                 self.problem(source, what);
             }
         }
     }
 
-    fn problem(&mut self, source: &str, what: String) {
+    fn problem(&mut self, source: &str, what: Text) {
         self.problems.push(Problem { source_name: source.to_owned(), what });
     }
 }
@@ -148,7 +160,7 @@ fn defaults() -> BTreeMap<&'static str, Given> {
     let default = |key: &super::Key| {
         let value: Table = format!("value = {}", key.default).parse().unwrap_or_default();
         let value = value.get("value").cloned().unwrap_or_else(|| Value::String(String::new()));
-        (key.path, Given { value, source: "default".to_owned() })
+        (key.path, Given { value, source: DEFAULT.to_owned() })
     };
     KEYS.iter().map(default).collect()
 }

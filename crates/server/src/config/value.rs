@@ -3,7 +3,9 @@
 //! Text is what the environment and flags can give, so every type reads from a string too.
 
 use ipnet::IpNet;
+use pbx::language::Text;
 use pbx::network::Advertise;
+use pbx::text;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use toml::Value;
@@ -14,7 +16,7 @@ pub(super) trait Setting: Sized {
     const KIND: &'static str;
 
     /// The value, or the rule it breaks.
-    fn read(value: &Value) -> Result<Self, String>;
+    fn read(value: &Value) -> Result<Self, Text>;
 }
 
 /// A whole number within its range.
@@ -94,7 +96,7 @@ impl LogLevel {
 impl<const MIN: u32, const MAX: u32> Setting for Count<MIN, MAX> {
     const KIND: &'static str = "number";
 
-    fn read(value: &Value) -> Result<Self, String> {
+    fn read(value: &Value) -> Result<Self, Text> {
         let number = match value {
             Value::Integer(number) => u32::try_from(*number).ok(),
             Value::String(text) => text.trim().parse().ok(),
@@ -105,19 +107,21 @@ impl<const MIN: u32, const MAX: u32> Setting for Count<MIN, MAX> {
             | Value::Table(_) => None,
         };
         let number = number.filter(|it| (MIN..=MAX).contains(it));
-        number.map(Self).ok_or_else(|| format!("must be a whole number from {MIN} to {MAX}"))
+        number.map(Self).ok_or_else(|| {
+            text!("must be a whole number from {MIN} to {MAX}", "应为{MIN}至{MAX}的整数")
+        })
     }
 }
 
 impl Setting for Vec<SocketAddr> {
     const KIND: &'static str = "list of addresses with port";
 
-    fn read(value: &Value) -> Result<Self, String> {
-        let rule = "must be a list of addresses with port";
+    fn read(value: &Value) -> Result<Self, Text> {
+        let rule = || text!("must be a list of addresses with port", "应为“地址:端口”的列表");
         let texts: Vec<&str> = match value {
             Value::Array(items) => {
                 let texts: Option<_> = items.iter().map(Value::as_str).collect();
-                texts.ok_or(rule)?
+                texts.ok_or_else(rule)?
             }
             Value::String(text) => {
                 text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect()
@@ -126,12 +130,13 @@ impl Setting for Vec<SocketAddr> {
             | Value::Float(_)
             | Value::Boolean(_)
             | Value::Datetime(_)
-            | Value::Table(_) => return Err(rule.to_owned()),
+            | Value::Table(_) => return Err(rule()),
         };
         let address = |text: &str| {
             text.parse().map_err(|_| {
-                format!(
-                    "{text:?} is not an address and port, such as [::]:5060 or 192.168.1.10:5060"
+                text!(
+                    "{text:?} is not an address and port, such as [::]:5060 or 192.168.1.10:5060",
+                    "{text:?}不是地址和端口，例如[::]:5060或192.168.1.10:5060"
                 )
             })
         };
@@ -142,15 +147,15 @@ impl Setting for Vec<SocketAddr> {
 impl Setting for PathBuf {
     const KIND: &'static str = "path";
 
-    fn read(value: &Value) -> Result<Self, String> {
-        value.as_str().map(Self::from).ok_or_else(|| "must be a path".to_owned())
+    fn read(value: &Value) -> Result<Self, Text> {
+        value.as_str().map(Self::from).ok_or_else(|| text!("must be a path", "应为路径"))
     }
 }
 
 impl Setting for Ports {
     const KIND: &'static str = "port range";
 
-    fn read(value: &Value) -> Result<Self, String> {
+    fn read(value: &Value) -> Result<Self, Text> {
         let bounds = value.as_str().and_then(|it| it.split_once('-'));
         let number = |text: &str| text.trim().parse::<u16>().ok();
         let range = bounds.and_then(|(first, last)| Some((number(first)?, number(last)?)));
@@ -160,8 +165,9 @@ impl Setting for Ports {
             })
             .map(|(first, last)| Self { first, last })
             .ok_or_else(|| {
-                format!(
-                    "must be first-last, from {PORT_MIN} to 65535, with at least {PORTS_MIN} ports"
+                text!(
+                    "must be first-last, from {PORT_MIN} to 65535, with at least {PORTS_MIN} ports",
+                    "应为“起始端口-结束端口”，范围{PORT_MIN}至65535，至少{PORTS_MIN}个端口"
                 )
             })
     }
@@ -170,8 +176,13 @@ impl Setting for Ports {
 impl Setting for Advertised {
     const KIND: &'static str = "auto, address or table";
 
-    fn read(value: &Value) -> Result<Self, String> {
-        let rule = || "must be auto, an address, or a table of network = address".to_owned();
+    fn read(value: &Value) -> Result<Self, Text> {
+        let rule = || {
+            text!(
+                "must be auto, an address, or a table of network = address",
+                "应为auto、一个地址，或“网络 = 地址”的表"
+            )
+        };
         let rows: Vec<(String, String)> = match value {
             Value::String(text) if text.contains('=') => {
                 let row = |it: &str| it.split_once('=').map(|(a, b)| (a.to_owned(), b.to_owned()));
@@ -210,19 +221,21 @@ impl Setting for Advertised {
 impl Setting for DatabaseUrl {
     const KIND: &'static str = "URL";
 
-    fn read(value: &Value) -> Result<Self, String> {
+    fn read(value: &Value) -> Result<Self, Text> {
         match value.as_str() {
             Some("sqlite") => Ok(Self::Sqlite),
             Some(text) => match text.split_once(':') {
-                Some(("sqlite", _)) => {
-                    Err("the file is dialtone.db in data_dir; write sqlite".to_owned())
-                }
-                Some((engine, _)) => {
-                    Err(format!("{engine} is not supported by this version; use sqlite"))
-                }
-                None => Err("must be sqlite".to_owned()),
+                Some(("sqlite", _)) => Err(text!(
+                    "the file is dialtone.db in data_dir; write sqlite",
+                    "数据库文件固定为data_dir中的dialtone.db，此处写sqlite即可"
+                )),
+                Some((engine, _)) => Err(text!(
+                    "{engine} is not supported by this version; use sqlite",
+                    "本版本不支持{engine}，请使用sqlite"
+                )),
+                None => Err(text!("must be sqlite", "应为sqlite")),
             },
-            None => Err("must be sqlite".to_owned()),
+            None => Err(text!("must be sqlite", "应为sqlite")),
         }
     }
 }
@@ -230,14 +243,17 @@ impl Setting for DatabaseUrl {
 impl Setting for LogLevel {
     const KIND: &'static str = "word";
 
-    fn read(value: &Value) -> Result<Self, String> {
+    fn read(value: &Value) -> Result<Self, Text> {
         match value.as_str() {
             Some("error") => Ok(Self::Error),
             Some("warn") => Ok(Self::Warn),
             Some("info") => Ok(Self::Info),
             Some("debug") => Ok(Self::Debug),
             Some("trace") => Ok(Self::Trace),
-            _ => Err("must be error, warn, info, debug or trace".to_owned()),
+            _ => Err(text!(
+                "must be error, warn, info, debug or trace",
+                "应为error、warn、info、debug或trace"
+            )),
         }
     }
 }
@@ -245,11 +261,11 @@ impl Setting for LogLevel {
 impl Setting for LogFormat {
     const KIND: &'static str = "word";
 
-    fn read(value: &Value) -> Result<Self, String> {
+    fn read(value: &Value) -> Result<Self, Text> {
         match value.as_str() {
             Some("text") => Ok(Self::Text),
             Some("json") => Ok(Self::Json),
-            _ => Err("must be text or json".to_owned()),
+            _ => Err(text!("must be text or json", "应为text或json")),
         }
     }
 }
@@ -291,7 +307,11 @@ mod tests {
         ];
         for (text, expected) in table {
             let got = DatabaseUrl::read(&Value::String(text.to_owned()));
-            assert_eq!(got, expected.map_err(str::to_owned), "{text}");
+            assert_eq!(
+                got.map_err(|it| it.en.into_owned()),
+                expected.map_err(str::to_owned),
+                "{text}"
+            );
         }
     }
 }

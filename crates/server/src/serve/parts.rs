@@ -1,7 +1,7 @@
 //! Makes the parts of the server and ties them together.
 
 use crate::board::Board;
-use crate::cli::{Exit, Failed};
+use crate::cli::{Exit, Failed, Within as _};
 use crate::config::{Advertised, Config};
 use crate::drive::{Driver, Ended, Listeners, Order, Orders, Parts};
 use crate::metrics::Published;
@@ -9,10 +9,10 @@ use crate::office::{self, First, Made};
 use crate::running::{Bound, Live};
 use crate::serve::ready;
 use crate::{clock, machine, ring, watch as board_watch};
-use anyhow::Context as _;
 use net::{Limits, Streams};
 use pbx::core::{Command, Core};
 use pbx::directory::Directory;
+use pbx::text;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use std::collections::VecDeque;
@@ -21,10 +21,11 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use store::{StoreError, StoreHandle};
+use store::StoreHandle;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
+use web::failure::{no_random_numbers, of_io};
 use web::{ControlSocket, Office, Running};
 
 /// Descriptors for all that is neither a media port nor a TCP connection of SIP.
@@ -60,9 +61,13 @@ pub(super) fn start(
 ) -> Result<Started, Failed> {
     let store = runtime.block_on(open_store(config))?;
     ready::forget(config);
-    let made = runtime.block_on(office::make(&store.db, first)).context("the first office")?;
-    let directory = runtime.block_on(store.db.load_directory(1)).context("the directory")?;
-    let listeners = Listeners::open(&config.sip_udp).map_err(|it| taken(&it, "sip.udp"))?;
+    let made = runtime
+        .block_on(office::make(&store.db, first))
+        .within(|| text!("the first office", "初始分机"))?;
+    let directory = runtime
+        .block_on(store.db.load_directory(1))
+        .within(|| text!("the directory", "分机数据"))?;
+    let listeners = Listeners::open(&config.sip_udp).map_err(udp_taken)?;
     let sip_udp = listeners.bound();
     let streams = open_streams(runtime, config, &sip_udp, &listeners)?;
     let http = open_http(config)?;
@@ -72,7 +77,10 @@ pub(super) fn start(
         sip_udp,
     };
     let control = runtime.block_on(async { ControlSocket::bind(socket) });
-    let control = control.with_context(|| format!("control socket {}", socket.display()))?;
+    let control = control.within(|| {
+        let path = socket.display();
+        text!("control socket {path}", "控制套接字{path}")
+    })?;
     tell_recovery(&store.recovery);
 
     let (wiring, parts) = wire(config, &listeners, streams, store, directory)?;
@@ -90,10 +98,7 @@ async fn open_store(config: &Config) -> Result<store::Started, Failed> {
         now: clock::now().utc,
         disk: None,
     };
-    store::start(options).await.map_err(|error| {
-        let exit = if matches!(error, StoreError::Lock(_)) { Exit::Refused } else { Exit::Failed };
-        Failed::new(exit, error.to_string())
-    })
+    Ok(store::start(options).await?)
 }
 
 /// Port 0 takes the port of the first UDP listener where it is free: phones have one port to enter.
@@ -120,7 +125,7 @@ fn open_streams(
         Err(_) if wished != config.sip_tcp => open(&config.sip_tcp),
         opened => opened,
     };
-    opened.map_err(|it| taken(&it, "sip.tcp"))
+    opened.map_err(|it| taken("TCP", it.address, &it.source, "sip.tcp"))
 }
 
 /// The connections that the limit of open files leaves beside media and files: strangers' idle
@@ -153,23 +158,28 @@ fn open_http(config: &Config) -> Result<Vec<TcpListener>, Failed> {
             }
             other => other,
         };
-        let listener = listener
+        listener
             .and_then(|it| it.set_nonblocking(true).map(|()| it))
-            .with_context(|| format!("cannot listen on TCP {address}"));
-        listener.map_err(|it| taken(&*it, "http.listen"))
+            .map_err(|it| taken("TCP", *address, &it, "http.listen"))
     };
     config.http_listen.iter().map(open).collect()
 }
 
-/// Names the key that helps, for whoever meets a port in use.
-fn taken(error: &(dyn std::error::Error + 'static), key: &str) -> Failed {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+fn udp_taken(error: std::io::Error) -> Failed {
+    match error.get_ref().and_then(|it| it.downcast_ref::<udp::BindError>()) {
+        Some(bind) => taken("UDP", bind.address, &bind.source, "sip.udp"),
+        None => error.into(),
     }
-    Failed::new(Exit::Failed, format!("{text} ({key} chooses another port)"))
+}
+
+/// Names the key that helps, for whoever meets a port in use.
+fn taken(protocol: &str, address: SocketAddr, error: &std::io::Error, key: &str) -> Failed {
+    let text = text!(
+        "cannot listen on {protocol} {address}: {} ({key} chooses another port)",
+        "无法监听{protocol} {address}：{}（可用{key}另选端口）",
+        of_io(error)
+    );
+    Failed::new(Exit::Failed, text)
 }
 
 fn tell_recovery(recovery: &store::Recovery) {
@@ -209,14 +219,16 @@ fn wire(
 ) -> Result<(Wiring, Parts), Failed> {
     let orders = listeners.orders();
     let (events, media_events) = listeners.media_events();
-    let media = media::Media::start(media_config(config), events).context("media ports")?;
+    let media = media::Media::start(media_config(config), events)
+        .within(|| text!("media ports", "媒体端口"))?;
     let (writer, reader) = ring::ring(config.trace_memory_mib.0 as usize * MIB);
     let board = Arc::new(Board::new(&store.recovery.recovered.bindings, clock::now()));
     let ask = orders.clone();
     let report = move || {
         ask.give(Order::Command(Command::ReportCalls));
     };
-    let (sink, dropped) = board_watch::start(Arc::clone(&board), report).context("the board")?;
+    let (sink, dropped) =
+        board_watch::start(Arc::clone(&board), report).within(|| text!("the board", "呼叫看板"))?;
     let published = Arc::new(Published::new(clock::now().instant));
     let core = make_core(config, &store, &listeners.bound(), streams.bound())?;
     // The first things the core hears, before any message.
@@ -278,8 +290,9 @@ fn make_core(
     tcp: &[SocketAddr],
 ) -> Result<Core, Failed> {
     let (mut seed, mut nonce_key) = ([0; 32], [0; 32]);
-    getrandom::fill(&mut seed).context("the system gives no random numbers")?;
-    getrandom::fill(&mut nonce_key).context("the system gives no random numbers")?;
+    for bytes in [&mut seed, &mut nonce_key] {
+        getrandom::fill(bytes).map_err(|it| Failed::new(Exit::Failed, no_random_numbers(it)))?;
+    }
     let usual = pbx::core::Config::default();
     let settings = pbx::core::Config {
         udp_port: udp.first().map_or(usual.udp_port, SocketAddr::port),

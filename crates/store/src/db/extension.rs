@@ -10,7 +10,9 @@ use crate::password::NewPassword;
 use crate::secret::{KeyError, SecretKey};
 use pbx::directory::{AllowedAddress, Relay};
 use pbx::id::TenantId;
+use pbx::language::Text;
 use pbx::media::MediaSource;
+use pbx::text;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -79,20 +81,33 @@ impl ExtensionProfile {
         let is_part = |it: char| it.is_ascii_alphanumeric() || "._-+".contains(it);
         let number = &self.number;
         if number.is_empty() || number.len() > NUMBER_CHARS_MAX || !number.chars().all(is_part) {
-            let rule = "must be 1 to 32 digits, letters or . _ - +";
+            let rule = text!(
+                "must be 1 to 32 digits, letters or . _ - +",
+                "应为1至32个数字、字母或. _ - +"
+            );
             return Err(invalid("number", number, rule));
         }
         if self.name.chars().count() > NAME_CHARS_MAX || self.name.chars().any(char::is_control) {
-            return Err(invalid("name", &self.name, "must be at most 64 characters on one line"));
+            let rule =
+                text!("must be at most 64 characters on one line", "应为一行，不超过64个字符");
+            return Err(invalid("name", &self.name, rule));
         }
         if !(1..=100).contains(&self.calls_max) {
-            return Err(invalid("calls_max", self.calls_max, "must be 1 to 100"));
+            return Err(invalid(
+                "calls_max",
+                self.calls_max,
+                text!("must be 1 to 100", "取值应为1至100"),
+            ));
         }
         if let Some(devices) = self.devices_max.filter(|it| !(1..=DEVICES_MAX).contains(it)) {
-            return Err(invalid("devices_max", devices, "must be 1 to 32"));
+            return Err(invalid("devices_max", devices, text!("must be 1 to 32", "取值应为1至32")));
         }
         if self.addresses.len() > ADDRESSES_MAX {
-            return Err(invalid("addresses", self.addresses.len(), "must be at most 32"));
+            return Err(invalid(
+                "addresses",
+                self.addresses.len(),
+                text!("must be at most 32", "不能超过32个"),
+            ));
         }
         Ok(self)
     }
@@ -295,6 +310,6 @@ fn one_row(affected: u64, number: &str) -> Result<(), StoreError> {
     if affected == 0 { Err(StoreError::NoExtension(number.to_owned())) } else { Ok(()) }
 }
 
-fn invalid(field: &'static str, value: impl ToString, rule: &'static str) -> StoreError {
+fn invalid(field: &'static str, value: impl ToString, rule: Text) -> StoreError {
     StoreError::Invalid { field, value: value.to_string(), rule }
 }

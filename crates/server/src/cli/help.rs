@@ -1,0 +1,158 @@
+//! The Chinese help: English stands beside the commands and options, as their documentation; this is the other half.
+//!
+//! What clap itself says (headings, its errors) is translated when it is shown, in [`super::usage`].
+
+use clap::{Arg, Command};
+
+/// By the words of the command.
+const COMMANDS: &[(&str, &str)] = &[
+    ("", "IP-PBX和SIP服务器"),
+    ("serve", "运行服务器"),
+    ("check-config", "显示生效的配置及各项的来源"),
+    ("ext", "管理分机"),
+    ("ext add", "添加分机；密码自动生成，只显示一次"),
+    ("ext list", "列出所有分机"),
+    ("ext set", "修改分机"),
+    ("ext del", "删除分机"),
+    ("ext passwd", "重新生成或指定密码"),
+    ("ext import", "从CSV文件（number,password,name,...）添加分机，要么全部添加，要么都不添加"),
+    ("setting", "管理系统设置"),
+    ("setting list", "列出所有设置"),
+    ("setting get", "显示一项设置"),
+    ("setting set", "修改设置，从下一个请求或呼叫起生效"),
+    ("setting reset", "恢复默认值"),
+    ("registrations", "列出已注册的话机"),
+    ("calls", "列出当前呼叫"),
+    ("calls show", "显示一个呼叫的详情和时序图"),
+    ("calls hangup", "释放呼叫"),
+    ("cdr", "话单"),
+    ("cdr export", "导出话单"),
+    ("trace", "以时序图实时显示SIP消息"),
+    ("status", "显示服务器的运行状态"),
+    ("version", "显示版本"),
+    ("docs", "输出由代码生成的文档"),
+];
+
+/// By the words of the command and the name of the argument; by the name alone where it means the same everywhere.
+const ARGUMENTS: &[(&str, &str)] = &[
+    ("json", "以JSON格式输出"),
+    ("lang", "输出所用的语言[默认由环境变量DIALTONE_LANG、LC_ALL、LC_MESSAGES、LANG决定]"),
+    ("config", "读取该配置文件"),
+    ("data_dir", "数据目录[默认：源码目录中为./data，安装后为/var/lib/dialtone]"),
+    (
+        "socket",
+        "控制套接字：`serve`在此监听，其他命令通过它与服务器通信[默认：数据目录下的dialtone.sock]",
+    ),
+    ("settings", "指定一项配置，例如`--set sip.udp=127.0.0.1:5070`"),
+    ("serve office", "数据库为空时建立分机100、101、102，密码随机生成"),
+    ("serve demo", "数据库为空时建立100/100、101/101、102/102，仅接受来自私网的注册"),
+    ("check-config file", "检查该文件"),
+    ("numbers", "号码，或号段，例如1000-10999"),
+    ("number", "分机号"),
+    (
+        "password",
+        "指定密码而不自动生成；其他用户可在进程列表中看到，可改用`--password-file -`从标准输入读取",
+    ),
+    ("password_file", "从该文件读取密码；`-`表示标准输入"),
+    ("allow_weak", "允许弱密码；这些分机仅接受来自私网的注册"),
+    ("name", "向被叫显示的名称"),
+    ("devices", "同时注册的话机数，1至32；大于1即有“一号多机”权限"),
+    ("calls", "并发呼叫数，1至100"),
+    ("relay", "是否转发媒体流"),
+    ("media_source", "接受来自哪些源地址的媒体流"),
+    ("address", "无需密码即可呼叫的地址、地址:端口或网段，可多次指定"),
+    ("no_address", "清除所有地址"),
+    ("digest_without_qop", "是否接受不带qop的摘要鉴权（老话机）"),
+    ("ext add csv", "将号码和密码写入该新文件（权限0600），不再显示"),
+    ("ext import file", "CSV文件"),
+    ("ext import csv", "将号码和生成的密码写入该新文件（权限0600），不再显示"),
+    ("key", "设置项"),
+    ("setting set value", "多个值以逗号分隔"),
+    ("calls watch", "每秒刷新一次，直到中断"),
+    ("id", "呼叫的完整编号或短编号"),
+    ("cdr export from", "从该日期或时间起发起的呼叫，例如2026-11-22或2026-11-22T10:15:00"),
+    ("cdr export to", "在该日期或时间之前发起的呼叫"),
+    ("cdr export csv", "输出与每日文件相同的CSV，这也是默认格式"),
+    ("trace ext", "仅显示From或To中含该号码的消息"),
+    ("trace ip", "仅显示与该地址之间的消息"),
+    ("trace call", "仅显示该呼叫的消息"),
+    ("trace raw", "显示消息原文，敏感信息仍被隐藏"),
+    ("trace past", "先显示服务器已记录的消息"),
+    ("docs page", "文档页面"),
+];
+
+/// The command with its help in Chinese.
+pub(super) fn chinese(command: Command) -> Command {
+    translated(command, "")
+}
+
+fn translated(command: Command, path: &str) -> Command {
+    let about = find(COMMANDS, path);
+    let command = match about {
+        Some(about) => command.about(about).long_about(None::<&str>),
+        None => command,
+    };
+    let command = command.mut_args(|argument| match of_argument(path, &argument) {
+        Some(help) => argument.help(help).long_help(None::<&str>),
+        None => argument,
+    });
+    command.mut_subcommands(|inner| {
+        let path = below(path, inner.get_name());
+        translated(inner, &path)
+    })
+}
+
+fn of_argument(path: &str, argument: &Arg) -> Option<&'static str> {
+    let name = argument.get_id().as_str();
+    find(ARGUMENTS, &below(path, name)).or_else(|| find(ARGUMENTS, name))
+}
+
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path} {name}") }
+}
+
+fn find(table: &'static [(&str, &str)], key: &str) -> Option<&'static str> {
+    table.iter().find(|(it, _)| *it == key).map(|(_, chinese)| *chinese)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+    use std::collections::BTreeSet;
+
+    /// Keys that were used, and commands and arguments that have no entry.
+    fn walk(command: &Command, path: &str, used: &mut BTreeSet<String>, missing: &mut Vec<String>) {
+        let mut look = |is_there: bool, key: String| {
+            if is_there {
+                used.insert(key);
+            } else {
+                missing.push(key);
+            }
+        };
+        look(find(COMMANDS, path).is_some(), path.to_owned());
+        for argument in command.get_arguments() {
+            let name = argument.get_id().to_string();
+            let own = below(path, &name);
+            let key = if find(ARGUMENTS, &own).is_some() { own } else { name };
+            assert!(argument.get_help().is_some(), "{path} {key} has no English help");
+            look(find(ARGUMENTS, &key).is_some(), key);
+        }
+        for inner in command.get_subcommands() {
+            walk(inner, &below(path, inner.get_name()), used, missing);
+        }
+    }
+
+    #[test]
+    fn every_command_and_argument_has_its_chinese_and_nothing_else_has() {
+        let (mut used, mut missing) = (BTreeSet::new(), Vec::new());
+        walk(&super::super::Cli::command(), "", &mut used, &mut missing);
+        assert_eq!(missing, Vec::<String>::new());
+        let entries = COMMANDS.iter().chain(ARGUMENTS);
+        let stale: Vec<_> = entries.clone().filter(|(key, _)| !used.contains(*key)).collect();
+        assert_eq!(stale, Vec::<&(&str, &str)>::new());
+        for (key, chinese) in entries {
+            assert!(!chinese.is_ascii(), "{key}: {chinese}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What went wrong, as the API says it: the one place where an error of the store becomes a status, a code, and a
+//! sentence in both languages for the person who must act.
+
+use crate::resource::Failure;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use pbx::language::Text;
+use pbx::text;
+use std::io::{self, ErrorKind};
+use store::StoreError;
+use store::lock::LockError;
+use store::password::PasswordError;
+use store::secret::KeyError;
+
+impl Failure {
+    pub fn new(status: u16, code: &str, detail: Text) -> Self {
+        let Text { en, zh } = detail;
+        Self {
+            status,
+            code: code.to_owned(),
+            detail_en: en.into_owned(),
+            detail_zh: zh.into_owned(),
+            subject: None,
+        }
+    }
+
+    /// Names the input that is meant.
+    #[must_use]
+    pub fn about(self, subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), ..self }
+    }
+
+    pub fn detail(self) -> Text {
+        Text { en: self.detail_en.into(), zh: self.detail_zh.into() }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status);
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(self)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let (status, code) = match &error {
+            StoreError::NoExtension(_) | StoreError::NoTenant(_) => (404, "not_found"),
+            StoreError::ExtensionExists(_) => (409, "exists"),
+            StoreError::Password(PasswordError::Weak(_)) => (422, "weak_password"),
+            StoreError::Password(PasswordError::Unusable)
+            | StoreError::Invalid { .. }
+            | StoreError::Setting(_) => (422, "invalid"),
+            StoreError::Lock(_) => (409, "locked"),
+            StoreError::Password(PasswordError::Random(_))
+            | StoreError::Sql(_)
+            | StoreError::Io { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Key(_)
+            | StoreError::Damaged { .. } => (500, "store"),
+        };
+        let subject = if let StoreError::ExtensionExists(number) = &error {
+            Some(number.clone())
+        } else {
+            None
+        };
+        Self { subject, ..Self::new(status, code, of_store(error)) }
+    }
+}
+
+fn of_store(error: StoreError) -> Text {
+    match error {
+        StoreError::Sql(error) => text!("the database failed: {error}", "数据库出错：{error}"),
+        StoreError::Io { path, source } => {
+            let path = path.display();
+            text!("{path}: {}", "{path}：{}", of_io(&source))
+        }
+        StoreError::NewerSchema { found, known } => text!(
+            "the database was written by a newer version (its schema is {found}, this program knows {known}): \
+             install that version again, or restore the backup made before the upgrade",
+            "数据库由更新的版本写入（其结构版本为{found}，本程序支持到{known}）：\
+             请重新安装该版本，或恢复升级前的备份"
+        ),
+        StoreError::Key(error) => of_key(error),
+        StoreError::Lock(error) => of_lock(error),
+        StoreError::Password(error) => of_password(error),
+        StoreError::Setting(error) => error.text(),
+        StoreError::NoExtension(number) => {
+            text!("there is no extension {number}", "分机{number}不存在")
+        }
+        StoreError::ExtensionExists(number) => {
+            text!("extension {number} exists already", "分机{number}已存在")
+        }
+        StoreError::NoTenant(tenant) => text!("there is no tenant {tenant}", "租户{tenant}不存在"),
+        StoreError::Invalid { field, value, rule } => {
+            text!("{field} = {value}: {}", "{field} = {value}：{}", rule)
+        }
+        StoreError::Damaged { what, reason } => text!(
+            "the database holds {what} that cannot be read: {reason}",
+            "数据库中有无法读取的内容（{what}）：{reason}"
+        ),
+    }
+}
+
+fn of_key(error: KeyError) -> Text {
+    match error {
+        KeyError::Missing(path) => {
+            let path = path.display();
+            text!(
+                "the key file {path} is missing, but the database holds secrets sealed with it: \
+                 put it back from your backup",
+                "密钥文件{path}不存在，而数据库中有用它加密的内容：请从备份中恢复该文件"
+            )
+        }
+        KeyError::Malformed(path) => {
+            let path = path.display();
+            text!("the key file {path} is not a key of this program", "{path}不是本程序的密钥文件")
+        }
+        KeyError::Exposed { path, mode } => {
+            let path = path.display();
+            text!(
+                "the key file {path} can be read by others (mode {mode:04o}): make it yours alone \
+                 with chmod 600 {path}",
+                "其他用户可以读取密钥文件{path}（权限{mode:04o}）：请执行 chmod 600 {path}"
+            )
+        }
+        KeyError::Wrong(path) => {
+            let path = path.display();
+            text!(
+                "the key file {path} does not belong to this database: put the right one back \
+                 from your backup",
+                "密钥文件{path}不属于该数据库：请从备份中恢复正确的密钥文件"
+            )
+        }
+        KeyError::Io { path, source } => {
+            let path = path.display();
+            text!("the key file {path}: {}", "密钥文件{path}：{}", of_io(&source))
+        }
+        KeyError::Random(error) => no_random_numbers(error),
+        KeyError::CannotSeal => {
+            text!("a secret of this size cannot be sealed", "无法加密这样长度的内容")
+        }
+    }
+}
+
+fn of_lock(error: LockError) -> Text {
+    match error {
+        LockError::Held { dir, holder } => {
+            let dir = dir.display();
+            text!("{dir} is in use by {holder}", "{dir}正由{holder}使用")
+        }
+        LockError::Io { path, source } => {
+            let path = path.display();
+            text!("cannot lock {path}: {}", "无法锁定{path}：{}", of_io(&source))
+        }
+    }
+}
+
+/// Why a password is not taken.
+pub fn of_password(error: PasswordError) -> Text {
+    match error {
+        PasswordError::Weak(weakness) => weakness.text(),
+        PasswordError::Unusable => text!(
+            "a password has 1 to 64 printable ASCII characters and no space",
+            "密码应为1至64个可打印的ASCII字符，且不含空格"
+        ),
+        PasswordError::Random(error) => no_random_numbers(error),
+    }
+}
+
+/// The system cannot be trusted with secrets then.
+pub fn no_random_numbers(error: impl std::fmt::Display) -> Text {
+    text!("the system gives no random numbers: {error}", "系统无法提供随机数：{error}")
+}
+
+/// The system speaks English; this is what people meet most.
+const SYSTEM: [(ErrorKind, &str); 10] = [
+    (ErrorKind::NotFound, "文件或目录不存在"),
+    (ErrorKind::PermissionDenied, "没有权限"),
+    (ErrorKind::AlreadyExists, "文件已存在"),
+    (ErrorKind::AddrInUse, "地址已被占用"),
+    (ErrorKind::AddrNotAvailable, "本机没有该地址"),
+    (ErrorKind::StorageFull, "磁盘已满"),
+    (ErrorKind::ReadOnlyFilesystem, "文件系统只读"),
+    (ErrorKind::IsADirectory, "这是一个目录"),
+    (ErrorKind::NotADirectory, "路径中有一部分不是目录"),
+    (ErrorKind::InvalidData, "内容不是UTF-8文本"),
+];
+
+/// What the system said.
+pub fn of_io(error: &io::Error) -> Text {
+    let english = error.to_string();
+    match SYSTEM.iter().find(|(kind, _)| *kind == error.kind()) {
+        Some((_, chinese)) => Text { en: english.into(), zh: (*chinese).into() },
+        None => Text::same(english),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::password::Weakness;
+
+    #[test]
+    fn failure_table() {
+        #[rustfmt::skip]
+        let table = [
+            (StoreError::NoExtension("9".into()),                               404, "there is no extension 9",     "分机9不存在"),
+            (StoreError::ExtensionExists("9".into()),                           409, "extension 9 exists already",  "分机9已存在"),
+            (StoreError::Password(PasswordError::Weak(Weakness::TooShort)),     422, "The password is shorter than 8 characters.", "密码少于8个字符。"),
+            (StoreError::Key(KeyError::Malformed("k".into())),                  500, "the key file k is not a key of this program", "k不是本程序的密钥文件"),
+            (StoreError::Io { path: "p".into(), source: ErrorKind::NotFound.into() }, 500, "p: entity not found",   "p：文件或目录不存在"),
+        ];
+        for (error, status, en, zh) in table {
+            let failure = Failure::from(error);
+            let got = (failure.status, &*failure.detail_en, &*failure.detail_zh);
+            assert_eq!(got, (status, en, zh));
+        }
+    }
+}
