@@ -37,11 +37,21 @@ pub struct Counters {
     pub calls_answered: u64,
     pub calls_ended: u64,
     /// Ended calls by [`ReleaseCode`], in the order of [`ReleaseCode::ALL`].
-    pub releases: [u64; ReleaseCode::ALL.len()],
+    pub releases: Releases,
     pub rtp_packets_in: u64,
     pub rtp_packets_out: u64,
     pub rtp_lost_in: u64,
     pub faults: u64,
+}
+
+/// One count for each code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Releases(pub [u64; ReleaseCode::ALL.len()]);
+
+impl Default for Releases {
+    fn default() -> Self {
+        Self([0; ReleaseCode::ALL.len()])
+    }
 }
 
 impl Counters {

@@ -179,7 +179,7 @@ fn calls(page: &mut Page, counters: &Counters) {
         page.one(kind, name, help, value);
     }
     page.counter("release_total", "Calls ended, by release code.");
-    for (code, count) in ReleaseCode::ALL.iter().zip(&counters.releases) {
+    for (code, count) in ReleaseCode::ALL.iter().zip(&counters.releases.0) {
         page.labelled("release_total", &[("code", code.as_str())], count);
     }
 }
@@ -343,7 +343,7 @@ mod tests {
     fn counts_appear_under_their_names() {
         let mut counters = Counters { calls_active: 3, ..Counters::default() };
         counters.requests_in[1][0] = 8;
-        counters.releases[0] = 2;
+        counters.releases.0[0] = 2;
         let wire = Wire { traced: [5, 6], ..Wire::default() };
         let page = render(&counters, &wire, &around());
         for line in [

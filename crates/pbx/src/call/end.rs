@@ -143,7 +143,7 @@ impl Call {
         if let Some(code) = record.release_code
             && let Some(at) = ReleaseCode::ALL.iter().position(|&it| it == code)
         {
-            office.counters.releases[at] += 1;
+            office.counters.releases.0[at] += 1;
         }
         for media in [&record.caller_media, &record.callee_media] {
             office.counters.rtp_packets_in += media.rtp_packets_in;
