@@ -1,51 +1,31 @@
-//! Where a call goes: one pure function for real calls, the simulator and the tests.
+//! Where a call goes (拨号规则): the dial plan's tables, and one pure function over them.
+//!
+//! [`route`](route()) decides real calls; [`explain`] is the same decision with its steps, for the
+//! simulator and the tests.
 
-use crate::directory::{Directory, Extension};
-use crate::id::TenantId;
-use std::sync::Arc;
+pub mod blocklist;
+mod choose;
+pub mod feature;
+pub mod levels;
+pub mod lint;
+pub mod live;
+pub mod number;
+pub mod plan;
+pub mod prefix;
+pub mod print;
+pub mod query;
+mod route;
+pub mod rows;
+pub mod step;
+pub mod table;
+pub mod time;
+pub mod transition;
 
-/// Dialled to hear oneself: proves that audio passes both ways.
-pub const ECHO_TEST: &str = "*43";
+pub use feature::Feature;
+pub use live::Live;
+pub use print::print;
+pub use query::{Caller, Candidate, Candidates, Outgoing, Query, Refusal, Route};
+pub use route::{REANALYZE_MAX, explain, route};
 
-/// What is asked of the dial plan.
-#[derive(Clone, Copy, Debug)]
-pub struct Query<'a> {
-    pub tenant: TenantId,
-    /// The extension that calls.
-    pub caller: &'a str,
-    pub dialled: &'a str,
-}
-
-/// Where the call goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// To every device of this extension.
-    Extension(Arc<Extension>),
-    /// Back to the caller's own ears.
-    Echo,
-    /// The number is nobody's.
-    NoMatch,
-}
-
-impl Route {
-    /// The word in call records.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Extension(_) => "extension",
-            Self::Echo => "echo",
-            Self::NoMatch => "",
-        }
-    }
-}
-
-/// Decides from what it is given, and nothing else.
-pub fn route(directory: &Directory, query: &Query<'_>) -> Route {
-    if query.dialled == ECHO_TEST {
-        return Route::Echo;
-    }
-    let tenant = directory.tenant(query.tenant);
-    match tenant.and_then(|it| it.extension(query.dialled)) {
-        Some(extension) => Route::Extension(extension.clone()),
-        None => Route::NoMatch,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -3,16 +3,22 @@
 //! The store builds it, the core reads it. Tenants and extensions are shared between versions, so
 //! a one-row change costs O(log n) (architecture, data path rule 1).
 
+use crate::dialplan::levels::Levels;
+use crate::dialplan::plan::DialPlan;
+use crate::dialplan::time::Zone;
 use crate::id::TenantId;
+use crate::line::table::Lines;
 use crate::media::MediaSource;
 use crate::settings::Settings;
-use imbl::GenericHashMap;
+use crate::trunk::Trunk;
+use imbl::{GenericHashMap, OrdMap};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-type Map<K, V> = GenericHashMap<K, V, ahash::RandomState, imbl::shared_ptr::DefaultSharedPtr>;
+/// A map that shares its structure with the versions before.
+pub type Map<K, V> = GenericHashMap<K, V, ahash::RandomState, imbl::shared_ptr::DefaultSharedPtr>;
 
 /// One version of everything configured.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +28,7 @@ pub struct Directory {
     pub tenants: Map<TenantId, Tenant>,
 }
 
-/// One tenant: its settings and its extensions by number.
+/// One tenant: its settings, its extensions by number, its lines, trunks and dial plan.
 #[derive(Clone, Debug, Default)]
 pub struct Tenant {
     /// Host names under which phones address this tenant; empty for the only one.
@@ -31,6 +37,12 @@ pub struct Tenant {
     pub extensions: Map<Box<str>, Arc<Extension>>,
     /// Numbers of the extensions with IP-address authorisation, to be tried by source address.
     pub by_address: Map<Box<str>, ()>,
+    /// Of `settings.time_zone`: looked up where the directory is built.
+    pub zone: Zone,
+    pub dial_plan: DialPlan,
+    pub lines: Lines,
+    /// By their numbers.
+    pub trunks: OrdMap<u32, Arc<Trunk>>,
 }
 
 /// A local user (分机).
@@ -54,6 +66,10 @@ pub struct Extension {
     pub digest_without_qop: bool,
     /// The password is a well-known one (100/100): accepted from private and loopback sources only.
     pub weak_password: bool,
+    /// Its dial plan. `None`: `default`.
+    pub plan: Option<Box<str>>,
+    /// Call levels (呼叫级别): the rights of its calls. Default: none.
+    pub levels: Levels,
 }
 
 /// The digests of a password (RFC 7616 §3.4.2: H(A1)), derived when the directory is built.
@@ -130,6 +146,11 @@ impl Tenant {
             self.by_address.insert(number.clone(), ());
         }
         self.extensions.insert(number, Arc::new(extension));
+    }
+
+    /// Adds or replaces one trunk.
+    pub fn put_trunk(&mut self, trunk: Trunk) {
+        self.trunks.insert(trunk.id, Arc::new(trunk));
     }
 
     pub fn remove(&mut self, number: &str) {

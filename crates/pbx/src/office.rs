@@ -5,9 +5,11 @@
 
 use crate::core::{Config, Effect};
 use crate::counters::Counters;
+use crate::dialplan::Live;
 use crate::directory::{Directory, Tenant};
 use crate::event::Event;
 use crate::id::{CallId, TenantId};
+use crate::line::table::Pool;
 use crate::media;
 use crate::network::Network;
 use crate::ports::Ports;
@@ -199,5 +201,33 @@ impl Office {
             self.effects.push_back(Effect::Send { flow: it.flow, bytes: it.bytes, call });
         }
         self.counters.retransmits_out = self.endpoint.resent;
+    }
+}
+
+/// What the dial plan asks of the present. Lines do not register and trunks are not asked yet: as
+/// long as that is so, none is there.
+impl Live for Office {
+    fn line_is_registered(&self, _: TenantId, _: &str) -> bool {
+        false
+    }
+
+    fn line_calls_out(&self, _: TenantId, _: &str) -> u16 {
+        0
+    }
+
+    fn last_taken(&self, _: TenantId, _: Pool) -> Option<&str> {
+        None
+    }
+
+    fn trunk_is_healthy(&self, _: TenantId, _: u32) -> bool {
+        false
+    }
+
+    fn trunk_calls_out(&self, _: TenantId, _: u32) -> u16 {
+        0
+    }
+
+    fn extension_is_registered(&self, tenant: TenantId, number: &str) -> bool {
+        !self.registrar.bindings(tenant, number).is_empty()
     }
 }

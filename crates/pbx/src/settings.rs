@@ -3,6 +3,7 @@
 //! Each setting is declared once, below, with its default, unit, range and meaning in both languages; the command line,
 //! the API and `docs/settings.md` show that declaration.
 
+use crate::dialplan::number::is_number;
 use crate::language::{Language, Text};
 use crate::text;
 use serde::{Deserialize, Serialize};
@@ -132,6 +133,20 @@ settings! {
         "MD5、SHA-256或两者"
         "Digest algorithms offered to phones, preferred first; a phone without SHA-256 may fail when it is offered."
         "向话机提供的摘要算法，优先的在前；不支持SHA-256的话机看到它可能无法注册。"
+
+    out_group_prefix: String = "9".to_owned();
+        NONE, |it| is_number(&it.out_group_prefix);
+        "at most 64 of digits, letters, +, *, #, -, . and _, or empty for none"
+        "最多64个字符，由数字、字母和+*#-._组成，或为空（不使用）"
+        "Out-group prefix: a number that begins so and that no dial-plan row matches goes out by an external line, without it."
+        "出群呼叫前缀：没有匹配拨号规则且以此开头的号码，删除前缀后从外线呼出。"
+
+    emergency_numbers: Vec<String> = vec![];
+        NONE, |it| is_numbers(&it.emergency_numbers);
+        "at most 32 numbers, or empty for 112 and 911, in Chinese 110, 119, 120 and 122 too"
+        "最多32个号码，或为空（112和911，语言为中文时另有110、119、120和122）"
+        "Emergency numbers: no black list, call level or refining stops or changes a call to them."
+        "紧急号码：不受系统黑名单和呼叫级别限制，号码也不规整。"
 }
 
 /// Names the setting, the value and the way out.
@@ -169,6 +184,16 @@ impl Settings {
     pub fn no_answer(&self) -> Duration {
         Duration::from_secs(self.no_answer_s.into())
     }
+
+    /// The emergency numbers in force.
+    pub fn emergency_numbers(&self) -> impl Iterator<Item = &str> {
+        let usual: &[&str] = match (self.emergency_numbers.is_empty(), self.language) {
+            (true, Language::En) => &["112", "911"],
+            (true, Language::Zh) => &["112", "911", "110", "119", "120", "122"],
+            (false, _) => &[],
+        };
+        self.emergency_numbers.iter().map(String::as_str).chain(usual.iter().copied())
+    }
 }
 
 fn is_realm(realm: &str) -> bool {
@@ -179,6 +204,12 @@ fn is_realm(realm: &str) -> bool {
 fn is_algorithms(names: &[String]) -> bool {
     let known = names.iter().all(|it| matches!(it.as_str(), "MD5" | "SHA-256"));
     known && matches!(names, [_]) || matches!(names, [first, second] if known && first != second)
+}
+
+fn is_numbers(numbers: &[String]) -> bool {
+    const EMERGENCY_NUMBERS_MAX: usize = 32;
+    numbers.len() <= EMERGENCY_NUMBERS_MAX
+        && numbers.iter().all(|it| !it.is_empty() && is_number(it))
 }
 
 #[cfg(test)]
@@ -192,6 +223,18 @@ mod tests {
         let error = error.expect_err("one second is too short");
         assert_eq!(error.to_string(), "no_answer_s = 1: must be 5 to 600 seconds");
         assert_eq!(error.text().zh, "no_answer_s = 1：取值应为5至600秒");
+    }
+
+    #[test]
+    fn emergency_numbers_are_those_of_the_language_or_ones_own() {
+        let numbers = |language, own: &[&str]| {
+            let emergency_numbers = own.iter().map(|it| (*it).to_owned()).collect();
+            let settings = Settings { language, emergency_numbers, ..Settings::default() };
+            settings.emergency_numbers().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(numbers(Language::En, &[]), "112 911");
+        assert_eq!(numbers(Language::Zh, &[]), "112 911 110 119 120 122");
+        assert_eq!(numbers(Language::Zh, &["999"]), "999");
     }
 
     #[test]
@@ -221,6 +264,9 @@ mod tests {
             (algorithms(&[]),                           Some("digest_algorithms")),
             (algorithms(&["MD5", "MD5"]),               Some("digest_algorithms")),
             (algorithms(&["MD4"]),                      Some("digest_algorithms")),
+            (given(|it| it.out_group_prefix.clear()),   None),
+            (given(|it| it.out_group_prefix = "9 ".to_owned()), Some("out_group_prefix")),
+            (given(|it| it.emergency_numbers.push(String::new())), Some("emergency_numbers")),
         ];
         for (settings, key) in table {
             let got = settings.clone().checked().err().map(|it| it.to_string());

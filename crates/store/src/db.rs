@@ -18,7 +18,7 @@ pub use setting::TenantName;
 pub(crate) use binding::{delete_bindings, upsert_bindings};
 pub(crate) use call_record::upsert_call_records;
 pub(crate) use extension::{bound_to, stored};
-pub(crate) use setting::{parse as parse_settings, tenant_names};
+pub(crate) use setting::{parse as parse_settings, tenant_names, time_zone};
 
 use crate::error::StoreError;
 use crate::secret::{KEY_FILE, KeyError, SecretKey};

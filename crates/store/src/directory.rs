@@ -2,10 +2,12 @@
 //!
 //! Here the passwords are opened, and only their digests leave (RFC 7616 §3.4.2).
 
-use crate::db::{Db, StoredExtension, bound_to, parse_settings, stored};
+use crate::db::{Db, StoredExtension, bound_to, parse_settings, stored, time_zone};
 use crate::error::StoreError;
 use crate::secret::SecretKey;
 use md5::Md5;
+use pbx::dialplan::levels::Levels;
+use pbx::dialplan::time::Zone;
 use pbx::directory::{Directory, Extension, Secret, Tenant};
 use pbx::id::TenantId;
 use sha2::{Digest, Sha256};
@@ -61,7 +63,9 @@ impl Db {
             let domains = serde_json::from_str(row.try_get("domains")?)
                 .map_err(|error| StoreError::damaged("the domains of a tenant", error))?;
             let settings = Arc::new(parse_settings(id, row.try_get("settings")?)?);
-            directory.tenants.insert(id, Tenant { domains, settings, ..Tenant::default() });
+            // A name that was legal when it was set may be unknown to this machine.
+            let zone = time_zone(&settings.time_zone).map(Zone).unwrap_or_default();
+            directory.tenants.insert(id, Tenant { domains, settings, zone, ..Tenant::default() });
         }
         let extensions = sqlx::query("SELECT * FROM extensions").fetch_all(self.pool()).await?;
         for row in extensions {
@@ -137,6 +141,8 @@ fn extension(
         media_source: profile.media_source,
         digest_without_qop: profile.digest_without_qop,
         weak_password,
+        plan: None,
+        levels: Levels::NONE,
     })
 }
 
@@ -194,6 +200,8 @@ mod tests {
             media_source: pbx::media::MediaSource::Auto,
             digest_without_qop: true,
             weak_password: false,
+            plan: None,
+            levels: Levels::NONE,
         };
         let tenant = TenantId::default();
         let one = apply_extension_change(&empty, tenant, ExtensionChange::Put(extension));

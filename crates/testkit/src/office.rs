@@ -13,6 +13,7 @@ use self::journal::Journal;
 use crate::clock::Clock;
 use bytes::Bytes;
 use pbx::core::{Command, Config, Core, Effect, Input};
+use pbx::dialplan::levels::Levels;
 use pbx::directory::{Directory, Extension, Relay, Secret, Tenant};
 use pbx::event::Event;
 use pbx::id::{CallId, TenantId};
@@ -266,6 +267,8 @@ pub fn extension(number: &str, name: &str, password: &str, settings: &Settings) 
         media_source: MediaSource::default(),
         digest_without_qop: true,
         weak_password: false,
+        plan: None,
+        levels: Levels::NONE,
     }
 }
 

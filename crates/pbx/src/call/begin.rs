@@ -5,13 +5,14 @@ use super::fork::{Fork, bracketed, device};
 use super::media::{CallMedia, Unusable, relay};
 use super::{Call, FORKS_MAX, Leg, State, body, headers};
 use crate::authenticate::Identity;
-use crate::dialplan::{self, Query, Route};
+use crate::dialplan::{self, Caller, Candidate, Feature, Query, Refusal as Refused};
 use crate::directory::Extension;
 use crate::id::CallId;
 use crate::office::{LegId, Office, Owner};
 use crate::record::{CallRecord, CallStarted, Direction, Record, Side};
 use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
 use crate::release::ReleaseCode;
+use rand_core::Rng;
 use sip::dialog::contact_uri;
 use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, reason_phrase};
 use sip::session::{Session, no_extra};
@@ -112,14 +113,33 @@ impl Call {
         }
         let dialled = self.record.dialled_number.clone();
         let directory = office.directory.clone();
-        let query = Query { tenant: self.tenant, caller: &caller.number, dialled: &dialled };
-        let route = dialplan::route(&directory, &query);
-        self.record.route = route.as_str().into();
-        match route {
-            Route::Extension(callee) => self.call_extension(office, attempt, &callee, now),
-            Route::Echo => self.answer_echo(office, attempt.message, now),
-            Route::NoMatch => self.end(office, ReleaseCode::RouteNoMatch, Side::System, now),
+        let query = Query {
+            tenant: self.tenant,
+            caller: Caller::Extension(&caller.number),
+            dialled: &dialled,
+            at: office.utc,
+            dice: dice(&mut *office.rng),
+        };
+        let route = dialplan::route(&directory, office, &query);
+        self.record.dial_plan = route.plan;
+        let candidate = match route.outcome {
+            Ok(mut candidates) => candidates.swap_remove(0),
+            Err(refusal) => return self.refuse_route(office, refusal, now),
+        };
+        self.record.route = candidate.as_str().into();
+        match candidate {
+            Candidate::Extension(callee) => self.call_extension(office, attempt, &callee, now),
+            Candidate::Feature(Feature::Echo) => self.answer_echo(office, attempt.message, now),
+            // Lines and trunks place no calls yet: `Live for Office` says that none is there.
+            Candidate::Line(..) => self.end(office, ReleaseCode::RouteNoLine, Side::System, now),
+            Candidate::Trunk(..) => self.end(office, ReleaseCode::RouteNoTrunk, Side::System, now),
         }
+    }
+
+    /// Ends with the status of the refusal, which a row of the dial plan may name.
+    fn refuse_route(&mut self, office: &mut Office, refusal: Refused, now: Instant) {
+        let cause = Cause { status: Some(refusal.status), ..Cause::default() };
+        self.end_as(office, refusal.code, Side::System, cause, now);
     }
 
     fn refuse_attempt(&mut self, office: &mut Office, refusal: &Refusal, now: Instant) {
@@ -284,6 +304,11 @@ fn by_address(office: &Office, callee: &Extension) -> Option<(Fork, Way)> {
     Some((fork, Way::Open(flow)))
 }
 
+/// Even over 0..100, but for a bias of less than one in a million.
+fn dice(rng: &mut dyn Rng) -> u8 {
+    u8::try_from(rng.next_u32() % 100).unwrap_or_default()
+}
+
 fn record(office: &Office, id: CallId, attempt: &Attempt<'_>, caller: &Leg) -> CallRecord {
     let extension = &attempt.identity.extension;
     CallRecord {
@@ -296,7 +321,6 @@ fn record(office: &Office, id: CallId, attempt: &Attempt<'_>, caller: &Leg) -> C
         caller_extension: Some(extension.number.clone()),
         caller_device: device(&caller.user_agent, attempt.flow),
         dialled_number: dialled(attempt.it),
-        dial_plan: "default".into(),
         ..CallRecord::default()
     }
 }

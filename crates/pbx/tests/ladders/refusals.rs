@@ -6,11 +6,24 @@ use testkit::ladder::check;
 fn unknown_number() {
     check(
         "
-        alice -> pbx   INVITE 999
+        alice -> pbx   INVITE 555
         alice <- pbx   100
         alice <- pbx   404
         alice -> pbx   ACK
-        record release=route.no_match status=404 cause=3 dialled=999
+        record release=route.no_match status=404 cause=3 dialled=555
+        ",
+    );
+}
+
+#[test]
+fn out_without_an_external_line() {
+    check(
+        "
+        alice -> pbx   INVITE 913800
+        alice <- pbx   100
+        alice <- pbx   503
+        alice -> pbx   ACK
+        record release=route.no_line status=503 cause=34 dialled=913800
         ",
     );
 }

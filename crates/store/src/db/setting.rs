@@ -93,7 +93,7 @@ pub(crate) async fn tenant_names(
 }
 
 /// The zone of an IANA name; the machine's for an empty one.
-fn time_zone(name: &str) -> Option<TimeZone> {
+pub(crate) fn time_zone(name: &str) -> Option<TimeZone> {
     if name.is_empty() { Some(TimeZone::system()) } else { TimeZone::get(name).ok() }
 }
 

@@ -1,0 +1,302 @@
+//! Which lines and trunks are tried, and with which numbers.
+
+use super::query::{CANDIDATES_MAX, Caller, Candidate, Candidates, Outgoing, Refusal};
+use super::route::Decision;
+use super::rows::{LineChoice, RefineRow, TrunkChoice};
+use super::step::{Found, Skip, Step, Taken, Trace, Which};
+use super::table::Table;
+use crate::interop::{CallLimit, Room};
+use crate::line::Line;
+use crate::line::config::CallerNumber;
+use crate::line::table::Pool;
+use crate::release::ReleaseCode;
+use crate::trunk::Trunk;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// The lines and trunks that can take the call, and why others cannot.
+#[derive(Default)]
+pub(super) struct Choice {
+    lines: SmallVec<[(Arc<Line>, Option<Pool>); 2]>,
+    trunks: SmallVec<[Arc<Trunk>; 2]>,
+    /// Only for the eye: empty unless steps are wanted.
+    skipped_lines: Vec<(Box<str>, Skip)>,
+    skipped_trunks: Vec<(u32, Skip)>,
+    /// The nearest any of the others came.
+    nearest: Option<Skip>,
+}
+
+impl Choice {
+    fn is_full(&self) -> bool {
+        self.lines.len() + self.trunks.len() >= CANDIDATES_MAX
+    }
+
+    fn skip(&mut self, why: Skip) {
+        self.nearest = self.nearest.max(Some(why));
+    }
+}
+
+impl<T: Trace> Decision<'_, T> {
+    pub(super) fn by_lines(&mut self, choice: &LineChoice) -> Result<Candidates, Refusal> {
+        let mut found = Choice::default();
+        self.find_lines(choice, &mut found);
+        self.trace_lines(choice, &found);
+        let nearest = found.nearest;
+        self.send(found).ok_or_else(|| line_refusal(nearest))
+    }
+
+    pub(super) fn by_trunks(&mut self, choice: &TrunkChoice) -> Result<Candidates, Refusal> {
+        let mut found = Choice::default();
+        self.find_trunks(choice, &mut found);
+        let nearest = found.nearest;
+        self.send(found).ok_or_else(|| trunk_refusal(nearest))
+    }
+
+    /// The caller's own lines come first, then those that take turns.
+    pub(super) fn find_lines(&self, choice: &LineChoice, found: &mut Choice) {
+        let tenant = self.tenant;
+        let pool = match choice {
+            LineChoice::Line(account) => {
+                match tenant.lines.get(account) {
+                    Some(line) => self.try_line(line, None, found),
+                    None => found.skip(Skip::Missing),
+                }
+                return;
+            }
+            LineChoice::Group(group) => Pool::Group(*group),
+            LineChoice::Rotation => Pool::Shared,
+        };
+        if let Caller::Extension(number) = self.query.caller {
+            let fits = |it: &&Arc<Line>| match pool {
+                Pool::Shared => true,
+                Pool::Group(group) => it.group == group,
+            };
+            for line in tenant.lines.owned_by(number).filter(fits) {
+                self.try_line(line, None, found);
+            }
+        }
+        let last = self.live.last_taken(self.query.tenant, pool);
+        for line in tenant.lines.rotation(pool, last) {
+            if found.is_full() {
+                break;
+            }
+            self.try_line(line, Some(pool), found);
+        }
+    }
+
+    pub(super) fn find_trunks(&mut self, choice: &TrunkChoice, found: &mut Choice) {
+        let tenant = self.tenant;
+        match choice {
+            TrunkChoice::Listed(ids) => {
+                for id in ids {
+                    match tenant.trunks.get(id) {
+                        Some(trunk) => self.try_trunk(trunk, found),
+                        None => found.skip(Skip::Missing),
+                    }
+                }
+            }
+            TrunkChoice::Group(group) => {
+                for trunk in tenant.trunks.values().filter(|it| it.group == *group) {
+                    self.try_trunk(trunk, found);
+                }
+            }
+        }
+        let (live, query) = (self.live, self.query);
+        self.trace.step(|| Step::TrunkChoice {
+            choice: choice.clone(),
+            chosen: found
+                .trunks
+                .iter()
+                .map(|it| Taken {
+                    name: it.id,
+                    calls: live.trunk_calls_out(query.tenant, it.id),
+                    most: it.calls_out_max,
+                })
+                .collect(),
+            skipped: found.skipped_trunks.clone(),
+        });
+    }
+
+    pub(super) fn try_line(&self, line: &Arc<Line>, pool: Option<Pool>, found: &mut Choice) {
+        if found.is_full() || found.lines.iter().any(|(it, _)| it.account == line.account) {
+            return;
+        }
+        match self.judge_line(line) {
+            None => found.lines.push((Arc::clone(line), pool)),
+            Some(why) => {
+                found.skip(why);
+                if T::WANTED {
+                    found.skipped_lines.push((line.account.clone(), why));
+                }
+            }
+        }
+    }
+
+    fn judge_line(&self, line: &Line) -> Option<Skip> {
+        let tenant = self.query.tenant;
+        let caller = match self.query.caller {
+            Caller::Extension(number) => Some(number),
+            Caller::Line { account, .. } if *account == *line.account => {
+                return Some(Skip::CameFrom);
+            }
+            Caller::Line { .. } | Caller::Trunk { .. } => None,
+        };
+        if !line.enabled {
+            return Some(Skip::Off);
+        }
+        if !line.serves(caller) && !self.emergency {
+            return Some(Skip::NotShared);
+        }
+        let calls = || self.live.line_calls_out(tenant, &line.account);
+        judge(line.calls_out_max, calls, || {
+            let registered = !line.register || self.live.line_is_registered(tenant, &line.account);
+            (!registered).then_some(Skip::NotRegistered)
+        })
+    }
+
+    fn try_trunk(&self, trunk: &Arc<Trunk>, found: &mut Choice) {
+        if found.is_full() || found.trunks.iter().any(|it| it.id == trunk.id) {
+            return;
+        }
+        match self.judge_trunk(trunk) {
+            None => found.trunks.push(Arc::clone(trunk)),
+            Some(why) => {
+                found.skip(why);
+                if T::WANTED {
+                    found.skipped_trunks.push((trunk.id, why));
+                }
+            }
+        }
+    }
+
+    fn judge_trunk(&self, trunk: &Trunk) -> Option<Skip> {
+        let tenant = self.query.tenant;
+        if matches!(self.query.caller, Caller::Trunk { id, .. } if id == trunk.id) {
+            return Some(Skip::CameFrom);
+        }
+        if !trunk.enabled {
+            return Some(Skip::Off);
+        }
+        let calls = || self.live.trunk_calls_out(tenant, trunk.id);
+        judge(trunk.calls_out_max, calls, || {
+            let healthy = trunk.options_s == 0 || self.live.trunk_is_healthy(tenant, trunk.id);
+            (!healthy).then_some(Skip::Unreachable)
+        })
+    }
+
+    /// Candidates with refined numbers; `None` where there are none.
+    pub(super) fn send(&mut self, found: Choice) -> Option<Candidates> {
+        let mut candidates = Candidates::new();
+        for (line, pool) in found.lines {
+            let caller = match &line.caller_number {
+                CallerNumber::Account => &line.account,
+                CallerNumber::Caller => &*self.caller,
+                CallerNumber::Fixed(number) => number,
+            };
+            let out = self.refine(caller.into(), line.group, pool);
+            candidates.push(Candidate::Line(line, out));
+        }
+        for trunk in found.trunks {
+            let unified = &*trunk.caller_number;
+            let caller = if unified.is_empty() { &*self.caller } else { unified };
+            let out = self.refine(caller.into(), trunk.group, None);
+            candidates.push(Candidate::Trunk(trunk, out));
+        }
+        for candidate in &candidates {
+            self.trace.step(|| Step::Send(candidate.clone()));
+        }
+        (!candidates.is_empty()).then_some(candidates)
+    }
+
+    /// Refine caller number, then refine called number: the last change of both. An emergency
+    /// number goes out as it is.
+    fn refine(&mut self, caller: Box<str>, group: u32, pool: Option<Pool>) -> Outgoing {
+        let plan = &self.tenant.dial_plan;
+        let caller = self.refine_one(Which::Caller, &plan.refine_caller, group, caller);
+        let called = Box::from(&*self.called);
+        let called = match self.emergency {
+            true => called,
+            false => self.refine_one(Which::Called, &plan.refine_called, group, called),
+        };
+        Outgoing { called, caller, group, pool }
+    }
+
+    fn refine_one(
+        &mut self,
+        which: Which,
+        table: &Table<RefineRow>,
+        group: u32,
+        number: Box<str>,
+    ) -> Box<str> {
+        let row = table.find(&group, &number, &self.clock);
+        let transition = row.and_then(|it| self.transition(it.transition));
+        let after = transition.map(|it| it.apply(&number));
+        if row.is_some() {
+            let clock = &self.clock;
+            self.trace.step(|| Step::Refine {
+                which,
+                group,
+                found: Found::new(table, &group, &number, row, clock),
+                transition: transition.cloned(),
+                before: number.clone(),
+                after: after.clone().unwrap_or_else(|| number.clone()),
+            });
+        }
+        after.unwrap_or(number)
+    }
+
+    pub(super) fn trace_lines(&mut self, choice: &LineChoice, found: &Choice) {
+        let (live, tenant) = (self.live, self.query.tenant);
+        let taken = |line: &Line| Taken {
+            name: line.account.clone(),
+            calls: live.line_calls_out(tenant, &line.account),
+            most: line.calls_out_max,
+        };
+        self.trace.step(|| Step::LineChoice {
+            choice: choice.clone(),
+            chosen: found.lines.iter().map(|(line, _)| taken(line)).collect(),
+            skipped: found.skipped_lines.clone(),
+        });
+    }
+}
+
+/// What a limit and the state say, the state being asked only where the limit allows.
+fn judge(
+    most: CallLimit,
+    calls: impl Fn() -> u16,
+    state: impl Fn() -> Option<Skip>,
+) -> Option<Skip> {
+    // Without a limit nobody counts.
+    let in_use = if most == CallLimit::UNLIMITED { 0 } else { calls() };
+    match most.room(in_use) {
+        Room::Closed => Some(Skip::Closed),
+        Room::Free => state(),
+        Room::Full => Some(state().unwrap_or(Skip::AllBusy)),
+    }
+}
+
+fn line_refusal(nearest: Option<Skip>) -> Refusal {
+    let code = match nearest {
+        Some(Skip::AllBusy) => ReleaseCode::LineAllBusy,
+        Some(Skip::NotRegistered) => ReleaseCode::LineNotRegistered,
+        Some(Skip::Closed) => ReleaseCode::LineClosed,
+        Some(Skip::NotShared) => ReleaseCode::LineNotShared,
+        Some(Skip::Missing | Skip::Off | Skip::CameFrom | Skip::Unreachable) | None => {
+            ReleaseCode::RouteNoLine
+        }
+    };
+    code.into()
+}
+
+fn trunk_refusal(nearest: Option<Skip>) -> Refusal {
+    let code = match nearest {
+        Some(Skip::AllBusy) => ReleaseCode::TrunkAllBusy,
+        Some(Skip::Unreachable) => ReleaseCode::TrunkUnreachable,
+        Some(Skip::Closed) => ReleaseCode::TrunkClosed,
+        Some(
+            Skip::Missing | Skip::Off | Skip::CameFrom | Skip::NotShared | Skip::NotRegistered,
+        )
+        | None => ReleaseCode::RouteNoTrunk,
+    };
+    code.into()
+}

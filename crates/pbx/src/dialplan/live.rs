@@ -1,0 +1,55 @@
+//! What the dial plan asks of the present: which lines and trunks can take a call now.
+
+use crate::id::TenantId;
+use crate::line::table::Pool;
+
+/// The state of lines and trunks. Asked, never changed: taking a candidate is a separate act.
+pub trait Live {
+    /// The line is registered, or needs no registration.
+    fn line_is_registered(&self, tenant: TenantId, account: &str) -> bool;
+
+    /// Outgoing calls the line has now.
+    fn line_calls_out(&self, tenant: TenantId, account: &str) -> u16;
+
+    /// The line of the pool that was taken last.
+    fn last_taken(&self, tenant: TenantId, pool: Pool) -> Option<&str>;
+
+    /// The trunk answers, or nobody asks it.
+    fn trunk_is_healthy(&self, tenant: TenantId, id: u32) -> bool;
+
+    /// Outgoing calls the trunk has now.
+    fn trunk_calls_out(&self, tenant: TenantId, id: u32) -> u16;
+
+    /// A phone of the extension is registered.
+    fn extension_is_registered(&self, tenant: TenantId, number: &str) -> bool;
+}
+
+/// Everything is registered, answers and is idle: for a plan looked at away from its server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AllUp;
+
+impl Live for AllUp {
+    fn line_is_registered(&self, _: TenantId, _: &str) -> bool {
+        true
+    }
+
+    fn line_calls_out(&self, _: TenantId, _: &str) -> u16 {
+        0
+    }
+
+    fn last_taken(&self, _: TenantId, _: Pool) -> Option<&str> {
+        None
+    }
+
+    fn trunk_is_healthy(&self, _: TenantId, _: u32) -> bool {
+        true
+    }
+
+    fn trunk_calls_out(&self, _: TenantId, _: u32) -> u16 {
+        0
+    }
+
+    fn extension_is_registered(&self, _: TenantId, _: &str) -> bool {
+        true
+    }
+}

@@ -1,0 +1,332 @@
+//! The decision: one pure function for real calls, the simulator and the tests.
+//!
+//! The order of procedures: emergency number, black list, analyze caller number, feature codes,
+//! analyze called number; then for each line or trunk refine caller number and refine called
+//! number.
+
+use super::choose::Choice;
+use super::feature::Feature;
+use super::live::Live;
+use super::query::{Caller, Candidate, Candidates, Query, Refusal, Route};
+use super::rows::{CalledRow, DEFAULT_PLAN, LineChoice, RouteType};
+use super::step::{Explanation, Fallback, Found, Step, Trace};
+use super::time::Clock;
+use super::transition::Transition;
+use crate::directory::{Directory, Tenant};
+use crate::line::config::Incoming;
+use crate::release::ReleaseCode;
+use smallvec::smallvec;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// How often a number may be analysed again. One more refuses the call with `route.loop`.
+pub const REANALYZE_MAX: usize = 10;
+
+/// Decides from what it is given, and nothing else.
+pub fn route(directory: &Directory, live: &dyn Live, query: &Query<'_>) -> Route {
+    decide(directory, live, query, &mut ())
+}
+
+/// The same decision, with its steps.
+pub fn explain(directory: &Directory, live: &dyn Live, query: &Query<'_>) -> Explanation {
+    let mut steps = Vec::new();
+    let route = decide(directory, live, query, &mut steps);
+    let no_zone = Default::default();
+    let zone = directory.tenant(query.tenant).map_or(&no_zone, |it| &it.zone);
+    let at = Clock::new(query.at, zone).local();
+    let mut explanation = Explanation::new(query, at, steps, route);
+    explanation.unregistered = match &explanation.route.outcome {
+        Ok(candidates) => match candidates.first() {
+            Some(Candidate::Extension(it)) => {
+                !live.extension_is_registered(query.tenant, &it.number)
+            }
+            Some(Candidate::Feature(_) | Candidate::Line(..) | Candidate::Trunk(..)) | None => {
+                false
+            }
+        },
+        Err(_) => false,
+    };
+    explanation
+}
+
+fn decide(
+    directory: &Directory,
+    live: &dyn Live,
+    query: &Query<'_>,
+    trace: &mut impl Trace,
+) -> Route {
+    let Some(tenant) = directory.tenant(query.tenant) else {
+        let outcome = Err(ReleaseCode::RouteNoMatch.into());
+        return Route { plan: DEFAULT_PLAN.into(), outcome };
+    };
+    let mut decision = Decision {
+        tenant,
+        live,
+        query,
+        trace,
+        clock: Clock::new(query.at, &tenant.zone),
+        plan: tenant.dial_plan.plan_or_default(plan_of(tenant, query.caller)),
+        caller: query.caller.number().into(),
+        called: query.dialled.into(),
+        emergency: false,
+    };
+    let outcome = decision.run();
+    Route { plan: decision.plan.into(), outcome }
+}
+
+fn plan_of<'a>(tenant: &'a Tenant, caller: Caller<'_>) -> &'a str {
+    let plan = match caller {
+        Caller::Extension(number) => tenant.extension(number).and_then(|it| it.plan.as_deref()),
+        Caller::Line { account, .. } => tenant.lines.get(account).map(|it| &*it.plan),
+        Caller::Trunk { id, .. } => tenant.trunks.get(&id).map(|it| &*it.plan),
+    };
+    plan.unwrap_or(DEFAULT_PLAN)
+}
+
+/// A decision under way.
+pub(super) struct Decision<'a, T> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) live: &'a dyn Live,
+    pub(super) query: &'a Query<'a>,
+    pub(super) trace: &'a mut T,
+    pub(super) clock: Clock<'a>,
+    plan: &'a str,
+    /// The caller number so far.
+    pub(super) caller: Cow<'a, str>,
+    /// The called number so far.
+    pub(super) called: Cow<'a, str>,
+    /// The call is an emergency call.
+    pub(super) emergency: bool,
+}
+
+impl<'a, T: Trace> Decision<'a, T> {
+    fn run(&mut self) -> Result<Candidates, Refusal> {
+        if let Some(candidates) = self.emergency() {
+            return Ok(candidates);
+        }
+        self.block_list()?;
+        if let Some(candidates) = self.incoming()? {
+            return Ok(candidates);
+        }
+        self.analyze_caller();
+        if let Some(feature) = self.feature_code() {
+            return Ok(smallvec![Candidate::Feature(feature)]);
+        }
+        self.analyze_called()
+    }
+
+    /// An emergency number goes out by what the rows say of it, then by any line; nothing may
+    /// block it, and nothing changes it. Where nothing can take it, it is a number like any other.
+    fn emergency(&mut self) -> Option<Candidates> {
+        let number = self.emergency_number()?;
+        self.trace.step(|| Step::Emergency(number.into()));
+        self.emergency = true;
+        self.called = Cow::Borrowed(number);
+        let row = self.tenant.dial_plan.called.find(self.plan, self.query.dialled, &self.clock);
+        let mut found = Choice::default();
+        if let Some(RouteType::SipTrunk(choice)) = row.map(|it| &it.route) {
+            self.find_trunks(choice, &mut found);
+        }
+        let lines = match row.map(|it| &it.route) {
+            Some(RouteType::ExternalLine(choice)) => choice,
+            _ => &LineChoice::Rotation,
+        };
+        self.find_lines(lines, &mut found);
+        for line in self.tenant.lines.iter() {
+            self.try_line(line, None, &mut found);
+        }
+        self.trace_lines(lines, &found);
+        let candidates = self.send(found);
+        if candidates.is_none() {
+            self.trace.step(|| Step::NoEmergencyRoute);
+            self.emergency = false;
+            self.called = Cow::Borrowed(self.query.dialled);
+        }
+        candidates
+    }
+
+    /// What is dialled, with or without the out-group prefix, if it is an emergency number.
+    fn emergency_number(&self) -> Option<&'a str> {
+        if matches!(self.query.caller, Caller::Line { .. }) {
+            return None;
+        }
+        let settings = &self.tenant.settings;
+        let dialled = self.query.dialled;
+        let bare = dialled.strip_prefix(&*settings.out_group_prefix).unwrap_or(dialled);
+        settings.emergency_numbers().find(|it| *it == dialled || *it == bare)
+    }
+
+    fn block_list(&mut self) -> Result<(), Refusal> {
+        let list = &self.tenant.dial_plan.blocked;
+        if list.is_empty() {
+            return Ok(());
+        }
+        let dice = self.query.dice;
+        let row = list.find(&self.caller, &self.called);
+        self.trace.step(|| Step::BlockList { row: row.cloned(), dice });
+        match row.filter(|it| it.blocks(dice)) {
+            Some(row) => Err(Refusal { row: Some(row.id), ..ReleaseCode::RouteBlocked.into() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Where a line sends its incoming calls: to an extension, or on with another number.
+    fn incoming(&mut self) -> Result<Option<Candidates>, Refusal> {
+        let Caller::Line { account, .. } = self.query.caller else { return Ok(None) };
+        let Some(line) = self.tenant.lines.get(account) else { return Ok(None) };
+        self.trace.step(|| Step::Incoming {
+            account: account.into(),
+            target: line.incoming.clone(),
+            owner: line.owner.clone(),
+        });
+        match (&line.incoming, &line.owner) {
+            (Incoming::Owner, Some(number)) | (Incoming::Extension(number), _) => {
+                self.local_user(number).ok_or_else(|| ReleaseCode::CalleeUnknown.into()).map(Some)
+            }
+            (Incoming::Owner, None) => Ok(None),
+            (Incoming::Number(number), _) => {
+                self.called = Cow::Owned(number.to_string());
+                Ok(None)
+            }
+            (Incoming::Service(_), _) => Err(ReleaseCode::RouteNoService.into()),
+        }
+    }
+
+    fn analyze_caller(&mut self) {
+        let plan = &self.tenant.dial_plan;
+        if plan.callers.is_empty() {
+            return;
+        }
+        let row = plan.callers.find(self.plan, &self.caller, &self.clock);
+        let transition = row.and_then(|it| self.transition(it.transition?));
+        let after = transition.map(|it| it.apply(&self.caller));
+        let to_plan = row.and_then(|it| it.to_plan.as_deref()).filter(|it| plan.has_plan(it));
+        let (here, caller, clock) = (self.plan, &self.caller, &self.clock);
+        self.trace.step(|| Step::CallerAnalysis {
+            found: Found::new(&plan.callers, here, caller, row, clock),
+            plan: to_plan.unwrap_or(here).into(),
+            before: (**caller).into(),
+            after: after.clone().unwrap_or_else(|| (**caller).into()),
+        });
+        self.plan = to_plan.unwrap_or(here);
+        if let Some(after) = after {
+            self.caller = Cow::Owned(after.into());
+        }
+    }
+
+    /// Feature codes are for the office's own phones.
+    fn feature_code(&mut self) -> Option<Feature> {
+        if !matches!(self.query.caller, Caller::Extension(_)) {
+            return None;
+        }
+        let feature = Feature::dialled(&self.called);
+        self.trace.step(|| Step::FeatureCode(feature));
+        feature
+    }
+
+    fn analyze_called(&mut self) -> Result<Candidates, Refusal> {
+        for _ in 0..=REANALYZE_MAX {
+            let table = &self.tenant.dial_plan.called;
+            let row = table.find(self.plan, &self.called, &self.clock);
+            let held = row.and_then(|it| it.level).is_none_or(|it| self.has_level(it));
+            let (plan, called, clock) = (self.plan, &self.called, &self.clock);
+            self.trace.step(|| Step::CalledAnalysis {
+                found: Found::new(table, plan, called, row, clock),
+                held,
+            });
+            let Some(row) = row else { return self.fall_back() };
+            if !held {
+                let refusal = ReleaseCode::RouteDeniedLevel.into();
+                return Err(Refusal { row: Some(row.id), ..refusal });
+            }
+            let changed = self.change_called(row);
+            if !(changed && row.reanalyze) {
+                return self.take(row);
+            }
+        }
+        Err(ReleaseCode::RouteLoop.into())
+    }
+
+    /// Applies the row's transition, if it has one.
+    fn change_called(&mut self, row: &CalledRow) -> bool {
+        let Some(id) = row.transition else { return false };
+        let Some(transition) = self.transition(id) else {
+            self.trace.step(|| Step::NoTransition(id));
+            return false;
+        };
+        let after = transition.apply(&self.called);
+        let before = &self.called;
+        self.trace.step(|| Step::Transition {
+            transition: Arc::clone(transition),
+            before: (**before).into(),
+            after: after.clone(),
+            reanalyze: row.reanalyze,
+        });
+        self.called = Cow::Owned(after.into());
+        true
+    }
+
+    fn take(&mut self, row: &CalledRow) -> Result<Candidates, Refusal> {
+        let by_row = |refusal: Refusal| Refusal { row: Some(row.id), ..refusal };
+        match &row.route {
+            RouteType::LocalUser => self
+                .local_user(&self.called)
+                .ok_or_else(|| by_row(ReleaseCode::CalleeUnknown.into())),
+            RouteType::ExternalLine(choice) => self.by_lines(choice).map_err(by_row),
+            RouteType::SipTrunk(choice) => self.by_trunks(choice).map_err(by_row),
+            RouteType::Service(_) => Err(by_row(ReleaseCode::RouteNoService.into())),
+            RouteType::FeatureCode(feature) => Ok(smallvec![Candidate::Feature(*feature)]),
+            RouteType::Reject(status) => {
+                let refusal = by_row(ReleaseCode::RouteRejected.into());
+                Err(Refusal { status: *status, ..refusal })
+            }
+        }
+    }
+
+    /// No row matched: a local user, else an external line if the number begins with the
+    /// out-group prefix, which only here is taken off by itself.
+    ///
+    /// An extension whose number begins with that prefix stays reachable. Callers from outside
+    /// leave only by rows: nobody dials through the office by accident.
+    fn fall_back(&mut self) -> Result<Candidates, Refusal> {
+        if let Some(user) = self.local_user(&self.called) {
+            self.trace.step(|| Step::Fallback(Fallback::LocalUser));
+            return Ok(user);
+        }
+        let prefix = &*self.tenant.settings.out_group_prefix;
+        let after = self.called.strip_prefix(prefix).filter(|it| !it.is_empty());
+        let inside = matches!(self.query.caller, Caller::Extension(_));
+        let Some(after) = after.filter(|_| inside && !prefix.is_empty()) else {
+            self.trace.step(|| Step::Fallback(Fallback::Nothing));
+            return Err(ReleaseCode::RouteNoMatch.into());
+        };
+        let (before, after) = (&self.called, after.to_owned());
+        self.trace.step(|| {
+            let (before, after) = ((**before).into(), after.as_str().into());
+            Step::Fallback(Fallback::OutGroup { prefix: prefix.into(), before, after })
+        });
+        self.called = Cow::Owned(after);
+        self.by_lines(&LineChoice::Rotation)
+    }
+
+    fn local_user(&self, number: &str) -> Option<Candidates> {
+        let extension = self.tenant.extension(number)?;
+        Some(smallvec![Candidate::Extension(Arc::clone(extension))])
+    }
+
+    fn has_level(&self, level: u8) -> bool {
+        match self.query.caller {
+            Caller::Extension(number) => {
+                self.tenant.extension(number).is_some_and(|it| it.levels.has(level))
+            }
+            Caller::Trunk { id, .. } => {
+                self.tenant.trunks.get(&id).is_some_and(|it| it.levels.has(level))
+            }
+            Caller::Line { .. } => false,
+        }
+    }
+
+    pub(super) fn transition(&self, id: u32) -> Option<&'a Arc<Transition>> {
+        self.tenant.dial_plan.transitions.get(&id)
+    }
+}

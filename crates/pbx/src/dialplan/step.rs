@@ -1,0 +1,188 @@
+//! The steps of a decision as data: which row matched, and why the others did not.
+
+use super::feature::Feature;
+use super::query::{Candidate, Query, Route};
+use super::rows::{BlockRow, CalledRow, CallerRow, LineChoice, RefineRow, TrunkChoice};
+use super::table::{Row, Table};
+use super::time::{Clock, LocalTime};
+use super::transition::Transition;
+use crate::interop::CallLimit;
+use crate::line::config::Incoming;
+use std::sync::Arc;
+
+/// Where steps go. Real calls have none: [`()`] never makes them.
+pub(super) trait Trace {
+    /// Whether what only steps tell is worth collecting.
+    const WANTED: bool;
+
+    fn step(&mut self, make: impl FnOnce() -> Step);
+}
+
+impl Trace for () {
+    const WANTED: bool = false;
+
+    fn step(&mut self, _: impl FnOnce() -> Step) {}
+}
+
+impl Trace for Vec<Step> {
+    const WANTED: bool = true;
+
+    fn step(&mut self, make: impl FnOnce() -> Step) {
+        self.push(make());
+    }
+}
+
+/// A decision with its reasons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    pub caller: Box<str>,
+    pub dialled: Box<str>,
+    pub at: LocalTime,
+    pub steps: Vec<Step>,
+    pub route: Route,
+    /// The extension that would be rung has no phone registered.
+    pub unregistered: bool,
+}
+
+impl Explanation {
+    pub(super) fn new(query: &Query<'_>, at: LocalTime, steps: Vec<Step>, route: Route) -> Self {
+        let (caller, dialled) = (query.caller.number().into(), query.dialled.into());
+        Self { caller, dialled, at, steps, route, unregistered: false }
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// An emergency number: black list, levels and refining are passed over.
+    Emergency(Box<str>),
+    /// Nothing can take the emergency number: it is a number like any other.
+    NoEmergencyRoute,
+    /// The black list; `dice` decides where the row blocks a part.
+    BlockList {
+        row: Option<Arc<BlockRow>>,
+        dice: u8,
+    },
+    /// Where the line of an incoming call sends it.
+    Incoming {
+        account: Box<str>,
+        target: Incoming,
+        owner: Option<Box<str>>,
+    },
+    CallerAnalysis {
+        found: Found<CallerRow>,
+        plan: Box<str>,
+        before: Box<str>,
+        after: Box<str>,
+    },
+    FeatureCode(Option<Feature>),
+    /// `held` says whether the caller has the level of the row.
+    CalledAnalysis {
+        found: Found<CalledRow>,
+        held: bool,
+    },
+    /// A transition of the called number.
+    Transition {
+        transition: Arc<Transition>,
+        before: Box<str>,
+        after: Box<str>,
+        reanalyze: bool,
+    },
+    /// The row names a transition that does not exist: the number stays.
+    NoTransition(u32),
+    /// No row matched.
+    Fallback(Fallback),
+    LineChoice {
+        choice: LineChoice,
+        chosen: Vec<Taken<Box<str>>>,
+        skipped: Vec<(Box<str>, Skip)>,
+    },
+    TrunkChoice {
+        choice: TrunkChoice,
+        chosen: Vec<Taken<u32>>,
+        skipped: Vec<(u32, Skip)>,
+    },
+    /// The last change of the caller number, then of the called number.
+    Refine {
+        which: Which,
+        group: u32,
+        found: Found<RefineRow>,
+        transition: Option<Arc<Transition>>,
+        before: Box<str>,
+        after: Box<str>,
+    },
+    /// Tried in this order.
+    Send(Candidate),
+}
+
+/// Rules for numbers that no row matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// It is an extension's number.
+    LocalUser,
+    /// It begins with the out-group prefix, which is taken off.
+    OutGroup { prefix: Box<str>, before: Box<str>, after: Box<str> },
+    /// Neither.
+    Nothing,
+}
+
+/// The row that counts and the others whose prefix the number has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found<R> {
+    pub row: Option<Arc<R>>,
+    /// Of longer or equal prefix, but not at this time.
+    pub not_now: Vec<Arc<R>>,
+    /// Of shorter prefixes, the longest first.
+    pub shorter: Vec<Arc<R>>,
+}
+
+/// A line or trunk that is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken<T> {
+    pub name: T,
+    pub calls: u16,
+    pub most: CallLimit,
+}
+
+/// Why a line or trunk is not tried. The later, the nearer it was to being tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Skip {
+    /// There is none of this name.
+    Missing,
+    Off,
+    /// The call came from there.
+    CameFrom,
+    /// It belongs to another extension.
+    NotShared,
+    /// Its limit is 0.
+    Closed,
+    NotRegistered,
+    Unreachable,
+    AllBusy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    Caller,
+    Called,
+}
+
+impl<R: Row> Found<R> {
+    pub(super) fn new(
+        table: &Table<R>,
+        scope: &R::Scope,
+        number: &str,
+        row: Option<&Arc<R>>,
+        clock: &Clock<'_>,
+    ) -> Self {
+        let (mut not_now, mut shorter) = (vec![], vec![]);
+        for it in table.matching(scope, number) {
+            if row.is_some_and(|row| row.id() == it.id()) {
+                continue;
+            }
+            let holds = it.time().is_none_or(|time| time.holds(clock.local()));
+            if holds { shorter.push(Arc::clone(it)) } else { not_now.push(Arc::clone(it)) }
+        }
+        Self { row: row.cloned(), not_now, shorter }
+    }
+}

@@ -1,0 +1,5 @@
+//! SIP trunks (SIP中继): other servers, known by their addresses, without registration.
+
+pub mod config;
+
+pub use config::Trunk;
