@@ -220,6 +220,7 @@ impl Call {
             let code = match session.handle_timeout(&mut office.seat(owner, now)) {
                 Some(Overdue::Ack) => ReleaseCode::DialogNoAck,
                 Some(Overdue::Prack) => ReleaseCode::DialogNoPrack,
+                Some(Overdue::Refresh) => ReleaseCode::DialogRefreshFailed,
                 None => continue,
             };
             self.end(office, code, Side::System, now);
@@ -332,6 +333,7 @@ impl Call {
             (Answer::Other(transaction, code), ..) => {
                 self.ask_answered(office, (leg, transaction), (code, message), now);
             }
+            (Answer::Vanished(code), ..) => self.vanished(office, leg, code, now),
             (Answer::Unheard, ..) => self.say_farewell(office, leg),
             // A caller's session sends no first INVITE.
             (

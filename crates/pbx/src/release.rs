@@ -79,6 +79,7 @@ release_codes! {
     MediaFailed "media.failed" 503 34 "No media port could be opened." "无法打开媒体端口";
     DialogNoAck "dialog.no_ack" 200 102 "The answer was never acknowledged (no ACK)." "应答后未收到ACK";
     DialogNoPrack "dialog.no_prack" 504 102 "The ringing was never acknowledged (no PRACK)." "振铃后未收到PRACK";
+    DialogRefreshFailed "dialog.refresh_failed" 200 102 "A phone did not refresh the session in time (session timer)." "话机未按时刷新会话（会话定时器）";
     DialogPeerVanished "dialog.peer_vanished" 200 27 "A phone disappeared during the call." "通话中话机失联";
     DialogGlare "dialog.glare" 491 127 "Both sides changed the call at the same time." "双方同时修改会话";
     LoopDetected "loop.detected" 482 25 "The call came back to where it started." "呼叫路由出现环路";

@@ -7,6 +7,7 @@ use crate::dialplan::number::is_number;
 use crate::language::{Language, Text};
 use crate::text;
 use serde::{Deserialize, Serialize};
+use sip::session::Terms;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -118,6 +119,20 @@ settings! {
         "Registration granted to a phone that does not say how long."
         "话机未指定时长时采用的注册有效期。"
 
+    session_expires_s: u32 = 1800;
+        SECONDS, |it| it.session_expires_s == 0 || (it.min_se_s..=86_400).contains(&it.session_expires_s);
+        "0, or min_se_s to 86400"
+        "0，或min_se_s至86400"
+        "Session timer asked of phones that have one: a call that its phone does not refresh within this time ends; 0 asks for none."
+        "向支持会话定时器的话机请求的会话时长：话机在该时长内未刷新会话时结束呼叫；0表示不请求。"
+
+    min_se_s: u32 = 90;
+        SECONDS, |it| (90..=86_400).contains(&it.min_se_s);
+        "90 to 86400"
+        "90至86400"
+        "Shortest session timer taken; a phone that asks for less is told so with 422."
+        "允许的最短会话时长；话机请求更短时回复422。"
+
     rtp_timeout_s: u32 = 60;
         SECONDS, |it| (0..=86_400).contains(&it.rtp_timeout_s);
         "0 to 86400"
@@ -194,6 +209,11 @@ impl Settings {
         };
         self.emergency_numbers.iter().map(String::as_str).chain(usual.iter().copied())
     }
+
+    /// What sessions with phones are to have of RFC 4028.
+    pub fn session_terms(&self) -> Terms {
+        Terms { expires_s: self.session_expires_s, min_s: self.min_se_s }
+    }
 }
 
 fn is_realm(realm: &str) -> bool {
@@ -260,6 +280,10 @@ mod tests {
             (given(|it| it.expires_max_s = 59),         Some("expires_max_s")),
             (given(|it| it.expires_max_s = 1800),       Some("expires_default_s")),
             (given(|it| it.rtp_timeout_s = 0),          None),
+            (given(|it| it.session_expires_s = 0),      None),
+            (given(|it| it.session_expires_s = 89),     Some("session_expires_s")),
+            (given(|it| it.min_se_s = 1801),            Some("session_expires_s")),
+            (given(|it| it.min_se_s = 89),              Some("min_se_s")),
             (algorithms(&["SHA-256", "MD5"]),           None),
             (algorithms(&[]),                           Some("digest_algorithms")),
             (algorithms(&["MD5", "MD5"]),               Some("digest_algorithms")),

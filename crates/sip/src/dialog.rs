@@ -112,6 +112,14 @@ impl Dialog {
         self.refresh_target(message);
     }
 
+    /// Takes back what responses to our INVITE said: it is sent anew (RFC 3261 §8.1.3.5).
+    pub fn forget(&mut self, invite: &Message<'_>) {
+        self.remote = invite.headers.get(HeaderName::To).unwrap_or_default().into();
+        self.remote_tag = Box::default();
+        self.routes = RouteSet::default();
+        self.remote_target = request_uri(invite).into();
+    }
+
     /// Takes over a new remote target (RFC 3261 §12.2, RFC 3311 §5): INVITE, UPDATE and their 2xx
     /// refresh it.
     pub fn refresh_target(&mut self, message: &Message<'_>) {

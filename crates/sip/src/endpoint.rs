@@ -4,7 +4,7 @@
 //! happens to the transaction. What is to be sent waits in [`Endpoint::poll_transmit`].
 
 mod client;
-mod derive;
+pub(crate) mod derive;
 mod server;
 
 pub use client::ClientTx;

@@ -2,8 +2,8 @@
 //! ACK, whose turn it is to offer, and its end. Bodies are opaque here.
 //!
 //! A file per thing one does to a session: `accept` (as UAS), `connect` (as UAC), `modify`
-//! (re-INVITE), `update` (UPDATE), `prack` (reliable provisional responses), `close` (BYE),
-//! `request` (what the peer asks within the dialog).
+//! (re-INVITE), `update` (UPDATE), `prack` (reliable provisional responses), `timer` (refreshes),
+//! `close` (BYE), `request` (what the peer asks within the dialog).
 
 mod accept;
 mod close;
@@ -11,11 +11,13 @@ mod connect;
 mod modify;
 mod prack;
 mod request;
+mod timer;
 mod update;
 
 pub use connect::{Answer, Offer};
 pub use prack::Reliability;
 pub use request::Request;
+pub use timer::{Terms, is_too_brief};
 
 use crate::dialog::Dialog;
 use crate::endpoint::{ClientTx, Endpoint, ServerTx, reply_flow};
@@ -25,6 +27,7 @@ use crate::target::{Reach, flow_after_answer, flow_to_contact};
 use bytes::Bytes;
 use prack::Provisionals;
 use std::time::{Duration, Instant};
+use timer::Timer;
 
 /// What a session works with for the length of one input.
 pub struct Seat<'a, O> {
@@ -58,6 +61,9 @@ pub struct Session {
     /// Of the first INVITE.
     provisionals: Provisionals,
     allows_update: bool,
+    timer: Timer,
+    /// Our first INVITE until its answer: it may be sent again with other headers.
+    sent: Option<Bytes>,
     /// CSeq of the peer's newest INVITE: its ACK has the same.
     invite_cseq: u32,
     /// The ACK of the newest 2xx, for its copies.
@@ -73,6 +79,8 @@ pub enum Overdue {
     Ack,
     /// 64·T1 after a reliable provisional response of ours (RFC 3262 §3).
     Prack,
+    /// The session was not refreshed (RFC 4028 §10).
+    Refresh,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,6 +217,7 @@ impl Session {
             | InviteState::Outgoing { .. }
             | InviteState::AckOwed { .. } => None,
         };
-        [unacked, self.poll_reliable()].into_iter().flatten().min()
+        let refresh = self.timer.poll().filter(|_| self.is_established());
+        [unacked, self.poll_reliable(), refresh].into_iter().flatten().min()
     }
 }

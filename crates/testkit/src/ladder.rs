@@ -14,6 +14,7 @@
 //!          pbx <- bob     200 INVITE        the method, where the newest request is not meant
 //!          pbx -> bob     ACK lost          written, but the network loses it
 //!          pbx -> bob     BYE gone          written to a connection that is lost
+//! alice -> pbx            INVITE unchanged  with the description it sent last
 //! wait 500ms              time passes; what is sent must be sent at its end
 //! wait 32s resends        … except copies of what was sent before
 //! media alice hears bob

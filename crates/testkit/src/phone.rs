@@ -63,6 +63,8 @@ pub enum Media {
     #[default]
     Usual,
     None,
+    /// The phone's newest description once more, its version included.
+    Unchanged,
     /// The same with this direction, and these codecs where any are named.
     Described {
         codecs: Vec<String>,
@@ -267,6 +269,7 @@ impl Phone {
         let dialog = self.calls.get_mut(call)?;
         let described = match (media, &dialog.heard_sdp, dialog.answer_owed) {
             (Media::None, _, _) => return None,
+            (Media::Unchanged, _, _) => dialog.said_sdp.clone()?,
             (Media::Usual, Some(offer), true) => offer.answer(&known, address),
             (Media::Usual, _, _) => {
                 Described { codecs: known, address, direction: Direction::SendRecv }
@@ -280,7 +283,7 @@ impl Phone {
                 Described { codecs, address, direction: *direction }
             }
         };
-        dialog.sdp_version += 1;
+        dialog.sdp_version += u32::from(*media != Media::Unchanged);
         dialog.offer_open = !dialog.answer_owed;
         let text = described.write(&self.name, dialog.sdp_version);
         dialog.said_sdp = Some(described);

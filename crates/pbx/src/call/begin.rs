@@ -56,7 +56,8 @@ impl Call {
         let invite = office.endpoint.open(*flow, message, it, owner);
         office.endpoint.set_to_tag(invite, tag);
         let end = office.local_end(*flow, tag);
-        let session = Session::incoming(message, it, *flow, end, invite);
+        let terms = office.settings(identity.tenant).session_terms();
+        let session = Session::incoming(message, it, *flow, end, (invite, terms));
         let caller = Leg {
             session,
             tag,
@@ -247,7 +248,7 @@ impl Call {
     ) {
         self.with_session(office, leg, now, |session, seat| {
             let extra = |writer: &mut Writer| {
-                writer.header("Allow", headers::ALLOW);
+                headers::capabilities(writer);
             };
             let body = sip::session::Body { content_type: "application/sdp", bytes: sdp };
             session.accept(seat, &extra, Some(body));

@@ -55,6 +55,8 @@ impl Cause {
 pub(super) fn for_the_other_side(code: u16) -> u16 {
     match code {
         300..=399 | 401 | 407 => 403,
+        // What it requires of a request is between it and us.
+        420..=422 => 488,
         _ => code,
     }
 }

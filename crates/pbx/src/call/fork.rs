@@ -97,9 +97,10 @@ impl Call {
             headers::pass(&invite.headers, writer);
         };
         let reliability = self.reliability();
+        let terms = office.settings(self.tenant).session_terms();
         let mut seat = office.seat(owner, now);
         let view = passed.as_ref().map(body::OwnedBody::view);
-        let offer = Offer { max_forwards: hops, reliability, extra: &extra, body: view };
+        let offer = Offer { max_forwards: hops, reliability, terms, extra: &extra, body: view };
         let session = Session::connect(&mut seat, flow, dialog, offer);
         let fork = &mut self.forks[index];
         fork.leg = Some(Leg {
@@ -259,7 +260,7 @@ impl Call {
         }
         let sent = self.with_session(office, LegId::Caller, now, |session, seat| {
             let extra = |writer: &mut Writer| {
-                writer.header("Allow", headers::ALLOW);
+                headers::capabilities(writer);
                 headers::pass(&message.headers, writer);
             };
             // What was said reliably is not said again.
@@ -444,8 +445,9 @@ fn release_of(code: u16) -> (ReleaseCode, u16) {
         415 | 488 | 606 => (ReleaseCode::MediaCodec, code),
         FLOW_LOST => (ReleaseCode::CalleeFlowLost, 480),
         UNREACHABLE | 408 => (ReleaseCode::CalleeUnreachable, 480),
-        // A challenge is between the phone and somebody else; a redirection is not followed.
-        300..=399 | 401 | 407 | 503 => (ReleaseCode::CalleeRejected, 480),
+        // A challenge is between the phone and somebody else, what it requires of an INVITE between it
+        // and us; a redirection is not followed.
+        300..=399 | 401 | 407 | 420..=422 | 503 => (ReleaseCode::CalleeRejected, 480),
         _ => (ReleaseCode::CalleeRejected, code),
     }
 }

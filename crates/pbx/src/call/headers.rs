@@ -6,7 +6,13 @@ use sip::message::{HeaderName, Headers, Writer};
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE";
 
 /// Extensions we have.
-pub const SUPPORTED: &str = "100rel";
+pub const SUPPORTED: &str = "100rel, timer";
+
+/// What a 2xx says of us (RFC 3261 §13.3.1.4).
+pub fn capabilities(writer: &mut Writer) {
+    writer.header("Allow", ALLOW);
+    writer.header("Supported", SUPPORTED);
+}
 
 /// Bodies we take in an INVITE.
 pub const ACCEPT: &str =

@@ -111,7 +111,7 @@ impl Call {
     ) {
         self.with_session(office, by, now, |session, seat| {
             let extra = |writer: &mut Writer| {
-                writer.header("Allow", headers::ALLOW);
+                headers::capabilities(writer);
                 headers::pass(&message.headers, writer);
             };
             session.accept(seat, &extra, passed.map(OwnedBody::view));
@@ -158,13 +158,18 @@ impl Call {
         // RFC 5057 §5.1: these end the dialog, not just the request. A broken stream (503 without a
         // message) ends the request only: the phone may be back with another one.
         if matches!(code, 408 | 481) {
-            if let Some(session) = self.session(leg)
-                && code == 481
-            {
-                session.abandon();
-            }
-            self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);
+            self.vanished(office, leg, code, now);
         }
+    }
+
+    /// A phone is not there any more (408), or knows nothing of the session (481).
+    pub(super) fn vanished(&mut self, office: &mut Office, leg: LegId, code: u16, now: Instant) {
+        if let Some(session) = self.session(leg)
+            && code == 481
+        {
+            session.abandon();
+        }
+        self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);
     }
 
     /// The ACK of a 2xx of ours: where that 2xx made the offer, the ACK has the answer.

@@ -11,6 +11,7 @@ use crate::id::CallId;
 use crate::release::ReleaseCode;
 use crate::time::Now;
 use sip::message::{ContentType, HeaderName, Method, Via};
+use sip::session::is_too_brief;
 
 impl Core {
     pub(super) fn invite(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
@@ -25,6 +26,13 @@ impl Core {
             Ok(identity) => identity,
             Err(why) => return self.refuse(request, why, now),
         };
+        let settings = self.office.settings(identity.tenant);
+        if is_too_brief(message, settings.min_se_s) {
+            // It is a step towards the call, as a challenge is, and no attempt of its own.
+            return self.reply_with(request, 422, |writer| {
+                writer.header("Min-SE", settings.min_se_s);
+            });
+        }
         let refusal = refusal(request);
         let attempt = Attempt { flow, message, it, raw, identity, refusal };
         Some(self.calls.begin(&mut self.office, &attempt, now.instant))

@@ -15,4 +15,5 @@ mod requests;
 mod security;
 mod streams;
 mod surroundings;
+mod timer;
 mod update;

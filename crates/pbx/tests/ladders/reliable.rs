@@ -303,7 +303,7 @@ fn late_offer_of_a_caller_without_prack() {
         "
         alice -> pbx          INVITE 101 sdp=none header=Supported:100rel
         alice <- pbx          100
-                 pbx -> bob   INVITE sdp=none no=Supported
+                 pbx -> bob   INVITE sdp=none header=Supported:timer
                  pbx <- bob   180
         alice <- pbx          180
                  pbx <- bob   200 sdp=offer(pcma)

@@ -41,3 +41,35 @@ fn begin(
     writer.header("CSeq", format_args!("{number} {method}"));
     Some(writer)
 }
+
+/// A request once more with another branch and CSeq, and these headers in the place of its own
+/// (RFC 3261 §8.1.3.5).
+pub(crate) fn again(
+    request: &[u8],
+    via: impl std::fmt::Display,
+    cseq: u32,
+    changes: &[(HeaderName, String)],
+) -> Option<Bytes> {
+    let message = Message::parse(request).ok()?;
+    let StartLine::Request { method, uri, .. } = message.start else { return None };
+    let mut writer = Writer::request(method, uri);
+    writer.header("Via", via);
+    for field in message.headers.iter() {
+        let own = [HeaderName::Via, HeaderName::CSeq, HeaderName::ContentType];
+        let changed = |it: &(HeaderName, String)| it.0 == field.name;
+        if !own.contains(&field.name)
+            && field.name != HeaderName::ContentLength
+            && !changes.iter().any(changed)
+        {
+            writer.text_header(field.raw_name, field.value);
+        }
+    }
+    writer.header("CSeq", format_args!("{cseq} {method}"));
+    for (name, value) in changes {
+        writer.text_header(name.as_str(), value);
+    }
+    Some(match message.headers.get(HeaderName::ContentType) {
+        Some(content_type) => writer.finish_with(content_type, message.body),
+        None => writer.finish(),
+    })
+}

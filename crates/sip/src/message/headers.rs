@@ -15,6 +15,7 @@ mod name_addr;
 mod reason;
 mod reliable;
 mod route;
+mod session_timer;
 mod via;
 
 use smallvec::SmallVec;
@@ -34,6 +35,7 @@ pub use self::name_addr::NameAddr;
 pub use self::reason::Reason;
 pub use self::reliable::{RAck, RSeq};
 pub use self::route::{RecordRoute, Route};
+pub use self::session_timer::{MinSe, Refresher, SessionExpires};
 pub use self::via::Via;
 
 use super::name::{HeaderName, Shape};

@@ -1,6 +1,7 @@
 //! The session as UAS: provisional responses, the answer and its resending, refusal.
 
 use super::prack::Provisionals;
+use super::timer::{Terms, Timer};
 use super::{Body, Extra, InviteState, Overdue, Seat, Session, State, Unacked};
 use crate::dialog::{Dialog, LocalEnd};
 use crate::endpoint::ServerTx;
@@ -16,7 +17,7 @@ impl Session {
         it: &Essentials<'_>,
         flow: Flow,
         end: LocalEnd,
-        invite: ServerTx,
+        (invite, terms): (ServerTx, Terms),
     ) -> Self {
         let reliable = message.headers.has_token(HeaderName::Require, "100rel");
         let mut session = Self {
@@ -30,12 +31,15 @@ impl Session {
                 Provisionals::Plain
             },
             allows_update: false,
+            timer: Timer::new(terms),
+            sent: None,
             invite_cseq: it.cseq.number,
             last_ack: None,
             close_due: None,
         };
         session.follow(flow, it);
         session.learn_methods(message);
+        session.timer.hear_request(message);
         session
     }
 
@@ -79,6 +83,11 @@ impl Session {
         };
         writer.header("Contact", self.dialog.end.contact());
         extra(&mut writer);
+        self.timer.accept(&mut writer, seat.now);
+        let described = self.described().cloned();
+        let described = described.as_ref().and_then(|it| Message::parse(it).ok());
+        let stands = body.or_else(|| described.as_ref().and_then(body_of));
+        self.timer.keep(stands);
         let answer = finish(writer, body);
         let answer = if self.is_early() { self.hold_answer(answer) } else { Some(answer) };
         let Some(answer) = answer else { return false };
@@ -142,7 +151,10 @@ impl Session {
         if self.reliable_timeout(seat) {
             return Some(Overdue::Prack);
         }
-        self.answer_timeout(seat).then_some(Overdue::Ack)
+        if self.answer_timeout(seat) {
+            return Some(Overdue::Ack);
+        }
+        self.timer_timeout(seat)
     }
 
     /// Resends a 2xx that has no ACK yet. Returns `true` when it is given up, 32 s after it was
@@ -175,6 +187,12 @@ impl Session {
             ) => None,
         }
     }
+}
+
+/// The body of a message; `None` where it is empty.
+pub(super) fn body_of<'a>(message: &Message<'a>) -> Option<Body<'a>> {
+    let content_type = message.headers.get(HeaderName::ContentType).unwrap_or_default();
+    (!message.body.is_empty()).then_some(Body { content_type, bytes: message.body })
 }
 
 pub(super) fn finish(writer: Writer, body: Option<Body<'_>>) -> Bytes {

@@ -23,6 +23,7 @@ impl Session {
             // The peer resends its 2xx until it hears this.
             self.ack(seat, None);
         }
+        self.timer.stop();
         self.give_up_offer(seat);
         let branch = seat.endpoint.new_branch();
         let mut writer = self.dialog.next_request(Method::Bye, branch);

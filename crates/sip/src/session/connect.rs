@@ -1,12 +1,13 @@
 //! The session as UAC: INVITE, its responses, its ACK, and giving it up.
 
-use super::accept::finish;
+use super::accept::{body_of, finish};
 use super::prack::{Order, Provisionals, Reliability};
+use super::timer::{Terms, Timer};
 use super::{Body, Extra, InviteState, Seat, Session, State};
 use crate::dialog::Dialog;
-use crate::endpoint::{ClientTx, Endpoint};
+use crate::endpoint::{ClientTx, Endpoint, derive};
 use crate::flow::Flow;
-use crate::message::{Essentials, Message, Method};
+use crate::message::{Essentials, HeaderName, Message, Method};
 
 /// What a response, or the lack of one, means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Answer {
     /// Our re-INVITE was answered; [`Session::ack`] is owed.
     Modified,
     ModifyRefused(u16),
+    /// Our refresh of the session found nobody (408) or no session (481): it should be ended.
+    Vanished(u16),
     /// Our BYE is through, or nobody answered it: the session is closed.
     Closed,
     /// The way of our BYE is broken: the session is closed, and its peer does not know.
@@ -38,6 +41,7 @@ pub enum Answer {
 pub struct Offer<'a> {
     pub max_forwards: u8,
     pub reliability: Reliability,
+    pub terms: Terms,
     pub extra: Extra<'a>,
     pub body: Option<Body<'a>>,
 }
@@ -48,16 +52,19 @@ impl Session {
         seat: &mut Seat<'_, O>,
         flow: Flow,
         mut dialog: Dialog,
-        Offer { max_forwards, reliability, extra, body }: Offer<'_>,
+        Offer { max_forwards, reliability, terms, extra, body }: Offer<'_>,
     ) -> Self {
         dialog.local_cseq += 1;
         let branch = seat.endpoint.new_branch();
         let mut writer =
             dialog.request_with(Method::Invite, dialog.local_cseq, branch, max_forwards);
-        reliability.write(&mut writer);
+        let timer = Timer::new(terms);
+        reliability.write(&mut writer, timer.is_wanted());
+        timer.write_first(&mut writer);
         extra(&mut writer);
         let bytes = finish(writer, body);
         let owner = Some(seat.owner);
+        let sent = Some(bytes.clone());
         let invite = seat.endpoint.request(flow, Method::Invite, branch, bytes, owner, seat.now);
         let state = State::Outgoing { invite, cancelled: false };
         Self {
@@ -67,6 +74,8 @@ impl Session {
             invite_state: InviteState::Idle,
             provisionals: Provisionals::Plain,
             allows_update: false,
+            timer,
+            sent,
             invite_cseq: 0,
             last_ack: None,
             close_due: None,
@@ -82,6 +91,9 @@ impl Session {
         it: &Essentials<'_>,
     ) -> Answer {
         let code = message.status().unwrap_or_default();
+        if self.is_refresh(transaction) {
+            return self.refresh_answered(seat, (message, it), code);
+        }
         match (self.state, code) {
             (State::Outgoing { invite, cancelled }, _) if invite == transaction => {
                 self.first_response(seat, (message, it), code, cancelled)
@@ -98,6 +110,7 @@ impl Session {
             (_, 200..) => {
                 if it.cseq.method == Method::Update && code < 300 {
                     self.refresh_target(message);
+                    self.timer.accepted(message, seat.now);
                 }
                 Answer::Other(transaction, code)
             }
@@ -107,6 +120,9 @@ impl Session {
 
     /// Nobody answered (`code` 408) or the transport failed (503).
     pub fn handle_failure(&mut self, transaction: ClientTx, code: u16) -> Answer {
+        if self.is_refresh(transaction) {
+            return self.refresh_failed(code);
+        }
         match (self.state, &self.invite_state) {
             (State::Outgoing { invite, .. }, _) if invite == transaction => {
                 self.state = State::Closed;
@@ -129,6 +145,7 @@ impl Session {
         let InviteState::AckOwed { cseq } = self.invite_state else { return };
         let branch = seat.endpoint.new_branch();
         let writer = self.dialog.request(Method::Ack, cseq, branch);
+        self.timer.keep(body);
         let bytes = finish(writer, body);
         seat.endpoint.send(self.flow, bytes.clone(), Some(seat.owner));
         self.last_ack = Some((cseq, bytes));
@@ -170,6 +187,7 @@ impl Session {
             200..=299 => {
                 self.settle_provisionals();
                 self.learn(message, it);
+                self.start_timer(seat, message);
                 self.state = State::Established;
                 self.invite_state = InviteState::AckOwed { cseq: it.cseq.number };
                 if cancelled {
@@ -180,12 +198,58 @@ impl Session {
                 }
                 Answer::Accepted
             }
+            422 if !cancelled && self.timer.raise(message) && self.ask_for_longer(seat) => {
+                Answer::Nothing
+            }
             _ => {
                 self.settle_provisionals();
                 self.state = State::Closed;
                 Answer::Refused(code)
             }
         }
+    }
+
+    /// The first INVITE once more, as a new transaction of a new dialog, with these headers in the
+    /// place of its own.
+    fn send_again<O: Copy>(
+        &mut self,
+        seat: &mut Seat<'_, O>,
+        changes: &[(HeaderName, String)],
+    ) -> bool {
+        let Some(sent) = self.sent.take() else { return false };
+        let cseq = self.dialog.local_cseq + 1;
+        let branch = seat.endpoint.new_branch();
+        let again = derive::again(&sent, self.dialog.end.via(branch), cseq, changes);
+        let Some(bytes) = again else { return false };
+        if let Ok(invite) = Message::parse(&bytes) {
+            self.dialog.forget(&invite);
+        }
+        self.dialog.local_cseq = cseq;
+        self.provisionals = Provisionals::Plain;
+        self.sent = Some(bytes.clone());
+        let owner = Some(seat.owner);
+        let invite =
+            seat.endpoint.request(self.flow, Method::Invite, branch, bytes, owner, seat.now);
+        self.state = State::Outgoing { invite, cancelled: false };
+        true
+    }
+
+    /// The peer's sessions last longer (RFC 4028 §7.3).
+    fn ask_for_longer<O: Copy>(&mut self, seat: &mut Seat<'_, O>) -> bool {
+        let Terms { expires_s, min_s } = self.timer.terms();
+        let changes = [
+            (HeaderName::SessionExpires, expires_s.to_string()),
+            (HeaderName::MinSe, min_s.to_string()),
+        ];
+        self.send_again(seat, &changes)
+    }
+
+    /// The first INVITE is answered: its description stands.
+    fn start_timer<O: Copy>(&mut self, seat: &Seat<'_, O>, message: &Message<'_>) {
+        self.timer.accepted(message, seat.now);
+        let Some(sent) = self.sent.take().filter(|_| self.timer.runs()) else { return };
+        let Ok(invite) = Message::parse(&sent) else { return };
+        self.timer.keep(body_of(&invite));
     }
 
     /// A response to a re-INVITE, or one more 2xx to the first INVITE.
@@ -201,6 +265,7 @@ impl Session {
         match code {
             200..=299 if awaited => {
                 self.refresh_target(message);
+                self.timer.accepted(message, seat.now);
                 self.invite_state = InviteState::AckOwed { cseq: it.cseq.number };
                 if self.state == State::Established {
                     return Answer::Modified;

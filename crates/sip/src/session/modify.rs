@@ -18,6 +18,8 @@ impl Session {
         }
         let branch = seat.endpoint.new_branch();
         let mut writer = self.dialog.next_request(Method::Invite, branch);
+        self.timer.write_later(&mut writer);
+        self.timer.propose(body);
         extra(&mut writer);
         let (bytes, owner) = (finish(writer, body), Some(seat.owner));
         let invite =
@@ -43,6 +45,10 @@ impl Session {
     ) -> crate::endpoint::ClientTx {
         let branch = seat.endpoint.new_branch();
         let mut writer = self.dialog.next_request(method, branch);
+        if method == Method::Update && self.is_established() {
+            self.timer.write_later(&mut writer);
+            self.timer.propose(body);
+        }
         extra(&mut writer);
         let (bytes, owner) = (finish(writer, body), Some(seat.owner));
         seat.endpoint.request(self.flow, method, branch, bytes, owner, seat.now)

@@ -30,11 +30,16 @@ pub enum Reliability {
 }
 
 impl Reliability {
-    pub(super) fn write(self, writer: &mut Writer) {
-        match self {
-            Self::Auto => writer.text_header("Supported", "100rel"),
-            Self::Required => writer.text_header("Require", "100rel"),
-            Self::Off => writer,
+    /// What an INVITE requires and supports; `timer` of RFC 4028 goes with it.
+    pub(super) fn write(self, writer: &mut Writer, timer: bool) {
+        if self == Self::Required {
+            writer.text_header("Require", "100rel");
+        }
+        match (self, timer) {
+            (Self::Auto, true) => writer.text_header("Supported", "100rel, timer"),
+            (Self::Auto, false) => writer.text_header("Supported", "100rel"),
+            (Self::Required | Self::Off, true) => writer.text_header("Supported", "timer"),
+            (Self::Required | Self::Off, false) => writer,
         };
     }
 }
@@ -59,8 +64,8 @@ pub(super) struct Sending {
     waiting: VecDeque<Reliable>,
     /// The 2xx, which follows a body that is acknowledged (§3).
     answer: Option<Bytes>,
-    /// A body was sent reliably: the 2xx needs none.
-    with_body: bool,
+    /// The newest response with a body: the 2xx needs none.
+    described: Option<Bytes>,
 }
 
 #[derive(Debug)]
@@ -115,7 +120,15 @@ impl Session {
 
     /// A body went out in a reliable response: the 2xx brings none (RFC 6337 §2.2).
     pub fn has_described(&self) -> bool {
-        matches!(&self.provisionals, Provisionals::Sending(it) if it.with_body)
+        self.described().is_some()
+    }
+
+    /// The newest reliable response of ours that has a body.
+    pub(super) fn described(&self) -> Option<&Bytes> {
+        match &self.provisionals {
+            Provisionals::Sending(it) => it.described.as_ref(),
+            Provisionals::Plain | Provisionals::Receiving(_) => None,
+        }
     }
 
     /// Before the answer: bodies were exchanged reliably, so that UPDATE may bring others
@@ -125,7 +138,7 @@ impl Session {
             Provisionals::Plain => false,
             Provisionals::Sending(it) => {
                 let open = it.open.iter().map(|it| &it.it).chain(&it.waiting);
-                it.with_body && !open.into_iter().any(|it| it.with_body)
+                it.described.is_some() && !open.into_iter().any(|it| it.with_body)
             }
             Provisionals::Receiving(it) => it.with_body && it.owed.is_none(),
         }
@@ -189,11 +202,14 @@ impl Session {
             return;
         }
         it.rseq += 1;
-        it.with_body |= body.is_some();
         writer.text_header("Require", "100rel");
         writer.header("RSeq", it.rseq);
         let (rseq, with_body) = (it.rseq, body.is_some());
-        it.waiting.push_back(Reliable { rseq, code, bytes: finish(writer, body), with_body });
+        let bytes = finish(writer, body);
+        if with_body {
+            it.described = Some(bytes.clone());
+        }
+        it.waiting.push_back(Reliable { rseq, code, bytes, with_body });
         if it.open.is_none() {
             self.go_on(seat);
         }

@@ -1,6 +1,6 @@
 //! What the peer asks within the dialog (RFC 3261 §12.2.2).
 
-use super::{InviteState, Seat, Session, State};
+use super::{InviteState, Seat, Session, State, timer};
 use crate::endpoint::ServerTx;
 use crate::flow::Flow;
 use crate::message::{Essentials, Message, Method};
@@ -37,6 +37,9 @@ impl Session {
         self.follow(flow, it);
         if method == Method::Ack {
             let acked = self.acked(it.cseq.number);
+            if acked {
+                self.timer.hear_answer(message);
+            }
             let Some(reason) = self.close_due.take().filter(|_| acked) else {
                 return if acked { Request::Acked } else { Request::Nothing };
             };
@@ -48,6 +51,13 @@ impl Session {
             return Request::Nothing;
         }
         self.dialog.remote_cseq = Some(it.cseq.number);
+        if matches!(method, Method::Invite | Method::Update) && self.is_established() {
+            if timer::is_too_brief(message, self.timer.terms().min_s) {
+                self.answer_too_brief(seat, flow, (message, it));
+                return Request::Nothing;
+            }
+            self.timer.hear_request(message);
+        }
         match (method, self.state) {
             (Method::Bye, State::Closed) => {
                 self.answer(seat, flow, (message, it), (481, "Call/Transaction Does Not Exist"));
@@ -120,6 +130,10 @@ impl Session {
                 if let Some(writer) = seat.endpoint.response(invite, 100, "Trying", None) {
                     seat.endpoint.respond(invite, 100, writer.finish(), seat.now);
                 }
+                if self.refreshes(message) {
+                    self.accept_refresh(seat);
+                    return Request::Nothing;
+                }
                 Request::Modify
             }
             InviteState::Incoming { .. } => {
@@ -149,6 +163,22 @@ impl Session {
         if let Some(mut writer) = seat.endpoint.response(transaction, 500, reason, Some(&tag)) {
             writer.header("Retry-After", 5);
             seat.endpoint.respond(transaction, 500, writer.finish(), seat.now);
+        }
+    }
+
+    /// RFC 4028 §9.
+    fn answer_too_brief<O: Copy>(
+        &self,
+        seat: &mut Seat<'_, O>,
+        flow: Flow,
+        (message, it): (&Message<'_>, &Essentials<'_>),
+    ) {
+        let transaction = seat.endpoint.open(flow, message, it, seat.owner);
+        let tag = self.dialog.end.tag.to_string();
+        let reason = "Session Interval Too Small";
+        if let Some(mut writer) = seat.endpoint.response(transaction, 422, reason, Some(&tag)) {
+            writer.header("Min-SE", self.timer.terms().min_s);
+            seat.endpoint.respond(transaction, 422, writer.finish(), seat.now);
         }
     }
 

@@ -13,7 +13,7 @@ impl Session {
 
     /// Answers an UPDATE of the peer. Its 2xx names our Contact as that of an INVITE does (§5.2).
     pub fn answer_update<O: Copy>(
-        &self,
+        &mut self,
         seat: &mut Seat<'_, O>,
         (update, code, reason): (ServerTx, u16, &str),
         extra: Extra<'_>,
@@ -25,6 +25,10 @@ impl Session {
         };
         if (200..300).contains(&code) {
             writer.header("Contact", self.dialog.end.contact());
+            if self.is_established() {
+                self.timer.accept(&mut writer, seat.now);
+                self.timer.keep(body);
+            }
         }
         extra(&mut writer);
         seat.endpoint.respond(update, code, finish(writer, body), seat.now);

@@ -159,6 +159,8 @@ fn settings(given: &[&Words]) -> Result<Settings, String> {
             "expires_min_s" => settings.expires_min_s = number?,
             "expires_default_s" => settings.expires_default_s = number?,
             "expires_max_s" => settings.expires_max_s = number?,
+            "session_expires_s" => settings.session_expires_s = number?,
+            "min_se_s" => settings.min_se_s = number?,
             "rtp_timeout_s" => settings.rtp_timeout_s = number?,
             "digest" => {
                 settings.digest_algorithms = value.split(',').map(str::to_owned).collect();

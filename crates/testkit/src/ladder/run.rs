@@ -309,6 +309,9 @@ fn wishes(words: &Words) -> Result<Wishes, String> {
     let mut wishes = Wishes::default();
     let mut direction = Direction::SendRecv;
     let mut codecs = None;
+    if words.has("unchanged") {
+        wishes.media = Media::Unchanged;
+    }
     for word in &words.rest {
         let Word::Pair(name, value) = word else { continue };
         let mut header = |name: &str, value: &str| {
