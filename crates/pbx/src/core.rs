@@ -18,10 +18,10 @@ mod reply;
 
 use crate::authenticate::Authenticator;
 use crate::counters::Counters;
-use crate::directory::Directory;
+use crate::directory::{Directory, Tenant};
 use crate::event::{Event, UnregisterReason};
 use crate::guard::{Guard, Rate};
-use crate::id::CallId;
+use crate::id::{CallId, TenantId};
 use crate::media;
 use crate::network::Network;
 use crate::office::Office;
@@ -309,17 +309,27 @@ impl Core {
 
     /// Extensions that are gone lose their devices; the rest notices at the next request.
     fn new_directory(&mut self, directory: Arc<Directory>) {
-        let exists = |tenant, number: &str| {
-            directory.tenant(tenant).is_some_and(|it| it.extension(number).is_some())
-        };
-        for (tenant, number) in self.office.registrar.extensions() {
-            if !exists(tenant, &number) {
-                for binding in self.office.registrar.forget(tenant, &number) {
-                    self.unbound(binding.key, UnregisterReason::Deleted);
+        let old = std::mem::replace(&mut self.office.directory, Arc::clone(&directory));
+        let none = Tenant::default();
+        for (&id, tenant) in &old.tenants {
+            for number in tenant.deleted_in(directory.tenant(id).unwrap_or(&none)) {
+                self.forget_extension(id, number);
+            }
+        }
+        if old.tenants.is_empty() {
+            // The first one: what was recovered may have been deleted while nothing ran.
+            for (id, number) in self.office.registrar.extensions() {
+                if directory.tenant(id).is_none_or(|it| it.extension(&number).is_none()) {
+                    self.forget_extension(id, &number);
                 }
             }
         }
-        self.office.directory = directory;
+    }
+
+    fn forget_extension(&mut self, tenant: TenantId, number: &str) {
+        for binding in self.office.registrar.forget(tenant, number) {
+            self.unbound(binding.key, UnregisterReason::Deleted);
+        }
     }
 
     fn expire_bindings(&mut self, now: Now) {

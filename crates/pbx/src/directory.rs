@@ -11,6 +11,7 @@ use crate::line::table::Lines;
 use crate::media::MediaSource;
 use crate::settings::Settings;
 use crate::trunk::Trunk;
+use imbl::ordmap::DiffItem;
 use imbl::{GenericHashMap, OrdMap};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,8 @@ pub struct Tenant {
     /// Host names under which phones address this tenant; empty for the only one.
     pub domains: Vec<String>,
     pub settings: Arc<Settings>,
-    pub extensions: Map<Box<str>, Arc<Extension>>,
+    /// In order, so that two versions are compared by what they do not share.
+    pub extensions: OrdMap<Box<str>, Arc<Extension>>,
     /// Numbers of the extensions with IP-address authorisation, to be tried by source address.
     pub by_address: Map<Box<str>, ()>,
     /// Of `settings.time_zone`: looked up where the directory is built.
@@ -135,6 +137,14 @@ impl Directory {
 impl Tenant {
     pub fn extension(&self, number: &str) -> Option<&Arc<Extension>> {
         self.extensions.get(number)
+    }
+
+    /// Numbers that exist here and no longer in `newer`; costs what changed, not what there is.
+    pub fn deleted_in<'a>(&'a self, newer: &'a Self) -> impl Iterator<Item = &'a str> {
+        self.extensions.diff(&newer.extensions).filter_map(|it| match it {
+            DiffItem::Remove(number, _) => Some(&**number),
+            DiffItem::Add(..) | DiffItem::Update { .. } => None,
+        })
     }
 
     /// Adds or replaces one extension.

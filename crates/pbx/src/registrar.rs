@@ -366,7 +366,7 @@ impl Registrar {
         keys.iter().filter_map(|key| self.remove(key)).map(|it| it.binding).collect()
     }
 
-    /// Every extension that has a binding, in order, for comparison with a new directory.
+    /// Every extension that has a binding.
     pub fn extensions(&self) -> BTreeSet<Aor> {
         self.by_expiry.iter().map(|(_, key)| (key.tenant, key.extension.clone())).collect()
     }
