@@ -8,6 +8,7 @@
 //! only then its messages to the sockets (architecture, "The data path").
 
 mod fence;
+mod media_events;
 mod outbox;
 
 use crate::clock;
@@ -16,6 +17,7 @@ use crate::ring;
 use crate::watch;
 use fence::{Fence, Verdict};
 use media::Media;
+pub(crate) use media_events::{MediaEvents, MediaSink};
 use net::{FromStream, Streams};
 use outbox::Outbox;
 use pbx::core::{Command, Core, Effect, Input};
@@ -26,7 +28,7 @@ use pbx::time::Now;
 use sip::{Flow, Transport};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 use store::journal::{AppendOutcome, Writer};
 use udp::{Batch, Events, Poller, Socket, Waker};
@@ -50,9 +52,6 @@ const JOURNAL_RETRY: Duration = Duration::from_millis(250);
 const PUBLISH: Duration = Duration::from_millis(100);
 const PUBLISH_ANYWAY: Duration = Duration::from_secs(1);
 
-/// Media events waiting for the core; the media threads keep what does not fit.
-const MEDIA_EVENTS_MAX: usize = 4096;
-
 const WAKER_TOKEN: usize = usize::MAX;
 
 /// What other threads ask of the core thread.
@@ -61,10 +60,6 @@ pub(crate) enum Order {
     Network(Network),
     Command(Command),
 }
-
-/// Gives an event back where the core is behind.
-pub(crate) type MediaSink =
-    Box<dyn Fn(pbx::media::Event) -> Result<(), pbx::media::Event> + Send + Sync>;
 
 /// The other threads' end.
 #[derive(Clone)]
@@ -97,7 +92,7 @@ pub(crate) struct Parts {
     pub(crate) streams: Streams,
     pub(crate) media: Media,
     /// What [`Listeners::media_events`] leads to.
-    pub(crate) media_events: Receiver<pbx::media::Event>,
+    pub(crate) media_events: MediaEvents,
     pub(crate) journal: Writer,
     pub(crate) ring: ring::Writer,
     pub(crate) sink: watch::Sink,
@@ -154,17 +149,8 @@ impl Listeners {
     }
 
     /// What the media threads call with their events, and where those arrive.
-    pub(crate) fn media_events(&self) -> (MediaSink, Receiver<pbx::media::Event>) {
-        let (sender, receiver) = std::sync::mpsc::sync_channel(MEDIA_EVENTS_MAX);
-        let waker = self.waker.clone();
-        let sink = move |event| {
-            let put = sender.try_send(event).map_err(|error| match error {
-                TrySendError::Full(event) | TrySendError::Disconnected(event) => event,
-            });
-            waker.wake();
-            put
-        };
-        (Box::new(sink), receiver)
+    pub(crate) fn media_events(&self) -> (MediaSink, MediaEvents) {
+        media_events::media_events(self.waker.clone())
     }
 
     /// For the edges that have something for the core.
@@ -246,7 +232,8 @@ impl Driver {
         let timer = self.parts.core.poll_timeout().map(|at| at.saturating_duration_since(now));
         let publish = self.unpublished.then_some(PUBLISH);
         let journal = self.journal_waits.then_some(JOURNAL_RETRY);
-        [timer, publish, journal].into_iter().flatten().fold(LONGEST, Duration::min)
+        let media = self.parts.media_events.timeout(now);
+        [timer, publish, journal, media].into_iter().flatten().fold(LONGEST, Duration::min)
     }
 
     fn fire_timers(&mut self, now: Now) {
@@ -277,8 +264,9 @@ impl Driver {
     }
 
     fn take_media(&mut self, now: Now) -> bool {
+        self.parts.media_events.look(now.instant);
         for _ in 0..MEDIA_A_TURN {
-            let Ok(event) = self.parts.media_events.try_recv() else { return false };
+            let Some(event) = self.parts.media_events.take() else { return false };
             self.handle(Input::Media(event), now);
         }
         true
@@ -400,6 +388,9 @@ impl Driver {
                 let outcome = self.parts.journal.append_batch(&self.outbox.records);
                 self.outbox.records.clear();
                 self.judge_journal(outcome, now);
+            }
+            if !self.outbox.media.is_empty() {
+                self.parts.media_events.promise(now.instant);
             }
             for command in std::mem::take(&mut self.outbox.media) {
                 if let Err(media::Full(command)) = self.parts.media.command(command) {

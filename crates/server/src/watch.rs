@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Most events waiting for the board; more are dropped, and the board asks anew.
@@ -30,6 +30,9 @@ const THROTTLED_AGAIN: Duration = Duration::from_secs(60);
 /// Sources remembered for that; when there are more, all are forgotten.
 const THROTTLED_MAX: usize = 1024;
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often the channels are emptied. Nobody waits in them: to wake this thread for each event
+/// would cost the core thread more than the event does.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The core's end. Never waits.
 pub(crate) struct Sink {
@@ -101,17 +104,14 @@ impl Watcher {
     fn run(&mut self, events: &Receiver<Event>, strangers: &Receiver<Event>, report: &dyn Fn()) {
         let mut swept = instant();
         loop {
-            let received = events.recv_timeout(SWEEP / 4);
+            std::thread::park_timeout(PAUSE);
             let now = crate::clock::now();
-            match received {
-                Ok(event) => {
-                    self.take(&event, now);
-                    for event in events.try_iter().take(EVENTS_MAX) {
-                        self.take(&event, now);
-                    }
+            for _ in 0..EVENTS_MAX {
+                match events.try_recv() {
+                    Ok(event) => self.take(&event, now),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
             }
             for event in strangers.try_iter().take(STRANGER_EVENTS_MAX) {
                 self.log_stranger(&event, now.instant);

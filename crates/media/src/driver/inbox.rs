@@ -15,6 +15,7 @@ pub(super) struct Inbox {
     /// How many are in the queue; bounds it.
     waiting: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
+    stirs: Arc<AtomicBool>,
     waker: Waker,
 }
 
@@ -23,6 +24,8 @@ pub(super) struct Outlet {
     queue: Receiver<Command>,
     waiting: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
+    /// The thread wakes by itself soon.
+    stirs: Arc<AtomicBool>,
 }
 
 pub(super) fn inbox(waker: Waker) -> (Inbox, Outlet) {
@@ -33,9 +36,14 @@ pub(super) fn inbox(waker: Waker) -> (Inbox, Outlet) {
     let (sender, receiver) = channel();
     let waiting = Arc::new(AtomicUsize::new(0));
     let ended = Arc::new(AtomicBool::new(false));
-    let outlet =
-        Outlet { queue: receiver, waiting: Arc::clone(&waiting), ended: Arc::clone(&ended) };
-    (Inbox { queue: sender, waiting, ended, waker }, outlet)
+    let stirs = Arc::new(AtomicBool::new(false));
+    let outlet = Outlet {
+        queue: receiver,
+        waiting: Arc::clone(&waiting),
+        ended: Arc::clone(&ended),
+        stirs: Arc::clone(&stirs),
+    };
+    (Inbox { queue: sender, waiting, ended, stirs, waker }, outlet)
 }
 
 impl Inbox {
@@ -49,9 +57,14 @@ impl Inbox {
         if self.waiting.load(Ordering::Relaxed) >= room {
             return Err(command);
         }
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        // Nobody waits for the end of a session: it is no reason to wake a thread that will wake
+        // anyway.
+        let can_wait = matches!(command, Command::Close { .. });
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         self.queue.send(command).map_err(|it| it.0)?;
-        self.waker.wake();
+        if !(can_wait && self.stirs.load(Ordering::SeqCst)) {
+            self.waker.wake();
+        }
         Ok(())
     }
 
@@ -67,6 +80,13 @@ impl Outlet {
         let command = self.queue.try_recv().ok()?;
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         Some(command)
+    }
+
+    /// Says whether the thread's next sleep is short. False where a command came before that was
+    /// known: then it must not sleep at all.
+    pub(super) fn may_sleep(&self, shortly: bool) -> bool {
+        self.stirs.store(shortly, Ordering::SeqCst);
+        shortly || self.waiting.load(Ordering::SeqCst) == 0
     }
 
     pub(super) fn ended(&self) -> bool {

@@ -120,7 +120,11 @@ impl Worker {
     pub(super) fn run(mut self) {
         let mut ready = Events::new(READY_MAX);
         while !self.outlet.ended() {
-            if self.poller.wait(&mut ready, self.timeout()).is_err() {
+            let timeout = self.timeout();
+            let shortly = timeout.is_some_and(|it| it <= TICK);
+            let timeout =
+                if self.outlet.may_sleep(shortly) { timeout } else { Some(Duration::ZERO) };
+            if self.poller.wait(&mut ready, timeout).is_err() {
                 break;
             }
             for token in ready.iter().filter(|it| *it != WAKE) {
