@@ -18,6 +18,7 @@ mod route;
 pub mod rows;
 pub mod step;
 pub mod table;
+pub mod tables;
 pub mod time;
 pub mod transition;
 
@@ -26,6 +27,7 @@ pub use live::Live;
 pub use print::print;
 pub use query::{Caller, Candidate, Candidates, Outgoing, Query, Refusal, Route};
 pub use route::{REANALYZE_MAX, explain, route};
+pub use tables::Tables;
 
 #[cfg(test)]
 mod tests;

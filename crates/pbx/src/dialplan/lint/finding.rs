@@ -67,6 +67,8 @@ rules! {
     Error NotANumber(text: Box<str>) "\"{}\" is no number" "“{}”不是号码"
         "Use at most 64 digits, letters, +, *, #, -, . and _, without spaces"
         "号码最多64个字符，由数字、字母和+*#-._组成，不含空格";
+    Error Repeated "the number is given twice" "编号重复"
+        "Give each row a number of its own" "请为每条记录使用不同的编号";
     Error UnknownPlan(name: Box<str>) "there is no dial plan {}" "没有拨号计划{}"
         "Add it, or name another" "请先添加，或改用已有的";
     Error UnknownTransition(id: u32) "there is no transition {}" "没有变换{}"
