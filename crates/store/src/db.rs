@@ -5,6 +5,7 @@
 
 mod binding;
 mod call_record;
+mod dial_plan;
 mod extension;
 mod migrate;
 mod setting;

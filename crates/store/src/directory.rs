@@ -75,6 +75,10 @@ impl Db {
                 tenant.put(extension(self.key(), id, &realm.realm, &row)?);
             }
         }
+        // A row that cannot be read is worth stopping for; one that is wrong was refused at save.
+        for (id, tenant) in directory.tenants.iter_mut() {
+            *tenant = self.tables(*id).await?.in_place_of(tenant);
+        }
         Ok(directory)
     }
 

@@ -3,6 +3,7 @@
 use crate::lock::LockError;
 use crate::password::PasswordError;
 use crate::secret::KeyError;
+use pbx::dialplan::lint::finding::Finding;
 use pbx::language::Text;
 use pbx::settings::OutOfRange;
 use std::io;
@@ -35,6 +36,9 @@ pub enum StoreError {
     NoTenant(u32),
     #[error("{field} = {value}: {}", .rule.en)]
     Invalid { field: &'static str, value: String, rule: Text },
+    /// What the change would break, each with its table, row, field and remedy.
+    #[error("{}", .0.iter().map(|it| it.text().en.into_owned()).collect::<Vec<_>>().join("\n"))]
+    Refused(Vec<Finding>),
     #[error("the database holds {what} that cannot be read: {reason}")]
     Damaged { what: String, reason: String },
 }

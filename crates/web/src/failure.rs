@@ -4,6 +4,7 @@
 use crate::resource::Failure;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use pbx::dialplan::lint::finding::Finding;
 use pbx::language::Text;
 use pbx::text;
 use std::io::{self, ErrorKind};
@@ -55,6 +56,7 @@ impl From<StoreError> for Failure {
             StoreError::Password(PasswordError::Unusable)
             | StoreError::Invalid { .. }
             | StoreError::Setting(_) => (422, "invalid"),
+            StoreError::Refused(_) => (422, "refused"),
             StoreError::Lock(_) => (409, "locked"),
             StoreError::Password(PasswordError::Random(_))
             | StoreError::Sql(_)
@@ -99,6 +101,7 @@ fn of_store(error: StoreError) -> Text {
         StoreError::Invalid { field, value, rule } => {
             text!("{field} = {value}: {}", "{field} = {value}：{}", rule)
         }
+        StoreError::Refused(findings) => Text::lines(findings.iter().map(Finding::text)),
         StoreError::Damaged { what, reason } => text!(
             "the database holds {what} that cannot be read: {reason}",
             "数据库中有无法读取的内容（{what}）：{reason}"

@@ -10,11 +10,18 @@ struct Migration {
 }
 
 /// In order, without gaps. To change the schema, add a file and a line.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "office",
-    sql: include_str!("../../migrations/sqlite/0001_office.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "office",
+        sql: include_str!("../../migrations/sqlite/0001_office.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "dial_plan",
+        sql: include_str!("../../migrations/sqlite/0002_dial_plan.sql"),
+    },
+];
 
 pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     sqlx::raw_sql(
