@@ -191,7 +191,7 @@ impl Core {
         for mut binding in recovered.bindings {
             // Streams do not outlive the process.
             binding.flow.connection = None;
-            office.registrar.put(binding, now);
+            office.registrar.put(Arc::new(binding), now);
         }
         let orphans = Orphans::end(&mut office, recovered.dialogs, now);
         let mut core = Self {
@@ -328,13 +328,13 @@ impl Core {
 
     fn forget_extension(&mut self, tenant: TenantId, number: &str) {
         for binding in self.office.registrar.forget(tenant, number) {
-            self.unbound(binding.key, UnregisterReason::Deleted);
+            self.unbound(binding.key.clone(), UnregisterReason::Deleted);
         }
     }
 
     fn expire_bindings(&mut self, now: Now) {
         while let Some(binding) = self.office.registrar.pop_expired(now.instant) {
-            self.unbound(binding.key, UnregisterReason::Expired);
+            self.unbound(binding.key.clone(), UnregisterReason::Expired);
         }
     }
 

@@ -7,10 +7,11 @@ use crate::media::Figures;
 use crate::record::{Binding, BindingKey, CallRecord};
 use crate::time::UnixMillis;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    Registered(Box<Binding>),
+    Registered(Arc<Binding>),
     Unregistered {
         key: BindingKey,
         why: UnregisterReason,

@@ -8,12 +8,14 @@ use crate::release::ReleaseCode;
 use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use sip::Flow;
+use std::borrow::Borrow;
+use std::sync::Arc;
 
 /// One fact. Adding a variant goes at the end: the journal's encoding is by position.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Record {
     /// A phone registered or refreshed; replaces the binding with the same key.
-    Bound(Box<Binding>),
+    Bound(Arc<Binding>),
     /// A binding ended: unregistered, replaced or expired.
     Unbound(BindingKey),
     CallStarted(Box<CallStarted>),
@@ -49,6 +51,36 @@ pub struct Binding {
     pub registered_at: UnixMillis,
     pub expires_at: UnixMillis,
 }
+
+/// A binding as its own key: in a collection it is found by its [`BindingKey`], which is not copied.
+#[derive(Clone, Debug)]
+pub struct ByKey(pub Arc<Binding>);
+
+impl Borrow<BindingKey> for ByKey {
+    fn borrow(&self) -> &BindingKey {
+        &self.0.key
+    }
+}
+
+impl Ord for ByKey {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.key.cmp(&other.0.key)
+    }
+}
+
+impl PartialOrd for ByKey {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for ByKey {}
 
 /// Enough of a dialog to send its BYE after a crash (RFC 3261 §12.2.1.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

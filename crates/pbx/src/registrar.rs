@@ -2,7 +2,7 @@
 
 use crate::directory::Extension;
 use crate::id::TenantId;
-use crate::record::{Binding, BindingKey};
+use crate::record::{Binding, BindingKey, ByKey};
 use crate::settings::Settings;
 use crate::time::{Now, UnixMillis};
 use sip::message::{
@@ -10,7 +10,9 @@ use sip::message::{
 };
 use sip::target::{Reach, flow_to_contact};
 use sip::{ConnectionId, Flow};
+use smallvec::SmallVec;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Most Contacts one REGISTER may carry; more is 400.
@@ -98,7 +100,7 @@ pub fn decide(
             extension: extension.number.clone(),
             device: device(contact, it, index),
         };
-        let known = bound.iter().map(|it| &it.binding).find(|it| it.key == key);
+        let known = bound.iter().map(|it| &*it.binding).find(|it| it.key == key);
         if let Some(known) = known
             && *known.call_id == *it.call_id
         {
@@ -115,7 +117,7 @@ pub fn decide(
             Expiry::Remove => {
                 // The Call-ID names the phone, but what it removes is this Contact, whoever bound it
                 // (RFC 3261 §10.3 step 7).
-                let bindings = bound.iter().map(|it| &it.binding);
+                let bindings = bound.iter().map(|it| &*it.binding);
                 let removed = bindings.filter(|it| same_contact(it, contact));
                 changes.removed.extend(removed.map(|it| it.key.clone()));
             }
@@ -161,7 +163,7 @@ fn before_its_restart(
             && *other.contact == *contact_text(contact)
             && other.flow.remote.ip() == flow.remote.ip()
     };
-    let bindings = bound.iter().map(|it| &it.binding);
+    let bindings = bound.iter().map(|it| &*it.binding);
     bindings.filter(same_phone).map(|it| it.key.clone()).collect()
 }
 
@@ -189,7 +191,7 @@ fn make_room(extension: &Extension, bound: &[Bound], changes: &mut Changes) {
     let new = |key: &BindingKey| changes.bound.iter().any(|it| it.key == *key);
     let mut others: Vec<&Binding> = bound
         .iter()
-        .map(|it| &it.binding)
+        .map(|it| &*it.binding)
         .filter(|it| {
             let gone = changes.removed.contains(&it.key) || changes.replaced.contains(&it.key);
             !new(&it.key) && !gone
@@ -269,28 +271,30 @@ fn binding(
     }
 }
 
-/// What one extension of one tenant has bound.
-type Aor = (TenantId, Box<str>);
-
 /// A binding and when it ends by the clock that never steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
-    pub binding: Binding,
+    /// Shared with the journal and the readers of events.
+    pub binding: Arc<Binding>,
     pub until: Instant,
 }
+
+/// The bindings of one extension; most have one phone.
+type Devices = SmallVec<[Bound; 1]>;
 
 /// All bindings.
 #[derive(Debug, Default)]
 pub struct Registrar {
-    bindings: HashMap<Aor, Vec<Bound>, ahash::RandomState>,
-    by_expiry: BTreeSet<(Instant, BindingKey)>,
-    by_connection: BTreeSet<(ConnectionId, BindingKey)>,
+    bindings: HashMap<TenantId, HashMap<Box<str>, Devices, ahash::RandomState>, ahash::RandomState>,
+    by_expiry: BTreeSet<(Instant, ByKey)>,
+    by_connection: HashMap<ConnectionId, Vec<Arc<Binding>>, ahash::RandomState>,
 }
 
 impl Registrar {
     /// The live bindings of an extension, the least recently refreshed first.
     pub fn bindings(&self, tenant: TenantId, number: &str) -> &[Bound] {
-        self.bindings.get(&(tenant, number.into())).map_or(&[], Vec::as_slice)
+        let devices = self.bindings.get(&tenant).and_then(|it| it.get(number));
+        devices.map_or(&[], |it| it.as_slice())
     }
 
     pub fn len(&self) -> usize {
@@ -302,35 +306,40 @@ impl Registrar {
     }
 
     /// Adds a binding or replaces the one with its key.
-    pub fn put(&mut self, binding: Binding, now: Now) {
+    pub fn put(&mut self, binding: Arc<Binding>, now: Now) {
         self.remove(&binding.key);
         let until = now.instant + binding.expires_at.since(now.utc);
         self.insert(Bound { binding, until });
     }
 
     pub fn remove(&mut self, key: &BindingKey) -> Option<Bound> {
-        let aor = (key.tenant, key.extension.clone());
-        let list = self.bindings.get_mut(&aor)?;
-        let index = list.iter().position(|it| it.binding.key == *key)?;
-        let bound = list.remove(index);
-        if list.is_empty() {
-            self.bindings.remove(&aor);
+        let numbers = self.bindings.get_mut(&key.tenant)?;
+        let devices = numbers.get_mut(&key.extension)?;
+        let index = devices.iter().position(|it| it.binding.key == *key)?;
+        let bound = devices.remove(index);
+        if devices.is_empty() {
+            numbers.remove(&key.extension);
         }
-        self.by_expiry.remove(&(bound.until, key.clone()));
-        if let Some(connection) = bound.binding.flow.connection {
-            self.by_connection.remove(&(connection, key.clone()));
+        self.by_expiry.remove(&(bound.until, ByKey(Arc::clone(&bound.binding))));
+        if let Some(connection) = bound.binding.flow.connection
+            && let Some(list) = self.by_connection.get_mut(&connection)
+        {
+            list.retain(|it| !Arc::ptr_eq(it, &bound.binding));
+            if list.is_empty() {
+                self.by_connection.remove(&connection);
+            }
         }
         Some(bound)
     }
 
     /// Takes one binding that has expired.
-    pub fn pop_expired(&mut self, now: Instant) -> Option<Binding> {
-        let (at, key) = self.by_expiry.first()?;
+    pub fn pop_expired(&mut self, now: Instant) -> Option<Arc<Binding>> {
+        let (at, ByKey(binding)) = self.by_expiry.first()?;
         if *at > now {
             return None;
         }
-        let key = key.clone();
-        self.remove(&key).map(|it| it.binding)
+        let binding = Arc::clone(binding);
+        self.remove(&binding.key).map(|it| it.binding)
     }
 
     /// When the next binding expires.
@@ -340,55 +349,51 @@ impl Registrar {
 
     /// A stream is gone: its bindings stay, but their flow is lost.
     pub fn lose_connection(&mut self, connection: ConnectionId) {
-        let lost = self.by_connection.range(first(connection)..);
-        let lost: Vec<BindingKey> =
-            lost.take_while(|it| it.0 == connection).map(|it| it.1.clone()).collect();
-        for key in lost {
-            if let Some(mut bound) = self.remove(&key) {
-                bound.binding.flow.connection = None;
-                self.insert(bound);
-            }
+        for binding in self.by_connection.get(&connection).cloned().unwrap_or_default() {
+            self.change(&binding.key, |it| it.flow.connection = None);
         }
     }
 
     /// A stream to the device was opened anew.
     pub fn set_flow(&mut self, key: &BindingKey, flow: Flow) {
+        self.change(key, |it| it.flow = flow);
+    }
+
+    /// Forgets all devices of a deleted extension.
+    pub fn forget(&mut self, tenant: TenantId, number: &str) -> Vec<Arc<Binding>> {
+        let list = self.bindings(tenant, number).iter();
+        let bindings: Vec<_> = list.map(|it| Arc::clone(&it.binding)).collect();
+        bindings.iter().filter_map(|it| self.remove(&it.key)).map(|it| it.binding).collect()
+    }
+
+    /// Every extension that has a binding.
+    pub fn extensions(&self) -> BTreeSet<(TenantId, Box<str>)> {
+        let keys = self.by_expiry.iter().map(|(_, it)| &it.0.key);
+        keys.map(|it| (it.tenant, it.extension.clone())).collect()
+    }
+
+    fn change(&mut self, key: &BindingKey, change: impl FnOnce(&mut Binding)) {
         if let Some(mut bound) = self.remove(key) {
-            bound.binding.flow = flow;
+            change(Arc::make_mut(&mut bound.binding));
             self.insert(bound);
         }
     }
 
-    /// Forgets all devices of a deleted extension.
-    pub fn forget(&mut self, tenant: TenantId, number: &str) -> Vec<Binding> {
-        let list = self.bindings(tenant, number).iter();
-        let keys: Vec<_> = list.map(|it| it.binding.key.clone()).collect();
-        keys.iter().filter_map(|key| self.remove(key)).map(|it| it.binding).collect()
-    }
-
-    /// Every extension that has a binding.
-    pub fn extensions(&self) -> BTreeSet<Aor> {
-        self.by_expiry.iter().map(|(_, key)| (key.tenant, key.extension.clone())).collect()
-    }
-
     fn insert(&mut self, bound: Bound) {
-        let key = &bound.binding.key;
-        self.by_expiry.insert((bound.until, key.clone()));
-        if let Some(connection) = bound.binding.flow.connection {
-            self.by_connection.insert((connection, key.clone()));
+        let binding = &bound.binding;
+        self.by_expiry.insert((bound.until, ByKey(Arc::clone(binding))));
+        if let Some(connection) = binding.flow.connection {
+            self.by_connection.entry(connection).or_default().push(Arc::clone(binding));
         }
-        let aor = (key.tenant, key.extension.clone());
-        self.bindings.entry(aor).or_default().push(bound);
+        let numbers = self.bindings.entry(binding.key.tenant).or_default();
+        match numbers.get_mut(&binding.key.extension) {
+            Some(devices) => devices.push(bound),
+            None => {
+                let number = binding.key.extension.clone();
+                numbers.insert(number, SmallVec::from_elem(bound, 1));
+            }
+        }
     }
-}
-
-fn first(connection: ConnectionId) -> (ConnectionId, BindingKey) {
-    let key = BindingKey {
-        tenant: TenantId::default(),
-        extension: Box::default(),
-        device: Box::default(),
-    };
-    (connection, key)
 }
 
 /// Where a device whose stream is lost might be reached: its Contact, but only at the address it

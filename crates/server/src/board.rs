@@ -5,10 +5,10 @@
 
 use pbx::event::{CallState, CallStatus, Event};
 use pbx::id::CallId;
-use pbx::record::{Binding, BindingKey, CallRecord};
+use pbx::record::{Binding, BindingKey, ByKey, CallRecord};
 use pbx::time::Now;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Calls that ended are still shown, up to this many; the oldest goes.
@@ -26,7 +26,8 @@ pub(crate) struct Board {
 struct Picture {
     calls: BTreeMap<CallId, Shown>,
     ended: VecDeque<CallRecord>,
-    bindings: BTreeMap<BindingKey, Held>,
+    /// With the end of each by the clock that never steps: the core keeps it when the wall clock does.
+    bindings: BTreeMap<ByKey, Instant>,
     /// Set when events were lost: calls last told before it are doubtful.
     lagged_at: Option<Instant>,
 }
@@ -36,23 +37,15 @@ struct Shown {
     told_at: Instant,
 }
 
-/// A binding with its end by the clock that never steps: the core keeps it when the wall clock does.
-struct Held {
-    binding: Binding,
-    ends_at: Instant,
-}
-
-impl Held {
-    fn new(binding: &Binding, now: Now) -> Self {
-        let ends_at = now.instant + binding.expires_at.since(now.utc);
-        Self { binding: binding.clone(), ends_at }
-    }
+fn ends_at(binding: &Binding, now: Now) -> Instant {
+    now.instant + binding.expires_at.since(now.utc)
 }
 
 impl Board {
     /// With the bindings recovered at the start.
     pub(crate) fn new(bindings: &[Binding], now: Now) -> Self {
-        let bindings = bindings.iter().map(|it| (it.key.clone(), Held::new(it, now))).collect();
+        let held = |it: &Binding| (ByKey(Arc::new(it.clone())), ends_at(it, now));
+        let bindings = bindings.iter().map(held).collect();
         Self { picture: Mutex::new(Picture { bindings, ..Picture::default() }) }
     }
 
@@ -61,7 +54,10 @@ impl Board {
         let mut picture = self.lock();
         match event {
             Event::Registered(binding) => {
-                picture.bindings.insert(binding.key.clone(), Held::new(binding, now));
+                // An equal key would keep the older binding.
+                picture.bindings.remove(&binding.key);
+                let ends_at = ends_at(binding, now);
+                picture.bindings.insert(ByKey(Arc::clone(binding)), ends_at);
             }
             Event::Unregistered { key, .. } => {
                 picture.bindings.remove(key);
@@ -93,7 +89,7 @@ impl Board {
     /// Removes what only a lost event could have removed. Called about once a second.
     pub(crate) fn sweep(&self, now: Instant) {
         let mut picture = self.lock();
-        picture.bindings.retain(|_, it| it.ends_at > now);
+        picture.bindings.retain(|_, ends_at| *ends_at > now);
         if let Some(lagged_at) = picture.lagged_at
             && now > lagged_at + CONFIRM
         {
@@ -108,7 +104,7 @@ impl Board {
     }
 
     pub(crate) fn bindings(&self) -> Vec<Binding> {
-        self.lock().bindings.values().map(|it| it.binding.clone()).collect()
+        self.lock().bindings.keys().map(|it| (*it.0).clone()).collect()
     }
 
     pub(crate) fn calls(&self) -> Vec<CallStatus> {
@@ -190,7 +186,7 @@ mod tests {
     fn registrations_come_and_go() {
         let start = crate::clock::now().instant;
         let board = Board::new(&[binding("100", 5_000)], at(start, 0));
-        board.take(&Event::Registered(Box::new(binding("101", 9_000))), at(start, 1));
+        board.take(&Event::Registered(Arc::new(binding("101", 9_000))), at(start, 1));
         assert_eq!(board.figures(), (2, 0));
         assert!(board.knows(&binding("101", 0).key) && !board.knows(&binding("102", 0).key));
         board.sweep(at(start, 6_000).instant);
@@ -206,7 +202,7 @@ mod tests {
         let start = crate::clock::now().instant;
         let an_hour_ahead = Now { utc: UnixMillis(3_600_000), ..at(start, 10) };
         let board = Board::new(&[binding("100", 60_000)], at(start, 0));
-        board.take(&Event::Registered(Box::new(binding("101", 3_660_000))), an_hour_ahead);
+        board.take(&Event::Registered(Arc::new(binding("101", 3_660_000))), an_hour_ahead);
         board.sweep(at(start, 59_000).instant);
         assert_eq!(board.figures(), (2, 0));
         board.sweep(at(start, 61_000).instant);

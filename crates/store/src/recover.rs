@@ -12,6 +12,7 @@ use pbx::record::{Binding, BindingKey, CallRecord, DialogFacts, Record, Side};
 use pbx::release::ReleaseCode;
 use pbx::time::{UnixMillis, millis};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Records read at once.
 const READ_RECORDS: usize = 10_000;
@@ -99,7 +100,7 @@ impl Tail {
         match record {
             // Its time is that of the first registration, which a refresh keeps.
             Record::Bound(binding) if is_new => {
-                self.bindings.insert(binding.key.clone(), *binding);
+                self.bindings.insert(binding.key.clone(), Arc::unwrap_or_clone(binding));
             }
             Record::Bound(_) => {}
             Record::Unbound(key) if is_new => {

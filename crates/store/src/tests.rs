@@ -17,6 +17,7 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -74,7 +75,7 @@ fn stop(started: Started) {
 }
 
 fn bound(number: u32) -> Record {
-    Record::Bound(Box::new(samples::binding(&number.to_string(), "desk", 1)))
+    Record::Bound(Arc::new(samples::binding(&number.to_string(), "desk", 1)))
 }
 
 fn unbound(number: u32) -> Record {
@@ -175,7 +176,7 @@ fn expired_bindings_are_gone_unless_they_were_renewed() {
         let mut renewed = samples::binding("101", "desk", 2);
         renewed.expires_at = after_s(7200);
         let _ = store.writer.append_batch(&[bound(100), bound(101)]);
-        let _ = store.writer.append_batch(&[Record::Bound(Box::new(renewed.clone()))]);
+        let _ = store.writer.append_batch(&[Record::Bound(Arc::new(renewed.clone()))]);
         let after = killed(dir.path());
         stop(store);
         let options = Options { now: after_s(3601), ..options(after.path()) };
@@ -245,7 +246,7 @@ fn a_refreshed_binding_does_not_take_the_time_back() {
             samples::started(1),
             samples::answered(1),
             Record::Alive(after_s(7)),
-            Record::Bound(Box::new(refreshed)),
+            Record::Bound(Arc::new(refreshed)),
             // The clock was set back.
             Record::Alive(after_s(6)),
         ]);

@@ -8,6 +8,7 @@ use crate::record::Record;
 use crate::registrar::{Bound, Changes, Reject, decide};
 use crate::time::Now;
 use std::fmt::Write;
+use std::sync::Arc;
 
 impl Core {
     pub(super) fn register(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
@@ -63,7 +64,7 @@ impl Core {
                 self.unbound(key, why);
             }
         }
-        for binding in changes.bound {
+        for binding in changes.bound.into_iter().map(Arc::new) {
             #[cfg(feature = "planted-bugs")]
             if !self
                 .office
@@ -75,8 +76,8 @@ impl Core {
                 self.office.registrar.put(binding, now);
                 continue;
             }
-            self.office.record(Record::Bound(Box::new(binding.clone())));
-            self.office.event(Event::Registered(Box::new(binding.clone())));
+            self.office.record(Record::Bound(Arc::clone(&binding)));
+            self.office.event(Event::Registered(Arc::clone(&binding)));
             self.office.registrar.put(binding, now);
         }
     }

@@ -96,6 +96,7 @@ mod tests {
 
     use super::*;
     use pbx::time::UnixMillis;
+    use std::sync::Arc;
 
     fn frame(sequence: Sequence) -> Vec<u8> {
         let mut buffer = Vec::new();
@@ -139,7 +140,7 @@ mod tests {
         let mut binding = crate::journal::samples::binding("100", "desk", 1);
         binding.contact = "x".repeat(FRAME_BYTES_MAX).into();
         let mut buffer = vec![1, 2, 3];
-        let record = Record::Bound(Box::new(binding));
+        let record = Record::Bound(Arc::new(binding));
         assert!(!encode(1, &record, FRAME_BYTES_MAX, &mut Vec::new(), &mut buffer));
         assert_eq!(buffer, [1, 2, 3]);
     }

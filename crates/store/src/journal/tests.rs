@@ -6,6 +6,7 @@ use super::*;
 use pbx::record::Record;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 const SMALL: u64 = 4096;
@@ -18,7 +19,7 @@ fn disk(dir: &TempDir) -> Disk {
 
 fn bound(number: u32) -> Record {
     let binding = samples::binding("100", &format!("device-{number}"), number);
-    Record::Bound(Box::new(binding))
+    Record::Bound(Arc::new(binding))
 }
 
 fn write(disk: &Disk, next: Sequence, numbers: std::ops::Range<u32>) {
@@ -92,7 +93,7 @@ fn large_records_read_back_beside_small_ones() {
     let large = |bytes: usize| {
         let mut binding = samples::binding("100", "desk", 1);
         binding.contact = "x".repeat(bytes).into();
-        Record::Bound(Box::new(binding))
+        Record::Bound(Arc::new(binding))
     };
     let records = [bound(1), large(100_000), large(FRAME_BYTES_MAX - 1000), bound(2)];
     let (mut writer, status, _keeper) = Writer::open(disk.clone(), 1).unwrap();

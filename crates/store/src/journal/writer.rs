@@ -295,7 +295,7 @@ mod tests {
     use crate::journal::{Reader, samples};
 
     fn bound(number: u32) -> Record {
-        Record::Bound(Box::new(samples::binding("100", "desk", number)))
+        Record::Bound(Arc::new(samples::binding("100", "desk", number)))
     }
 
     /// The file is replaced by one that cannot be written, as on a disk with a fault.

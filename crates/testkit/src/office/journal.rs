@@ -6,6 +6,7 @@ use pbx::record::{Binding, BindingKey, CallRecord, DialogFacts, Record, Side};
 use pbx::release::ReleaseCode;
 use pbx::time::UnixMillis;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The state all records add up to.
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ impl Journal {
     pub fn append(&mut self, record: Record) {
         match record {
             Record::Bound(binding) => {
-                self.bindings.insert(binding.key.clone(), *binding);
+                self.bindings.insert(binding.key.clone(), Arc::unwrap_or_clone(binding));
             }
             Record::Unbound(key) => {
                 if self.bindings.remove(&key).is_none() {
