@@ -8,7 +8,8 @@ use pbx::id::CallId;
 use pbx::record::{Binding, BindingKey, ByKey, CallRecord};
 use pbx::time::Now;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// Calls that ended are still shown, up to this many; the oldest goes.
@@ -17,9 +18,15 @@ const ENDED_MAX: usize = 200;
 /// A lost event is noticed; a call that no report confirms for this long is taken off.
 const CONFIRM: Duration = Duration::from_secs(10);
 
+/// Longest that a reader waits for the picture to be brought up to date.
+const FRESH: Duration = Duration::from_millis(200);
+
 #[derive(Default)]
 pub(crate) struct Board {
     picture: Mutex<Picture>,
+    /// The thread that brings the picture up to date.
+    watcher: OnceLock<Thread>,
+    passed: Condvar,
 }
 
 #[derive(Default)]
@@ -28,6 +35,8 @@ struct Picture {
     ended: VecDeque<CallRecord>,
     /// With the end of each by the clock that never steps: the core keeps it when the wall clock does.
     bindings: BTreeMap<ByKey, Instant>,
+    /// Times the events were looked for: begun, and ended.
+    passes: (u64, u64),
     /// Set when events were lost: calls last told before it are doubtful.
     lagged_at: Option<Instant>,
 }
@@ -46,7 +55,26 @@ impl Board {
     pub(crate) fn new(bindings: &[Binding], now: Now) -> Self {
         let held = |it: &Binding| (ByKey(Arc::new(it.clone())), ends_at(it, now));
         let bindings = bindings.iter().map(held).collect();
-        Self { picture: Mutex::new(Picture { bindings, ..Picture::default() }) }
+        Self { picture: Mutex::new(Picture { bindings, ..Picture::default() }), ..Self::default() }
+    }
+
+    /// Says who brings the picture up to date.
+    pub(crate) fn watched_by(&self, watcher: Thread) {
+        // There is one watcher in the life of a board.
+        let _ = self.watcher.set(watcher);
+    }
+
+    /// The watcher begins to look for events …
+    pub(crate) fn begin_pass(&self) {
+        self.lock().passes.0 += 1;
+    }
+
+    /// … and has taken all that there were.
+    pub(crate) fn end_pass(&self) {
+        let mut picture = self.lock();
+        picture.passes.1 = picture.passes.0;
+        drop(picture);
+        self.passed.notify_all();
     }
 
     /// Brings the picture up to date.
@@ -104,21 +132,32 @@ impl Board {
     }
 
     pub(crate) fn bindings(&self) -> Vec<Binding> {
-        self.lock().bindings.keys().map(|it| (*it.0).clone()).collect()
+        self.fresh().bindings.keys().map(|it| (*it.0).clone()).collect()
     }
 
     pub(crate) fn calls(&self) -> Vec<CallStatus> {
-        self.lock().calls.values().map(|it| it.status.clone()).collect()
+        self.fresh().calls.values().map(|it| it.status.clone()).collect()
     }
 
     /// Ended calls, the newest first.
     pub(crate) fn ended(&self) -> Vec<CallRecord> {
-        self.lock().ended.iter().rev().cloned().collect()
+        self.fresh().ended.iter().rev().cloned().collect()
     }
 
     pub(crate) fn figures(&self) -> (u64, u64) {
         let picture = self.lock();
         (picture.bindings.len() as u64, picture.calls.len() as u64)
+    }
+
+    /// The picture with all that happened before the question: whoever has just registered is in it.
+    fn fresh(&self) -> MutexGuard<'_, Picture> {
+        let picture = self.lock();
+        let Some(watcher) = self.watcher.get() else { return picture };
+        watcher.unpark();
+        let begun = picture.passes.0;
+        let stale = |it: &mut Picture| it.passes.1 <= begun;
+        let waited = self.passed.wait_timeout_while(picture, FRESH, stale);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn lock(&self) -> MutexGuard<'_, Picture> {

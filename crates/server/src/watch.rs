@@ -103,9 +103,11 @@ struct Watcher {
 impl Watcher {
     fn run(&mut self, events: &Receiver<Event>, strangers: &Receiver<Event>, report: &dyn Fn()) {
         let mut swept = instant();
+        self.board.watched_by(std::thread::current());
         loop {
             std::thread::park_timeout(PAUSE);
             let now = crate::clock::now();
+            self.board.begin_pass();
             for _ in 0..EVENTS_MAX {
                 match events.try_recv() {
                     Ok(event) => self.take(&event, now),
@@ -113,6 +115,7 @@ impl Watcher {
                     Err(TryRecvError::Disconnected) => return,
                 }
             }
+            self.board.end_pass();
             for event in strangers.try_iter().take(STRANGER_EVENTS_MAX) {
                 self.log_stranger(&event, now.instant);
             }

@@ -10,7 +10,7 @@ use crate::interop::CallLimit;
 use crate::line::config::Incoming;
 use std::sync::Arc;
 
-/// Where steps go. Real calls have none: [`()`] never makes them.
+/// Where steps go. Real calls have none: `()` never makes them.
 pub(super) trait Trace {
     /// Whether what only steps tell is worth collecting.
     const WANTED: bool;
