@@ -41,8 +41,14 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> Result<bool> {
     match arguments {
-        [first, rest @ ..] if first == FLOOR => return floor::serve(rest).map(|()| true),
-        [first] if first == SPIN => spin::spin(),
+        [first, rest @ ..] if first == FLOOR => {
+            end_with_parent()?;
+            return floor::serve(rest).map(|()| true);
+        }
+        [first] if first == SPIN => {
+            end_with_parent()?;
+            spin::spin()
+        }
         _ => {}
     }
     let json = arguments.iter().any(|it| it == "--json");
@@ -59,6 +65,12 @@ fn run(arguments: &[String]) -> Result<bool> {
         table::print(row, &report, json);
     }
     Ok(complete)
+}
+
+/// A benchmark that is killed leaves nobody behind who burns a core.
+fn end_with_parent() -> Result<()> {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
 }
 
 /// The servers and the floor inherit it: a relayed call holds four descriptors.

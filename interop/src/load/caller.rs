@@ -183,10 +183,10 @@ impl Caller {
         Ok(())
     }
 
-    /// Ends all calls and waits until they are over.
+    /// Ends all calls, also those that only come up meanwhile, and waits until they are over.
     pub fn finish(&mut self) -> Result<()> {
-        self.hang_up_after(Duration::ZERO)?;
         while !self.open.is_empty() {
+            self.hang_up_after(Duration::ZERO)?;
             self.poll()?;
         }
         Ok(())
