@@ -9,6 +9,7 @@ use interop::clock;
 use interop::message::Message;
 use interop::server::PASSWORD;
 use pbx::core::{Config, Core, Effect, Input, Recovered};
+use pbx::dialplan::levels::Levels;
 use pbx::directory::{Directory, Extension, Relay, Tenant};
 use pbx::id::TenantId;
 use pbx::media::{Command, Event, MediaSource, PortPair};
@@ -180,6 +181,8 @@ pub(crate) fn extension(number: &str, name: &str) -> Extension {
         media_source: MediaSource::default(),
         digest_without_qop: true,
         weak_password: false,
+        plan: None,
+        levels: Levels::NONE,
     }
 }
 

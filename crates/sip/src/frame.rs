@@ -112,18 +112,23 @@ impl Framer {
         }
     }
 
-    /// Drops the line breaks between messages; true where they are a ping. A single CRLF at the
-    /// end of the buffer stays, as it may be half a ping.
+    /// Drops the line breaks between messages, up to and with the next ping; true where there is
+    /// one. What may be the beginning of a ping stays, so that it makes no difference where the
+    /// stream is cut.
     fn skip_line_breaks(&mut self) -> bool {
-        if self.buffer.starts_with(b"\r\n\r\n") {
-            let _ = self.buffer.split_to(4);
-            return true;
-        }
-        let breaks = leading_line_breaks(&self.buffer);
-        if breaks < self.buffer.len() || breaks > 3 {
-            let _ = self.buffer.split_to(breaks);
-        }
-        false
+        const PING: &[u8] = b"\r\n\r\n";
+        let mut passed = 0;
+        let is_ping = loop {
+            let rest = &self.buffer[passed..];
+            match rest.first() {
+                Some(b'\r' | b'\n') if rest.starts_with(PING) => break true,
+                Some(b'\r' | b'\n') if !PING.starts_with(rest) => passed += 1,
+                Some(_) | None => break false,
+            }
+        };
+        passed += if is_ping { PING.len() } else { 0 };
+        let _ = self.buffer.split_to(passed);
+        is_ping
     }
 
     /// The length of the message, once its head is there.

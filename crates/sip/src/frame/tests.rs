@@ -30,6 +30,8 @@ fn messages_and_pings_in_pieces_of_every_size() {
         (format!("{OPTIONS}{BYE}"), vec![OPTIONS, BYE]),
         (format!("\r\n\r\n{BYE}\r\n\r\n{OPTIONS}"), vec!["ping", BYE, "ping", OPTIONS]),
         ("\r\n\r\n\r\n\r\n".into(), vec!["ping", "ping"]),
+        // Stray line breaks are no pings and hide none.
+        (format!("\r\r\n\r\n\n\r\n\r\n\r{BYE}"), vec!["ping", "ping", BYE]),
         // One CRLF is the answer to a ping of ours, or idle noise before a message.
         (format!("\r\n{BYE}\r\n{OPTIONS}\r\n"), vec![BYE, OPTIONS]),
     ];

@@ -64,7 +64,9 @@ pub fn sdp(bytes: &[u8]) {
     let mut relayed = sdp.clone();
     let ports: Vec<u16> = sdp.media().iter().map(|_| 20_000).collect();
     assert!(relayed.relay_through(address, &ports).is_ok());
-    for (index, media) in relayed.media().iter().enumerate().filter(|(_, it)| !it.is_rejected()) {
+    // Within a bundle a section may leave port and address to the first (RFC 8843 §6).
+    let is_relayed = |it: &sdp::Media| !it.is_rejected() && !it.is_tcp() && it.port() != 0;
+    for (index, media) in relayed.media().iter().enumerate().filter(|(_, it)| is_relayed(it)) {
         assert_eq!(media.port(), 20_000);
         let told = relayed.address_of(index);
         assert!(told == Some(address) || relayed.holds(index), "told {told:?}");
