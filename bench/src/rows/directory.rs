@@ -26,7 +26,7 @@ const STALL_MAX_US: f64 = 100.0;
 pub(super) fn run() -> Result<Report> {
     let all = directory(FIRST, EXTENSIONS);
     let bindings = (0..EXTENSIONS).map(binding).collect();
-    let recovered = Recovered { bindings, dialogs: vec![] };
+    let recovered = Recovered { bindings, ..Recovered::default() };
     let mut inside = Inside::new(all.clone(), recovered, Watch::Time);
     let mut versions = VecDeque::from([Arc::new(all)]);
     let mut stalls = vec![];

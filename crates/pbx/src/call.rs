@@ -20,7 +20,7 @@ mod update;
 
 use crate::id::{CallId, TenantId};
 use crate::media::Event as MediaEvent;
-use crate::office::{LegId, Office, Owner};
+use crate::office::{LegId, Office, Owner, TransactionUser};
 use crate::record::{CallRecord, Side};
 use crate::release::ReleaseCode;
 use fork::Fork;
@@ -291,7 +291,7 @@ impl Call {
         office: &mut Office,
         leg: LegId,
         now: Instant,
-        act: impl FnOnce(&mut Session, &mut Seat<'_, Owner>) -> T,
+        act: impl FnOnce(&mut Session, &mut Seat<'_, TransactionUser>) -> T,
     ) -> Option<T> {
         let owner = self.owner(leg);
         let session = self.session(leg)?;

@@ -11,6 +11,7 @@ mod calls;
 mod dialog;
 mod fence;
 mod invite;
+mod lines;
 mod message;
 mod orphans;
 mod register;
@@ -22,16 +23,18 @@ use crate::directory::{Directory, Tenant};
 use crate::event::{Event, UnregisterReason};
 use crate::guard::{Guard, Rate};
 use crate::id::{CallId, TenantId};
+use crate::line::register::answer::Lack;
 use crate::media;
 use crate::network::Network;
-use crate::office::Office;
-use crate::record::{Binding, BindingKey, DialogFacts, Record, Side};
+use crate::office::{Office, TransactionUser};
+use crate::record::{Binding, BindingKey, DialogFacts, LineRegistration, Record, Side};
 use crate::release::ReleaseCode;
 use crate::time::Now;
 use bytes::Bytes;
 use calls::Calls;
 use orphans::Orphans;
 use rand_core::Rng;
+use sip::endpoint::ServerTx;
 use sip::{ConnectionId, Flow};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,6 +78,8 @@ pub enum Command {
     Hangup(CallId),
     /// Ask for the status of every running call: each comes as [`Event::Call`].
     ReportCalls,
+    /// Register a line now, whatever it waits for.
+    RegisterLine { tenant: TenantId, account: Box<str> },
     /// No new call or registration; every running call gets its BYEs. Done when
     /// [`Core::is_idle`].
     Shutdown,
@@ -149,6 +154,7 @@ impl Default for Config {
 #[derive(Clone, Debug, Default)]
 pub struct Recovered {
     pub bindings: Vec<Binding>,
+    pub lines: Vec<LineRegistration>,
     /// Calls that were running: their records (already written with `system.crash`) and dialogs,
     /// which get a BYE each.
     pub dialogs: Vec<DialogFacts>,
@@ -193,6 +199,7 @@ impl Core {
             binding.flow.connection = None;
             office.registrar.put(Arc::new(binding), now);
         }
+        office.lines.recover(recovered.lines);
         let orphans = Orphans::end(&mut office, recovered.dialogs, now);
         let mut core = Self {
             office,
@@ -227,6 +234,7 @@ impl Core {
         self.fenced(now, |core| {
             core.office.endpoint.handle_timeout(now.instant);
             core.expire_bindings(now);
+            core.lines_due(now);
             core.calls.handle_timeout(&mut core.office, now.instant);
             if core.alive_at <= now.instant {
                 core.alive_at = now.instant + ALIVE_EVERY;
@@ -244,6 +252,7 @@ impl Core {
             office.endpoint.poll_timeout(),
             office.registrar.next_expiry(),
             self.calls.poll_timeout(),
+            office.lines.poll_timeout(),
         ];
         others.into_iter().flatten().chain([self.alive_at]).min()
     }
@@ -259,7 +268,7 @@ impl Core {
 
     /// No call is left: the process may exit.
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.has_left_carriers()
     }
 
     fn dispatch(&mut self, input: Input<'_>, now: Now) -> Option<CallId> {
@@ -269,19 +278,25 @@ impl Core {
             Input::Closed { connection } => {
                 self.office.registrar.lose_connection(connection);
                 self.office.endpoint.handle_closed(connection, now.instant);
+                self.line_streams_lost(connection, now);
             }
             Input::Connected { token, flow } => {
                 self.orphans.connected(&mut self.office, token, Some(flow), now);
+                self.line_connected(token, Some(flow), now);
                 return self.calls.connected(&mut self.office, token, Some(flow), now.instant);
             }
             Input::ConnectFailed { token } => {
                 self.orphans.connected(&mut self.office, token, None, now);
+                self.line_connected(token, None, now);
                 return self.calls.connected(&mut self.office, token, None, now.instant);
             }
             Input::Media(media::Event::PortsReady { pairs }) => self.office.ports.ready(&pairs),
             Input::Media(event) => return self.calls.media(&mut self.office, event, now.instant),
-            Input::Directory(directory) => self.new_directory(directory),
-            Input::Network(network) => self.office.network = network,
+            Input::Directory(directory) => self.new_directory(directory, now),
+            Input::Network(network) => {
+                self.office.network = network;
+                self.renumber_lines(now);
+            }
             Input::Command(command) => self.command(command, now),
         }
         None
@@ -295,8 +310,15 @@ impl Core {
                 });
             }
             Command::ReportCalls => self.calls.report(&mut self.office),
+            Command::RegisterLine { tenant, account } => {
+                let key = self.office.lines.find(tenant, &account).map(|it| it.key);
+                if let Some(key) = key {
+                    self.register_line(key, now);
+                }
+            }
             Command::Shutdown => {
                 self.closing = true;
+                self.leave_carriers(now);
                 self.calls.with_each(&mut self.office, |call, office| {
                     call.end(office, ReleaseCode::SystemShutdown, Side::System, now.instant);
                     call.hurry(now.instant + LAST_WORDS);
@@ -308,7 +330,7 @@ impl Core {
     }
 
     /// Extensions that are gone lose their devices; the rest notices at the next request.
-    fn new_directory(&mut self, directory: Arc<Directory>) {
+    fn new_directory(&mut self, directory: Arc<Directory>, now: Now) {
         let old = std::mem::replace(&mut self.office.directory, Arc::clone(&directory));
         let none = Tenant::default();
         for (&id, tenant) in &old.tenants {
@@ -324,6 +346,7 @@ impl Core {
                 }
             }
         }
+        self.configure_lines(&old, &directory, now);
     }
 
     fn forget_extension(&mut self, tenant: TenantId, number: &str) {
@@ -343,10 +366,36 @@ impl Core {
         self.office.event(Event::Unregistered { key, why });
     }
 
+    /// A request of ours got no response, or its way broke.
+    fn transaction_failed(&mut self, event: sip::endpoint::Event<TransactionUser>, now: Now) {
+        use sip::endpoint::Event::{Failed, Lost, TimedOut};
+        let (transaction, user, code, lack) = match event {
+            TimedOut { transaction, owner } => (transaction, owner, 408, Lack::Silent),
+            Failed { transaction, owner } => (transaction, owner, 503, Lack::Broken),
+            Lost { invite, owner } => return self.invite_lost(invite, owner, now),
+        };
+        match user {
+            TransactionUser::Leg(owner) => {
+                let office = &mut self.office;
+                self.calls.transaction_failed(office, owner, (transaction, code), now.instant);
+            }
+            TransactionUser::Line(key) => self.line_unheard(key, transaction, lack, now),
+        }
+    }
+
+    /// The caller's way broke before his INVITE had its final response.
+    fn invite_lost(&mut self, invite: ServerTx, user: TransactionUser, now: Now) {
+        // Only legs take INVITEs.
+        let TransactionUser::Leg(owner) = user else { return };
+        self.calls.with(&mut self.office, owner, |call, office, leg| {
+            call.handle_lost(office, leg, invite, now.instant);
+        });
+    }
+
     /// Lets what the transaction layer has to say reach the calls and the outside.
     fn flush(&mut self, now: Now) {
         while let Some(event) = self.office.endpoint.poll_event() {
-            self.calls.transaction_failed(&mut self.office, event, now.instant);
+            self.transaction_failed(event, now);
         }
         self.orphans.send_farewells(&mut self.office, now);
         let calls = &self.calls;

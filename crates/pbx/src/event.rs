@@ -3,6 +3,7 @@
 //! Unlike a [`Record`](crate::record::Record), an event may be lost when its reader lags.
 
 use crate::id::{CallId, TenantId};
+use crate::line::live::LineStatus;
 use crate::media::Figures;
 use crate::record::{Binding, BindingKey, CallRecord};
 use crate::time::UnixMillis;
@@ -26,6 +27,12 @@ pub enum Event {
     /// A call began or changed: the whole current picture of it.
     Call(Box<CallStatus>),
     CallEnded(Box<CallRecord>),
+    /// A line changed: the whole current picture of it.
+    Line(Box<LineStatus>),
+    LineGone {
+        tenant: TenantId,
+        account: Box<str>,
+    },
     /// A source spent its tokens; said once until it has some again.
     Throttled {
         source: SocketAddr,

@@ -1,8 +1,11 @@
 //! External lines (外线): we are the client of a carrier, with account and password.
 
 pub mod config;
+pub mod live;
 pub mod register;
+pub mod request;
 pub mod table;
+pub mod target;
 pub mod trouble;
 
 pub use config::Line;

@@ -9,6 +9,7 @@ use crate::dialplan::Live;
 use crate::directory::{Directory, Tenant};
 use crate::event::Event;
 use crate::id::{CallId, TenantId};
+use crate::line::live::{LineKey, Lines};
 use crate::line::table::Pool;
 use crate::media;
 use crate::network::Network;
@@ -43,6 +44,19 @@ pub struct Owner {
     pub leg: LegId,
 }
 
+/// Who a transaction is for (RFC 3261 §5, "transaction user").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionUser {
+    Leg(Owner),
+    Line(LineKey),
+}
+
+impl From<Owner> for TransactionUser {
+    fn from(it: Owner) -> Self {
+        Self::Leg(it)
+    }
+}
+
 /// A BYE that could not be sent over the dialog's own flow.
 #[derive(Clone, Debug)]
 pub struct Farewell {
@@ -60,8 +74,9 @@ pub struct Office {
     pub rng: Box<dyn Rng + Send>,
     pub directory: Arc<Directory>,
     pub network: Network,
-    pub endpoint: Endpoint<Owner>,
+    pub endpoint: Endpoint<TransactionUser>,
     pub registrar: Registrar,
+    pub lines: Lines,
     pub ports: Ports,
     pub counters: Counters,
     pub effects: VecDeque<Effect>,
@@ -88,6 +103,7 @@ impl Office {
             directory: Arc::default(),
             network: Network::default(),
             registrar: Registrar::default(),
+            lines: Lines::default(),
             ports: Ports::default(),
             counters: Counters::default(),
             effects: VecDeque::new(),
@@ -105,8 +121,8 @@ impl Office {
         self.config.planted == Some(bug)
     }
 
-    pub fn seat(&mut self, owner: Owner, now: Instant) -> Seat<'_, Owner> {
-        Seat { endpoint: &mut self.endpoint, owner, now }
+    pub fn seat(&mut self, owner: Owner, now: Instant) -> Seat<'_, TransactionUser> {
+        Seat { endpoint: &mut self.endpoint, owner: owner.into(), now }
     }
 
     pub fn tenant(&self, id: TenantId) -> Option<&Tenant> {
@@ -197,28 +213,31 @@ impl Office {
     pub fn send_effects(&mut self, calls: &dyn Fn(Owner) -> Option<CallId>) {
         while let Some(it) = self.endpoint.poll_transmit() {
             self.counters.sent(&it.flow, &it.bytes);
-            let call = it.owner.and_then(calls);
+            let call = it.owner.and_then(|it| match it {
+                TransactionUser::Leg(owner) => calls(owner),
+                TransactionUser::Line(_) => None,
+            });
             self.effects.push_back(Effect::Send { flow: it.flow, bytes: it.bytes, call });
         }
         self.counters.retransmits_out = self.endpoint.resent;
     }
 }
 
-/// What the dial plan asks of the present. Lines do not register and trunks are not asked yet: as
-/// long as that is so, none is there.
+/// What the dial plan asks of the present.
 impl Live for Office {
-    fn line_is_registered(&self, _: TenantId, _: &str) -> bool {
-        false
+    fn line_is_registered(&self, tenant: TenantId, account: &str) -> bool {
+        self.lines.find(tenant, account).is_some_and(|it| it.registration.binding().is_some())
     }
 
-    fn line_calls_out(&self, _: TenantId, _: &str) -> u16 {
-        0
+    fn line_calls_out(&self, tenant: TenantId, account: &str) -> u16 {
+        self.lines.find(tenant, account).map_or(0, |it| it.calls_out)
     }
 
-    fn last_taken(&self, _: TenantId, _: Pool) -> Option<&str> {
-        None
+    fn last_taken(&self, tenant: TenantId, pool: Pool) -> Option<&str> {
+        self.lines.last_taken(tenant, pool)
     }
 
+    // Trunks are not asked yet: as long as that is so, none is there.
     fn trunk_is_healthy(&self, _: TenantId, _: u32) -> bool {
         false
     }

@@ -24,6 +24,13 @@ pub enum Record {
     CallEnded(Box<CallRecord>),
     /// The server lived at this time; every 5 s. Calls left open end at the last one.
     Alive(UnixMillis),
+    /// A line asked its carrier, or got its answer; replaces what was known of the line.
+    LineRegistration(Box<LineRegistration>),
+    /// The line is no more.
+    LineForgotten {
+        tenant: TenantId,
+        account: Box<str>,
+    },
 }
 
 /// Which binding: the device within its address-of-record.
@@ -81,6 +88,21 @@ impl PartialEq for ByKey {
 }
 
 impl Eq for ByKey {}
+
+/// How a line stands with its carrier (RFC 3261 §10.2): its next REGISTER goes on from here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineRegistration {
+    pub tenant: TenantId,
+    pub account: Box<str>,
+    pub call_id: Box<str>,
+    /// Of the newest REGISTER.
+    pub cseq: u32,
+    /// User part of our Contact.
+    pub contact: Box<str>,
+    /// Since when the carrier holds a binding, and until when.
+    pub since: Option<UnixMillis>,
+    pub until: Option<UnixMillis>,
+}
 
 /// Enough of a dialog to send its BYE after a crash (RFC 3261 §12.2.1.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

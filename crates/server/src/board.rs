@@ -4,7 +4,8 @@
 //! thread never takes the lock here; when events were dropped, it asks for a fresh picture.
 
 use pbx::event::{CallState, CallStatus, Event};
-use pbx::id::CallId;
+use pbx::id::{CallId, TenantId};
+use pbx::line::live::LineStatus;
 use pbx::record::{Binding, BindingKey, ByKey, CallRecord};
 use pbx::time::Now;
 use std::collections::{BTreeMap, VecDeque};
@@ -37,6 +38,7 @@ struct Picture {
     bindings: BTreeMap<ByKey, Instant>,
     /// Times the events were looked for: begun, and ended.
     passes: (u64, u64),
+    lines: BTreeMap<(TenantId, Box<str>), LineStatus>,
     /// Set when events were lost: calls last told before it are doubtful.
     lagged_at: Option<Instant>,
 }
@@ -103,6 +105,13 @@ impl Board {
                 if picture.ended.len() > ENDED_MAX {
                     picture.ended.pop_front();
                 }
+            }
+            Event::Line(status) => {
+                let key = (status.tenant, status.account.clone());
+                picture.lines.insert(key, (**status).clone());
+            }
+            Event::LineGone { tenant, account } => {
+                picture.lines.remove(&(*tenant, account.clone()));
             }
             // These are for the log only.
             Event::AuthFailed { .. } | Event::Throttled { .. } | Event::Fault { .. } => {}

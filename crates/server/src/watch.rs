@@ -7,6 +7,8 @@
 use crate::board::Board;
 use crate::private::Private;
 use pbx::event::{CallState, Event};
+use pbx::line::live::LineStatus;
+use pbx::line::register::Standing;
 use pbx::record::CallRecord;
 use pbx::time::Now;
 use std::collections::BTreeMap;
@@ -58,6 +60,8 @@ impl Sink {
             | Event::Unregistered { .. }
             | Event::Call(_)
             | Event::CallEnded(_)
+            | Event::Line(_)
+            | Event::LineGone { .. }
             | Event::Fault { .. } => (&self.events, &self.dropped.events),
         };
         if let Err(TrySendError::Full(_)) = channel.try_send(event) {
@@ -181,6 +185,10 @@ impl Watcher {
                 let call = call.map(|it| it.short().to_string()).unwrap_or_default();
                 tracing::error!(target: "call", %call, %message, "internal fault; the call was ended");
             }
+            Event::Line(status) => log_line(status),
+            Event::LineGone { account, .. } => tracing::info!(
+                target: "line", line = %Private(&**account), "line deleted"
+            ),
             Event::AuthFailed { .. } | Event::Throttled { .. } => {}
         }
     }
@@ -206,6 +214,8 @@ impl Watcher {
             | Event::Unregistered { .. }
             | Event::Call(_)
             | Event::CallEnded(_)
+            | Event::Line(_)
+            | Event::LineGone { .. }
             | Event::Fault { .. } => {}
         }
     }
@@ -221,6 +231,19 @@ fn is_news(noted: &mut BTreeMap<IpAddr, Instant>, source: IpAddr, now: Instant) 
     }
     noted.insert(source, now);
     true
+}
+
+/// A line that fails is somebody's business; the rest is told as it changes.
+fn log_line(status: &LineStatus) {
+    let line = Private(&*status.account);
+    let answer = status.last_answer.as_ref().map_or("", |it| &*it.what.en);
+    match status.trouble {
+        Some(trouble) if status.standing == Standing::Failed => tracing::warn!(
+            target: "line",
+            %line, code = trouble.code(), answer, "{}", trouble.sentence().en
+        ),
+        _ => tracing::debug!(target: "line", %line, answer, "line {}", status.standing.as_str()),
+    }
 }
 
 fn log_end(record: &CallRecord) {

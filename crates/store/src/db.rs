@@ -7,6 +7,7 @@ mod binding;
 mod call_record;
 mod dial_plan;
 mod extension;
+mod line_registration;
 mod migrate;
 mod setting;
 #[cfg(test)]
@@ -19,6 +20,9 @@ pub use setting::TenantName;
 pub(crate) use binding::{delete_bindings, upsert_bindings};
 pub(crate) use call_record::upsert_call_records;
 pub(crate) use extension::{bound_to, stored};
+pub(crate) use line_registration::{
+    LineName, delete_line_registrations, upsert_line_registrations,
+};
 pub(crate) use setting::{parse as parse_settings, tenant_names, time_zone};
 
 use crate::error::StoreError;

@@ -5,12 +5,12 @@
 
 pub mod csv;
 
-use crate::db::{self, tenant_names};
+use crate::db::{self, LineName, tenant_names};
 use crate::error::StoreError;
 use crate::journal::{Disk, Gap, Reader, Sequence, Status, can_delete_before, delete_before};
 use csv::CsvFiles;
 use pbx::id::CallId;
-use pbx::record::{Binding, BindingKey, CallRecord, Record};
+use pbx::record::{Binding, BindingKey, CallRecord, LineRegistration, Record};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeMap;
@@ -175,6 +175,8 @@ impl Projection {
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         db::upsert_bindings(&mut transaction, &changes.bound).await?;
         db::delete_bindings(&mut transaction, &changes.unbound).await?;
+        db::upsert_line_registrations(&mut transaction, &changes.lines).await?;
+        db::delete_line_registrations(&mut transaction, &changes.lines_gone).await?;
         db::upsert_call_records(&mut transaction, &changes.calls).await?;
         db::set_applied(&mut transaction, last).await?;
         transaction.commit().await?;
@@ -193,7 +195,11 @@ impl Projection {
                 Record::CallEnded(record) => {
                     self.open_calls.remove(&record.call_id);
                 }
-                Record::Bound(_) | Record::Unbound(_) | Record::Alive(_) => {}
+                Record::Bound(_)
+                | Record::Unbound(_)
+                | Record::Alive(_)
+                | Record::LineRegistration(_)
+                | Record::LineForgotten { .. } => {}
             }
         }
     }
@@ -251,6 +257,8 @@ struct Changes<'a> {
     bound: Vec<&'a Binding>,
     unbound: Vec<&'a BindingKey>,
     calls: Vec<(Sequence, &'a CallRecord)>,
+    lines: Vec<&'a LineRegistration>,
+    lines_gone: Vec<LineName>,
 }
 
 impl<'a> Changes<'a> {
@@ -258,6 +266,7 @@ impl<'a> Changes<'a> {
     fn of(pending: &'a [(Sequence, Record)], applied: Sequence) -> Self {
         let mut bindings: BTreeMap<&BindingKey, Option<&Binding>> = BTreeMap::new();
         let mut calls = BTreeMap::new();
+        let mut lines: BTreeMap<LineName, Option<&LineRegistration>> = BTreeMap::new();
         for (sequence, record) in pending.iter().filter(|it| it.0 > applied) {
             match record {
                 Record::Bound(binding) => {
@@ -269,6 +278,12 @@ impl<'a> Changes<'a> {
                 Record::CallEnded(record) => {
                     calls.insert(record.call_id, (*sequence, &**record));
                 }
+                Record::LineRegistration(it) => {
+                    lines.insert((it.tenant, it.account.clone()), Some(it));
+                }
+                Record::LineForgotten { tenant, account } => {
+                    lines.insert((*tenant, account.clone()), None);
+                }
                 Record::CallStarted(_) | Record::CallAnswered(_) | Record::Alive(_) => {}
             }
         }
@@ -277,6 +292,12 @@ impl<'a> Changes<'a> {
             match binding {
                 Some(binding) => changes.bound.push(binding),
                 None => changes.unbound.push(key),
+            }
+        }
+        for (name, line) in lines {
+            match line {
+                Some(line) => changes.lines.push(line),
+                None => changes.lines_gone.push(name),
             }
         }
         changes

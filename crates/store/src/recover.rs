@@ -3,12 +3,12 @@
 //! Bindings that have not expired live on. A call that was left open gets the record it is owed,
 //! ending when the server was last seen alive, and its dialogs get a BYE.
 
-use crate::db::Db;
+use crate::db::{Db, LineName};
 use crate::error::StoreError;
 use crate::journal::{Disk, Gap, Reader, Sequence};
 use pbx::core::Recovered;
 use pbx::id::CallId;
-use pbx::record::{Binding, BindingKey, CallRecord, DialogFacts, Record, Side};
+use pbx::record::{Binding, BindingKey, CallRecord, DialogFacts, LineRegistration, Record, Side};
 use pbx::release::ReleaseCode;
 use pbx::time::{UnixMillis, millis};
 use std::collections::BTreeMap;
@@ -46,8 +46,10 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
     let applied = db.applied().await?;
     // Expired ones too: the tail of the journal may have renewed them.
     let stored = db.bindings(UnixMillis(0)).await?;
+    let lines = db.line_registrations().await?;
     let mut tail = Tail {
         bindings: stored.into_iter().map(|it| (it.key.clone(), it)).collect(),
+        lines: lines.into_iter().map(|it| ((it.tenant, it.account.clone()), it)).collect(),
         ..Tail::default()
     };
     let failed = |error| StoreError::Io { path: disk.dir.clone(), source: error };
@@ -63,6 +65,7 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
         }
     }
     recovery.newest = recovery.newest.max(applied);
+    recovery.recovered.lines = tail.lines.into_values().collect();
     for (key, binding) in tail.bindings {
         if binding.expires_at > now {
             recovery.recovered.bindings.push(binding);
@@ -84,6 +87,7 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
 #[derive(Default)]
 struct Tail {
     bindings: BTreeMap<BindingKey, Binding>,
+    lines: BTreeMap<LineName, LineRegistration>,
     open: BTreeMap<CallId, OpenCall>,
     /// The latest time at which a record was written, as far as records tell.
     last_seen: UnixMillis,
@@ -123,6 +127,13 @@ impl Tail {
                 self.open.remove(&record.call_id);
             }
             Record::Alive(at) => self.saw(Some(at)),
+            Record::LineRegistration(line) if is_new => {
+                self.lines.insert((line.tenant, line.account.clone()), *line);
+            }
+            Record::LineForgotten { tenant, account } if is_new => {
+                self.lines.remove(&(tenant, account));
+            }
+            Record::LineRegistration(_) | Record::LineForgotten { .. } => {}
         }
     }
 

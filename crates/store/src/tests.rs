@@ -9,7 +9,7 @@ use crate::projection::Projection;
 use crate::projection::csv::CsvFiles;
 use crate::{Db, Options, Started, open_offline, start};
 use pbx::id::TenantId;
-use pbx::record::{Binding, BindingKey, CallRecord, Record, Side};
+use pbx::record::{Binding, BindingKey, CallRecord, LineRegistration, Record, Side};
 use pbx::release::ReleaseCode;
 use pbx::time::UnixMillis;
 use samples::START;
@@ -165,6 +165,43 @@ fn after_a_kill_all_that_was_answered_is_there() {
         assert_eq!(again.writer.next_sequence(), 1002);
         stop(again);
         stop(store);
+    });
+}
+
+/// What a carrier knows us by is found again, from the database and from the journal's tail.
+#[test]
+fn lines_keep_their_call_id_cseq_and_contact() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let mut store = started(dir.path()).await;
+        let known = |account: &str, cseq, until| LineRegistration {
+            tenant: TenantId::default(),
+            account: account.into(),
+            call_id: "c".into(),
+            cseq,
+            contact: "a0000000000000007".into(),
+            since: Some(START),
+            until,
+        };
+        let told = |it: LineRegistration| Record::LineRegistration(Box::new(it));
+        let gone = Record::LineForgotten { tenant: TenantId::default(), account: "1234".into() };
+        let _ = store.writer.append_batch(&[
+            told(known("1234", 1, None)),
+            told(known("5678", 1, None)),
+            told(known("5678", 2, Some(after_s(600)))),
+        ]);
+        stop(store);
+        let mut store = started(dir.path()).await;
+        let expected = [known("1234", 1, None), known("5678", 2, Some(after_s(600)))];
+        assert_eq!(store.recovery.recovered.lines, expected);
+        let _ = store.writer.append_batch(&[gone, told(known("5678", 3, None))]);
+        let after = killed(dir.path());
+        stop(store);
+        let again = started(after.path()).await;
+        assert_eq!(again.recovery.recovered.lines, [known("5678", 3, None)]);
+        let db = again.db.clone();
+        stop(again);
+        assert_eq!(db.line_registrations().await.unwrap(), [known("5678", 3, None)]);
     });
 }
 

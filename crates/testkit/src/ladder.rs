@@ -17,6 +17,7 @@
 //! alice -> pbx            INVITE unchanged  with the description it sent last
 //! wait 500ms              time passes; what is sent must be sent at its end
 //! wait 32s resends        … except copies of what was sent before
+//! wait 10min next         until the server sends something, at most this long
 //! media alice hears bob
 //! record release=caller.hangup status=200   the next call record
 //! clock +1h | kill | shutdown | hangup | overload | disconnect bob | change 101 deleted
@@ -26,6 +27,7 @@
 //! pbx <- bob  INVITE looped                 with the Via of the request bob has open below its own
 //! Phones register, and answer challenges, behind the curtain; `nocred` and `visible` show it.
 
+mod carrier;
 mod cast;
 mod end;
 mod expect;

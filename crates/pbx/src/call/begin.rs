@@ -53,7 +53,7 @@ impl Call {
         let id = CallId::new(office.utc, &mut *office.rng);
         let owner = Owner { call: place.0, serial: place.1, leg: LegId::Caller };
         let tag = office.claim_tag(owner);
-        let invite = office.endpoint.open(*flow, message, it, owner);
+        let invite = office.endpoint.open(*flow, message, it, owner.into());
         office.endpoint.set_to_tag(invite, tag);
         let end = office.local_end(*flow, tag);
         let terms = office.settings(identity.tenant).session_terms();

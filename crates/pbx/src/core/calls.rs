@@ -6,7 +6,7 @@ use crate::id::CallId;
 use crate::media;
 use crate::office::{LegId, Office, Owner};
 use sip::Flow;
-use sip::endpoint::Event;
+use sip::endpoint::ClientTx;
 use sip::timers::TimerQueue;
 use slab::Slab;
 use std::collections::HashMap;
@@ -157,19 +157,10 @@ impl Calls {
     pub(super) fn transaction_failed(
         &mut self,
         office: &mut Office,
-        event: Event<Owner>,
+        owner: Owner,
+        (transaction, code): (ClientTx, u16),
         now: Instant,
     ) {
-        let (transaction, owner, code) = match event {
-            Event::TimedOut { transaction, owner } => (transaction, owner, 408),
-            Event::Failed { transaction, owner } => (transaction, owner, 503),
-            Event::Lost { invite, owner } => {
-                self.with(office, owner, |call, office, leg| {
-                    call.handle_lost(office, leg, invite, now);
-                });
-                return;
-            }
-        };
         self.with(office, owner, |call, office, leg| {
             call.handle_failure(office, leg, transaction, code, now);
         });

@@ -5,6 +5,7 @@ use super::{Core, Event};
 use crate::call::headers::{ACCEPT, SUPPORTED};
 use crate::guard::Verdict;
 use crate::id::CallId;
+use crate::office::TransactionUser;
 use crate::time::Now;
 use sip::Flow;
 use sip::endpoint::Received;
@@ -107,12 +108,16 @@ impl Core {
             return None;
         }
         match self.office.endpoint.receive(flow, message, it, now.instant) {
-            Received::Response { transaction, owner } => {
+            Received::Response { transaction, owner: TransactionUser::Leg(owner) } => {
                 self.calls.with(&mut self.office, owner, |call, office, leg| {
                     call.handle_response(office, leg, transaction, (message, it), now.instant);
                 })
             }
-            Received::Absorbed { owner } => owner.and_then(|it| self.calls.id_of(it)),
+            Received::Response { transaction, owner: TransactionUser::Line(key) } => {
+                self.line_answered(key, transaction, message, now);
+                None
+            }
+            Received::Absorbed { owner } => self.call_of(owner),
             Received::Request | Received::Cancel { .. } | Received::Ack => None,
         }
     }
@@ -128,15 +133,25 @@ impl Core {
                 self.guard.charge(flow.remote.ip(), now.instant);
                 None
             }
-            Received::Absorbed { owner } => owner.and_then(|it| self.calls.id_of(it)),
-            Received::Cancel { invite, owner } => {
+            Received::Absorbed { owner } => self.call_of(owner),
+            Received::Cancel { invite, owner: TransactionUser::Leg(owner) } => {
                 self.calls.with(&mut self.office, owner, |call, office, leg| {
                     call.handle_cancel(office, leg, (invite, message), now.instant);
                 })
             }
             Received::Ack => self.within_dialog(request, now),
             Received::Request => self.new_request(request, now),
-            Received::Response { .. } => None,
+            // Lines send requests and take none.
+            Received::Cancel { owner: TransactionUser::Line(_), .. }
+            | Received::Response { .. } => None,
+        }
+    }
+
+    /// For the trace.
+    fn call_of(&self, user: Option<TransactionUser>) -> Option<CallId> {
+        match user? {
+            TransactionUser::Leg(owner) => self.calls.id_of(owner),
+            TransactionUser::Line(_) => None,
         }
     }
 

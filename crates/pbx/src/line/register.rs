@@ -148,6 +148,18 @@ pub enum Standing {
     Unregistering,
 }
 
+impl Standing {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Registering => "registering",
+            Self::Registered => "registered",
+            Self::Failed => "failed",
+            Self::Unregistering => "unregistering",
+        }
+    }
+}
+
 impl Registration {
     /// A registration as it was recorded, or a new one without a binding.
     pub fn new(ids: Ids, binding: Option<Bound>) -> Self {
@@ -279,7 +291,12 @@ impl Registration {
             (Purpose::Register, answer) => {
                 let retry_after = match answer {
                     Answer::Refused { retry_after, .. } => retry_after,
-                    _ => None,
+                    Answer::Granted { .. }
+                    | Answer::Challenged(_)
+                    | Answer::TooBrief { .. }
+                    | Answer::Redirected
+                    | Answer::InvalidCseq
+                    | Answer::Unheard(_) => None,
                 };
                 self.failed(trouble(&answer, it), retry_after, wanted, it, moment)
             }

@@ -5,6 +5,7 @@ mod devices;
 mod dialog;
 mod echo;
 mod ends;
+mod lines;
 mod loss;
 mod media;
 mod races;

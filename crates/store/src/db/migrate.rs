@@ -21,6 +21,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "dial_plan",
         sql: include_str!("../../migrations/sqlite/0002_dial_plan.sql"),
     },
+    Migration {
+        version: 3,
+        name: "line_registrations",
+        sql: include_str!("../../migrations/sqlite/0003_line_registrations.sql"),
+    },
 ];
 
 pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! The cast of a ladder: who its phones are, and what is given about them and the office.
 
+use super::carrier;
 use super::line::{Step, Words};
 use super::stage::Stage;
 use crate::office::{self, Office};
@@ -41,6 +42,14 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
     let mut to_register = Vec::new();
     for name in phones_of(steps) {
         let words = given.iter().find(|it| it.head == name);
+        let transport = match given.iter().any(|it| it.get("at") == Some(name) && it.has("tcp")) {
+            true => Transport::Tcp,
+            false => Transport::Udp,
+        };
+        if let Some(carrier) = carrier::carrier(name, transport) {
+            phones.insert(name.to_owned(), carrier);
+            continue;
+        }
         let has = |flag: &str| words.is_some_and(|it| it.has(flag));
         let (phone, device) = phone(name, words.copied())?;
         if let Some(extension) = extensions.get_mut(phone.number.as_str()) {
@@ -64,8 +73,14 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
             adjust(extension, words)?;
         }
     }
-    office.change(|tenant| extensions.into_values().for_each(|it| tenant.put(it)));
+    let lines: Vec<_> =
+        given.iter().filter_map(|it| carrier::line(it)).collect::<Result<_, String>>()?;
+    office.change(|tenant| {
+        extensions.into_values().for_each(|it| tenant.put(it));
+        lines.into_iter().for_each(|it| tenant.lines.put(it));
+    });
     let mut stage = Stage::new(office, phones);
+    carrier::register(&mut stage, carrier::registered(steps))?;
     for name in to_register {
         stage.register(&name)?;
     }
@@ -82,6 +97,10 @@ fn phones_of<'a>(steps: &[&'a Step]) -> Vec<&'a str> {
             Step::Given(words) if CAST.iter().any(|it| it.0 == split(&words.head).0) => {
                 words.head.as_str()
             }
+            Step::Given(words) => match words.get("at") {
+                Some(carrier) => carrier,
+                None => continue,
+            },
             _ => continue,
         };
         if !names.contains(&name) {

@@ -120,6 +120,11 @@ fn in_words(event: &Event) -> String {
         Event::AuthFailed { why, .. } => format!("auth_failed={}", why.as_str()),
         Event::Call(status) => format!("call={}", status.state.as_str()),
         Event::CallEnded(_) => "call_ended".into(),
+        Event::Line(status) => match status.trouble {
+            Some(trouble) => format!("trouble={}", trouble.code()),
+            None => format!("line={}", status.standing.as_str()),
+        },
+        Event::LineGone { .. } => "line=gone".into(),
         Event::Throttled { .. } => "throttled".into(),
         Event::Fault { .. } => "fault".into(),
     }

@@ -1,10 +1,12 @@
 //! The conditions on the right of a line: what a message of the server must hold.
 
+use super::carrier::password_of;
 use super::line::{Word, Words};
 use super::stage::user_in;
 use crate::phone::sdp::Described;
 use sdp::Direction;
-use sip::message::{HeaderName, Message, NameAddr, StartLine, Uri};
+use sip::auth::digest::{Algorithm, ha1, verify};
+use sip::message::{Credentials, HeaderName, Message, NameAddr, StartLine, Uri};
 use std::net::IpAddr;
 
 /// Words that say something about the step, not about the message.
@@ -16,6 +18,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) owner_of: &'a dyn Fn(IpAddr) -> String,
     /// The server's tag in the phone's newest dialog.
     pub(super) known_tag: &'a str,
+    /// Call-ID of the request before.
+    pub(super) last_call_id: Option<&'a str>,
 }
 
 /// Checks a message against its line.
@@ -76,6 +80,15 @@ fn pair(
                 tag => Err(format!("the tag is {tag:?}")),
             }
         }
+        "cseq" => {
+            let is = header(HeaderName::CSeq).split(' ').next().unwrap_or_default();
+            same("CSeq", is, value)
+        }
+        "call-id" => {
+            let is_same = surroundings.last_call_id == Some(header(HeaderName::CallId));
+            same("the Call-ID", if is_same { "same" } else { "new" }, value)
+        }
+        "credentials" => same("the digest", credentials(message), value),
         "body" => holds("the body", &String::from_utf8_lossy(message.body), value),
         "sdp" => described_as(message, value),
         "direction" => {
@@ -123,6 +136,23 @@ fn described_as(message: &Message<'_>, wanted: &str) -> Result<(), String> {
         }
         None => Ok(()),
     }
+}
+
+/// What the credentials of a line's request are worth: `none`, `right` or `wrong`. The user is the
+/// line's account, and with it goes the password it has in ladders.
+fn credentials(message: &Message<'_>) -> &'static str {
+    let headers = &message.headers;
+    let own = headers.get(HeaderName::Authorization);
+    let Some(value) = own.or_else(|| headers.get(HeaderName::ProxyAuthorization)) else {
+        return "none";
+    };
+    let (Ok(Credentials::Digest(it)), Some(method)) = (Credentials::parse(value), message.method())
+    else {
+        return "wrong";
+    };
+    let Some(algorithm) = Algorithm::parse(it.algorithm) else { return "wrong" };
+    let secret = ha1(algorithm, it.username, it.realm, &password_of(it.username));
+    if verify(algorithm, &secret, method, &it) { "right" } else { "wrong" }
 }
 
 /// Reads `offer(pcma,opus)` of a line that sends.

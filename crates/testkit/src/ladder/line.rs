@@ -22,6 +22,10 @@ pub(super) enum Step {
         /// Copies of earlier messages may be sent meanwhile.
         through_resends: bool,
     },
+    /// Time passes until the server sends something.
+    WaitNext {
+        most: Duration,
+    },
     /// The wall clock is set, by milliseconds.
     Clock(i64),
     Kill,
@@ -110,6 +114,9 @@ pub(super) fn parse(line: &str) -> Result<Option<Step>, String> {
         "change" => Step::Change(words()),
         "record" => Step::Record(words_without_head(&tokens)),
         "event" => Step::Event(words_without_head(&tokens)),
+        "wait" if tokens.get(2).is_some_and(|it| it == "next") => {
+            Step::WaitNext { most: duration(argument.unwrap_or_default())? }
+        }
         "wait" => Step::Wait {
             by: duration(argument.unwrap_or_default())?,
             through_resends: tokens.get(2).is_some_and(|it| it == "resends"),

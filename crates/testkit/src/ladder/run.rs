@@ -1,5 +1,6 @@
 //! Runs the steps of a ladder one after the other.
 
+use super::carrier;
 use super::cast::adjust;
 use super::end;
 use super::expect::{self, Surroundings, codecs_in, direction_in};
@@ -10,7 +11,7 @@ use crate::phone::{Media, Request, Target, Wishes};
 use bytes::Bytes;
 use pbx::core::{Command, Input};
 use sdp::Direction;
-use sip::message::Message;
+use sip::message::{HeaderName, Message};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ impl Run {
             Step::Send { phone, words } => self.send(phone, words),
             Step::Expect { phone, words } => self.expect(phone, words),
             Step::Wait { by, through_resends } => self.wait(*by, *through_resends),
+            Step::WaitNext { most } => self.wait_next(*most),
             Step::Clock(by_ms) => {
                 self.stage.office.clock.step_utc(*by_ms);
                 Ok(())
@@ -137,6 +139,11 @@ impl Run {
 
     fn write(&mut self, name: &str, words: &Words) -> Result<Bytes, String> {
         let mut wishes = wishes(words)?;
+        if let (Some(code @ (401 | 407)), true) = (words.code(), carrier::is_carrier(name)) {
+            let params = words.get("challenge").unwrap_or(carrier::USUAL_CHALLENGE);
+            let header = if code == 401 { "WWW-Authenticate" } else { "Proxy-Authenticate" };
+            wishes.headers.push((header.to_owned(), format!("Digest {params}")));
+        }
         let phone = self.stage.phone(name)?;
         if words.has("looped") {
             let theirs = phone.open_via().ok_or("there is no request to send back")?;
@@ -193,12 +200,26 @@ impl Run {
         if recipient != name {
             return Err(but("another message came".into()));
         }
+        if words.head == "keep-alive" {
+            let is_one = bytes.iter().all(|it| matches!(it, b'\r' | b'\n'));
+            return if is_one { Ok(()) } else { Err(but("it is no keep-alive".into())) };
+        }
         let message = Message::parse(bytes).map_err(|error| error.to_string())?;
         let owner_of = |address| owner_of(&self.stage, address);
         let newest = self.stage.phones.get(name).and_then(|it| it.calls.last());
         let known_tag = newest.and_then(|it| it.remote_tag.as_deref()).unwrap_or_default();
-        let surroundings = Surroundings { owner_of: &owner_of, known_tag };
+        let call_ids = &self.stage.call_ids;
+        let surroundings = Surroundings {
+            owner_of: &owner_of,
+            known_tag,
+            last_call_id: call_ids.get(name).map(String::as_str),
+        };
         expect::check(&message, words, &surroundings).map_err(but)?;
+        if let Some(call_id) =
+            message.headers.get(HeaderName::CallId).filter(|_| message.is_request())
+        {
+            self.stage.call_ids.insert(name.to_owned(), call_id.to_owned());
+        }
         let is_news = self.stage.said_now(name, bytes);
         match (is_news, words.has("resend")) {
             (true, true) => return Err(but("it was not sent before".into())),
@@ -237,6 +258,17 @@ impl Run {
         Ok(())
     }
 
+    fn wait_next(&mut self, most: Duration) -> Result<(), String> {
+        let office = &mut self.stage.office;
+        let end = office.clock.now().instant + most;
+        while office.peek_sent().is_none() {
+            let next = office.poll_timeout().filter(|it| *it <= end);
+            let next = next.ok_or_else(|| format!("nothing is sent in {most:?}"))?;
+            office.advance(next.saturating_duration_since(office.clock.now().instant));
+        }
+        Ok(())
+    }
+
     fn connected(&mut self, name: &str) -> Result<(), String> {
         let token = self.connect_token.take().ok_or("no connection was asked for")?;
         let connection = self.stage.office.next_connection();
@@ -256,6 +288,19 @@ impl Run {
 
     fn change(&mut self, words: &Words) -> Result<(), String> {
         let mut outcome = Ok(());
+        if words.head == "line" {
+            let account = words.flags().next().ok_or("which line?")?;
+            self.stage.office.change(|tenant| match tenant.lines.get(account) {
+                Some(_) if words.has("deleted") => drop(tenant.lines.remove(account)),
+                Some(line) => {
+                    let mut line = (**line).clone();
+                    outcome = carrier::adjust(&mut line, words);
+                    tenant.lines.put(line);
+                }
+                None => outcome = Err(format!("no line {account}")),
+            });
+            return outcome;
+        }
         self.stage.office.change(|tenant| match tenant.extension(&words.head) {
             Some(_) if words.has("deleted") => tenant.remove(&words.head),
             Some(extension) => {
@@ -345,7 +390,7 @@ fn wishes(words: &Words) -> Result<Wishes, String> {
                 direction = direction_in(value)?;
                 codecs = codecs.or(Some(Vec::new()));
             }
-            "call" => {}
+            "call" | "challenge" => {}
             _ => return Err(format!("nothing to send as {name}")),
         }
     }

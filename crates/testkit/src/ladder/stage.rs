@@ -1,8 +1,10 @@
 //! The stage of a ladder: the office, its phones, and everything that was said between them.
 
+use super::carrier;
 use crate::office::{Office, Outgoing, Sent};
-use crate::phone::{Heard, Phone, Request, Target};
+use crate::phone::{Heard, Phone, Request, Target, Wishes};
 use bytes::Bytes;
+use pbx::core::Input;
 use sip::message::{HeaderName, Message, NameAddr, StartLine, TypedHeader, Via};
 use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +22,8 @@ pub(super) struct Stage {
     pub(super) said: BTreeSet<(Flowed, Bytes)>,
     /// Requests delivered that have no final response yet: their line and top Via branch.
     pub(super) unanswered: BTreeMap<(String, String), String>,
+    /// Call-ID of the newest request each heard.
+    pub(super) call_ids: BTreeMap<String, String>,
     /// Messages written below an error.
     lines: Vec<String>,
 }
@@ -30,7 +34,15 @@ pub(super) type Flowed = (String, u64);
 impl Stage {
     pub(super) fn new(office: Office, phones: BTreeMap<String, Phone>) -> Self {
         let (sent, said) = (Vec::new(), BTreeSet::new());
-        Self { office, phones, sent, said, unanswered: BTreeMap::new(), lines: Vec::new() }
+        Self {
+            office,
+            phones,
+            sent,
+            said,
+            unanswered: BTreeMap::new(),
+            call_ids: BTreeMap::new(),
+            lines: Vec::new(),
+        }
     }
 
     pub(super) fn phone(&mut self, name: &str) -> Result<&mut Phone, String> {
@@ -112,6 +124,36 @@ impl Stage {
             self.deliver(name, &ack)?;
         }
         self.phone(name)?.request_with_credentials().map(Some)
+    }
+
+    /// Lets a carrier answer the REGISTER that was sent next: a challenge, then 200. Returns whether
+    /// it was 200.
+    pub(super) fn answer_register(&mut self) -> Result<bool, String> {
+        let sent = self.office.poll_sent().ok_or("the server sent nothing")?;
+        let name = self.recipient_by_address(match &sent.what {
+            Outgoing::Message { flow, .. } => flow.remote,
+            Outgoing::Connect { remote, .. } => *remote,
+        });
+        if let Outgoing::Connect { token, .. } = sent.what {
+            let connection = self.office.next_connection();
+            let phone = self.phone(&name)?;
+            phone.connected(phone.flow.remote, connection);
+            let flow = phone.flow;
+            self.office.input(Input::Connected { token, flow });
+            return Ok(false);
+        }
+        let (bytes, _) = self.hear(&name, &sent)?;
+        let message = Message::parse(&bytes).map_err(|error| error.to_string())?;
+        let known = message.headers.get(HeaderName::Authorization).is_some();
+        let mut wishes = Wishes::default();
+        if !known {
+            let challenge = format!("Digest {}", carrier::USUAL_CHALLENGE);
+            wishes.headers.push(("WWW-Authenticate".to_owned(), challenge));
+        }
+        let code = if known { 200 } else { 401 };
+        let answer = self.phone(&name)?.answer(code, Some("REGISTER"), &wishes)?;
+        self.deliver(&name, &answer)?;
+        Ok(known)
     }
 
     /// Gives a phone what the server sent it, whoever it is meant to be.

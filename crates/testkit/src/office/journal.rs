@@ -1,8 +1,8 @@
 //! The journal in memory: what survives when the process is killed, and the records it holds.
 
 use pbx::core::Recovered;
-use pbx::id::CallId;
-use pbx::record::{Binding, BindingKey, CallRecord, DialogFacts, Record, Side};
+use pbx::id::{CallId, TenantId};
+use pbx::record::{Binding, BindingKey, CallRecord, DialogFacts, LineRegistration, Record, Side};
 use pbx::release::ReleaseCode;
 use pbx::time::UnixMillis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,7 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Journal {
     pub bindings: BTreeMap<BindingKey, Binding>,
+    pub lines: BTreeMap<(TenantId, Box<str>), LineRegistration>,
     /// Calls started and not ended.
     pub open: BTreeMap<CallId, (CallRecord, Vec<DialogFacts>)>,
     /// The record of each ended call, in the order of their ends.
@@ -47,6 +48,12 @@ impl Journal {
             },
             Record::CallEnded(record) => self.end(*record),
             Record::Alive(at) => self.alive = at,
+            Record::LineRegistration(it) => {
+                self.lines.insert((it.tenant, it.account.clone()), *it);
+            }
+            Record::LineForgotten { tenant, account } => {
+                self.lines.remove(&(tenant, account));
+            }
         }
     }
 
@@ -65,6 +72,7 @@ impl Journal {
     pub fn recover(&mut self) -> Recovered {
         let mut recovered = Recovered {
             bindings: self.bindings.values().cloned().collect(),
+            lines: self.lines.values().cloned().collect(),
             ..Recovered::default()
         };
         for (mut record, dialogs) in std::mem::take(&mut self.open).into_values() {

@@ -2,7 +2,7 @@
 
 use super::{Dialog, Media, Open, Phone, Wishes};
 use bytes::Bytes;
-use sip::message::{Message, reason_phrase, response_to};
+use sip::message::{HeaderName, Message, reason_phrase, response_to};
 
 impl Phone {
     /// Answers the newest open request, of this method where one is given. An answer to INVITE
@@ -57,6 +57,9 @@ impl Phone {
                 }
             }
         }
+        if open.method == "REGISTER" && (200..300).contains(&code) {
+            headers.push(("Contact".to_owned(), bound(&message, wishes)));
+        }
         if open.method == "INVITE"
             && code >= 300
             && let Some(dialog) = open.call.and_then(|it| self.calls.get_mut(it))
@@ -81,4 +84,12 @@ impl Phone {
             None => self.next_name("t"),
         }
     }
+}
+
+/// The Contact that was registered, with the time it lives: what a registrar answers.
+fn bound(register: &Message<'_>, wishes: &Wishes) -> String {
+    let contact = register.headers.get(HeaderName::Contact).unwrap_or_default();
+    let wished = wishes.headers.iter().find(|it| it.0 == "Expires").map(|it| it.1.as_str());
+    let asked = register.headers.get(HeaderName::Expires);
+    format!("{contact};expires={}", wished.or(asked).unwrap_or("3600"))
 }

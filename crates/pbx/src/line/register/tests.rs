@@ -1,5 +1,7 @@
 //! The machine against its table of events.
 
+#![allow(clippy::disallowed_methods, reason = "some instant to count from")]
+
 use super::*;
 
 const USUAL: Circumstances =

@@ -1,0 +1,384 @@
+//! The lines at their carriers: what their registrations ask for is sent, what comes back is told
+//! them (RFC 3261 §10.2).
+
+use super::Core;
+use crate::directory::{Directory, Tenant};
+use crate::event::Event;
+use crate::id::TenantId;
+use crate::language::Text;
+use crate::line::live::{LineKey, LiveLine, Said};
+use crate::line::register::answer::{self, Answer, Lack};
+use crate::line::register::{Action, Event as Happens, Ids, Moment, Standing};
+use crate::line::target::Targets;
+use crate::line::{Line, request};
+use crate::office::{Office, TransactionUser};
+use crate::record::Record;
+use crate::text;
+use crate::time::Now;
+use bytes::Bytes;
+use rand_core::Rng;
+use sip::endpoint::ClientTx;
+use sip::message::{HeaderName, Message, Method, StartLine};
+use sip::{ConnectionId, Flow, Tag, Transport};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What keeps a pinhole open (RFC 5626 §3.5.1).
+const KEEP_ALIVE: Bytes = Bytes::from_static(b"\r\n\r\n");
+
+/// How long a line waits before it opens a lost stream again: the carrier may be starting.
+const RECONNECT: Duration = Duration::from_secs(2);
+
+impl Core {
+    /// Brings the lines to what the directory says.
+    pub(super) fn configure_lines(&mut self, old: &Directory, directory: &Directory, now: Now) {
+        let same = |(id, tenant): (&TenantId, &Tenant)| {
+            old.tenant(*id).is_some_and(|it| it.lines.is_same(&tenant.lines))
+        };
+        let is_known = old.tenants.len() == directory.tenants.len();
+        if is_known && !old.tenants.is_empty() && directory.tenants.iter().all(same) {
+            return;
+        }
+        for key in self.office.lines.keys() {
+            let Some(line) = self.office.lines.get(key).filter(|it| !it.deleted) else { continue };
+            let tenant = directory.tenant(line.tenant);
+            match tenant.and_then(|it| it.lines.get(&line.config.account)) {
+                Some(config) if Arc::ptr_eq(config, &line.config) => {}
+                Some(config) => self.line_changed(key, Arc::clone(config), now),
+                None => self.line_deleted(key, now),
+            }
+        }
+        for (id, tenant) in &directory.tenants {
+            for config in tenant.lines.iter() {
+                let known = self.office.lines.find(*id, &config.account);
+                if known.is_some_and(|it| !it.deleted) {
+                    continue;
+                }
+                let office = &mut self.office;
+                let contact = Tag::new(office.config.shard, office.rng.next_u64());
+                let ids = Ids { call_id: office.new_call_id().into(), cseq: 0, contact };
+                let key = office.lines.add(*id, config, ids, now);
+                self.line_wanted(key, now);
+            }
+        }
+        // The first directory names every line there is.
+        for gone in self.office.lines.take_recovered() {
+            let (tenant, account) = (gone.tenant, gone.account);
+            self.office.record(Record::LineForgotten { tenant, account });
+        }
+    }
+
+    fn line_changed(&mut self, key: LineKey, config: Arc<Line>, now: Now) {
+        let Some(line) = self.office.lines.get_mut(key) else { return };
+        let before = std::mem::replace(&mut line.config, config);
+        if same_registration(&before, &line.config) {
+            return;
+        }
+        line.targets = Targets::of(&line.config);
+        line.registration.auth.clear();
+        line.flow = None;
+        self.line_wanted(key, now);
+    }
+
+    fn line_deleted(&mut self, key: LineKey, now: Now) {
+        if let Some(line) = self.office.lines.get_mut(key) {
+            line.deleted = true;
+        }
+        self.line_event(key, Happens::Unwanted, now);
+    }
+
+    /// Registers it when its turn comes, or takes its registration back, as it is configured.
+    fn line_wanted(&mut self, key: LineKey, now: Now) {
+        let office = &mut self.office;
+        let wants = office.lines.get(key).is_some_and(LiveLine::wants) && !self.closing;
+        let event = match wants {
+            true => Happens::Wanted { at: office.lines.slot(now.instant) },
+            false => Happens::Unwanted,
+        };
+        self.line_event(key, event, now);
+    }
+
+    /// An administrator wants this line registered now.
+    pub(super) fn register_line(&mut self, key: LineKey, now: Now) {
+        if self.office.lines.get(key).is_some_and(LiveLine::wants) && !self.closing {
+            self.line_event(key, Happens::Wanted { at: now.instant }, now);
+            self.line_due(key, now);
+        }
+    }
+
+    /// Our addresses changed: lines whose own is gone register with another one.
+    pub(super) fn renumber_lines(&mut self, now: Now) {
+        for key in self.office.lines.keys() {
+            let office = &mut self.office;
+            let Some(line) = office.lines.get_mut(key) else { continue };
+            let Some(flow) = line.flow else { continue };
+            let source = office.network.local_for(flow.remote.ip()).map(|it| it.source);
+            if source != Some(flow.local.ip()) {
+                line.flow = None;
+                self.line_wanted(key, now);
+            }
+        }
+    }
+
+    /// The process ends: the carriers need not call us any more.
+    pub(super) fn leave_carriers(&mut self, now: Now) {
+        for key in self.office.lines.keys() {
+            self.line_event(key, Happens::Unwanted, now);
+        }
+    }
+
+    /// No carrier has yet to be told that we leave.
+    pub(super) fn has_left_carriers(&self) -> bool {
+        let leaving = |it: &LiveLine| it.registration.standing() == Standing::Unregistering;
+        !self.office.lines.iter().any(leaving)
+    }
+
+    pub(super) fn lines_due(&mut self, now: Now) {
+        while let Some(key) = self.office.lines.pop_due(now.instant) {
+            self.line_due(key, now);
+        }
+    }
+
+    fn line_due(&mut self, key: LineKey, now: Now) {
+        let office = &mut self.office;
+        if let Some(line) = office.lines.get_mut(key)
+            && line.keep_alive_at.is_some_and(|it| it <= now.instant)
+        {
+            line.keep_alive_at = keep_alive_at(line, now);
+            if let Some(flow) = line.flow {
+                office.endpoint.send(flow, KEEP_ALIVE, None);
+            }
+        }
+        self.line_event(key, Happens::Due, now);
+    }
+
+    /// A response to a REGISTER.
+    pub(super) fn line_answered(
+        &mut self,
+        key: LineKey,
+        transaction: ClientTx,
+        message: &Message<'_>,
+        now: Now,
+    ) {
+        let Some(line) = self.office.lines.get_mut(key) else { return };
+        let StartLine::Status { code: code @ 200.., reason } = message.start else { return };
+        if line.transaction != Some(transaction) {
+            return;
+        }
+        line.transaction = None;
+        line.last_answer = Some(Said { at: now.utc, what: Text::same(format!("{code} {reason}")) });
+        let answer = match code {
+            401 | 407 => {
+                let config = Arc::clone(&line.config);
+                let own = [&*config.domain];
+                let account = line.account(&config, &own);
+                Answer::Challenged(line.registration.auth.challenged(&message.headers, &account))
+            }
+            300..=399
+                if answer::redirection(message).is_some_and(|it| line.targets.redirect(it)) =>
+            {
+                Answer::Redirected
+            }
+            _ => answer::read(message, &line.registration.ids.contact.to_string()),
+        };
+        if matches!(answer, Answer::Granted { .. }) {
+            line.targets.succeeded();
+            let routes = message.headers.values(HeaderName::ServiceRoute);
+            line.service_route = routes.take(sip::route_set::ROUTES_MAX).map(Into::into).collect();
+        }
+        self.line_event(key, Happens::Answered(answer), now);
+    }
+
+    /// A REGISTER got no response, or its way broke.
+    pub(super) fn line_unheard(
+        &mut self,
+        key: LineKey,
+        transaction: ClientTx,
+        lack: Lack,
+        now: Now,
+    ) {
+        let Some(line) = self.office.lines.get_mut(key) else { return };
+        if line.transaction != Some(transaction) {
+            return;
+        }
+        line.transaction = None;
+        line.last_answer = Some(Said { at: now.utc, what: in_words(lack) });
+        self.line_event(key, Happens::Answered(Answer::Unheard(lack)), now);
+    }
+
+    /// The stream to a carrier is open, or cannot be opened.
+    pub(super) fn line_connected(&mut self, token: u64, flow: Option<Flow>, now: Now) {
+        let office = &mut self.office;
+        let Some(key) = office.lines.connected(token) else { return };
+        let Some(line) = office.lines.get_mut(key) else { return };
+        let Some((_, expires_s)) = line.connecting.take_if(|it| it.0 == token) else { return };
+        line.flow = flow;
+        match flow {
+            Some(flow) => send_register(office, key, flow, expires_s, now),
+            None => {
+                line.last_answer = Some(Said { at: now.utc, what: in_words(Lack::Broken) });
+                let answer = Answer::Unheard(Lack::Broken);
+                return self.line_event(key, Happens::Answered(answer), now);
+            }
+        }
+        self.line_settled(key, now);
+    }
+
+    /// Calls come in over the stream: it must be there.
+    pub(super) fn line_streams_lost(&mut self, connection: ConnectionId, now: Now) {
+        for key in self.office.lines.lose_connection(connection) {
+            if self.office.lines.get(key).is_some_and(LiveLine::wants) && !self.closing {
+                let at = now.instant + RECONNECT;
+                self.line_event(key, Happens::Wanted { at }, now);
+            }
+        }
+    }
+
+    /// Tells a registration what happened and does what it asks for.
+    fn line_event(&mut self, key: LineKey, event: Happens, now: Now) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let office = &mut self.office;
+            let dice = office.rng.next_u32();
+            let Some(line) = office.lines.get_mut(key) else { return };
+            let moment = Moment { instant: now.instant, utc: now.utc, dice };
+            for action in line.handle(event, moment) {
+                match action {
+                    Action::NextTarget => {
+                        if let Some(line) = self.office.lines.get_mut(key) {
+                            line.targets.next();
+                        }
+                    }
+                    Action::Ask { expires_s, new_call_id } => {
+                        if let Err(lack) = ask(&mut self.office, key, expires_s, new_call_id, now) {
+                            events.push_back(Happens::Answered(Answer::Unheard(lack)));
+                        }
+                    }
+                }
+            }
+        }
+        self.line_settled(key, now);
+    }
+
+    /// Records and publishes what changed, and sees to the next time-out.
+    fn line_settled(&mut self, key: LineKey, now: Now) {
+        let office = &mut self.office;
+        let Some(line) = office.lines.get_mut(key) else { return };
+        let (tenant, account) = (line.tenant, line.config.account.clone());
+        if line.deleted && line.registration.standing() == Standing::Off {
+            office.lines.remove(key);
+            // Unless a new line has its account.
+            if office.lines.find(tenant, &account).is_none() {
+                office.record(Record::LineForgotten { tenant, account: account.clone() });
+                office.event(Event::LineGone { tenant, account });
+            }
+            return;
+        }
+        match (line.registration.binding(), line.keep_alive_at) {
+            (None, _) => line.keep_alive_at = None,
+            (Some(_), None) => line.keep_alive_at = keep_alive_at(line, now),
+            (Some(_), Some(_)) => {}
+        }
+        let (facts, status) = (line.unrecorded(), line.unpublished(now));
+        if let Some(facts) = facts {
+            office.record(Record::LineRegistration(Box::new(facts)));
+        }
+        if let Some(status) = status {
+            office.event(Event::Line(status));
+        }
+        office.lines.arm(key);
+    }
+}
+
+/// Sends a REGISTER, or opens its stream first.
+fn ask(
+    office: &mut Office,
+    key: LineKey,
+    expires_s: u32,
+    new_call_id: bool,
+    now: Now,
+) -> Result<(), Lack> {
+    let call_id = new_call_id.then(|| office.new_call_id());
+    let Some(line) = office.lines.get_mut(key) else { return Ok(()) };
+    if let Some(call_id) = call_id {
+        line.registration.ids.call_id = call_id.into();
+    }
+    let remote = line.targets.current().ok_or(Lack::NoAddress)?;
+    let transport = Transport::from(line.config.transport);
+    let open = line.flow.filter(|it| it.remote == remote && it.transport == transport);
+    match (transport, open) {
+        (Transport::Tcp, None) => {
+            let token = office.connect_for(remote);
+            if let Some(line) = office.lines.get_mut(key) {
+                line.connecting = Some((token, expires_s));
+            }
+            office.lines.connecting(token, key);
+        }
+        (Transport::Tcp, Some(flow)) => send_register(office, key, flow, expires_s, now),
+        (Transport::Udp, _) => {
+            let local = office.network.local_for(remote.ip()).ok_or(Lack::Broken)?;
+            let local = (local.source, office.config.udp_port).into();
+            let flow = Flow { transport, local, remote, connection: None };
+            send_register(office, key, flow, expires_s, now);
+        }
+    }
+    Ok(())
+}
+
+fn send_register(office: &mut Office, key: LineKey, flow: Flow, expires_s: u32, now: Now) {
+    let branch = office.endpoint.new_branch();
+    let cnonce = format!("{:016x}", office.rng.next_u64());
+    let Some(contact) = office.lines.get(key).map(|it| it.registration.ids.contact) else { return };
+    let end = office.local_end(flow, contact);
+    let Some(line) = office.lines.get_mut(key) else { return };
+    line.flow = Some(flow);
+    let config = Arc::clone(&line.config);
+    let own = [&*config.domain];
+    let account = line.account(&config, &own);
+    let way = (end, branch);
+    let bytes =
+        request::register(&config, &mut line.registration, &account, way, expires_s, &cnonce);
+    let (uri, cseq) = (request::registrar(&config), line.registration.ids.cseq);
+    let (remote, transport) = (flow.remote, flow.transport.via_name());
+    let what = text!(
+        "REGISTER {} to {} ({}), CSeq {}",
+        "REGISTER {}，发往{}（{}），CSeq {}",
+        uri,
+        remote,
+        transport,
+        cseq
+    );
+    line.last_request = Some(Said { at: now.utc, what });
+    let user = Some(TransactionUser::Line(key));
+    let transaction =
+        office.endpoint.request(flow, Method::Register, branch, bytes, user, now.instant);
+    if let Some(line) = office.lines.get_mut(key) {
+        line.transaction = Some(transaction);
+    }
+}
+
+fn keep_alive_at(line: &LiveLine, now: Now) -> Option<std::time::Instant> {
+    let every = Duration::from_secs(line.config.keep_alive_s.into());
+    (!every.is_zero()).then(|| now.instant + every)
+}
+
+fn in_words(lack: Lack) -> Text {
+    match lack {
+        Lack::Silent => Text::fixed("no answer in 32 s", "32秒内无应答"),
+        Lack::Broken => Text::fixed("the connection failed", "连接失败"),
+        Lack::NoAddress => Text::fixed("the name has no address", "域名没有地址"),
+    }
+}
+
+/// Whether the carrier would notice no difference.
+fn same_registration(one: &Line, other: &Line) -> bool {
+    let of = |it: &Line| {
+        (
+            (it.enabled, it.register, it.expires_s, it.transport, it.new_call_id),
+            (it.domain.clone(), it.outbound_proxy.clone(), it.uri_parameters.clone()),
+            (it.auth_user.clone(), it.password.clone(), it.keep_alive_s),
+        )
+    };
+    of(one) == of(other)
+}

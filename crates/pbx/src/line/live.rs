@@ -1,0 +1,338 @@
+//! The lines as they are now: registered or not, and the way to each carrier.
+
+use super::Line;
+use super::register::{Actions, Bound, Circumstances, Event, Ids, Moment, Registration, Standing};
+use super::table::Pool;
+use super::target::Targets;
+use super::trouble::Trouble;
+use crate::id::TenantId;
+use crate::language::Text;
+use crate::record::LineRegistration;
+use crate::time::{Now, UnixMillis};
+use sip::auth::client::{Account, Realms};
+use sip::endpoint::ClientTx;
+use sip::timers::TimerQueue;
+use sip::{ConnectionId, Flow, Tag};
+use slab::Slab;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+type Map<K, V> = HashMap<K, V, ahash::RandomState>;
+
+/// How far apart REGISTERs go out that no timer of their own parts: 25 a second, so that 500 lines
+/// begin in 20 s.
+pub const PACE: Duration = Duration::from_millis(40);
+
+/// Names a line in [`Lines`]; a stale name finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LineKey {
+    index: usize,
+    serial: u32,
+}
+
+/// One line.
+#[derive(Debug)]
+pub struct LiveLine {
+    pub key: LineKey,
+    pub tenant: TenantId,
+    pub config: Arc<Line>,
+    /// It was deleted: it goes as soon as the carrier has been told.
+    pub deleted: bool,
+    pub registration: Registration,
+    pub targets: Targets,
+    /// The way of the newest request.
+    pub flow: Option<Flow>,
+    /// The routes the registrar gave for requests of the line (RFC 3608).
+    pub service_route: Vec<Box<str>>,
+    /// The REGISTER that is out.
+    pub transaction: Option<ClientTx>,
+    /// A stream being opened for a REGISTER with this Expires.
+    pub connecting: Option<(u64, u32)>,
+    pub keep_alive_at: Option<Instant>,
+    pub last_request: Option<Said>,
+    pub last_answer: Option<Said>,
+    pub calls_in: u16,
+    pub calls_out: u16,
+    /// What the journal knows of it.
+    recorded: Option<LineRegistration>,
+    published: Option<Box<LineStatus>>,
+    /// When its entry in the queue comes up.
+    armed: Option<Instant>,
+}
+
+/// Something one side said, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub at: UnixMillis,
+    pub what: Text,
+}
+
+/// A line as the board shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineStatus {
+    pub tenant: TenantId,
+    pub account: Box<str>,
+    pub standing: Standing,
+    /// Since when, and until when the carrier holds our binding.
+    pub since: Option<UnixMillis>,
+    pub until: Option<UnixMillis>,
+    /// The address its requests go to.
+    pub target: Option<SocketAddr>,
+    pub last_request: Option<Said>,
+    pub last_answer: Option<Said>,
+    /// When the next REGISTER goes out.
+    pub next_at: Option<UnixMillis>,
+    pub trouble: Option<Trouble>,
+    pub calls_in: u16,
+    pub calls_out: u16,
+}
+
+/// All lines of a shard.
+#[derive(Debug, Default)]
+pub struct Lines {
+    slab: Slab<LiveLine>,
+    by_account: Map<TenantId, Map<Box<str>, LineKey>>,
+    by_contact: Map<Tag, LineKey>,
+    by_token: Map<u64, LineKey>,
+    /// Registrations of an earlier process, until the directory names their lines.
+    recovered: BTreeMap<(TenantId, Box<str>), LineRegistration>,
+    last_taken: Map<(TenantId, Pool), Box<str>>,
+    timers: TimerQueue<LineKey>,
+    serial: u32,
+    next_slot: Option<Instant>,
+}
+
+impl LiveLine {
+    /// It is configured to register.
+    pub fn wants(&self) -> bool {
+        !self.deleted && self.config.enabled && self.config.register
+    }
+
+    pub fn handle(&mut self, event: Event, moment: Moment) -> Actions {
+        let circumstances = Circumstances {
+            expires_s: self.config.expires_s,
+            new_call_id: self.config.new_call_id,
+            untried_target: self.targets.has_untried(),
+        };
+        self.registration.handle(event, &circumstances, moment)
+    }
+
+    /// Who we are to the carrier. Where it sent us elsewhere, its own realm alone is answered.
+    pub fn account<'a>(&self, config: &'a Line, own: &'a [&'a str]) -> Account<'a> {
+        let realms = if self.targets.is_redirected() { Realms::Only(own) } else { Realms::Any };
+        Account { user: config.auth_user(), password: &config.password.0, realms }
+    }
+
+    /// What must survive a restart, where the journal does not have it yet.
+    pub fn unrecorded(&mut self) -> Option<LineRegistration> {
+        let Registration { ids, .. } = &self.registration;
+        let bound = self.registration.binding();
+        let facts = LineRegistration {
+            tenant: self.tenant,
+            account: self.config.account.clone(),
+            call_id: ids.call_id.clone(),
+            cseq: ids.cseq,
+            contact: ids.contact.to_string().into(),
+            since: bound.map(|it| it.since_utc),
+            until: bound.map(|it| it.until_utc),
+        };
+        // A line that never asked has nothing to tell.
+        let is_news = ids.cseq > 0 && self.recorded.as_ref() != Some(&facts);
+        is_news.then(|| {
+            self.recorded = Some(facts.clone());
+            facts
+        })
+    }
+
+    /// The picture for the board, where it has changed.
+    pub fn unpublished(&mut self, now: Now) -> Option<Box<LineStatus>> {
+        let status = Box::new(self.status(now));
+        (self.published.as_ref() != Some(&status)).then(|| {
+            self.published = Some(status.clone());
+            status
+        })
+    }
+
+    pub fn status(&self, now: Now) -> LineStatus {
+        let bound = self.registration.binding();
+        let in_utc = |at: Instant| now.utc.after(at.saturating_duration_since(now.instant));
+        LineStatus {
+            tenant: self.tenant,
+            account: self.config.account.clone(),
+            standing: self.registration.standing(),
+            since: bound.map(|it| it.since_utc),
+            until: bound.map(|it| it.until_utc),
+            target: self.targets.current(),
+            last_request: self.last_request.clone(),
+            last_answer: self.last_answer.clone(),
+            next_at: self.registration.next_at().map(in_utc),
+            trouble: self.registration.trouble(),
+            calls_in: self.calls_in,
+            calls_out: self.calls_out,
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.registration.poll_timeout().into_iter().chain(self.keep_alive_at).min()
+    }
+}
+
+impl Lines {
+    pub fn recover(&mut self, facts: Vec<LineRegistration>) {
+        let named = |it: LineRegistration| ((it.tenant, it.account.clone()), it);
+        self.recovered = facts.into_iter().map(named).collect();
+    }
+
+    /// Registrations of an earlier process whose lines are no more.
+    pub fn take_recovered(&mut self) -> Vec<LineRegistration> {
+        std::mem::take(&mut self.recovered).into_values().collect()
+    }
+
+    pub fn get(&self, key: LineKey) -> Option<&LiveLine> {
+        self.slab.get(key.index).filter(|it| it.key == key)
+    }
+
+    pub fn get_mut(&mut self, key: LineKey) -> Option<&mut LiveLine> {
+        self.slab.get_mut(key.index).filter(|it| it.key == key)
+    }
+
+    pub fn find(&self, tenant: TenantId, account: &str) -> Option<&LiveLine> {
+        let key = self.by_account.get(&tenant)?.get(account)?;
+        self.get(*key)
+    }
+
+    /// The line whose Contact has this user part.
+    pub fn by_contact(&self, user: &str) -> Option<&LiveLine> {
+        self.get(*self.by_contact.get(&Tag::parse(user)?)?)
+    }
+
+    pub fn keys(&self) -> Vec<LineKey> {
+        self.slab.iter().map(|(_, it)| it.key).collect()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &LiveLine> {
+        self.slab.iter().map(|(_, it)| it)
+    }
+
+    /// Adds a line; `ids` are for one that was never registered.
+    pub fn add(&mut self, tenant: TenantId, config: &Arc<Line>, ids: Ids, now: Now) -> LineKey {
+        let recorded = self.recovered.remove(&(tenant, config.account.clone()));
+        let registration = match &recorded {
+            Some(it) => Registration::new(recorded_ids(it, ids), recorded_binding(it, now)),
+            None => Registration::new(ids, None),
+        };
+        self.serial = self.serial.wrapping_add(1);
+        let key = LineKey { index: self.slab.vacant_key(), serial: self.serial };
+        self.by_contact.insert(registration.ids.contact, key);
+        self.by_account.entry(tenant).or_default().insert(config.account.clone(), key);
+        self.slab.insert(LiveLine {
+            key,
+            tenant,
+            config: Arc::clone(config),
+            deleted: false,
+            registration,
+            targets: Targets::of(config),
+            flow: None,
+            service_route: Vec::new(),
+            transaction: None,
+            connecting: None,
+            keep_alive_at: None,
+            last_request: None,
+            last_answer: None,
+            calls_in: 0,
+            calls_out: 0,
+            recorded,
+            published: None,
+            armed: None,
+        });
+        key
+    }
+
+    pub fn remove(&mut self, key: LineKey) {
+        if self.get(key).is_none() {
+            return;
+        }
+        let line = self.slab.remove(key.index);
+        self.by_contact.remove(&line.registration.ids.contact);
+        if let Some(accounts) = self.by_account.get_mut(&line.tenant)
+            && accounts.get(&line.config.account) == Some(&key)
+        {
+            accounts.remove(&line.config.account);
+        }
+    }
+
+    /// The next free place in the row of REGISTERs.
+    pub fn slot(&mut self, now: Instant) -> Instant {
+        let at = self.next_slot.map_or(now, |it| it.max(now));
+        self.next_slot = Some(at + PACE);
+        at
+    }
+
+    /// A stream is being opened for this line.
+    pub fn connecting(&mut self, token: u64, key: LineKey) {
+        self.by_token.insert(token, key);
+    }
+
+    /// Whose stream it was that is open now, or cannot be.
+    pub fn connected(&mut self, token: u64) -> Option<LineKey> {
+        self.by_token.remove(&token)
+    }
+
+    /// The lines that lost their stream.
+    pub fn lose_connection(&mut self, connection: ConnectionId) -> Vec<LineKey> {
+        let mut lost = Vec::new();
+        for (_, line) in &mut self.slab {
+            if line.flow.is_some_and(|it| it.connection == Some(connection)) {
+                line.flow = None;
+                lost.push(line.key);
+            }
+        }
+        lost
+    }
+
+    pub fn last_taken(&self, tenant: TenantId, pool: Pool) -> Option<&str> {
+        self.last_taken.get(&(tenant, pool)).map(|it| &**it)
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// The next line whose time has come.
+    pub fn pop_due(&mut self, now: Instant) -> Option<LineKey> {
+        while let Some((at, key)) = self.timers.pop_due(now) {
+            let Some(line) = self.get_mut(key) else { continue };
+            if line.armed == Some(at) {
+                line.armed = None;
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Sees to it that [`Lines::pop_due`] names the line in time.
+    pub fn arm(&mut self, key: LineKey) {
+        let Some(line) = self.get_mut(key) else { return };
+        let Some(due) = line.poll_timeout() else { return };
+        if line.armed.is_none_or(|armed| due < armed) {
+            line.armed = Some(due);
+            self.timers.set(due, key);
+        }
+    }
+}
+
+/// What was recorded stands, as far as it can be read.
+fn recorded_ids(it: &LineRegistration, fresh: Ids) -> Ids {
+    match Tag::parse(&it.contact) {
+        Some(contact) => Ids { call_id: it.call_id.clone(), cseq: it.cseq, contact },
+        None => fresh,
+    }
+}
+
+fn recorded_binding(it: &LineRegistration, now: Now) -> Option<Bound> {
+    let until_utc = it.until.filter(|it| *it > now.utc)?;
+    let until = now.instant + until_utc.since(now.utc);
+    Some(Bound { until, until_utc, since_utc: it.since.unwrap_or(now.utc) })
+}

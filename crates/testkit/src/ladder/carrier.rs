@@ -1,0 +1,161 @@
+//! The carriers of a ladder, and the lines that register at them.
+//!
+//! ```text
+//! given line 5678 at=telecom                what differs from a usual line, which is registered
+//! given line 5678 at=telecom unregistered owner=101 group=1 new-call-id tcp
+//! pbx -> telecom  REGISTER credentials=none|right|wrong call-id=same|new
+//! pbx <- telecom  401 challenge="realm=telecom, nonce=n2, stale=true"
+//! pbx <- telecom  200 expires=600           with the Contact that was registered
+//! telecom -> pbx  INVITE to-line=5678       to the Contact that the line registered
+//! ```
+//! A 401 or 407 without `challenge` has the usual one.
+
+use super::line::{Step, Words};
+use super::stage::Stage;
+use crate::office::{SERVER_PORT, SERVER_V4, flow_of};
+use crate::phone::Phone;
+use pbx::line::Line;
+use pbx::line::config::{CallerNumber, FromUser, Incoming, LineTransport, Password};
+use sip::Flow;
+use sip::Transport;
+use std::net::SocketAddr;
+
+/// The carriers everybody knows, and their addresses.
+const CARRIERS: [(&str, [u8; 4]); 3] = [
+    ("telecom", [203, 0, 113, 5]),
+    ("unicom", [203, 0, 113, 6]),
+    // A further server of telecom's.
+    ("telecom2", [203, 0, 113, 7]),
+];
+
+/// The challenge of a carrier that says nothing of its own.
+pub(super) const USUAL_CHALLENGE: &str =
+    "realm=\"telecom\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
+
+pub(super) fn is_carrier(name: &str) -> bool {
+    CARRIERS.iter().any(|it| it.0 == name)
+}
+
+/// A carrier as the phone it is played by.
+pub(super) fn carrier(name: &str, transport: Transport) -> Option<Phone> {
+    let address = CARRIERS.iter().find(|it| it.0 == name)?.1;
+    let usual = flow_of("0", 0, transport, false);
+    let flow = Flow { remote: SocketAddr::from((address, SERVER_PORT)), ..usual };
+    debug_assert_eq!(flow.local, SocketAddr::new(SERVER_V4, SERVER_PORT));
+    Some(Phone::new(name, name, "", flow))
+}
+
+/// The password of a line, and what the carrier expects.
+pub(super) fn password_of(account: &str) -> String {
+    format!("secret-{account}")
+}
+
+/// Reads `given line 5678 at=telecom …`; `None` for other lines.
+pub(super) fn line(words: &Words) -> Option<Result<Line, String>> {
+    let account = words.flags().next().filter(|_| words.head == "line")?;
+    let mut line = Line {
+        account: account.into(),
+        password: Password(password_of(account).into()),
+        keep_alive_s: 0,
+        ..Line::default()
+    };
+    Some(adjust(&mut line, words).map(|()| line))
+}
+
+/// Changes a line as `given line …` and `change line …` say.
+pub(super) fn adjust(line: &mut Line, words: &Words) -> Result<(), String> {
+    for flag in words.flags().skip(1) {
+        match flag {
+            "unregistered" | "deleted" => {}
+            "tcp" => line.transport = LineTransport::Tcp,
+            "new-call-id" => line.new_call_id = true,
+            "without-register" => line.register = false,
+            "off" => line.enabled = false,
+            "private" => line.shared = false,
+            "privacy" => line.interop.privacy = true,
+            _ => return Err(format!("a line is not {flag}")),
+        }
+    }
+    for (key, value) in words.pairs() {
+        let number = value.parse::<u16>().map_err(|_| format!("{key}={value}: not a number"));
+        match key {
+            "at" => line.domain = address_of(value)?.into(),
+            "proxy" => line.outbound_proxy = address_of(value)?.into(),
+            "domain" => line.domain = value.into(),
+            "expires" => line.expires_s = number?.into(),
+            "keep-alive" => line.keep_alive_s = number?,
+            "no-answer" => line.no_answer_s = number?,
+            "group" => line.group = number?.into(),
+            "auth-user" => line.auth_user = value.into(),
+            "password" => line.password = Password(value.into()),
+            "owner" => line.owner = Some(value.into()),
+            "to" => line.incoming = Incoming::Number(value.into()),
+            "to-extension" => line.incoming = Incoming::Extension(value.into()),
+            "uri" => line.uri_parameters = value.into(),
+            "out" => line.calls_out_max.0 = Some(number?),
+            "in" => line.calls_in_max.0 = Some(number?),
+            "from" => {
+                line.from_user = match value {
+                    "account" => FromUser::Account,
+                    "caller" => FromUser::Caller,
+                    _ => return Err(format!("from={value}?")),
+                }
+            }
+            "caller" => {
+                line.caller_number = match value {
+                    "account" => CallerNumber::Account,
+                    "caller" => CallerNumber::Caller,
+                    fixed => CallerNumber::Fixed(fixed.into()),
+                }
+            }
+            "identity" => {
+                use pbx::interop::IdentityHeader::{PAssertedIdentity, RemotePartyId};
+                line.interop.identity = match value {
+                    "pai" => PAssertedIdentity,
+                    "rpid" => RemotePartyId,
+                    _ => return Err(format!("identity={value}?")),
+                }
+            }
+            _ => return Err(format!("a line has no {key}")),
+        }
+    }
+    Ok(())
+}
+
+fn address_of(carrier: &str) -> Result<String, String> {
+    let found = CARRIERS.iter().find(|it| it.0 == carrier);
+    found
+        .map(|it| it.1.map(|it| it.to_string()).join("."))
+        .ok_or_else(|| format!("no carrier {carrier}"))
+}
+
+/// How many lines are registered before the ladder begins.
+pub(super) fn registered(steps: &[&Step]) -> usize {
+    let given = steps.iter().filter_map(|it| match it {
+        Step::Given(words) => Some(words),
+        _ => None,
+    });
+    let lines = given.filter(|it| it.head == "line");
+    lines
+        .filter(|it| !it.has("unregistered") && !it.has("without-register") && !it.has("off"))
+        .count()
+}
+
+/// Lets the carriers answer every REGISTER until this many lines are registered.
+pub(super) fn register(stage: &mut Stage, lines: usize) -> Result<(), String> {
+    const ROUNDS_PER_LINE: usize = 4;
+    let mut done = 0;
+    for _ in 0..ROUNDS_PER_LINE * lines {
+        if done == lines {
+            break;
+        }
+        stage.office.advance(pbx::line::live::PACE);
+        while stage.office.peek_sent().is_some() {
+            done += usize::from(stage.answer_register()?);
+        }
+    }
+    if done < lines {
+        return Err(format!("only {done} of {lines} lines registered"));
+    }
+    Ok(())
+}
