@@ -169,8 +169,6 @@ pub(crate) fn directory(first: u32, count: u32) -> Directory {
 pub(crate) fn extension(number: &str, name: &str) -> Extension {
     let realm = pbx::settings::Settings::default().realm;
     Extension {
-        levels: Default::default(),
-        plan: None,
         number: number.into(),
         name: name.into(),
         secret: Some(store::directory::derive_secret(number, &realm, PASSWORD.as_bytes())),
