@@ -150,7 +150,7 @@ impl Call {
         now: Instant,
     ) {
         let Some(session) = self.session(leg) else { return };
-        let answer = session.handle_failure(transaction, code);
+        let answer = session.handle_failure(transaction, code, now);
         self.answered_by(office, leg, answer, None, now);
     }
 

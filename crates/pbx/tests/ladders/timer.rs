@@ -359,3 +359,24 @@ fn the_echo_test_is_refreshed_too() {
         ",
     );
 }
+
+/// A refresh whose way is broken is tried again: the phone may be back before the session is over.
+#[test]
+fn the_refresh_meets_a_lost_connection() {
+    let up = callee_with("header=Session-Expires:600;refresher=uac header=Allow:UPDATE");
+    check(&format!(
+        "
+        given bob tcp{up}
+        disconnect bob
+        wait 300s
+                 pbx -> bob   UPDATE gone
+        wait 5s
+                 pbx -> bob   UPDATE gone
+                 pbx <- bob   BYE
+                 pbx -> bob   200
+        alice <- pbx          BYE
+        alice -> pbx          200
+        record release=callee.hangup billable=305s
+        "
+    ));
+}

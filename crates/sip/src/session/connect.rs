@@ -8,6 +8,7 @@ use crate::dialog::Dialog;
 use crate::endpoint::{ClientTx, Endpoint, derive};
 use crate::flow::Flow;
 use crate::message::{Essentials, HeaderName, Message, Method};
+use std::time::Instant;
 
 /// What a response, or the lack of one, means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,9 +120,9 @@ impl Session {
     }
 
     /// Nobody answered (`code` 408) or the transport failed (503).
-    pub fn handle_failure(&mut self, transaction: ClientTx, code: u16) -> Answer {
+    pub fn handle_failure(&mut self, transaction: ClientTx, code: u16, now: Instant) -> Answer {
         if self.is_refresh(transaction) {
-            return self.refresh_failed(code);
+            return self.refresh_failed(transaction, code, now);
         }
         match (self.state, &self.invite_state) {
             (State::Outgoing { invite, .. }, _) if invite == transaction => {
@@ -301,7 +302,7 @@ impl Session {
         &self,
         endpoint: &mut Endpoint<O>,
         owner: O,
-        now: std::time::Instant,
+        now: Instant,
         message: &Message<'_>,
         it: &Essentials<'_>,
     ) {

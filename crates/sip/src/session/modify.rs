@@ -47,7 +47,9 @@ impl Session {
         let mut writer = self.dialog.next_request(method, branch);
         if method == Method::Update && self.is_established() {
             self.timer.write_later(&mut writer);
-            self.timer.propose(body);
+            if body.is_some() {
+                self.timer.propose(body);
+            }
         }
         extra(&mut writer);
         let (bytes, owner) = (finish(writer, body), Some(seat.owner));

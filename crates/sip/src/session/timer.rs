@@ -169,6 +169,10 @@ impl Timer {
     /// The peer sent an INVITE or UPDATE.
     pub(super) fn hear_request(&mut self, message: &Message<'_>) {
         self.asked = Asked::of(message);
+        if self.offered.take().is_some() {
+            // It was refused, or still awaits its answer: which description stands is not sure.
+            self.theirs = None;
+        }
         self.offered = hash(message);
     }
 
@@ -211,11 +215,16 @@ impl Timer {
         self.theirs = self.offered.take().or(self.theirs);
     }
 
-    /// The peer's 2xx to a request of ours.
-    pub(super) fn accepted(&mut self, message: &Message<'_>, now: Instant) {
+    /// The peer's 2xx to our refresh.
+    fn refreshed(&mut self, message: &Message<'_>, now: Instant) {
         let agreed = granted(message, self.terms.min_s);
         self.running = Running::of(agreed, Refresher::Uac, now);
         self.theirs = hash(message).or(self.theirs);
+    }
+
+    /// The peer's 2xx to a request of ours.
+    pub(super) fn accepted(&mut self, message: &Message<'_>, now: Instant) {
+        self.refreshed(message, now);
         if let Some(draft) = self.draft.take().filter(|_| self.runs()) {
             self.ours = Some(draft);
         }
@@ -288,7 +297,7 @@ impl Timer {
 }
 
 impl Session {
-    /// Refreshes what is due. Returns `true` when nobody refreshed in time.
+    /// Refreshes what is due, and says when nobody did in time.
     pub(super) fn timer_timeout<O: Copy>(&mut self, seat: &mut Seat<'_, O>) -> Option<Overdue> {
         if !self.is_established() || self.timer.poll().is_none_or(|at| at > seat.now) {
             return None;
@@ -305,13 +314,14 @@ impl Session {
     }
 
     fn send_refresh<O: Copy>(&mut self, seat: &mut Seat<'_, O>) {
+        // An INVITE under way refreshes too, where it is accepted.
+        if !self.may_offer() || !(self.allows_update || self.timer.ours.is_some()) {
+            return self.timer.try_again(seat.now, TRY_AGAIN);
+        }
         if self.allows_update {
             let update = self.request(seat, Method::Update, &no_extra, None);
             self.timer.refresh = Some(update);
             return;
-        }
-        if !self.may_offer() || self.timer.ours.is_none() {
-            return self.timer.try_again(seat.now, TRY_AGAIN);
         }
         let branch = seat.endpoint.new_branch();
         let mut writer = self.dialog.next_request(Method::Invite, branch);
@@ -354,7 +364,7 @@ impl Session {
             200..=299 => {
                 self.refresh_target(message);
                 self.timer.raised = 0;
-                self.timer.accepted(message, seat.now);
+                self.timer.refreshed(message, seat.now);
             }
             408 | 481 => return self.vanished(code),
             422 if self.timer.raise(message) => self.timer.try_again(seat.now, Duration::ZERO),
@@ -369,16 +379,22 @@ impl Session {
     }
 
     /// Nobody answered the refresh (408), or its way broke (503).
-    pub(super) fn refresh_failed(&mut self, code: u16) -> Answer {
+    pub(super) fn refresh_failed(
+        &mut self,
+        transaction: ClientTx,
+        code: u16,
+        now: Instant,
+    ) -> Answer {
         self.timer.refresh = None;
-        if let InviteState::Outgoing { .. } = self.invite_state {
+        if matches!(self.invite_state, InviteState::Outgoing { invite } if invite == transaction) {
             self.invite_state = InviteState::Idle;
         }
-        match code {
-            408 if self.is_established() => self.vanished(code),
-            // The peer may be back over another way.
-            _ => Answer::Nothing,
+        if code == 408 && self.is_established() {
+            return self.vanished(code);
         }
+        // The peer may be back before the session is over.
+        self.timer.try_again(now, TRY_AGAIN);
+        Answer::Nothing
     }
 
     fn vanished(&mut self, code: u16) -> Answer {
