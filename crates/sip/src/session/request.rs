@@ -1,9 +1,9 @@
 //! What the peer asks within the dialog (RFC 3261 §12.2.2).
 
-use super::{InviteState, Seat, Session, State, timer};
+use super::{Extra, InviteState, Seat, Session, State, no_extra, timer};
 use crate::endpoint::ServerTx;
 use crate::flow::Flow;
-use crate::message::{Essentials, Message, Method};
+use crate::message::{Essentials, Message, Method, Writer};
 
 /// What a request within the dialog means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Session {
             State::Outgoing { .. } => self.cancel(seat, ""),
             State::Established | State::Closed => {
                 if matches!(self.invite_state, InviteState::Incoming { .. }) {
-                    self.refuse(seat, (487, "Request Terminated"), &super::no_extra);
+                    self.refuse(seat, (487, "Request Terminated"), &no_extra);
                 }
                 // The peer resends its 2xx until it hears this.
                 self.ack(seat, None);
@@ -155,15 +155,12 @@ impl Session {
         &self,
         seat: &mut Seat<'_, O>,
         flow: Flow,
-        (message, it): (&Message<'_>, &Essentials<'_>),
+        request: (&Message<'_>, &Essentials<'_>),
     ) {
-        let transaction = seat.endpoint.open(flow, message, it, seat.owner);
-        let tag = self.dialog.end.tag.to_string();
-        let reason = "Server Internal Error";
-        if let Some(mut writer) = seat.endpoint.response(transaction, 500, reason, Some(&tag)) {
+        let later = |writer: &mut Writer| {
             writer.header("Retry-After", 5);
-            seat.endpoint.respond(transaction, 500, writer.finish(), seat.now);
-        }
+        };
+        self.answer_with(seat, flow, request, (500, "Server Internal Error"), &later);
     }
 
     /// RFC 4028 §9.
@@ -171,15 +168,12 @@ impl Session {
         &self,
         seat: &mut Seat<'_, O>,
         flow: Flow,
-        (message, it): (&Message<'_>, &Essentials<'_>),
+        request: (&Message<'_>, &Essentials<'_>),
     ) {
-        let transaction = seat.endpoint.open(flow, message, it, seat.owner);
-        let tag = self.dialog.end.tag.to_string();
-        let reason = "Session Interval Too Small";
-        if let Some(mut writer) = seat.endpoint.response(transaction, 422, reason, Some(&tag)) {
+        let least = |writer: &mut Writer| {
             writer.header("Min-SE", self.timer.terms().min_s);
-            seat.endpoint.respond(transaction, 422, writer.finish(), seat.now);
-        }
+        };
+        self.answer_with(seat, flow, request, (422, "Session Interval Too Small"), &least);
     }
 
     /// Answers at once, in a transaction: a copy gets the same answer, and an INVITE its ACK.
@@ -187,12 +181,24 @@ impl Session {
         &self,
         seat: &mut Seat<'_, O>,
         flow: Flow,
+        request: (&Message<'_>, &Essentials<'_>),
+        status: (u16, &str),
+    ) {
+        self.answer_with(seat, flow, request, status, &no_extra);
+    }
+
+    fn answer_with<O: Copy>(
+        &self,
+        seat: &mut Seat<'_, O>,
+        flow: Flow,
         (message, it): (&Message<'_>, &Essentials<'_>),
         (code, reason): (u16, &str),
+        extra: Extra<'_>,
     ) {
         let tag = self.dialog.end.tag.to_string();
         let transaction = seat.endpoint.open(flow, message, it, seat.owner);
-        if let Some(writer) = seat.endpoint.response(transaction, code, reason, Some(&tag)) {
+        if let Some(mut writer) = seat.endpoint.response(transaction, code, reason, Some(&tag)) {
+            extra(&mut writer);
             seat.endpoint.respond(transaction, code, writer.finish(), seat.now);
         }
     }
