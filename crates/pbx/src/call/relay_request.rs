@@ -1,5 +1,5 @@
 //! Requests within the dialog that pass from leg to leg and back: INFO (RFC 6086) and MESSAGE
-//! (RFC 3428 §8).
+//! (RFC 3428 §8). Offers in PRACK and UPDATE await their answers here too.
 
 use super::end::for_the_other_side;
 use super::{Call, State, body, fork_id, headers};
@@ -122,8 +122,9 @@ impl Call {
         (code, message): (u16, Option<&Message<'_>>),
         now: Instant,
     ) {
-        // The dialog is gone on that side (RFC 3261 §12.2.1.2).
-        let vanished = message.is_none() || matches!(code, 408 | 481);
+        // The dialog is gone on that side (RFC 3261 §12.2.1.2); a broken stream (503 without a message)
+        // ends the request only.
+        let vanished = matches!(code, 408 | 481);
         // RFC 4320 §4.2 forbids a 408 here.
         let code = if code == 408 { 480 } else { for_the_other_side(code) };
         let tag = self.caller.tag.to_string();

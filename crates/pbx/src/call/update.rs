@@ -116,14 +116,14 @@ impl Call {
         let Some(passed) = passed else {
             self.media.refused();
             // RFC 4320 §4.2 forbids a 408 here; an answer without a description is none.
-            let code = match code {
+            let told = match code {
                 200..300 => 488,
                 408 => 480,
                 code => for_the_other_side(code),
             };
-            self.answer_update(office, (by, update), (code, None), now);
-            let vanished = message.is_none() || code == 481;
-            if vanished && matches!(self.state, State::Answered { .. }) {
+            self.answer_update(office, (by, update), (told, None), now);
+            // As after a re-INVITE: a broken stream ends the request only.
+            if matches!(code, 408 | 481) && matches!(self.state, State::Answered { .. }) {
                 self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);
             }
             return;

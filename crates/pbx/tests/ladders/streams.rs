@@ -223,3 +223,30 @@ fn the_callers_connection_breaks_while_ringing() {
         ",
     );
 }
+
+/// The same for what else passes from phone to phone.
+#[test]
+fn a_digit_towards_a_lost_connection() {
+    check(
+        "
+        given alice tcp
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+        disconnect alice
+                 pbx <- bob   INFO body=\"Signal=5\"
+        alice <- pbx          INFO gone
+                 pbx -> bob   503 INFO
+        wait 2s
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob   BYE
+                 pbx <- bob   200
+        record release=caller.hangup
+        ",
+    );
+}
