@@ -88,8 +88,8 @@ settings! {
         NONE, |_| true;
         "an IANA name such as Asia/Shanghai, or empty for the machine's"
         "IANA时区名（例如Asia/Shanghai），或为空（使用本机时区）"
-        "Time zone of the call records in CSV files and of the days they are divided into."
-        "CSV话单中的时间和按天分割文件所用的时区。"
+        "Time zone of the dial plan, of the call records in CSV files, and of the days these are divided into."
+        "拨号规则、CSV话单中的时间和按天分割文件所用的时区。"
 
     no_answer_s: u32 = 60;
         SECONDS, |it| (5..=600).contains(&it.no_answer_s);

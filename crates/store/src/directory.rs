@@ -10,6 +10,7 @@ use pbx::dialplan::levels::Levels;
 use pbx::dialplan::time::Zone;
 use pbx::directory::{Directory, Extension, Secret, Tenant};
 use pbx::id::TenantId;
+use pbx::settings::Settings;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -51,6 +52,11 @@ pub fn derive_secret(number: &str, realm: &str, password: &[u8]) -> Secret {
     }
 }
 
+/// A name that was legal when it was set may be unknown to this machine: UTC then.
+fn zone(settings: &Settings) -> Zone {
+    time_zone(&settings.time_zone).map(Zone).unwrap_or_default()
+}
+
 impl Db {
     /// Everything configured, as the core takes it.
     pub async fn load_directory(&self, version: u64) -> Result<Directory, StoreError> {
@@ -63,8 +69,7 @@ impl Db {
             let domains = serde_json::from_str(row.try_get("domains")?)
                 .map_err(|error| StoreError::damaged("the domains of a tenant", error))?;
             let settings = Arc::new(parse_settings(id, row.try_get("settings")?)?);
-            // A name that was legal when it was set may be unknown to this machine.
-            let zone = time_zone(&settings.time_zone).map(Zone).unwrap_or_default();
+            let zone = zone(&settings);
             directory.tenants.insert(id, Tenant { domains, settings, zone, ..Tenant::default() });
         }
         let extensions = sqlx::query("SELECT * FROM extensions").fetch_all(self.pool()).await?;
@@ -96,7 +101,9 @@ impl Db {
         }
         let mut next = directory.clone();
         next.version += 1;
-        next.tenants.entry(tenant).or_default().settings = Arc::new(settings);
+        let changed = next.tenants.entry(tenant).or_default();
+        changed.zone = zone(&settings);
+        changed.settings = Arc::new(settings);
         Ok(next)
     }
 

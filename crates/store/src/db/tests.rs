@@ -127,10 +127,11 @@ fn settings_are_checked_and_change_the_digests() {
         let expected = crate::directory::derive_secret("100", "office", b"k7mfx2pq");
         assert_eq!(secret, Some(expected));
 
-        let later = Settings { no_answer_s: 30, ..settings.clone() };
+        let later = Settings { time_zone: "Europe/Berlin".to_owned(), ..settings.clone() };
         db.set_settings(TENANT, later.clone()).await.unwrap();
         let next = db.with_settings(&directory, TENANT).await.unwrap();
         assert_eq!(*next.tenant(TENANT).unwrap().settings, later);
+        assert_eq!(next.tenant(TENANT).unwrap().zone.0.iana_name(), Some("Europe/Berlin"));
         assert_eq!((directory.version, next.version), (1, 2));
         let moved = Settings { realm: "hall".to_owned(), ..later };
         db.set_settings(TENANT, moved).await.unwrap();
