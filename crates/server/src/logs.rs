@@ -67,15 +67,18 @@ pub(crate) fn start(config: &Config) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the file anew: the one before may have been moved away. Without one, nothing happens.
+/// Opens the file anew: the one before may have been moved away.
 pub(crate) fn reopen(path: &Path) -> io::Result<()> {
-    match FILE.get() {
-        Some(file) if !path.as_os_str().is_empty() => {
+    match (FILE.get(), path.as_os_str().is_empty()) {
+        (Some(file), false) => {
             let opened = Arc::new(open(path)?);
             *file.write().unwrap_or_else(PoisonError::into_inner) = opened;
             Ok(())
         }
-        _ => Ok(()),
+        (None, true) => Ok(()),
+        (Some(_), true) | (None, false) => {
+            Err(io::Error::other("a change between file and standard error waits for a start"))
+        }
     }
 }
 

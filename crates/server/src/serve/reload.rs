@@ -46,7 +46,7 @@ impl Reload {
     fn take(&self, live: &Live, loaded: &Loaded) {
         let config = &loaded.config;
         if let Err(error) = logs::reopen(&config.log_file) {
-            tracing::warn!(%error, "the log goes on in its old file");
+            tracing::warn!(%error, "the log goes on where it was");
         }
         logs::set_level(config.log_level);
         // Received by the watch on the network, which lasts as long as the server.
