@@ -22,9 +22,9 @@
 //! record release=caller.hangup status=200   the next call record
 //! clock +1h | kill | shutdown | hangup | overload | disconnect bob | change 101 deleted
 //! edge fails | silence bob                  the media edge: no session; no packets from bob
-//! ```
 //! alice -> pbx  INVITE forked               the same once more, with another branch
 //! pbx <- bob  INVITE looped                 with the Via of the request bob has open below its own
+//! ```
 //! Phones register, and answer challenges, behind the curtain; `nocred` and `visible` show it.
 
 mod carrier;
