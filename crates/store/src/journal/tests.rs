@@ -171,13 +171,26 @@ fn a_reader_behind_a_writer_sees_each_record_once() {
     assert_eq!(seen, (1..=100).collect::<Vec<_>>());
 }
 
+/// Until the keeper's thread has done something.
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let mut tries = 0;
+    while !done() {
+        std::thread::park_timeout(std::time::Duration::from_millis(1));
+        tries += 1;
+        assert!(tries < TRIES, "{what}");
+    }
+}
+
 #[test]
 fn a_full_disk_uses_the_spare_then_spools_then_recovers_in_order() {
     let dir = TempDir::new().unwrap();
     let quota = Quota::new(2 * SMALL);
     let disk = Disk { quota: Some(quota.clone()), ..disk(&dir) };
     let (mut writer, status, keeper) = Writer::open(disk.clone(), 1).unwrap();
-    let mut next = 0;
+    assert_eq!(writer.append_batch(&[bound(0)]), AppendOutcome::Written);
+    // One in the making would hold the disk's last space and not be there when it is needed.
+    wait_for("a spare", || status.spare_ready());
+    let mut next = 1;
     let mut outcome = AppendOutcome::Written;
     while outcome == AppendOutcome::Written {
         outcome = writer.append_batch(&[bound(next)]);
@@ -194,13 +207,8 @@ fn a_full_disk_uses_the_spare_then_spools_then_recovers_in_order() {
     next += 20;
 
     quota.give(100 * SMALL);
-    let mut tries = 0;
-    while writer.append_batch(&[]) != AppendOutcome::Recovered {
-        // The keeper looks for space once a second.
-        std::thread::park_timeout(std::time::Duration::from_millis(1));
-        tries += 1;
-        assert!(tries < TRIES, "the keeper finds the space that came back");
-    }
+    // The keeper looks for space once a second.
+    wait_for("the space that came back", || writer.append_batch(&[]) == AppendOutcome::Recovered);
     assert_eq!(status.state(), State::Healthy);
     let batch = read_all(&disk);
     assert_eq!(batch.gaps, []);
