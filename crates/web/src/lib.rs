@@ -6,6 +6,7 @@
 pub mod extensions;
 pub mod failure;
 mod live;
+pub mod moment;
 pub mod records;
 pub mod resource;
 pub mod settings;

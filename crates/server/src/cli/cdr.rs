@@ -3,11 +3,9 @@
 use super::offline::Backend;
 use super::output::Output;
 use super::{Common, Invalid, Result, block_on};
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use pbx::text;
 use store::csv;
+use web::moment::{MOMENT, moment};
 use web::records::RecordsQuery;
 
 #[derive(clap::Subcommand)]
@@ -64,16 +62,8 @@ impl std::str::FromStr for Moment {
     type Err = Invalid;
 
     fn from_str(text: &str) -> std::result::Result<Self, Invalid> {
-        let local = |it: DateTime| it.to_zoned(TimeZone::system()).map(|it| it.timestamp());
-        let day = || text.parse::<Date>().and_then(|it| local(it.at(0, 0, 0, 0)));
-        let time = || text.parse::<DateTime>().and_then(local);
-        let at = text.parse::<Timestamp>().or_else(|_| day()).or_else(|_| time());
-        at.ok().and_then(|it| u64::try_from(it.as_millisecond()).ok()).map(Self).ok_or_else(|| {
-            Invalid(text!(
-                "must be a day or a time, as 2026-11-22 or 2026-11-22T10:15:00",
-                "应为日期或时间，例如2026-11-22或2026-11-22T10:15:00"
-            ))
-        })
+        let at = moment(text, &TimeZone::system()).map(|it| Self(it.0));
+        at.ok_or(Invalid(MOMENT))
     }
 }
 
@@ -88,6 +78,8 @@ mod tests {
         assert_eq!(moment("2023-11-14T22:13:20Z"), Moment(1_700_000_000_000));
         assert_eq!(moment("2023-11-14T22:13:20+08:00"), Moment(1_699_971_200_000));
         assert_eq!(moment("2023-11-14T00:00:00"), moment("2023-11-14"));
+        let hours = moment("2023-11-14T10:00:00").0 - moment("2023-11-14").0;
+        assert_eq!(hours, 10 * 60 * 60 * 1000, "a time is not its day");
         assert!("yesterday".parse::<Moment>().is_err());
     }
 }
