@@ -153,6 +153,10 @@ impl Board {
         self.fresh().ended.iter().rev().cloned().collect()
     }
 
+    pub(crate) fn lines(&self) -> Vec<LineStatus> {
+        self.fresh().lines.values().cloned().collect()
+    }
+
     pub(crate) fn figures(&self) -> (u64, u64) {
         let picture = self.lock();
         (picture.bindings.len() as u64, picture.calls.len() as u64)

@@ -6,6 +6,7 @@ mod calls;
 mod cdr;
 mod check_config;
 mod client;
+mod dialplan;
 mod docs;
 mod ext;
 mod failed;
@@ -86,6 +87,9 @@ enum Command {
     /// Settings of the office.
     #[command(subcommand)]
     Setting(setting::Command),
+    /// The dial plan: where calls go.
+    #[command(subcommand)]
+    Dialplan(dialplan::Command),
     /// Which phones are registered.
     Registrations,
     /// Calls that are up.
@@ -144,6 +148,7 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::CheckConfig { file } => check_config::run(&common, file, output),
         Command::Ext(command) => ext::run(&common, command, output),
         Command::Setting(command) => setting::run(&common, command, output),
+        Command::Dialplan(command) => dialplan::run(&common, command, output),
         Command::Registrations => registrations::run(&common, output),
         Command::Calls(arguments) => calls::run(&common, arguments, output),
         Command::Cdr(command) => cdr::run(&common, command, output),
@@ -214,6 +219,11 @@ mod tests {
             ("dialtone ext set 100 --calls 0",                                      false),
             ("dialtone setting set no_answer_s 30",                                 true),
             ("dialtone setting set no_answer_s",                                    false),
+            ("dialtone dialplan simulate --from 102 --dial 90138 --at 2026-12-25T20:00", true),
+            ("dialtone dialplan simulate --from 138 --line 1234",                   true),
+            ("dialtone dialplan simulate --from 102",                               false),
+            ("dialtone dialplan simulate --from 102 --dial 9 --at noon",            false),
+            ("dialtone dialplan lint --json",                                       true),
             ("dialtone calls --watch",                                              true),
             ("dialtone calls show c-1",                                             true),
             ("dialtone calls hangup c-1 --json",                                    true),

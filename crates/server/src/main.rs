@@ -14,6 +14,7 @@ mod machine;
 mod mask;
 mod metrics;
 mod office;
+mod present;
 mod private;
 #[cfg(feature = "provoked-faults")]
 mod provoke;

@@ -5,9 +5,11 @@ use crate::clock::{self, rfc3339};
 use crate::drive::{Order, Orders};
 use crate::mask::masked;
 use crate::metrics::{self, Process, Published, Surroundings};
+use crate::present::Present;
 use crate::ring;
 use crate::watch::Dropped;
 use pbx::core::Command;
+use pbx::dialplan;
 use pbx::directory::Directory;
 use pbx::event::{CallState, CallStatus, LegStatus};
 use pbx::id::{CallId, TenantId};
@@ -113,6 +115,18 @@ impl Running for Live {
 
     fn trace(&self, past: bool) -> Box<dyn TraceSource> {
         Box::new(Trace(if past { self.ring.at_start() } else { self.ring.at_end() }))
+    }
+
+    fn directory(&self) -> Arc<Directory> {
+        self.newest()
+    }
+
+    fn present(&self) -> Box<dyn dialplan::Live> {
+        Box::new(Present::new(&self.board))
+    }
+
+    fn now(&self) -> UnixMillis {
+        clock::now().utc
     }
 
     fn changed(&self, edit: Edit) -> Changed<'_> {

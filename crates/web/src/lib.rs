@@ -3,6 +3,7 @@
 //! Above `store`, beside the core: what runs is seen through [`Running`], which the server
 //! implements. The control API is served on the Unix socket only.
 
+pub mod dial_plan;
 pub mod extensions;
 pub mod failure;
 mod live;
@@ -18,7 +19,7 @@ pub use socket::{ControlSocket, serve_control, serve_public};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
+use axum::routing::{get, post};
 use std::sync::Arc;
 use store::Db;
 use tokio::sync::Mutex;
@@ -67,6 +68,8 @@ pub fn control_router(office: Office) -> Router {
             "/api/v1/settings/{key}",
             get(settings::on_show).patch(settings::on_set).delete(settings::on_reset),
         )
+        .route("/api/v1/dial-plan:lint", get(dial_plan::on_lint))
+        .route("/api/v1/dial-plan:simulate", post(dial_plan::on_simulate))
         .route("/api/v1/registrations", get(live::registrations))
         .route("/api/v1/calls", get(live::calls))
         .route("/api/v1/calls/{id}", get(live::call).delete(live::hangup).post(live::call_verb))

@@ -9,9 +9,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::Frame;
+use pbx::dialplan;
+use pbx::directory::Directory;
 use pbx::id::CallId;
 use pbx::record::CallRecord;
 use pbx::text;
+use pbx::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -55,6 +58,11 @@ pub trait Running: Send + Sync + 'static {
     fn ladder(&self, call: &Call, most: usize) -> Vec<Traced>;
     /// A place in the stream of messages: at the oldest one remembered, or at the end.
     fn trace(&self, past: bool) -> Box<dyn TraceSource>;
+    /// The newest directory that was given to the core.
+    fn directory(&self) -> Arc<Directory>;
+    /// What the dial plan asks of the present, as the core last told it.
+    fn present(&self) -> Box<dyn dialplan::Live>;
+    fn now(&self) -> UnixMillis;
     /// Brings what the database now says to the core.
     fn changed(&self, edit: Edit) -> Changed<'_>;
     /// In the text format of Prometheus.

@@ -104,6 +104,83 @@ pub struct SettingRequest {
     pub value: Value,
 }
 
+/// `POST /api/v1/dial-plan:simulate`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimulateRequest {
+    /// The extension that calls; of a line or trunk, the number that is shown.
+    pub from: String,
+    /// As dialled; not read where a line is named, whose account is what is called then.
+    pub dial: String,
+    /// The call comes in by this line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+    /// The call comes in by this trunk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<u32>,
+    /// Day or time by the office's clock. Absent: now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// 0 to 99; a row of the black list blocks it where it is below the row's rate. Absent: 99.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dice: Option<u8>,
+    /// Take every line and trunk for registered and idle.
+    pub all_up: bool,
+}
+
+/// Where a simulated call would go, or why it would not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Simulation {
+    /// The plan that decided.
+    pub plan: String,
+    /// By the office's clock.
+    pub at: String,
+    /// In the order they would be tried.
+    pub candidates: Vec<Endpoint>,
+    pub refusal: Option<SimulationRefusal>,
+    /// What is wrong with the rows that were looked at.
+    pub warnings: Vec<Finding>,
+    /// Every step, as people read it.
+    pub text: Text,
+}
+
+/// One place a call could go to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// `extension`, `line`, `trunk` or the word of a feature.
+    pub kind: String,
+    pub name: String,
+    /// The called number that would be sent to a line or trunk.
+    pub called: Option<String>,
+    /// The caller number that would be sent to it.
+    pub caller: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SimulationRefusal {
+    /// As in call records.
+    pub code: String,
+    pub status: u16,
+    /// The row that refuses, where one does.
+    pub row: Option<u32>,
+}
+
+/// One thing that is wrong in the dial plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// `error` or `warning`.
+    pub severity: String,
+    /// As in the files of import and export.
+    pub table: String,
+    /// The row's number, the line's account or the extension's number.
+    pub row: String,
+    pub field: String,
+    pub what: Text,
+    pub remedy: Text,
+    /// All of it in one sentence.
+    pub text: Text,
+}
+
 /// A registered device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {

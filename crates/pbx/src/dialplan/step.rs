@@ -1,6 +1,7 @@
 //! The steps of a decision as data: which row matched, and why the others did not.
 
 use super::feature::Feature;
+use super::lint::finding::TableName;
 use super::query::{Candidate, Query, Route};
 use super::rows::{BlockRow, CalledRow, CallerRow, LineChoice, RefineRow, TrunkChoice};
 use super::table::{Row, Table};
@@ -167,7 +168,37 @@ pub enum Which {
     Called,
 }
 
+impl Step {
+    /// The rows it looked at, by table and number.
+    pub fn rows(&self) -> Vec<(TableName, u32)> {
+        match self {
+            Self::BlockList { row, .. } => {
+                row.iter().map(|it| (TableName::BlackList, it.id)).collect()
+            }
+            Self::CallerAnalysis { found, .. } => found.ids(TableName::Callers),
+            Self::CalledAnalysis { found, .. } => found.ids(TableName::Called),
+            Self::Transition { transition, .. } => vec![(TableName::Transitions, transition.id)],
+            Self::Refine { which: Which::Caller, found, .. } => found.ids(TableName::RefineCaller),
+            Self::Refine { which: Which::Called, found, .. } => found.ids(TableName::RefineCalled),
+            Self::Emergency(_)
+            | Self::NoEmergencyRoute
+            | Self::Incoming { .. }
+            | Self::FeatureCode(_)
+            | Self::NoTransition(_)
+            | Self::Fallback(_)
+            | Self::LineChoice { .. }
+            | Self::TrunkChoice { .. }
+            | Self::Send(_) => vec![],
+        }
+    }
+}
+
 impl<R: Row> Found<R> {
+    fn ids(&self, table: TableName) -> Vec<(TableName, u32)> {
+        let rows = self.row.iter().chain(&self.not_now).chain(&self.shorter);
+        rows.map(|it| (table, it.id())).collect()
+    }
+
     pub(super) fn new(
         table: &Table<R>,
         scope: &R::Scope,

@@ -3,14 +3,17 @@
 
 use super::client::Client;
 use super::{Common, Exit, Failed, Result};
+use crate::clock;
 use hyper::Method;
+use pbx::dialplan::live::AllUp;
 use pbx::text;
 use store::Offline;
 use web::records::{self, RecordsPage, RecordsQuery};
 use web::resource::{
-    AddRequest, Change, Credentials, Extension, PasswordRequest, Setting, SettingRequest,
+    AddRequest, Change, Credentials, Extension, Finding, PasswordRequest, Setting, SettingRequest,
+    SimulateRequest, Simulation,
 };
-use web::{extensions, settings};
+use web::{dial_plan, extensions, settings};
 
 const SETTINGS: &str = "/api/v1/settings";
 
@@ -37,6 +40,11 @@ impl Backend {
             return Err(Failed::new(Exit::NotRunning, what));
         }
         Ok(Self::Offline(store::open_offline(&config.data_dir, "dialtone").await?))
+    }
+
+    /// Whether a server is asked.
+    pub(super) fn is_online(&self) -> bool {
+        matches!(self, Self::Online(_))
     }
 
     pub(super) async fn list(&mut self) -> Result<Vec<Extension>> {
@@ -107,6 +115,28 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &setting_path(key), &()).await,
             Self::Offline(store) => Ok(settings::reset(&store.db, key).await?),
+        }
+    }
+
+    pub(super) async fn simulate(&mut self, request: &SimulateRequest) -> Result<Simulation> {
+        match self {
+            Self::Online(client) => {
+                client.send(Method::POST, "/api/v1/dial-plan:simulate", request).await
+            }
+            Self::Offline(store) => {
+                let directory = store.db.load_directory(0).await?;
+                Ok(dial_plan::simulate(&directory, &AllUp, request, clock::now().utc)?)
+            }
+        }
+    }
+
+    pub(super) async fn lint(&mut self) -> Result<Vec<Finding>> {
+        match self {
+            Self::Online(client) => client.get("/api/v1/dial-plan:lint").await,
+            Self::Offline(store) => {
+                let directory = store.db.load_directory(0).await?;
+                Ok(dial_plan::findings(&directory, clock::now().utc)?)
+            }
         }
     }
 

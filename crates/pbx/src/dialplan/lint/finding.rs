@@ -178,7 +178,40 @@ impl Finding {
     }
 }
 
+impl Severity {
+    /// The word for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    pub fn text(self) -> Text {
+        match self {
+            Self::Warning => Text::fixed("Warning", "警告"),
+            Self::Error => Text::fixed("Error", "错误"),
+        }
+    }
+}
+
 impl TableName {
+    /// The word for programs: the table's name in the files of import and export.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Callers => "callers",
+            Self::Called => "called",
+            Self::RefineCaller => "refine_caller",
+            Self::RefineCalled => "refine_called",
+            Self::Transitions => "transitions",
+            Self::BlackList => "black_list",
+            Self::Lines => "lines",
+            Self::Trunks => "trunks",
+            Self::Extensions => "extensions",
+            Self::Plans => "plans",
+        }
+    }
+
     pub fn text(self) -> Text {
         match self {
             Self::Callers => Text::fixed("Analyze caller number", "分析主叫号码"),

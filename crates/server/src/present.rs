@@ -1,0 +1,55 @@
+//! What the dial plan asks of the present, as the board shows it: for decisions on calls that nobody places.
+
+use crate::board::Board;
+use pbx::dialplan::Live;
+use pbx::id::TenantId;
+use pbx::line::live::LineStatus;
+use pbx::line::table::Pool;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The picture at one moment.
+pub(crate) struct Present {
+    extensions: BTreeSet<(TenantId, Box<str>)>,
+    lines: BTreeMap<(TenantId, Box<str>), LineStatus>,
+}
+
+impl Present {
+    pub(crate) fn new(board: &Board) -> Self {
+        let bindings = board.bindings();
+        let whose = bindings.iter().map(|it| (it.key.tenant, it.key.extension.clone()));
+        let lines = board.lines().into_iter().map(|it| ((it.tenant, it.account.clone()), it));
+        Self { extensions: whose.collect(), lines: lines.collect() }
+    }
+
+    fn line(&self, tenant: TenantId, account: &str) -> Option<&LineStatus> {
+        self.lines.get(&(tenant, account.into()))
+    }
+}
+
+impl Live for Present {
+    fn line_is_registered(&self, tenant: TenantId, account: &str) -> bool {
+        self.line(tenant, account).is_some_and(|it| it.until.is_some())
+    }
+
+    fn line_calls_out(&self, tenant: TenantId, account: &str) -> u16 {
+        self.line(tenant, account).map_or(0, |it| it.calls_out)
+    }
+
+    // Whose turn it is only the core knows: a rotation is shown from its beginning.
+    fn last_taken(&self, _: TenantId, _: Pool) -> Option<&str> {
+        None
+    }
+
+    // Trunks are not asked yet: like the core, it takes none for there as long as that is so.
+    fn trunk_is_healthy(&self, _: TenantId, _: u32) -> bool {
+        false
+    }
+
+    fn trunk_calls_out(&self, _: TenantId, _: u32) -> u16 {
+        0
+    }
+
+    fn extension_is_registered(&self, tenant: TenantId, number: &str) -> bool {
+        self.extensions.contains(&(tenant, number.into()))
+    }
+}

@@ -1,0 +1,272 @@
+//! The dial plan (拨号规则): the operations of the API, which the command line also uses while no server runs, and their
+//! handlers.
+
+use crate::Office;
+use crate::moment::{MOMENT, moment};
+use crate::resource::{Endpoint, Failure, Finding, SimulateRequest, Simulation, SimulationRefusal};
+use axum::Json;
+use axum::extract::State;
+use pbx::dialplan::lint::{self, finding};
+use pbx::dialplan::query::{Candidate, Outgoing};
+use pbx::dialplan::step::Explanation;
+use pbx::dialplan::{Caller, Live, Query, explain, print};
+use pbx::directory::{Directory, Tenant};
+use pbx::id::TenantId;
+use pbx::language::{Language, Text};
+use pbx::text;
+use pbx::time::UnixMillis;
+use std::collections::BTreeSet;
+
+/// Lets calls pass that a row of the black list blocks only in part.
+pub const DICE_DEFAULT: u8 = 99;
+
+/// Everything that is wrong with the dial plan, by table and row.
+pub fn findings(directory: &Directory, now: UnixMillis) -> Result<Vec<Finding>, Failure> {
+    Ok(lint::lint(tenant(directory)?, now).iter().map(Finding::from).collect())
+}
+
+/// The decision on a call that nobody places, with its steps.
+pub fn simulate(
+    directory: &Directory,
+    live: &dyn Live,
+    request: &SimulateRequest,
+    now: UnixMillis,
+) -> Result<Simulation, Failure> {
+    let tenant = tenant(directory)?;
+    let at = match &request.at {
+        None => now,
+        Some(text) => moment(text, &tenant.zone.0).ok_or_else(|| {
+            Failure::new(422, "invalid", text!("at = {text}: {}", "at = {text}：{}", MOMENT))
+        })?,
+    };
+    let query = Query {
+        tenant: TenantId::default(),
+        caller: caller(tenant, request)?,
+        dialled: request.line.as_deref().unwrap_or(&request.dial),
+        at,
+        dice: request.dice.unwrap_or(DICE_DEFAULT),
+    };
+    let explanation = explain(directory, live, &query);
+    let warnings = about(&explanation, &lint::lint(tenant, now));
+    Ok(shown(&explanation, warnings))
+}
+
+/// Real calls have identified their caller before they are decided, so he must exist here too.
+fn caller<'a>(tenant: &Tenant, request: &'a SimulateRequest) -> Result<Caller<'a>, Failure> {
+    let number = request.from.as_str();
+    let missing = |what| Failure::new(404, "not_found", what);
+    match (request.line.as_deref(), request.trunk) {
+        (Some(_), Some(_)) => Err(Failure::new(
+            422,
+            "invalid",
+            text!("a call comes from a line or a trunk", "呼叫只能来自外线或SIP中继之一"),
+        )),
+        (Some(account), None) if tenant.lines.get(account).is_some() => {
+            Ok(Caller::Line { account, number })
+        }
+        (Some(account), None) => {
+            Err(missing(text!("there is no external line {account}", "没有外线{account}")))
+        }
+        (None, Some(id)) if tenant.trunks.contains_key(&id) => Ok(Caller::Trunk { id, number }),
+        (None, Some(id)) => Err(missing(text!("there is no SIP trunk {id}", "没有SIP中继{id}"))),
+        (None, None) if tenant.extension(number).is_some() => Ok(Caller::Extension(number)),
+        (None, None) => Err(missing(text!("there is no extension {number}", "分机{number}不存在"))),
+    }
+}
+
+/// The findings on rows that the decision looked at.
+fn about(explanation: &Explanation, findings: &[finding::Finding]) -> Vec<Finding> {
+    let rows: BTreeSet<_> = explanation.steps.iter().flat_map(|it| it.rows()).collect();
+    let seen = |it: &&finding::Finding| {
+        it.row.parse().is_ok_and(|row: u32| rows.contains(&(it.table, row)))
+    };
+    findings.iter().filter(seen).map(Finding::from).collect()
+}
+
+fn shown(explanation: &Explanation, warnings: Vec<Finding>) -> Simulation {
+    let text = |language| {
+        let mut text = print(explanation, language);
+        for it in &warnings {
+            text += it.line(language);
+            text.push('\n');
+        }
+        text
+    };
+    let (en, zh) = (text(Language::En), text(Language::Zh));
+    let at = explanation.at;
+    let (candidates, refusal) = match &explanation.route.outcome {
+        Ok(candidates) => (candidates.iter().map(endpoint).collect(), None),
+        Err(it) => {
+            let code = it.code.as_str().to_owned();
+            (vec![], Some(SimulationRefusal { code, status: it.status, row: it.row }))
+        }
+    };
+    Simulation {
+        plan: explanation.route.plan.to_string(),
+        at: format!("{}T{:02}:{:02}", at.date, at.minute / 60, at.minute % 60),
+        candidates,
+        refusal,
+        warnings,
+        text: Text { en: en.into(), zh: zh.into() },
+    }
+}
+
+fn endpoint(candidate: &Candidate) -> Endpoint {
+    let name = match candidate {
+        Candidate::Extension(it) => it.number.to_string(),
+        Candidate::Feature(it) => it.code().to_string(),
+        Candidate::Line(it, _) => it.account.to_string(),
+        Candidate::Trunk(it, _) => it.id.to_string(),
+    };
+    let sent = match candidate {
+        Candidate::Extension(_) | Candidate::Feature(_) => None,
+        Candidate::Line(_, out) | Candidate::Trunk(_, out) => Some(out),
+    };
+    let number = |of: fn(&Outgoing) -> &str| sent.map(|it| of(it).to_owned());
+    Endpoint {
+        kind: candidate.as_str().to_owned(),
+        name,
+        called: number(|it| &it.called),
+        caller: number(|it| &it.caller),
+    }
+}
+
+fn tenant(directory: &Directory) -> Result<&Tenant, Failure> {
+    let tenant = TenantId::default();
+    directory.tenant(tenant).ok_or_else(|| store::StoreError::NoTenant(tenant.0).into())
+}
+
+impl From<&finding::Finding> for Finding {
+    fn from(it: &finding::Finding) -> Self {
+        Self {
+            severity: it.severity().as_str().to_owned(),
+            table: it.table.as_str().to_owned(),
+            row: it.row.to_string(),
+            field: it.field.to_owned(),
+            what: it.rule.what(),
+            remedy: it.rule.remedy(),
+            text: text!("{}: {}", "{}：{}", it.severity().text(), it.text()),
+        }
+    }
+}
+
+impl Finding {
+    pub fn is_error(&self) -> bool {
+        self.severity == finding::Severity::Error.as_str()
+    }
+
+    /// As people read it.
+    pub fn line(&self, language: Language) -> &str {
+        self.text.get(language)
+    }
+}
+
+pub(crate) async fn on_lint(State(office): State<Office>) -> Result<Json<Vec<Finding>>, Failure> {
+    let running = &office.running;
+    findings(&running.directory(), running.now()).map(Json)
+}
+
+pub(crate) async fn on_simulate(
+    State(office): State<Office>,
+    Json(request): Json<SimulateRequest>,
+) -> Result<Json<Simulation>, Failure> {
+    let running = &office.running;
+    let (directory, now) = (running.directory(), running.now());
+    let simulation = if request.all_up {
+        simulate(&directory, &pbx::dialplan::live::AllUp, &request, now)
+    } else {
+        simulate(&directory, &*running.present(), &request, now)
+    };
+    simulation.map(Json)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use jiff::tz::TimeZone;
+    use pbx::dialplan::Tables;
+    use pbx::dialplan::live::AllUp;
+
+    /// Thursday, 2026-11-26 02:15 UTC.
+    const NOW: UnixMillis = UnixMillis(1_795_659_300_000);
+
+    /// An office with line 1234 for numbers with 9 in working hours, and trunk 1.
+    fn directory() -> Directory {
+        let tables = r#"{
+            "transitions": [{ "id": 1, "type": "delete", "length": 1 }],
+            "called": [
+                { "id": 1, "prefix": "9", "route": { "external-line": { "line": "1234" } },
+                  "transition": 1, "time": "mon-fri 09:00-18:00" },
+                { "id": 2, "prefix": "8", "route": "local-user", "reanalyze": true }
+            ],
+            "lines": [{ "account": "1234", "domain": "sip.example.com" }],
+            "trunks": [{ "id": 1, "addresses": [{ "host": "10.23.0.1" }] }]
+        }"#;
+        let tables: Tables = serde_json::from_str(tables).unwrap();
+        let mut tenant = tables.in_place_of(&Tenant::default());
+        tenant.zone = pbx::dialplan::time::Zone(TimeZone::posix("CST-8").unwrap());
+        let mut directory = Directory::default();
+        directory.tenants.insert(TenantId::default(), tenant);
+        directory
+    }
+
+    fn asked(request: SimulateRequest) -> Result<Simulation, Failure> {
+        simulate(&directory(), &AllUp, &request, NOW)
+    }
+
+    #[test]
+    fn a_simulation_says_what_would_be_sent() {
+        let from_trunk = SimulateRequest {
+            from: "200".to_owned(),
+            dial: "90138".to_owned(),
+            trunk: Some(1),
+            ..SimulateRequest::default()
+        };
+        let got = asked(from_trunk.clone()).unwrap();
+        assert_eq!((got.at.as_str(), got.plan.as_str()), ("2026-11-26T10:15", "default"));
+        let first = &got.candidates[0];
+        let sent = (first.kind.as_str(), first.name.as_str(), first.called.as_deref());
+        assert_eq!(sent, ("line", "1234", Some("0138")));
+        assert!(got.text.en.contains("Dialled 90138") && got.text.zh.contains("90138"));
+        // By the office's clock, not by that of the machine.
+        for (at, refused) in [("2026-11-26T17:59", false), ("2026-11-26T18:00", true)] {
+            let request = SimulateRequest { at: Some(at.to_owned()), ..from_trunk.clone() };
+            assert_eq!(asked(request).unwrap().refusal.is_some(), refused, "{at}");
+        }
+    }
+
+    #[test]
+    fn rows_looked_at_come_with_what_is_wrong_with_them() {
+        let request = SimulateRequest {
+            from: "200".to_owned(),
+            dial: "8100".to_owned(),
+            trunk: Some(1),
+            ..SimulateRequest::default()
+        };
+        let warnings = asked(request).unwrap().warnings;
+        let rows: Vec<_> = warnings.iter().map(|it| (it.table.as_str(), &*it.row)).collect();
+        assert_eq!(rows, [("called", "2")]);
+        assert!(!warnings[0].is_error());
+    }
+
+    #[test]
+    fn who_is_not_there_is_named() {
+        let from = |line: Option<&str>, trunk| SimulateRequest {
+            from: "555".to_owned(),
+            line: line.map(str::to_owned),
+            trunk,
+            ..SimulateRequest::default()
+        };
+        #[rustfmt::skip]
+        let table = [
+            (from(None, None),               "there is no extension 555"),
+            (from(Some("99"), None),         "there is no external line 99"),
+            (from(None, Some(9)),            "there is no SIP trunk 9"),
+            (from(Some("1234"), Some(1)),    "a call comes from a line or a trunk"),
+        ];
+        for (request, expected) in table {
+            assert_eq!(asked(request).unwrap_err().detail_en, expected);
+        }
+    }
+}
