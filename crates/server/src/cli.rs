@@ -223,6 +223,8 @@ mod tests {
             ("dialtone dialplan simulate --from 138 --line 1234",                   true),
             ("dialtone dialplan simulate --from 102",                               false),
             ("dialtone dialplan simulate --from 102 --dial 9 --at noon",            false),
+            ("dialtone dialplan import plan.toml --dry-run",                        true),
+            ("dialtone dialplan export",                                            false),
             ("dialtone dialplan lint --json",                                       true),
             ("dialtone calls --watch",                                              true),
             ("dialtone calls show c-1",                                             true),

@@ -175,6 +175,7 @@ impl Live {
     async fn edited(&self, edit: Edit) -> Result<Directory, Failure> {
         let newest = self.newest();
         Ok(match edit {
+            Edit::DialPlan => self.db.with_tables(&newest, TenantId::default()).await?,
             Edit::Settings => self.db.with_settings(&newest, TenantId::default()).await?,
             Edit::Extensions(numbers) if numbers.len() > SINGLE_CHANGES_MAX => {
                 self.db.load_directory(newest.version + 1).await?

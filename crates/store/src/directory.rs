@@ -107,6 +107,20 @@ impl Db {
         Ok(next)
     }
 
+    /// The directory with the tenant's dial plan, lines and trunks as the database now has them.
+    pub async fn with_tables(
+        &self,
+        directory: &Directory,
+        tenant: TenantId,
+    ) -> Result<Directory, StoreError> {
+        let tables = self.tables(tenant).await?;
+        let mut next = directory.clone();
+        next.version += 1;
+        let of_tenant = next.tenants.entry(tenant).or_default();
+        *of_tenant = tables.in_place_of(of_tenant);
+        Ok(next)
+    }
+
     /// What the database now says about one extension, for [`apply_extension_change`].
     pub async fn extension_change(
         &self,

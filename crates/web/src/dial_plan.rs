@@ -1,6 +1,8 @@
 //! The dial plan (拨号规则): the operations of the API, which the command line also uses while no server runs, and their
 //! handlers.
 
+pub mod tables;
+
 use crate::Office;
 use crate::moment::{MOMENT, moment};
 use crate::resource::{Endpoint, Failure, Finding, SimulateRequest, Simulation, SimulationRefusal};

@@ -68,6 +68,10 @@ pub fn control_router(office: Office) -> Router {
             "/api/v1/settings/{key}",
             get(settings::on_show).patch(settings::on_set).delete(settings::on_reset),
         )
+        .route(
+            "/api/v1/dial-plan",
+            get(dial_plan::tables::on_export).put(dial_plan::tables::on_import),
+        )
         .route("/api/v1/dial-plan:lint", get(dial_plan::on_lint))
         .route("/api/v1/dial-plan:simulate", post(dial_plan::on_simulate))
         .route("/api/v1/registrations", get(live::registrations))

@@ -37,6 +37,8 @@ pub enum Edit {
     /// Extensions with these numbers were added, changed or removed.
     Extensions(Vec<String>),
     Settings,
+    /// The tables of the dial plan, lines and trunks.
+    DialPlan,
 }
 
 /// The future of [`Running::changed`].

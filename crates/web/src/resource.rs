@@ -1,5 +1,6 @@
 //! The shapes of the API: what the control socket and the CLI say to each other, as JSON.
 
+use pbx::dialplan::Tables;
 use pbx::directory::Relay;
 use pbx::language::Text;
 use pbx::media::MediaSource;
@@ -179,6 +180,39 @@ pub struct Finding {
     pub remedy: Text,
     /// All of it in one sentence.
     pub text: Text,
+}
+
+/// `PUT /api/v1/dial-plan`: these tables in the place of those there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DialPlanRequest {
+    /// A line without password keeps the one it has.
+    pub tables: Tables,
+    /// Check, and change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What an import changed, or would.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    pub dry_run: bool,
+    pub changes: Vec<TableChange>,
+    /// What was not refused, and yet may not be meant so.
+    pub warnings: Vec<Finding>,
+}
+
+/// The rows of one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableChange {
+    /// As in the files of import and export.
+    pub table: String,
+    pub name: Text,
+    /// Rows after the import.
+    pub rows: usize,
+    pub added: usize,
+    pub changed: usize,
+    pub removed: usize,
 }
 
 /// A registered device.

@@ -5,17 +5,19 @@ use super::client::Client;
 use super::{Common, Exit, Failed, Result};
 use crate::clock;
 use hyper::Method;
+use pbx::dialplan::Tables;
 use pbx::dialplan::live::AllUp;
 use pbx::text;
 use store::Offline;
 use web::records::{self, RecordsPage, RecordsQuery};
 use web::resource::{
-    AddRequest, Change, Credentials, Extension, Finding, PasswordRequest, Setting, SettingRequest,
-    SimulateRequest, Simulation,
+    AddRequest, Change, Credentials, DialPlanRequest, Extension, Finding, Imported,
+    PasswordRequest, Setting, SettingRequest, SimulateRequest, Simulation,
 };
 use web::{dial_plan, extensions, settings};
 
 const SETTINGS: &str = "/api/v1/settings";
+const DIAL_PLAN: &str = "/api/v1/dial-plan";
 
 pub(super) enum Backend {
     Online(Client),
@@ -136,6 +138,22 @@ impl Backend {
             Self::Offline(store) => {
                 let directory = store.db.load_directory(0).await?;
                 Ok(dial_plan::findings(&directory, clock::now().utc)?)
+            }
+        }
+    }
+
+    pub(super) async fn tables(&mut self) -> Result<Tables> {
+        match self {
+            Self::Online(client) => client.get(DIAL_PLAN).await,
+            Self::Offline(store) => Ok(dial_plan::tables::export(&store.db).await?),
+        }
+    }
+
+    pub(super) async fn set_tables(&mut self, request: DialPlanRequest) -> Result<Imported> {
+        match self {
+            Self::Online(client) => client.send(Method::PUT, DIAL_PLAN, &request).await,
+            Self::Offline(store) => {
+                Ok(dial_plan::tables::import(&store.db, request, clock::now().utc).await?)
             }
         }
     }

@@ -36,3 +36,86 @@ fn a_call_is_simulated_on_the_running_server_and_without_it() {
     assert!(code == 0 && text.ends_with("Result: would ring extension 101.\n"), "{text}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("No server is running"));
 }
+
+const PLAN: &str = r#"
+[[transitions]]
+id = 1
+type = "delete"
+length = 1
+
+[[called]]
+id = 5
+prefix = "90"
+route = { external-line = { line = "5678" } }
+transition = 1
+
+[[lines]]
+account = "5678"
+domain = "sip.example.com"
+outbound_proxy = "127.0.0.1:9"
+password = "k7mfx2pqrs"
+"#;
+
+#[test]
+fn a_plan_is_imported_live_or_not_at_all() {
+    let server = Server::start(&["--demo"]);
+    let path = |name: &str| server.folder.path().join(name).to_str().unwrap().to_owned();
+    let (plan, out) = (path("plan.toml"), path("out.toml"));
+    std::fs::write(&plan, PLAN).unwrap();
+    let import = |more: &[&str]| server.run(&[&["dialplan", "import", &plan], more].concat());
+    let simulate = || {
+        let line = "dialplan simulate --from 102 --dial 90138 --all-up --at 2026-11-26T10:15";
+        server.json(&line.split(' ').collect::<Vec<_>>())
+    };
+    let (code, text) = import(&["--dry-run"]);
+    assert!(code == 0 && text.contains("Nothing was changed (dry run)."), "{text}");
+    assert_eq!(simulate()["refusal"]["code"], "route.no_line");
+
+    assert_eq!(import(&[]).0, 0);
+    let call = simulate();
+    let (line, text) = (&call["candidates"][0], call["text"]["en"].as_str().unwrap());
+    assert_eq!((&line["kind"], &line["name"]), (&"line".into(), &"5678".into()));
+    assert_eq!(line["called"], "0138");
+    #[rustfmt::skip]
+    let steps = ["Called analysis    row 5", "Transition 1       delete (0,1)   90138 -> 0138", "Send"];
+    assert!(steps.iter().all(|it| text.contains(it)), "{text}");
+    // Nobody answers there, and the running server knows.
+    let (_, text) = server.run(&["dialplan", "simulate", "--from", "102", "--dial", "90138"]);
+    assert!(text.contains("not registered") && text.contains("refused"), "{text}");
+
+    assert_eq!(server.run(&["dialplan", "export", &out]).0, 0);
+    assert_eq!(server.run(&["dialplan", "export", &out]).0, 4, "no file is written over");
+    let exported = std::fs::read_to_string(&out).unwrap();
+    assert!(exported.contains("account = \"5678\"") && !exported.contains("k7mfx2pqrs"));
+    let again = server.json(&["dialplan", "import", &out]);
+    let changed = |it: &Value| ["added", "changed", "removed"].iter().any(|key| it[key] != 0);
+    assert!(!again["changes"].as_array().unwrap().iter().any(changed), "{again}");
+
+    #[rustfmt::skip]
+    let table = [
+        ("prefix = \"90\"", "prefx = \"90\"", "Analyze called number, row 5, prefx: there is no such field. The nearest is prefix."),
+        ("transition = 1",  "transition = 2",   "Analyze called number, row 5, transition: there is no transition 2. Add it, or name another."),
+        ("id = 5",          "id == 5",          "line 8"),
+    ];
+    for (from, to, expected) in table {
+        std::fs::write(&plan, PLAN.replace(from, to)).unwrap();
+        let (code, text) = import(&[]);
+        assert!(code == 4 && text.contains("nothing was imported"), "{text}");
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(simulate()["candidates"][0]["name"], "5678");
+    }
+
+    let (_, folder) = server.stop();
+    let offline =
+        |arguments: &[&str]| outcome(&command(folder.path()).args(arguments).output().unwrap());
+    let (code, text) = offline(&["dialplan", "export", "-", "--lang", "zh"]);
+    assert!(code == 0 && text.contains("# 外线") && text.contains("5678"), "{text}");
+    assert_eq!(offline(&["dialplan", "import", &out, "--dry-run"]).0, 0);
+    // Who deletes the owner of a line breaks the plan, and lint says so.
+    std::fs::write(&plan, PLAN.replace("domain", "owner = \"101\"\ndomain")).unwrap();
+    assert_eq!(offline(&["dialplan", "import", &plan]).0, 0);
+    assert_eq!(offline(&["dialplan", "lint"]).0, 0);
+    assert_eq!(offline(&["ext", "del", "101"]).0, 0);
+    let (code, text) = offline(&["dialplan", "lint"]);
+    assert!(code == 1 && text.contains("errors in the dial plan: 1"), "{text}");
+}

@@ -253,6 +253,9 @@ mod tests {
             assert_eq!(Tables::of(loaded), tables("1234"));
             db.set_tables(tenant, tables("5678"), AT).await.unwrap();
             assert_eq!(db.tables(tenant).await.unwrap(), tables("5678"));
+            let next = db.with_tables(&directory, tenant).await.unwrap();
+            assert_eq!(Tables::of(next.tenant(tenant).unwrap()), tables("5678"));
+            assert_eq!((directory.version, next.version), (1, 2));
         });
     }
 
