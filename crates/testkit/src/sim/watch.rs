@@ -178,11 +178,13 @@ impl Watch {
         let Some((owed, _)) = dialog_of(message).filter(|it| it.1 == "INVITE") else { return };
         let place = (owed.0.clone(), owed.1);
         let Some(invite) = self.invites.get_mut(&place) else { return };
+        let in_time = at < invite.sent_at + TIMEOUT;
         if code < 200 {
-            invite.rings = true;
+            // One that comes when the INVITE has timed out revives nothing.
+            invite.rings |= in_time;
             return;
         }
-        let timed_out = !invite.rings && at >= invite.sent_at + TIMEOUT;
+        let timed_out = !invite.rings && !in_time;
         let crossed_bye = code < 300 && self.byes.contains(&owed.0);
         let Some(invite) = self.invites.remove(&place) else { return };
         if !timed_out && !crossed_bye {
