@@ -78,6 +78,14 @@ pub(crate) fn welcome(made: &Made, server: &str, is_demo: bool) -> Text {
     Text::lines(lines)
 }
 
+/// The demo was asked for, but there are extensions.
+pub(crate) fn no_demo() -> Text {
+    text!(
+        "There are extensions already, so --demo changes nothing: `ext passwd` makes a new password.",
+        "已有分机，--demo未作任何改动；可用`ext passwd`重设密码。"
+    )
+}
+
 /// What to enter in a phone: the advertised address towards the world, and the port if it is not
 /// the usual one.
 pub(crate) fn server_address(network: &Network, bound: &[SocketAddr]) -> String {

@@ -93,6 +93,8 @@ fn serve(
         );
         let welcome = office::welcome(&made, &server, arguments.demo);
         ready::say(welcome.get(language));
+    } else if arguments.demo {
+        ready::say(office::no_demo().get(language));
     }
     live.ready.store(true, Ordering::Release);
     ready::announce(config, &live.bound);

@@ -91,8 +91,10 @@ fn passes(name: HeaderName, raw_name: &str) -> bool {
     }
 }
 
-/// Further claims of identity or trust that a phone may not make.
-const IDENTITIES: [&str; 17] = [
+/// Further claims of identity or trust that a phone may not make, and what is between it and us.
+const IDENTITIES: [&str; 19] = [
+    "Authentication-Info",
+    "Proxy-Authentication-Info",
     "Identity",
     "Identity-Info",
     "P-Associated-URI",

@@ -61,12 +61,6 @@ pub(super) fn start(
 ) -> Result<Started, Failed> {
     let store = runtime.block_on(open_store(config))?;
     ready::forget(config);
-    let made = runtime
-        .block_on(office::make(&store.db, first))
-        .within(|| text!("the first office", "初始分机"))?;
-    let directory = runtime
-        .block_on(store.db.load_directory(1))
-        .within(|| text!("the directory", "分机数据"))?;
     let listeners = Listeners::open(&config.sip_udp).map_err(udp_taken)?;
     let sip_udp = listeners.bound();
     let streams = open_streams(runtime, config, &sip_udp, &listeners)?;
@@ -82,7 +76,13 @@ pub(super) fn start(
         text!("control socket {path}", "控制套接字{path}")
     })?;
     tell_recovery(&store.recovery);
-
+    // Its passwords are shown once: not before a port in use can end the start no more.
+    let made = runtime
+        .block_on(office::make(&store.db, first))
+        .within(|| text!("the first office", "初始分机"))?;
+    let directory = runtime
+        .block_on(store.db.load_directory(1))
+        .within(|| text!("the directory", "分机数据"))?;
     let (wiring, parts) = wire(config, &listeners, streams, store, directory)?;
     let live = Arc::new(wiring.into_live(config, bound));
     let core = start_core(Driver::new(listeners, parts))?;
