@@ -3,19 +3,24 @@
 //!
 //! A file per thing that happens to a call: [`begin`], [`fork`] (its phones and their responses),
 //! [`modify`] (re-INVITE and hold), [`update`] (UPDATE), [`reliable`] (PRACK),
-//! [`relay_request`] (INFO, MESSAGE), [`end`]. A session says what a message means; the call says what follows.
+//! [`relay_request`] (INFO, MESSAGE), [`transfer`] (REFER), [`join`] (Replaces), [`forward`]
+//! (3xx), [`end`]. A session says what a message means; the call says what follows.
 
 pub mod begin;
 pub(crate) mod body;
 mod echo;
 mod end;
-mod fork;
+pub(crate) mod fork;
+pub mod forward;
 pub mod headers;
+pub mod join;
 pub mod media;
 mod modify;
+pub mod refer_to;
 mod relay_request;
 mod reliable;
 mod status;
+pub mod transfer;
 mod update;
 
 use crate::id::{CallId, TenantId};
@@ -64,8 +69,16 @@ pub struct Call {
     asks: SmallVec<[Ask; 1]>,
     /// Extensions this call counts for.
     busy: SmallVec<[Box<str>; 2]>,
-    /// The INVITE as it came, while a phone waits for its stream to be opened.
+    /// The INVITE as it came, for a phone whose stream is being opened and for forwarding.
     invite: Option<Box<[u8]>>,
+    /// A phone asked for a transfer of this call.
+    transfer: Option<transfer::Transfer>,
+    /// Its legs come from other calls.
+    joining: Option<Box<join::Joining>>,
+    /// Extensions that sent the call on before it came here.
+    forwarders: Vec<Box<str>>,
+    /// The target's offer, until the transferee is here.
+    offer: Option<body::OwnedBody>,
 }
 
 #[derive(Debug)]
@@ -95,8 +108,20 @@ struct Modifying {
     by: LegId,
     /// It brought the offer; otherwise the other leg's 2xx does, and the answer is in the ACK.
     with_offer: bool,
+    purpose: Purpose,
+}
+
+/// What a re-INVITE of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// A phone's own re-INVITE.
+    Change,
     /// It came as this UPDATE, for a phone that has none.
-    update: Option<ServerTx>,
+    Update(ServerTx),
+    /// The target of a transfer is to make an offer.
+    Ask,
+    /// The transferee is to answer it.
+    Meet,
 }
 
 impl Call {
@@ -298,6 +323,14 @@ impl Call {
         Some(act(session, &mut office.seat(owner, now)))
     }
 
+    /// The phone whose early media is heard.
+    fn early_fork(&self) -> Option<usize> {
+        match self.state {
+            State::Calling { early, .. } => early,
+            State::Answered { .. } | State::Ended { .. } => None,
+        }
+    }
+
     /// The leg on the other side of an answered call.
     fn other(&self, leg: LegId) -> Option<LegId> {
         let State::Answered { fork: Some(fork) } = self.state else { return None };
@@ -360,6 +393,12 @@ impl Call {
                 (ReleaseCode::CalleeHangup, Side::Callee)
             }
             (State::Calling { .. } | State::Answered { .. } | State::Ended { .. }, _) => return,
+        };
+        let left = self.leave_transfer(office, leg);
+        let code = match (left, side) {
+            (true, Side::Caller) => ReleaseCode::CallerTransferred,
+            (true, _) => ReleaseCode::CalleeTransferred,
+            (false, _) => code,
         };
         self.end_as(office, code, side, end::Cause::of(message), now);
     }

@@ -9,11 +9,13 @@
 
 mod calls;
 mod dialog;
+mod errands;
 mod fence;
 mod invite;
 mod lines;
 mod message;
 mod orphans;
+mod page;
 mod register;
 mod reply;
 
@@ -397,6 +399,7 @@ impl Core {
         while let Some(event) = self.office.endpoint.poll_event() {
             self.transaction_failed(event, now);
         }
+        self.run_errands(now);
         self.orphans.send_farewells(&mut self.office, now);
         let calls = &self.calls;
         self.office.send_effects(&|owner| calls.id_of(owner));

@@ -3,6 +3,7 @@
 //! A [`Call`](crate::call::Call) owns itself and reaches everything else through here, by claims:
 //! what it took it gives back by the same door.
 
+use crate::call::transfer::Errand;
 use crate::core::{Config, Effect};
 use crate::counters::Counters;
 use crate::dialplan::Live;
@@ -42,6 +43,11 @@ pub struct Owner {
     pub call: usize,
     pub serial: u32,
     pub leg: LegId,
+}
+
+impl Owner {
+    /// Of a transaction that is answered already.
+    pub const NOBODY: Self = Self { call: usize::MAX, serial: 0, leg: LegId::Caller };
 }
 
 /// Who a transaction is for (RFC 3261 §5, "transaction user").
@@ -86,6 +92,8 @@ pub struct Office {
     pub connects: HashMap<u64, Owner, ahash::RandomState>,
     /// BYEs that look for another way; seen to after every input.
     pub farewells: Vec<Farewell>,
+    /// What calls want of each other; seen to after every input.
+    pub errands: VecDeque<Errand>,
     /// The wall clock of the input being handled.
     pub utc: UnixMillis,
     next_connect: u64,
@@ -110,6 +118,7 @@ impl Office {
             dialogs: HashMap::default(),
             connects: HashMap::default(),
             farewells: Vec::new(),
+            errands: VecDeque::new(),
             utc: UnixMillis::default(),
             next_connect: 0,
             busy: HashMap::default(),

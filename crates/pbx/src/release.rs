@@ -46,9 +46,12 @@ macro_rules! release_codes {
 release_codes! {
     CallerHangup "caller.hangup" 200 16 "The caller hung up." "主叫挂机";
     CalleeHangup "callee.hangup" 200 16 "The called party hung up." "被叫挂机";
+    CallerTransferred "caller.transferred" 200 16 "The caller handed the call over to somebody else." "主叫将呼叫转接给他人";
+    CalleeTransferred "callee.transferred" 200 16 "The called party handed the call over to somebody else." "被叫将呼叫转接给他人";
     CallerCancelled "caller.cancelled" 487 16 "The caller gave up before the answer." "主叫在应答前放弃呼叫";
     CalleeBusy "callee.busy" 486 17 "The called party was busy." "被叫忙";
     CalleeDeclined "callee.declined" 603 21 "The called party declined the call." "被叫拒接";
+    CalleeForwarded "callee.forwarded" 302 23 "The called phone sent the call on to another number." "被叫话机将呼叫前转到其他号码";
     CalleeNoAnswer "callee.no_answer" 480 19 "The called party did not answer." "被叫无应答";
     CalleeNotRegistered "callee.not_registered" 480 20 "The called extension is not registered." "被叫分机未注册";
     CalleeUnreachable "callee.unreachable" 480 18 "The called phone did not respond." "被叫话机没有响应";
@@ -56,6 +59,7 @@ release_codes! {
     CalleeUnknown "callee.unknown" 404 1 "There is no such number." "被叫号码不存在";
     CalleeRejected "callee.rejected" 488 127 "The called phone refused the call." "被叫话机拒绝了呼叫";
     CallerForbidden "caller.forbidden" 403 57 "The caller may not make this call." "主叫没有此呼叫的权限";
+    ReplacedUnknown "caller.replaces_nothing" 481 31 "The call the caller wanted to take over does not exist." "主叫要接管的呼叫不存在";
     CallerUnsupported "caller.unsupported" 420 127 "The caller's phone asked for something this server does not do." "主叫话机要求了本服务器不支持的功能";
     CallerLimit "caller.limit" 486 34 "The caller's extension has no free call left." "主叫分机的并发呼叫数已满";
     CalleeLimit "callee.limit" 486 17 "The called extension has no free call left." "被叫分机的并发呼叫数已满";

@@ -162,7 +162,7 @@ impl Dialog {
         writer.header("To", &self.remote);
         writer.header("Call-ID", &self.call_id);
         writer.header("CSeq", format_args!("{cseq} {method}"));
-        if matches!(method, Method::Invite | Method::Update) {
+        if matches!(method, Method::Invite | Method::Update | Method::Notify) {
             writer.header("Contact", self.end.contact());
         }
         writer

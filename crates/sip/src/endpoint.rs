@@ -249,6 +249,16 @@ impl<O: Copy> Endpoint<O> {
         self.events.extend(lost);
     }
 
+    /// The transactions of one owner become those of another: a leg moved to another call.
+    pub fn change_owner(&mut self, from: O, to: O)
+    where
+        O: PartialEq,
+    {
+        let clients = self.clients.iter_mut().filter_map(|(_, it)| it.owner.as_mut());
+        let servers = self.servers.iter_mut().map(|(_, it)| &mut it.owner);
+        clients.chain(servers).filter(|it| **it == from).for_each(|it| *it = to);
+    }
+
     fn next_generation(&mut self) -> u32 {
         self.generation = self.generation.wrapping_add(1);
         self.generation

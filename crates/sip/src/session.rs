@@ -19,7 +19,7 @@ pub use prack::Reliability;
 pub use request::Request;
 pub use timer::{Terms, is_too_brief};
 
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, LocalEnd};
 use crate::endpoint::{ClientTx, Endpoint, ServerTx, reply_flow};
 use crate::flow::Flow;
 use crate::message::{Essentials, Message, Writer};
@@ -134,6 +134,23 @@ struct Unacked {
 }
 
 impl Session {
+    /// The place of a session that is elsewhere: nothing is sent and nothing awaited.
+    pub fn absent(flow: Flow, end: LocalEnd) -> Self {
+        Self {
+            flow,
+            dialog: Dialog::of_our_request("", end, "", "", ""),
+            state: State::Closed,
+            invite_state: InviteState::Idle,
+            provisionals: Provisionals::Plain,
+            allows_update: false,
+            timer: Timer::default(),
+            sent: None,
+            invite_cseq: 0,
+            last_ack: None,
+            close_due: None,
+        }
+    }
+
     /// A request of the peer came: ours follow it to its newest address. Behind a proxy the way back
     /// is the way it came.
     fn follow(&mut self, newest: Flow, it: &Essentials<'_>) {

@@ -15,6 +15,7 @@
 //!          pbx -> bob     ACK lost          written, but the network loses it
 //!          pbx -> bob     BYE gone          written to a connection that is lost
 //! alice -> pbx            INVITE unchanged  with the description it sent last
+//! alice -> pbx            REFER replaces=2  to the other side of the phone's second call
 //! wait 500ms              time passes; what is sent must be sent at its end
 //! wait 32s resends        … except copies of what was sent before
 //! wait 10min next         until the server sends something, at most this long

@@ -3,6 +3,7 @@
 use super::end::Cause;
 use super::fork::{Fork, bracketed, device};
 use super::media::{CallMedia, Unusable, relay};
+use super::refer_to::Replaced;
 use super::{Call, FORKS_MAX, Leg, State, body, headers};
 use crate::authenticate::Identity;
 use crate::dialplan::{self, Caller, Candidate, Feature, Query, Refusal as Refused};
@@ -65,6 +66,17 @@ impl Call {
             user_agent: user_agent(message),
             media_source: identity.extension.media_source,
         };
+        Self::with_caller(office, (id, place), attempt, caller, now)
+    }
+
+    pub(super) fn with_caller(
+        office: &mut Office,
+        (id, place): (CallId, (usize, u32)),
+        attempt: &Attempt<'_>,
+        caller: Leg,
+        now: Instant,
+    ) -> Self {
+        let Attempt { message, identity, .. } = attempt;
         let no_answer = office.settings(identity.tenant).no_answer();
         // How long the invitation is good for (RFC 3261 §13.3.1); a malformed one says nothing.
         let expires = message.headers.find::<Expires>().ok().flatten();
@@ -93,6 +105,10 @@ impl Call {
             asks: smallvec::SmallVec::new(),
             busy: smallvec::SmallVec::new(),
             invite: None,
+            transfer: None,
+            joining: None,
+            forwarders: Vec::new(),
+            offer: None,
         }
     }
 
@@ -104,12 +120,30 @@ impl Call {
         self.route(office, attempt, now);
     }
 
+    /// The first steps of a call that another one was forwarded to.
+    pub fn begin_forwarded(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
+        let number = self.record.caller_extension.clone().unwrap_or_default();
+        let caller = office.tenant(self.tenant).and_then(|it| it.extension(&number)).cloned();
+        if caller.is_some_and(|it| !self.claim_busy(office, &it)) {
+            return self.end(office, ReleaseCode::CallerLimit, Side::System, now);
+        }
+        self.route(office, attempt, now);
+    }
+
     fn route(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
         if let Some(refusal) = &attempt.refusal {
             return self.refuse_attempt(office, refusal, now);
         }
+        match Replaced::of(attempt.message) {
+            Ok(None) => {}
+            Ok(Some(replaced)) => return self.replace_dialog(office, attempt, replaced),
+            Err(status) => return self.refuse_replacing(office, status, now),
+        }
         let caller = &attempt.identity.extension;
-        if !self.claim_busy(office, caller) {
+        // Who transfers a call is about to leave it.
+        // A forwarded call counts for who began it, the others for nobody twice.
+        let counts = !self.is_joining() && self.forwarders.is_empty();
+        if counts && !self.claim_busy(office, caller) {
             return self.end(office, ReleaseCode::CallerLimit, Side::System, now);
         }
         let dialled = self.record.dialled_number.clone();
@@ -130,6 +164,9 @@ impl Call {
         self.record.route = candidate.as_str().into();
         match candidate {
             Candidate::Extension(callee) => self.call_extension(office, attempt, &callee, now),
+            Candidate::Feature(_) if self.is_joining() => {
+                self.end(office, ReleaseCode::CallerForbidden, Side::System, now);
+            }
             Candidate::Feature(Feature::Echo) => self.answer_echo(office, attempt.message, now),
             // Lines and trunks place no calls yet: `Live for Office` says that none is there.
             Candidate::Line(..) => self.end(office, ReleaseCode::RouteNoLine, Side::System, now),
@@ -183,6 +220,7 @@ impl Call {
         self.media.relayed = targets.iter().any(relays);
         office
             .record(Record::CallStarted(Box::new(CallStarted { record: (*self.record).clone() })));
+        self.invite = Some(attempt.raw.into());
         let (forks, ways): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
         self.forks = forks;
         self.publish(office);
@@ -195,7 +233,6 @@ impl Call {
                     }
                 }
                 Way::Closed(address) => {
-                    self.invite = Some(attempt.raw.into());
                     office.connect(self.owner(super::fork_id(index)), address);
                 }
                 Way::Lost(_) => self.connect_failed(office, index, now),
@@ -328,7 +365,7 @@ fn record(office: &Office, id: CallId, attempt: &Attempt<'_>, caller: &Leg) -> C
 
 /// What was dialled: the user of the Request-URI, or the number of a tel: URI (RFC 3966), without
 /// their parameters.
-fn dialled(it: &Essentials<'_>) -> Box<str> {
+pub(crate) fn dialled(it: &Essentials<'_>) -> Box<str> {
     const DIALLED_LENGTH_MAX: usize = 128;
     let (text, is_telephone) = match it.uri {
         Some(Uri::Other { scheme, rest }) if scheme.eq_ignore_ascii_case("tel") => {

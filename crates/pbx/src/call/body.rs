@@ -18,7 +18,7 @@ impl OwnedBody {
 }
 
 /// The body of a message with its type; `None` where it is empty.
-pub(super) fn of<'a>(message: &Message<'a>) -> Option<Body<'a>> {
+pub(crate) fn of<'a>(message: &Message<'a>) -> Option<Body<'a>> {
     if message.body.is_empty() {
         return None;
     }

@@ -9,6 +9,7 @@ use crate::planted::Planted;
 use crate::record::{Record, Side};
 use crate::release::ReleaseCode;
 use crate::time::millis;
+use sip::dialog::contact_uri;
 use sip::message::{HeaderName, Message, Reason, TypedHeader, Writer, reason_phrase};
 use smallvec::SmallVec;
 use std::time::Instant;
@@ -21,6 +22,8 @@ pub(super) struct Cause {
     pub q850: Option<u16>,
     /// The Reason header to pass on.
     pub reason: Option<Box<str>>,
+    /// The Contact of a 3xx.
+    pub forward: Option<Box<str>>,
     /// What else of a refusal tells the caller why.
     pub told: SmallVec<[(&'static str, Box<str>); 1]>,
 }
@@ -35,6 +38,9 @@ const TOLD: [(HeaderName, &str); 3] = [
 impl Cause {
     pub(super) fn of(message: &Message<'_>) -> Self {
         let mut cause = Self { status: message.status(), ..Self::default() };
+        if matches!(cause.status, Some(300..=399)) {
+            cause.forward = contact_uri(message).map(Into::into);
+        }
         for value in message.headers.values(HeaderName::Reason) {
             cause.reason.get_or_insert_with(|| value.into());
             if let Ok(reason) = Reason::parse(value)
@@ -88,6 +94,8 @@ impl Call {
             },
         };
         let q850 = cause.q850.unwrap_or_else(|| code.cause());
+        self.cancel_transfer(office);
+        self.undo_join(office, status, now);
         self.state = State::Ended { recorded: false };
         self.invite = None;
         let reason = cause.reason.unwrap_or_else(|| format!("Q.850;cause={q850}").into());

@@ -93,7 +93,10 @@ impl Call {
         let dialog = Dialog::of_our_request(&call_id, end, from, &to, &fork.target);
         let hops = max_forwards(invite).saturating_sub(1);
         let extra = |writer: &mut Writer| {
-            writer.header("Allow", headers::ALLOW);
+            headers::capabilities_of_request(writer);
+            if let Some(joining) = &self.joining {
+                writer.text_header("Referred-By", &joining.referred_by);
+            }
             headers::pass(&invite.headers, writer);
         };
         let reliability = self.reliability();
@@ -188,6 +191,9 @@ impl Call {
             return false;
         }
         *progress = Some(code);
+        if self.joining.is_some() {
+            self.report_progress(office, code);
+        }
         let passed = match heard {
             true => self.pass_answer(office, fork, (message, None), true, now),
             false => Ok(None),
@@ -255,6 +261,12 @@ impl Call {
         let late_offer = late_offer
             || (self.forks.len() > 1
                 && office.is_planted(crate::planted::Planted::UnacknowledgedAnswer));
+        if self.joining.is_some() {
+            return match passed {
+                Some(offer) => self.meet(office, fork_id(fork), offer, now),
+                None => self.join_failed(office, 488, now),
+            };
+        }
         if !late_offer {
             self.with_session(office, fork_id(fork), now, |session, seat| session.ack(seat, None));
         }
@@ -281,12 +293,13 @@ impl Call {
         if let State::Answered { fork } = self.state {
             self.answered = Some(now);
             self.describe_answer(office, fork);
+            self.settle_join(office);
         }
     }
 
     /// Another phone's description went to the caller with the tag it knows; within that dialog it
     /// must ignore a second one (RFC 3261 §13.2.1). The answer makes a dialog of its own.
-    fn begin_another_dialog(&mut self, office: &mut Office) {
+    pub(super) fn begin_another_dialog(&mut self, office: &mut Office) {
         let tag = office.claim_tag(self.owner(LegId::Caller));
         office.release_tag(std::mem::replace(&mut self.caller.tag, tag));
         self.caller.session.dialog.set_tag(tag);
@@ -328,6 +341,10 @@ impl Call {
         let decided = (600..700).contains(&outcome.0);
         if !decided && self.forks.iter().any(|it| it.refused.is_none()) {
             return;
+        }
+        let forwards = |it: &Fork| it.refused.as_ref().and_then(|it| it.1.forward.clone());
+        if !decided && let Some(contact) = self.forks.iter().find_map(forwards) {
+            return self.forward(office, &contact, now);
         }
         let refusals = self.forks.iter().filter_map(|it| it.refused.clone());
         let Some((code, cause)) = refusals.min_by_key(|&(code, _)| preference(code)) else {
@@ -477,14 +494,14 @@ pub(super) fn device(user_agent: &str, flow: Flow) -> Box<str> {
 }
 
 /// An address as a URI's host.
-pub(super) fn bracketed(address: std::net::IpAddr) -> String {
+pub(crate) fn bracketed(address: std::net::IpAddr) -> String {
     match address {
         std::net::IpAddr::V4(it) => it.to_string(),
         std::net::IpAddr::V6(it) => format!("[{it}]"),
     }
 }
 
-fn escaped(name: &str) -> String {
+pub(crate) fn escaped(name: &str) -> String {
     name.replace('\\', "\\\\").replace('"', "\\\"")
 }
 

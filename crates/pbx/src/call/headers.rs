@@ -3,15 +3,22 @@
 use sip::message::{HeaderName, Headers, Writer};
 
 /// What every leg of ours can do.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE";
+pub const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE, REFER, NOTIFY";
 
 /// Extensions we have.
-pub const SUPPORTED: &str = "100rel, timer";
+pub const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 
 /// What a 2xx says of us (RFC 3261 §13.3.1.4).
 pub fn capabilities(writer: &mut Writer) {
     writer.header("Allow", ALLOW);
     writer.header("Supported", SUPPORTED);
+}
+
+/// What an INVITE of ours says of us; reliability and session timers are the session's to say.
+pub fn capabilities_of_request(writer: &mut Writer) {
+    writer.header("Allow", ALLOW);
+    writer.header("Supported", "replaces, norefersub");
 }
 
 /// Bodies we take in an INVITE.

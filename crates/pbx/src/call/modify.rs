@@ -6,7 +6,7 @@ use super::body::{self, OwnedBody};
 use super::end::{Cause, for_the_other_side};
 use super::media::{Peer, Unusable};
 use super::update::Turn;
-use super::{Call, Modifying, State, half, headers};
+use super::{Call, Modifying, Purpose, State, half, headers};
 use crate::office::{LegId, Office};
 use crate::record::Side;
 use crate::release::ReleaseCode;
@@ -46,10 +46,11 @@ impl Call {
                 return self.refuse_modify(office, by, code, now);
             }
         };
-        self.modifying = Some(Modifying { by, with_offer: passed.is_some(), update: None });
+        self.modifying =
+            Some(Modifying { by, with_offer: passed.is_some(), purpose: Purpose::Change });
         self.with_session(office, other, now, |session, seat| {
             let extra = |writer: &mut Writer| {
-                writer.header("Allow", headers::ALLOW);
+                headers::capabilities_of_request(writer);
                 headers::pass(&message.headers, writer);
             };
             session.modify(seat, &extra, passed.as_ref().map(OwnedBody::view));
@@ -78,6 +79,11 @@ impl Call {
             self.with_session(office, leg, now, |session, seat| session.ack(seat, None));
             return;
         };
+        match change.purpose {
+            Purpose::Ask => return self.target_offers(office, leg, message, now),
+            Purpose::Meet => return self.transferee_answers(office, by, message, now),
+            Purpose::Change | Purpose::Update(_) => {}
+        }
         let passed = if with_offer {
             self.pass_later_answer(office, leg, by, message, now)
         } else {
@@ -91,7 +97,7 @@ impl Call {
             self.media.refused();
             return self.refuse_change(office, change, (488, None), now);
         };
-        if let Some(update) = change.update {
+        if let Purpose::Update(update) = change.purpose {
             self.answer_update(office, (by, update), (200, passed.as_ref()), now);
         } else {
             self.accept_change(office, by, (message, passed.as_ref()), now);
@@ -109,24 +115,28 @@ impl Call {
         (message, passed): (&Message<'_>, Option<&OwnedBody>),
         now: Instant,
     ) {
-        self.with_session(office, by, now, |session, seat| {
+        let sent = self.with_session(office, by, now, |session, seat| {
             let extra = |writer: &mut Writer| {
                 headers::capabilities(writer);
                 headers::pass(&message.headers, writer);
             };
-            session.accept(seat, &extra, passed.map(OwnedBody::view));
+            session.accept(seat, &extra, passed.map(OwnedBody::view))
         });
+        // An INVITE that took the place of a dialog.
+        if self.answered.is_none() && sent == Some(true) {
+            self.answer_is_sent(office, now);
+        }
     }
 
     /// Refuses a re-INVITE, or the UPDATE it stands for.
     fn refuse_change(
         &mut self,
         office: &mut Office,
-        Modifying { by, update, .. }: Modifying,
+        Modifying { by, purpose, .. }: Modifying,
         (code, reason): (u16, Option<Box<str>>),
         now: Instant,
     ) {
-        if let Some(update) = update {
+        if let Purpose::Update(update) = purpose {
             // RFC 4320 §4.2 forbids a 408 here.
             let code = if code == 408 { 480 } else { code };
             return self.answer_update(office, (by, update), (code, None), now);
@@ -152,6 +162,9 @@ impl Call {
     ) {
         self.media.refused();
         if let Some(change) = self.modifying.take() {
+            if matches!(change.purpose, Purpose::Ask | Purpose::Meet) {
+                return self.join_failed(office, for_the_other_side(code), now);
+            }
             let reason = message.map(Cause::of).and_then(|it| it.reason);
             self.refuse_change(office, change, (for_the_other_side(code), reason), now);
         }

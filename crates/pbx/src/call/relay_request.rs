@@ -2,7 +2,7 @@
 //! (RFC 3428 §8). Offers in PRACK and UPDATE await their answers here too.
 
 use super::end::for_the_other_side;
-use super::{Call, State, body, fork_id, headers};
+use super::{Call, Purpose, State, body, fork_id, headers};
 use crate::office::{LegId, Office};
 use crate::record::Side;
 use crate::release::ReleaseCode;
@@ -51,6 +51,7 @@ impl Call {
                 return self.respond(office, from, 200, now);
             }
             Method::Info | Method::Message => {}
+            Method::Refer => return self.refer_asked(office, (leg, from), (message, it), now),
             Method::Update => return self.update_asked(office, leg, from, message, now),
             Method::Options => return self.respond(office, from, 200, now),
             Method::Invite
@@ -59,7 +60,6 @@ impl Call {
             | Method::Cancel
             | Method::Register
             | Method::Prack
-            | Method::Refer
             | Method::Subscribe
             | Method::Notify
             | Method::Publish => return self.respond(office, from, 405, now),
@@ -151,14 +151,17 @@ impl Call {
 
     /// The call ends: nobody will answer these any more.
     pub(super) fn refuse_asks(&mut self, office: &mut Office, now: Instant) {
-        let update = self.modifying.take().and_then(|it| it.update);
+        let update = match self.modifying.take().map(|it| it.purpose) {
+            Some(Purpose::Update(update)) => Some(update),
+            Some(Purpose::Change | Purpose::Ask | Purpose::Meet) | None => None,
+        };
         let asks = std::mem::take(&mut self.asks);
         for from in asks.iter().map(|it| it.from).chain(update) {
             self.respond(office, from, 487, now);
         }
     }
 
-    fn respond(&self, office: &mut Office, to: ServerTx, code: u16, now: Instant) {
+    pub(super) fn respond(&self, office: &mut Office, to: ServerTx, code: u16, now: Instant) {
         let tag = self.caller.tag.to_string();
         let response = office.endpoint.response(to, code, reason_phrase(code), Some(&tag));
         if let Some(mut writer) = response {

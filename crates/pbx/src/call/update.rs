@@ -8,7 +8,7 @@ use super::begin::unusable;
 use super::body::{self, OwnedBody};
 use super::end::for_the_other_side;
 use super::relay_request::{Ask, Exchange};
-use super::{Call, Modifying, State, fork_id, headers};
+use super::{Call, Modifying, Purpose, State, fork_id, headers};
 use crate::office::{LegId, Office};
 use crate::record::Side;
 use crate::release::ReleaseCode;
@@ -93,7 +93,8 @@ impl Call {
             let ask = |to| Ask { by, from: update, to, exchange: Exchange::Update };
             self.asks.extend(to.map(ask));
         } else {
-            self.modifying = Some(Modifying { by, with_offer: true, update: Some(update) });
+            self.modifying =
+                Some(Modifying { by, with_offer: true, purpose: Purpose::Update(update) });
             self.with_session(office, other, now, |session, seat| {
                 session.modify(seat, &extra, view);
             });

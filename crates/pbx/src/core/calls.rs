@@ -50,15 +50,31 @@ impl Calls {
         attempt: &Attempt<'_>,
         now: Instant,
     ) -> CallId {
-        self.serial = self.serial.wrapping_add(1);
-        let index = self.slab.vacant_key();
-        let call = Call::new(office, (index, self.serial), attempt, now);
-        let id = call.id;
+        let place = self.next_place();
+        let call = Call::new(office, place, attempt, now);
         let owner = call.owner(LegId::Caller);
-        self.by_id.insert(id, index);
-        self.slab.insert(Place { call, serial: self.serial, armed: None });
+        let id = self.insert(call);
         self.with(office, owner, |call, office, _| call.begin(office, attempt, now));
         id
+    }
+
+    /// The place and serial number of the next call.
+    pub(super) fn next_place(&mut self) -> (usize, u32) {
+        self.serial = self.serial.wrapping_add(1);
+        (self.slab.vacant_key(), self.serial)
+    }
+
+    /// Takes in a call made for [`Calls::next_place`].
+    pub(super) fn insert(&mut self, call: Call) -> CallId {
+        let (id, owner) = (call.id, call.owner(LegId::Caller));
+        let index = self.slab.insert(Place { call, serial: owner.serial, armed: None });
+        assert_eq!(index, owner.call, "the place was given to another call");
+        self.by_id.insert(id, index);
+        id
+    }
+
+    pub(super) fn find(&self, id: CallId) -> Option<&Call> {
+        self.slab.get(*self.by_id.get(&id)?).map(|it| &it.call)
     }
 
     pub(super) fn id_of(&self, owner: Owner) -> Option<CallId> {

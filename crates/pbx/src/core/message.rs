@@ -195,7 +195,8 @@ impl Core {
             Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify => {
                 self.stranger(request, 481, now)
             }
-            Method::Message | Method::Refer | Method::Subscribe | Method::Publish => {
+            Method::Message => self.page(request, now),
+            Method::Refer | Method::Subscribe | Method::Publish => {
                 match self.identify(request, now) {
                     Ok(_) => self.reply(request, 405),
                     Err(why) => self.refuse(request, why, now),

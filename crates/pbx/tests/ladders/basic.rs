@@ -133,7 +133,8 @@ fn given_up_while_ringing() {
     );
 }
 
-/// RFC 3261 §8.1.3.4: a phone that is redirected elsewhere does not make us call strangers.
+/// RFC 3261 §8.1.3.4: a phone that is redirected elsewhere does not make us call strangers; the
+/// number is dialled.
 #[test]
 fn a_redirect_is_not_followed() {
     check(
@@ -143,9 +144,11 @@ fn a_redirect_is_not_followed() {
                  pbx -> bob   INVITE
                  pbx <- bob   302 header=Contact:<sip:00900@198.51.100.7>
                  pbx -> bob   ACK
-        alice <- pbx          480
+        alice <- pbx          181
+        alice <- pbx          404
         alice -> pbx          ACK
-        record status=480
+        record release=callee.forwarded status=302
+        record release=route.no_match status=404
         ",
     );
 }

@@ -237,7 +237,7 @@ fn info_and_message_travel_within_the_call() {
                  pbx -> bob   415
         alice -> pbx          OPTIONS
         alice <- pbx          200
-        alice -> pbx          REFER
+        alice -> pbx          SUBSCRIBE
         alice <- pbx          405 header=Allow
         {DOWN}"
     ));

@@ -27,7 +27,7 @@ pub(super) struct ClientTransaction<O> {
     state: State,
     deadlines: Deadlines,
     /// `None`: nobody waits for the outcome (a CANCEL).
-    owner: Option<O>,
+    pub(super) owner: Option<O>,
     /// A CANCEL is wanted but may not be sent before a provisional came (RFC 3261 §9.1); with the
     /// value of its Reason header.
     cancel: Option<Box<str>>,

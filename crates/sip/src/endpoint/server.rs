@@ -28,7 +28,7 @@ pub(super) struct ServerTransaction<O> {
     /// The newest response.
     last: Option<Bytes>,
     deadlines: Deadlines,
-    owner: O,
+    pub(super) owner: O,
     /// The To tag of its responses, where the request brought none.
     to_tag: Option<Tag>,
     /// Its entry among the INVITEs that a copy by another way would match.

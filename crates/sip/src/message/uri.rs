@@ -209,6 +209,19 @@ impl<'a> Uri<'a> {
         }
     }
 
+    /// The headers that a request to this URI is to have (RFC 3261 §19.1.1), without escapes.
+    pub fn headers(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+        let text = match self {
+            Self::Sip { headers, .. } => headers.unwrap_or_default(),
+            Self::Other { .. } => "",
+        };
+        let each = text.split('&').filter(|it| !it.is_empty());
+        each.map(|it| {
+            let (name, value) = it.split_once('=').unwrap_or((it, ""));
+            (unescape(name), unescape(value))
+        })
+    }
+
     /// The port where one is written.
     pub fn port(&self) -> Option<u16> {
         match self {

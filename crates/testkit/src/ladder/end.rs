@@ -64,6 +64,7 @@ pub(super) fn record(record: &CallRecord, words: &Words) -> Result<(), String> {
             "extension" => text(&record.caller_extension),
             "dialled" => record.dialled_number.to_string(),
             "sent" => record.sent_number.to_string(),
+            "linked" => yes_or_no(record.linked_call_id.is_some()),
             "callee" => record.callee_number.to_string(),
             "ringing" => yes_or_no(record.ringing_at.is_some()),
             "answered" => yes_or_no(record.answered_at.is_some()),

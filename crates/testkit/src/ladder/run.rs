@@ -144,6 +144,9 @@ impl Run {
             let header = if code == 401 { "WWW-Authenticate" } else { "Proxy-Authenticate" };
             wishes.headers.push((header.to_owned(), format!("Digest {params}")));
         }
+        if let Some(which) = words.get("replaces") {
+            wishes.headers.push(self.replaces(name, which)?);
+        }
         let phone = self.stage.phone(name)?;
         if words.has("looped") {
             let theirs = phone.open_via().ok_or("there is no request to send back")?;
@@ -173,6 +176,30 @@ impl Run {
             (_, None, None) => Target::Number(String::new()),
         };
         phone.request(Request { method: words.head.clone(), target, wishes })
+    }
+
+    /// `replaces=2` points Refer-To at the phone's own second call, `replaces=bob` takes the place
+    /// of bob in his newest one.
+    fn replaces(&mut self, name: &str, which: &str) -> Result<(String, String), String> {
+        let own = which.parse::<usize>().ok().and_then(|it| it.checked_sub(1));
+        let phone = self.stage.phone(if own.is_some() { name } else { which })?;
+        let dialog = match own {
+            Some(call) => phone.calls.get(call),
+            None => phone.calls.last(),
+        };
+        let dialog = dialog.ok_or("there is no such call")?;
+        let remote = dialog.remote_tag.as_deref().unwrap_or_default();
+        let (call_id, local, target) = (&dialog.call_id, &dialog.local_tag, &dialog.target);
+        Ok(match own {
+            Some(_) => {
+                let uri = format!("{target}?Replaces={call_id}%3Bto-tag%3D{remote}%3Bfrom-tag%3D");
+                ("Refer-To".to_owned(), format!("<{uri}{local}>"))
+            }
+            None => {
+                let tags = format!("to-tag={remote};from-tag={local}");
+                ("Replaces".to_owned(), format!("{call_id};{tags}"))
+            }
+        })
     }
 
     fn expect(&mut self, name: &str, words: &Words) -> Result<(), String> {
@@ -390,7 +417,7 @@ fn wishes(words: &Words) -> Result<Wishes, String> {
                 direction = direction_in(value)?;
                 codecs = codecs.or(Some(Vec::new()));
             }
-            "call" | "challenge" => {}
+            "call" | "challenge" | "replaces" => {}
             _ => return Err(format!("nothing to send as {name}")),
         }
     }

@@ -352,6 +352,10 @@ impl Actor {
             _ => Media::Usual,
         };
         let mut wishes = Wishes { media, ..Wishes::default() };
+        if code == 302 && hands.chance(700) {
+            let contact = format!("<sip:{}@10.0.0.1>", 100 + below(hands.rng, 8));
+            wishes.headers.push(("Contact".into(), contact));
+        }
         let reliable = call.filter(|_| matches!(code, 180 | 183) && may_be_reliable(&request));
         let reliable = reliable.filter(|_| hands.chance(500));
         if reliable.is_some() {

@@ -74,7 +74,8 @@ pub(super) fn direct(world: &mut World) -> Result<(), String> {
         0..350 | 903..910 => call(world, actor),
         350..450 => of_a_call(world, actor, Todo::HangUp),
         450..540 => give_up(world, actor),
-        540..640 => of_a_call(world, actor, Todo::Change),
+        540..610 => of_a_call(world, actor, Todo::Change),
+        610..640 => refer(world, actor),
         640..700 => say_something(world, actor),
         700..760 => garbage(world, actor),
         760..810 => replay(world),
@@ -133,6 +134,23 @@ fn of_a_call(world: &mut World, actor: usize, todo: fn(usize) -> Todo) {
         let call = up[world.pick(up.len())];
         world.with_actor(actor, |it, hands| it.act(todo(call), hands));
     }
+}
+
+/// A transfer to a number, or to the other side of another call of the same phone.
+fn refer(world: &mut World, actor: usize) {
+    let up: Vec<usize> = world.actors[actor].up.iter().copied().collect();
+    let Some(&call) = up.first() else { return };
+    let number = 100 + world.pick(EXTENSIONS.into());
+    let mut refer_to = format!("<sip:{number}@10.0.0.1>");
+    if let Some(&other) = up.get(1) {
+        let it = &world.actors[actor].phone.calls[other];
+        let (call_id, local) = (&it.call_id, &it.local_tag);
+        let remote = it.remote_tag.as_deref().unwrap_or_default();
+        let tags = format!("%3Bto-tag%3D{remote}%3Bfrom-tag%3D{local}");
+        refer_to = format!("<sip:{number}@10.0.0.1?Replaces={call_id}{tags}>");
+    }
+    let headers = vec![("Refer-To".to_owned(), refer_to)];
+    ask(world, actor, "REFER", Target::Call(call), Wishes { headers, ..Wishes::default() });
 }
 
 /// CANCEL, or for some BYE, before the answer.

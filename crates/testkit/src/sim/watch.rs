@@ -284,8 +284,9 @@ impl Watch {
             return Err(format!("{} got {} final responses", asked.what, asked.responses));
         }
         match asked.answered {
-            // A CANCEL that overtakes its INVITE, or a BYE its 2xx, finds nothing; its next copy does.
-            Some((481, _)) if !is_invite => Ok(()),
+            // A CANCEL that overtakes its INVITE, or a BYE or re-INVITE its 2xx, finds nothing; its next
+            // copy does.
+            Some((481, _)) => Ok(()),
             Some((before, _)) if before != code && !asked.stateless => {
                 Err(format!("{} got {before}, then {code}", asked.what))
             }
@@ -314,6 +315,10 @@ impl Watch {
     pub(super) fn ended(&mut self, record: &CallRecord, office: &Office) -> Result<(), String> {
         let now = office.clock.now().instant;
         let Some(times) = self.times.remove(&record.call_id) else { return Ok(()) };
+        if record.linked_call_id.is_some() {
+            // No INVITE of its own began it.
+            return Ok(());
+        }
         let since = |at: Option<Instant>| at.map_or(0, |at| millis(now - at));
         let expected = (since(times.started), since(times.answered));
         let found = (record.duration_ms, record.billable_ms);
@@ -363,7 +368,9 @@ impl Watch {
         if let Some(left) = left {
             return Err(left);
         }
-        let (attempts, records) = (self.attempts.len(), office.journal.ended.len());
+        // A transfer makes a record without an attempt of its own.
+        let attempted = office.journal.ended.iter().filter(|it| it.linked_call_id.is_none());
+        let (attempts, records) = (self.attempts.len(), attempted.count());
         if attempts != records {
             return Err(format!("{attempts} attempts, {records} records"));
         }

@@ -1,0 +1,234 @@
+//! Transfer (RFC 3515): a phone refers its other side to somebody else and is told how that goes.
+//!
+//! This is the call that is transferred. It stays as it is until the new call has taken its other
+//! side ([`join`](super::join)); if that fails, nothing has happened.
+
+use super::refer_to::{Replaced, refer_to};
+use super::{Call, Leg, State};
+use crate::id::CallId;
+use crate::office::{LegId, Office, Owner};
+use crate::record::Side;
+use crate::release::ReleaseCode;
+use sip::endpoint::ServerTx;
+use sip::message::{Essentials, Message, Method, Writer, reason_phrase};
+use sip::session::{Body, Session};
+use std::time::Instant;
+
+/// How long the phone may expect to be told (RFC 3515 §2.4.4). Unit: seconds.
+const SUBSCRIBED_S: u32 = 180;
+
+/// A transfer under way.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    /// Who asked.
+    by: LegId,
+    /// The CSeq of its REFER where it wants to be told; that names the subscription (§2.4.6).
+    told: Option<u32>,
+    /// The new call, once there is one.
+    pub target: Option<CallId>,
+}
+
+/// Something one call wants of another; seen to after every input.
+#[derive(Debug)]
+pub enum Errand {
+    /// A new call between a leg of this one and whoever the URI reaches, or the other side of a
+    /// dialog.
+    Refer { from: CallId, by: LegId, uri: Box<str>, replaced: Option<Replaced> },
+    /// This call's INVITE takes the place of a dialog.
+    Replace { call: CallId, replaced: Replaced },
+    /// This call's target is there: it wants the leg it was placed for.
+    Fetch { call: CallId },
+    /// A leg goes back to the call it was borrowed from.
+    Return { leg: Box<Leg>, was: Owner, to: CallId, slot: LegId },
+    /// Who asked for the transfer has left: the new call keeps what it was placed for.
+    Leave { leg: Option<(Box<Leg>, Owner)>, to: CallId },
+    /// The call that is transferred has ended.
+    Cancel { call: CallId },
+    /// How the new call goes.
+    Report { to: CallId, status: u16 },
+    /// A phone of the callee sent this call on.
+    Forward { call: CallId, by: Box<str>, number: Box<str> },
+    /// Its two sides talk: this call is over.
+    Joined { call: CallId },
+}
+
+impl Call {
+    /// A phone sent REFER.
+    pub(super) fn refer_asked(
+        &mut self,
+        office: &mut Office,
+        (by, refer): (LegId, ServerTx),
+        (message, it): (&Message<'_>, &Essentials<'_>),
+        now: Instant,
+    ) {
+        let target = match self.may_refer(office, by).and_then(|()| refer_to(message)) {
+            Ok(target) => target,
+            Err(code) => return self.respond(office, refer, code, now),
+        };
+        // RFC 4488 §4.
+        let silent = message.headers.named("Refer-Sub");
+        let silent = silent.is_some_and(|it| it.trim().eq_ignore_ascii_case("false"));
+        let tag = self.caller.tag.to_string();
+        if let Some(mut writer) = office.endpoint.response(refer, 202, "Accepted", Some(&tag)) {
+            if silent {
+                writer.header("Refer-Sub", "false");
+            }
+            office.endpoint.respond(refer, 202, writer.finish(), now);
+        }
+        let told = (!silent).then_some(it.cseq.number);
+        self.transfer = Some(Transfer { by, told, target: None });
+        self.notify(office, 100, now);
+        let (uri, replaced) = (target.uri, target.replaced);
+        office.errands.push_back(Errand::Refer { from: self.id, by, uri, replaced });
+    }
+
+    /// Only who talks may transfer, one at a time, and only extensions.
+    fn may_refer(&self, office: &Office, by: LegId) -> Result<(), u16> {
+        let number = self.leg(by).map(|it| &it.number).ok_or(481_u16)?;
+        let known = office.tenant(self.tenant).is_some_and(|it| it.extension(number).is_some());
+        let talks = self.answered.is_some() && self.other(by).is_some();
+        match (known, talks, &self.transfer) {
+            (false, ..) | (_, false, _) => Err(403),
+            (true, true, Some(_)) => Err(491),
+            (true, true, None) => Ok(()),
+        }
+    }
+
+    /// The new call of the transfer exists.
+    pub fn refers_to(&mut self, target: CallId) {
+        if let Some(transfer) = &mut self.transfer {
+            transfer.target = Some(target);
+        }
+    }
+
+    /// The new call got this far; a refusal leaves everything as it was.
+    pub fn transfer_reported(&mut self, office: &mut Office, status: u16, now: Instant) {
+        self.notify(office, status, now);
+        if status >= 200 {
+            self.transfer = None;
+        }
+    }
+
+    /// A leg of this call talks to somebody else now.
+    pub fn left_behind(&mut self, office: &mut Office, now: Instant) {
+        self.notify(office, 200, now);
+        self.transfer = None;
+        let (code, side) = match self.caller.session.is_closed() {
+            true => (ReleaseCode::CalleeTransferred, Side::Callee),
+            false => (ReleaseCode::CallerTransferred, Side::Caller),
+        };
+        self.end(office, code, side, now);
+    }
+
+    /// The phone that transfers hangs up before the target answers: its other side waits on alone.
+    pub(super) fn leave_transfer(&mut self, office: &mut Office, by: LegId) -> bool {
+        let Some(to) = self.transfer.as_ref().filter(|it| it.by == by).and_then(|it| it.target)
+        else {
+            return false;
+        };
+        self.transfer = None;
+        let other = self.other(by);
+        let leg = other.filter(|it| self.leg(*it).is_some_and(|it| it.session.is_established()));
+        let leg = leg.and_then(|slot| self.give_leg(office, slot));
+        office.errands.push_back(Errand::Leave { leg, to });
+        true
+    }
+
+    /// The call ends while a transfer is under way.
+    pub(super) fn cancel_transfer(&mut self, office: &mut Office) {
+        let target = self.transfer.take().and_then(|it| it.target);
+        office.errands.extend(target.map(|call| Errand::Cancel { call }));
+    }
+
+    /// Lends a leg to another call, if nothing is under way with it.
+    pub fn lend(&mut self, office: &mut Office, slot: LegId) -> Option<(Box<Leg>, Owner)> {
+        let idle = self.modifying.is_none() && self.asks.is_empty();
+        let both = self.other(slot).is_some() && self.answered.is_some();
+        let free = self.leg(slot).is_some_and(|it| it.session.may_offer());
+        if idle && both && free { self.give_leg(office, slot) } else { None }
+    }
+
+    /// Takes a leg out and leaves an empty chair.
+    pub(super) fn give_leg(
+        &mut self,
+        office: &mut Office,
+        slot: LegId,
+    ) -> Option<(Box<Leg>, Owner)> {
+        let owner = self.owner(slot);
+        let leg = self.leg_mut(slot)?;
+        let empty = Leg::absent(office, owner, leg);
+        Some((Box::new(std::mem::replace(leg, empty)), owner))
+    }
+
+    /// Puts a leg of another call into this one.
+    pub fn take_leg(&mut self, office: &mut Office, slot: LegId, leg: (Box<Leg>, Owner)) {
+        let leg = self.move_in(office, slot, leg);
+        if let Some(chair) = self.leg_mut(slot) {
+            let empty = std::mem::replace(chair, leg);
+            office.release_tag(empty.tag);
+        }
+    }
+
+    /// What belongs to a leg follows it.
+    pub(super) fn move_in(
+        &self,
+        office: &mut Office,
+        slot: LegId,
+        (leg, was): (Box<Leg>, Owner),
+    ) -> Leg {
+        let owner = self.owner(slot);
+        office.endpoint.change_owner(was.into(), owner.into());
+        office.dialogs.insert(leg.tag, owner);
+        *leg
+    }
+
+    /// Whether a leg may come back: the other one is still there.
+    pub fn awaits(&self, slot: LegId) -> bool {
+        let there = self.other(slot).and_then(|it| self.leg(it));
+        matches!(self.state, State::Answered { .. })
+            && there.is_some_and(|it| it.session.is_established())
+    }
+
+    /// The other side of a leg in an answered call, for whoever wants to talk to it.
+    pub fn partner(&self, leg: LegId) -> Option<LegId> {
+        self.other(leg).filter(|_| self.answered.is_some())
+    }
+
+    /// Tells the phone that asked (§2.4.4): a status line in the body (RFC 3420).
+    fn notify(&mut self, office: &mut Office, status: u16, now: Instant) {
+        let Some(Transfer { by, told: Some(id), .. }) = self.transfer else { return };
+        let text = format!("SIP/2.0 {status} {}\r\n", reason_phrase(status));
+        self.with_session(office, by, now, |session, seat| {
+            if !session.is_established() {
+                return;
+            }
+            let extra = |writer: &mut Writer| {
+                writer.header("Event", format_args!("refer;id={id}"));
+                if status < 200 {
+                    let state = format_args!("active;expires={SUBSCRIBED_S}");
+                    writer.header("Subscription-State", state);
+                } else {
+                    writer.header("Subscription-State", "terminated;reason=noresource");
+                }
+            };
+            let content_type = "message/sipfrag;version=2.0";
+            let body = Body { content_type, bytes: text.as_bytes() };
+            session.request(seat, Method::Notify, &extra, Some(body));
+        });
+    }
+}
+
+impl Leg {
+    /// The place of a leg that is with another call.
+    pub(super) fn absent(office: &mut Office, owner: Owner, leg: &Self) -> Self {
+        let tag = office.claim_tag(owner);
+        let flow = leg.session.flow;
+        Self {
+            session: Session::absent(flow, office.local_end(flow, tag)),
+            tag,
+            number: leg.number.clone(),
+            user_agent: leg.user_agent.clone(),
+            media_source: leg.media_source,
+        }
+    }
+}

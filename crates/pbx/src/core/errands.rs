@@ -1,0 +1,258 @@
+//! What one call wants of another (transfer, RFC 3515; Replaces, RFC 3891): seen to after every
+//! input, when no call is being touched.
+
+use super::Core;
+use crate::authenticate::Identity;
+use crate::call::Call;
+use crate::call::begin::Attempt;
+use crate::call::join::{Transferee, dismiss};
+use crate::call::refer_to::Replaced;
+use crate::call::transfer::Errand;
+use crate::id::CallId;
+use crate::office::{LegId, Owner};
+use crate::record::Side;
+use crate::release::ReleaseCode;
+use crate::time::Now;
+use sip::message::{Message, check};
+
+/// A dialog that is to be replaced: its call, its leg, and the one on the other side.
+struct Found {
+    call: CallId,
+    partner: LegId,
+    dialled: Box<str>,
+    answered: bool,
+}
+
+impl Core {
+    pub(super) fn run_errands(&mut self, now: Now) {
+        while let Some(errand) = self.office.errands.pop_front() {
+            self.run_errand(errand, now);
+        }
+    }
+
+    fn run_errand(&mut self, errand: Errand, now: Now) {
+        let at = now.instant;
+        match errand {
+            Errand::Refer { from, by, uri, replaced } => {
+                if let Err(status) = self.refer(from, by, (&uri, replaced), now) {
+                    self.with_call(from, |call, office| {
+                        call.transfer_reported(office, status, at);
+                    });
+                }
+            }
+            Errand::Replace { call, replaced } => {
+                if let Err(status) = self.replace(call, &replaced, now) {
+                    self.with_call(call, |call, office| call.refuse_replacing(office, status, at));
+                }
+            }
+            Errand::Fetch { call } => self.fetch(call, now),
+            Errand::Return { leg, was, to, slot } => self.give_back((leg, was), (to, slot), now),
+            Errand::Leave { leg, to } => {
+                let mut leg = leg;
+                self.with_call(to, |call, office| call.keep_transferee(office, leg.take()));
+                if let Some(leg) = leg {
+                    dismiss(&mut self.office, leg, at);
+                }
+            }
+            Errand::Cancel { call } => {
+                self.with_call(call, |call, office| {
+                    call.end(office, ReleaseCode::CallerCancelled, Side::Caller, at);
+                });
+            }
+            Errand::Report { to, status } => {
+                self.with_call(to, |call, office| call.transfer_reported(office, status, at));
+            }
+            Errand::Forward { call, by, number } => {
+                if self.forward(call, (by, number), now).is_none() {
+                    self.with_call(call, |call, office| call.refuse_forward(office, at));
+                }
+            }
+            Errand::Joined { call } => {
+                self.with_call(call, |call, office| call.left_behind(office, at));
+            }
+        }
+    }
+
+    fn with_call(
+        &mut self,
+        id: CallId,
+        act: impl FnOnce(&mut Call, &mut crate::office::Office),
+    ) -> Option<CallId> {
+        self.calls.with_id(&mut self.office, id, act)
+    }
+
+    /// Places the call of a transfer, as the phone that asked would.
+    fn refer(
+        &mut self,
+        from: CallId,
+        by: LegId,
+        (uri, replaced): (&str, Option<Replaced>),
+        now: Now,
+    ) -> Result<(), u16> {
+        if self.closing || self.overloaded || self.calls.is_full() {
+            return Err(503);
+        }
+        let place = self.calls.next_place();
+        let call = self.calls.find(from).ok_or(481_u16)?;
+        let slot = call.partner(by).ok_or(481_u16)?;
+        let transferor = call.leg(by).ok_or(481_u16)?;
+        let extension =
+            self.office.tenant(call.tenant).and_then(|it| it.extension(&transferor.number));
+        let extension = extension.cloned().ok_or(403_u16)?;
+        let found = match &replaced {
+            Some(it) => Some(self.find(it, &extension.number)?),
+            None => None,
+        };
+        if found.as_ref().is_some_and(|it| it.call == from) {
+            return Err(403);
+        }
+        let leg = call.leg(slot).ok_or(481_u16)?;
+        let dialled = found.as_ref().map(|it| format!("sip:{}@transfer.invalid", it.dialled));
+        let text = invitation(dialled.as_deref().unwrap_or(uri), &leg.number);
+        let message = Message::parse(text.as_bytes()).map_err(|_| 400_u16)?;
+        let it = check(&message).map_err(|_| 400_u16)?;
+        let transferee = Transferee {
+            call: from,
+            slot,
+            leg,
+            name: call.name_of(slot, &self.office),
+            by: &extension.number,
+        };
+        let identity = Identity { tenant: call.tenant, extension: extension.clone() };
+        let (flow, raw) = (leg.session.flow, text.as_bytes());
+        let attempt = Attempt { flow, message: &message, it: &it, raw, identity, refusal: None };
+        let office = &mut self.office;
+        let new = Call::for_transferee(office, place, &attempt, &transferee, now.instant);
+        let id = self.calls.insert(new);
+        self.with_call(from, |call, _| call.refers_to(id));
+        match found.filter(|it| it.answered) {
+            None => {
+                self.with_call(id, |call, office| call.begin(office, &attempt, now.instant));
+            }
+            Some(found) => {
+                let lent = self.borrow((found.call, found.partner), (id, LegId::Callee(0)));
+                self.with_call(id, |call, office| match lent {
+                    true => call.ask_target(office, now.instant),
+                    false => call.end(office, ReleaseCode::DialogGlare, Side::System, now.instant),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A phone sent its call on: the caller's leg goes to a new call.
+    fn forward(
+        &mut self,
+        from: CallId,
+        (by, number): (Box<str>, Box<str>),
+        now: Now,
+    ) -> Option<()> {
+        if self.closing || self.overloaded || self.calls.is_full() {
+            return None;
+        }
+        let call = self.calls.find(from)?;
+        let (tenant, flow, raw) = (call.tenant, call.caller.session.flow, call.invitation()?);
+        let extension = self.office.tenant(tenant)?.extension(&by)?.clone();
+        // Parsed once already when it came.
+        let message = Message::parse(&raw).ok()?;
+        let it = check(&message).ok()?;
+        let identity = Identity { tenant, extension };
+        let raw = &*raw;
+        let attempt = Attempt { flow, message: &message, it: &it, raw, identity, refusal: None };
+        let id = CallId::new(self.office.utc, &mut *self.office.rng);
+        let mut forwarded = None;
+        self.with_call(from, |call, office| {
+            forwarded = call.hand_over(office, (by, number), now.instant);
+        });
+        // Only now: the call it comes from may have left its place.
+        let place = self.calls.next_place();
+        let office = &mut self.office;
+        let new = Call::for_forwarded(office, (id, place), &attempt, forwarded?, now.instant);
+        let id = self.calls.insert(new);
+        self.with_call(id, |call, office| call.begin_forwarded(office, &attempt, now.instant));
+        Some(())
+    }
+
+    /// An INVITE takes the place of a dialog of the same extension (RFC 3891 §3).
+    fn replace(&mut self, id: CallId, replaced: &Replaced, now: Now) -> Result<(), u16> {
+        let call = self.calls.find(id).ok_or(481_u16)?;
+        let number = call.caller.number.clone();
+        let found = self.find(replaced, &number)?;
+        if !found.answered {
+            return Err(481);
+        }
+        if replaced.early_only {
+            return Err(486);
+        }
+        if !self.borrow((found.call, found.partner), (id, LegId::Callee(0))) {
+            return Err(491);
+        }
+        self.with_call(id, |call, office| call.ask_partner(office, now.instant));
+        Ok(())
+    }
+
+    /// The dialog that Replaces names; only its own extension may have it replaced.
+    fn find(&self, replaced: &Replaced, number: &str) -> Result<Found, u16> {
+        let owner = self.dialog(&replaced.to_tag).ok_or(481_u16)?;
+        let call = self.calls.get(owner).ok_or(481_u16)?;
+        let leg = call.leg(owner.leg).ok_or(481_u16)?;
+        let dialog = &leg.session.dialog;
+        if *dialog.call_id != *replaced.call_id || *dialog.remote_tag != *replaced.from_tag {
+            return Err(481);
+        }
+        if *leg.number != *number {
+            return Err(403);
+        }
+        let partner = call.partner(owner.leg);
+        if partner.is_none() && !leg.session.is_early() {
+            return Err(481);
+        }
+        Ok(Found {
+            call: call.id,
+            partner: partner.unwrap_or(LegId::Caller),
+            dialled: call.dialled().into(),
+            answered: partner.is_some(),
+        })
+    }
+
+    /// Moves a leg from one call to another.
+    fn borrow(&mut self, from: (CallId, LegId), to: (CallId, LegId)) -> bool {
+        let mut leg = None;
+        self.with_call(from.0, |call, office| leg = call.lend(office, from.1));
+        let Some(leg) = leg else { return false };
+        self.with_call(to.0, |call, office| call.borrow_leg(office, to.1, leg, from)).is_some()
+    }
+
+    /// The target has answered: the leg the call was placed for comes over.
+    fn fetch(&mut self, id: CallId, now: Now) {
+        let awaited = self.calls.find(id).and_then(Call::awaited);
+        let here = awaited.is_none_or(|from| self.borrow(from, (id, LegId::Caller)));
+        self.with_call(id, |call, office| match here {
+            true => call.offer_to_transferee(office, now.instant),
+            false => call.join_failed(office, 480, now.instant),
+        });
+    }
+
+    fn give_back(&mut self, leg: (Box<crate::call::Leg>, Owner), to: (CallId, LegId), now: Now) {
+        let mut leg = Some(leg);
+        self.with_call(to.0, |call, office| {
+            if call.awaits(to.1)
+                && let Some(leg) = leg.take()
+            {
+                call.take_leg(office, to.1, leg);
+            }
+        });
+        if let Some(leg) = leg {
+            dismiss(&mut self.office, leg, now.instant);
+        }
+    }
+}
+
+/// The INVITE that a transferee would send, had it dialled.
+fn invitation(uri: &str, number: &str) -> String {
+    format!(
+        "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP transfer.invalid;branch=z9hG4bKrefer\r\n\
+         From: <sip:{number}@transfer.invalid>;tag=refer\r\nTo: <{uri}>\r\nCall-ID: refer\r\n\
+         CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    )
+}
