@@ -288,7 +288,8 @@ impl Session {
                 }
                 Answer::Nothing
             }
-            200..=299 => {
+            // A leg that moved to another call has left an absent session here: not its dialog.
+            200..=299 if *self.dialog.call_id == *it.call_id => {
                 self.end_fork(seat.endpoint, seat.owner, seat.now, message, it);
                 Answer::Nothing
             }
