@@ -16,6 +16,7 @@ pub mod headers;
 pub mod join;
 pub mod media;
 mod modify;
+pub mod outside;
 pub mod refer_to;
 mod relay_request;
 mod reliable;
@@ -49,6 +50,8 @@ pub struct Leg {
     pub number: Box<str>,
     pub user_agent: Box<str>,
     pub media_source: crate::media::MediaSource,
+    /// It is nobody of ours: behind a line or a trunk.
+    pub outside: bool,
 }
 
 /// One call attempt and what it became.
@@ -67,6 +70,7 @@ pub struct Call {
     media: CallMedia,
     modifying: Option<Modifying>,
     asks: SmallVec<[Ask; 1]>,
+    outward: outside::Outward,
     /// Extensions this call counts for.
     busy: SmallVec<[Box<str>; 2]>,
     /// The INVITE as it came, for a phone whose stream is being opened and for forwarding.
@@ -235,7 +239,8 @@ impl Call {
             State::Answered { .. } | State::Ended { .. } => None,
         };
         let legs = self.sessions().filter_map(Session::poll_timeout);
-        legs.chain(give_up).chain(self.media.deadline()).min()
+        let others = [give_up, self.silence_ends_at(), self.media.deadline()];
+        legs.chain(others.into_iter().flatten()).min()
     }
 
     pub fn handle_timeout(&mut self, office: &mut Office, now: Instant) {
@@ -254,6 +259,9 @@ impl Call {
             self.media.finish(None);
             self.end(office, ReleaseCode::MediaFailed, Side::System, now);
             self.finish(office);
+        }
+        if self.silence_ends_at().is_some_and(|at| at <= now) {
+            self.outside_is_silent(office, now);
         }
         if let State::Calling { give_up_at, expires, .. } = self.state
             && give_up_at <= now
@@ -351,8 +359,10 @@ impl Call {
     ) {
         match (answer, leg, message) {
             (Answer::Progress { code, reliable }, LegId::Callee(fork), Some(message)) => {
+                self.heard_of(office, fork.into(), now);
                 self.progress(office, fork.into(), (code, reliable), message, now);
             }
+            (Answer::Trying, LegId::Callee(fork), _) => self.heard_of(office, fork.into(), now),
             (Answer::Accepted, LegId::Callee(fork), Some(message)) => {
                 self.accepted(office, fork.into(), message, now);
             }
@@ -371,6 +381,7 @@ impl Call {
             // A caller's session sends no first INVITE.
             (
                 Answer::Progress { .. }
+                | Answer::Trying
                 | Answer::Accepted
                 | Answer::Refused(_)
                 | Answer::Modified

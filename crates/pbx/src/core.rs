@@ -18,6 +18,7 @@ mod orphans;
 mod page;
 mod register;
 mod reply;
+pub(crate) mod trunks;
 
 use crate::authenticate::Authenticator;
 use crate::counters::Counters;
@@ -237,6 +238,7 @@ impl Core {
             core.office.endpoint.handle_timeout(now.instant);
             core.expire_bindings(now);
             core.lines_due(now);
+            core.trunks_due(now);
             core.calls.handle_timeout(&mut core.office, now.instant);
             if core.alive_at <= now.instant {
                 core.alive_at = now.instant + ALIVE_EVERY;
@@ -255,6 +257,7 @@ impl Core {
             office.registrar.next_expiry(),
             self.calls.poll_timeout(),
             office.lines.poll_timeout(),
+            office.trunks.poll_timeout(),
         ];
         others.into_iter().flatten().chain([self.alive_at]).min()
     }
@@ -281,15 +284,18 @@ impl Core {
                 self.office.registrar.lose_connection(connection);
                 self.office.endpoint.handle_closed(connection, now.instant);
                 self.line_streams_lost(connection, now);
+                self.office.trunks.lose_connection(connection);
             }
             Input::Connected { token, flow } => {
                 self.orphans.connected(&mut self.office, token, Some(flow), now);
                 self.line_connected(token, Some(flow), now);
+                self.server_connected(token, Some(flow), now);
                 return self.calls.connected(&mut self.office, token, Some(flow), now.instant);
             }
             Input::ConnectFailed { token } => {
                 self.orphans.connected(&mut self.office, token, None, now);
                 self.line_connected(token, None, now);
+                self.server_connected(token, None, now);
                 return self.calls.connected(&mut self.office, token, None, now.instant);
             }
             Input::Media(media::Event::PortsReady { pairs }) => self.office.ports.ready(&pairs),
@@ -349,6 +355,7 @@ impl Core {
             }
         }
         self.configure_lines(&old, &directory, now);
+        self.configure_trunks(&directory, now);
     }
 
     fn forget_extension(&mut self, tenant: TenantId, number: &str) {
@@ -382,6 +389,7 @@ impl Core {
                 self.calls.transaction_failed(office, owner, (transaction, code), now.instant);
             }
             TransactionUser::Line(key) => self.line_unheard(key, transaction, lack, now),
+            TransactionUser::Server(key) => self.server_answered(key, transaction, None, now),
         }
     }
 

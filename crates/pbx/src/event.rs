@@ -7,6 +7,7 @@ use crate::line::live::LineStatus;
 use crate::media::Figures;
 use crate::record::{Binding, BindingKey, CallRecord};
 use crate::time::UnixMillis;
+use crate::trunk::live::TrunkStatus;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -32,6 +33,12 @@ pub enum Event {
     LineGone {
         tenant: TenantId,
         account: Box<str>,
+    },
+    /// A trunk changed: the whole current picture of it.
+    Trunk(Box<TrunkStatus>),
+    TrunkGone {
+        tenant: TenantId,
+        id: u32,
     },
     /// A source spent its tokens; said once until it has some again.
     Throttled {

@@ -17,6 +17,7 @@ pub mod line;
 pub mod media;
 pub mod network;
 pub mod office;
+pub mod origin;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
 pub mod ports;

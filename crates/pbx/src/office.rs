@@ -3,6 +3,7 @@
 //! A [`Call`](crate::call::Call) owns itself and reaches everything else through here, by claims:
 //! what it took it gives back by the same door.
 
+use crate::call::outside::Claim;
 use crate::call::transfer::Errand;
 use crate::core::{Config, Effect};
 use crate::counters::Counters;
@@ -10,7 +11,8 @@ use crate::dialplan::Live;
 use crate::directory::{Directory, Tenant};
 use crate::event::Event;
 use crate::id::{CallId, TenantId};
-use crate::line::live::{LineKey, Lines};
+use crate::interop::{CallLimit, Room};
+use crate::line::live::{LineKey, Lines, LiveLine};
 use crate::line::table::Pool;
 use crate::media;
 use crate::network::Network;
@@ -19,6 +21,7 @@ use crate::record::{DialogFacts, Record};
 use crate::registrar::Registrar;
 use crate::settings::Settings;
 use crate::time::UnixMillis;
+use crate::trunk::live::{LiveTrunk, ServerKey, Trunks};
 use rand_core::Rng;
 use sip::dialog::LocalEnd;
 use sip::endpoint::Endpoint;
@@ -55,6 +58,7 @@ impl Owner {
 pub enum TransactionUser {
     Leg(Owner),
     Line(LineKey),
+    Server(ServerKey),
 }
 
 impl From<Owner> for TransactionUser {
@@ -83,6 +87,7 @@ pub struct Office {
     pub endpoint: Endpoint<TransactionUser>,
     pub registrar: Registrar,
     pub lines: Lines,
+    pub trunks: Trunks,
     pub ports: Ports,
     pub counters: Counters,
     pub effects: VecDeque<Effect>,
@@ -112,6 +117,7 @@ impl Office {
             network: Network::default(),
             registrar: Registrar::default(),
             lines: Lines::default(),
+            trunks: Trunks::default(),
             ports: Ports::default(),
             counters: Counters::default(),
             effects: VecDeque::new(),
@@ -214,6 +220,46 @@ impl Office {
         }
     }
 
+    /// Counts one more call of a line or trunk, unless it has all it may have that way.
+    pub fn claim_outside(&mut self, claim: Claim, most: CallLimit) -> bool {
+        let Some(count) = self.calls_of(claim) else { return false };
+        if most.room(*count) != Room::Free {
+            return false;
+        }
+        *count += 1;
+        self.publish_claimed(claim);
+        true
+    }
+
+    pub fn release_outside(&mut self, claim: Claim) {
+        if let Some(count) = self.calls_of(claim) {
+            *count = count.saturating_sub(1);
+            self.publish_claimed(claim);
+        }
+    }
+
+    fn calls_of(&mut self, claim: Claim) -> Option<&mut u16> {
+        match claim {
+            Claim::LineIn(key) => self.lines.get_mut(key).map(|it| &mut it.calls_in),
+            Claim::LineOut(key) => self.lines.get_mut(key).map(|it| &mut it.calls_out),
+            Claim::TrunkIn(key) => self.trunks.get_mut(key).map(|it| &mut it.calls_in),
+            Claim::TrunkOut(key) => self.trunks.get_mut(key).map(|it| &mut it.calls_out),
+        }
+    }
+
+    /// The board shows how many calls there are.
+    fn publish_claimed(&mut self, claim: Claim) {
+        let event = match claim {
+            Claim::LineIn(key) | Claim::LineOut(key) => {
+                self.lines.get_mut(key).and_then(LiveLine::counted).map(Event::Line)
+            }
+            Claim::TrunkIn(key) | Claim::TrunkOut(key) => {
+                self.trunks.get_mut(key).and_then(LiveTrunk::unpublished).map(Event::Trunk)
+            }
+        };
+        self.effects.extend(event.map(Effect::Event));
+    }
+
     /// A fresh name for a SIP Call-ID of ours.
     pub fn new_call_id(&mut self) -> String {
         format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64())
@@ -224,7 +270,7 @@ impl Office {
             self.counters.sent(&it.flow, &it.bytes);
             let call = it.owner.and_then(|it| match it {
                 TransactionUser::Leg(owner) => calls(owner),
-                TransactionUser::Line(_) => None,
+                TransactionUser::Line(_) | TransactionUser::Server(_) => None,
             });
             self.effects.push_back(Effect::Send { flow: it.flow, bytes: it.bytes, call });
         }
@@ -246,13 +292,12 @@ impl Live for Office {
         self.lines.last_taken(tenant, pool)
     }
 
-    // Trunks are not asked yet: as long as that is so, none is there.
-    fn trunk_is_healthy(&self, _: TenantId, _: u32) -> bool {
-        false
+    fn trunk_is_healthy(&self, tenant: TenantId, id: u32) -> bool {
+        self.trunks.find(tenant, id).is_some_and(LiveTrunk::is_healthy)
     }
 
-    fn trunk_calls_out(&self, _: TenantId, _: u32) -> u16 {
-        0
+    fn trunk_calls_out(&self, tenant: TenantId, id: u32) -> u16 {
+        self.trunks.find(tenant, id).map_or(0, |it| it.calls_out)
     }
 
     fn extension_is_registered(&self, tenant: TenantId, number: &str) -> bool {

@@ -75,6 +75,17 @@ release_codes! {
     LineNotRegistered "line.not_registered" 503 38 "The external line is not registered." "外线未注册";
     LineAllBusy "line.all_busy" 503 34 "All outgoing calls of the external line are in use." "外线的出呼叫已全部占用";
     LineClosed "line.closed" 403 57 "The external line takes no outgoing calls." "该外线不允许出呼叫";
+    LineTakesNone "line.takes_none" 403 57 "The external line takes no incoming calls." "该外线不允许入呼叫";
+    LineIncomingBusy "line.incoming_busy" 486 17 "All incoming calls of the external line are in use." "该外线的入呼叫已全部占用";
+    LineAuthFailed "line.auth_failed" 503 57 "The carrier refused user name or password." "运营商拒绝了用户名或密码";
+    LineRejected "line.rejected" 403 21 "The carrier refused the call." "运营商拒绝了呼叫";
+    LineNoResponse "line.no_response" 503 38 "The carrier did not respond." "运营商没有任何响应";
+    LineUnreachable "line.unreachable" 503 38 "The carrier cannot be reached." "无法连接到运营商";
+    LineFailed "line.failed" 503 38 "The carrier could not place the call." "运营商无法接续呼叫";
+    TrunkTakesNone "trunk.takes_none" 403 57 "The SIP trunk takes no incoming calls." "该SIP中继不允许入呼叫";
+    TrunkIncomingBusy "trunk.incoming_busy" 486 17 "All incoming calls of the SIP trunk are in use." "该SIP中继的入呼叫已全部占用";
+    TrunkRejected "trunk.rejected" 403 21 "The other server refused the call." "对端服务器拒绝了呼叫";
+    TrunkFailed "trunk.failed" 503 38 "The other server could not place the call." "对端服务器无法接续呼叫";
     TrunkUnreachable "trunk.unreachable" 503 38 "The SIP trunk does not respond." "SIP中继没有响应";
     TrunkAllBusy "trunk.all_busy" 503 34 "All outgoing calls of the SIP trunk are in use." "SIP中继的出呼叫已全部占用";
     TrunkClosed "trunk.closed" 403 57 "The SIP trunk takes no outgoing calls." "该SIP中继不允许出呼叫";

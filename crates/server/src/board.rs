@@ -8,6 +8,7 @@ use pbx::id::{CallId, TenantId};
 use pbx::line::live::LineStatus;
 use pbx::record::{Binding, BindingKey, ByKey, CallRecord};
 use pbx::time::Now;
+use pbx::trunk::live::TrunkStatus;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -39,6 +40,7 @@ struct Picture {
     /// Times the events were looked for: begun, and ended.
     passes: (u64, u64),
     lines: BTreeMap<(TenantId, Box<str>), LineStatus>,
+    trunks: BTreeMap<(TenantId, u32), TrunkStatus>,
     /// Set when events were lost: calls last told before it are doubtful.
     lagged_at: Option<Instant>,
 }
@@ -113,6 +115,12 @@ impl Board {
             Event::LineGone { tenant, account } => {
                 picture.lines.remove(&(*tenant, account.clone()));
             }
+            Event::Trunk(status) => {
+                picture.trunks.insert((status.tenant, status.id), (**status).clone());
+            }
+            Event::TrunkGone { tenant, id } => {
+                picture.trunks.remove(&(*tenant, *id));
+            }
             // These are for the log only.
             Event::AuthFailed { .. } | Event::Throttled { .. } | Event::Fault { .. } => {}
         }
@@ -142,6 +150,10 @@ impl Board {
 
     pub(crate) fn bindings(&self) -> Vec<Binding> {
         self.fresh().bindings.keys().map(|it| (*it.0).clone()).collect()
+    }
+
+    pub(crate) fn trunk(&self, tenant: TenantId, id: u32) -> Option<TrunkStatus> {
+        self.lock().trunks.get(&(tenant, id)).cloned()
     }
 
     pub(crate) fn calls(&self) -> Vec<CallStatus> {

@@ -11,6 +11,7 @@ use pbx::line::live::LineStatus;
 use pbx::line::register::Standing;
 use pbx::record::CallRecord;
 use pbx::time::Now;
+use pbx::trunk::live::TrunkStatus;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -62,6 +63,8 @@ impl Sink {
             | Event::CallEnded(_)
             | Event::Line(_)
             | Event::LineGone { .. }
+            | Event::Trunk(_)
+            | Event::TrunkGone { .. }
             | Event::Fault { .. } => (&self.events, &self.dropped.events),
         };
         if let Err(TrySendError::Full(_)) = channel.try_send(event) {
@@ -189,7 +192,29 @@ impl Watcher {
             Event::LineGone { account, .. } => tracing::info!(
                 target: "line", line = %Private(&**account), "line deleted"
             ),
+            Event::Trunk(status) => self.log_trunk(status),
+            Event::TrunkGone { id, .. } => {
+                tracing::info!(target: "trunk", trunk = id, "trunk deleted");
+            }
             Event::AuthFailed { .. } | Event::Throttled { .. } => {}
+        }
+    }
+
+    /// Says which of its servers are not there, when that changes.
+    fn log_trunk(&self, status: &TrunkStatus) {
+        let before = self.board.trunk(status.tenant, status.id);
+        if before.is_some_and(|it| it.servers == status.servers) {
+            return;
+        }
+        let trunk = status.id;
+        for (address, up) in &status.servers {
+            let Some(address) = address else { continue };
+            let peer = Private(*address);
+            if *up {
+                tracing::debug!(target: "trunk", trunk, %peer, "server is up");
+            } else {
+                tracing::warn!(target: "trunk", trunk, %peer, "server does not respond");
+            }
         }
     }
 
@@ -216,6 +241,8 @@ impl Watcher {
             | Event::CallEnded(_)
             | Event::Line(_)
             | Event::LineGone { .. }
+            | Event::Trunk(_)
+            | Event::TrunkGone { .. }
             | Event::Fault { .. } => {}
         }
     }

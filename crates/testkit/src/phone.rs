@@ -86,6 +86,8 @@ pub struct Wishes {
     pub from_user: Option<String>,
     pub tag: Option<String>,
     pub to_tag: Option<String>,
+    /// The Request-URI of a first INVITE.
+    pub uri: Option<String>,
 }
 
 /// What a message turned out to be to the phone.

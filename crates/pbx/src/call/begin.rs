@@ -5,11 +5,11 @@ use super::fork::{Fork, bracketed, device};
 use super::media::{CallMedia, Unusable, relay};
 use super::refer_to::Replaced;
 use super::{Call, FORKS_MAX, Leg, State, body, headers};
-use crate::authenticate::Identity;
-use crate::dialplan::{self, Caller, Candidate, Feature, Query, Refusal as Refused};
+use crate::dialplan::{self, Candidate, Feature, Query, Refusal as Refused};
 use crate::directory::Extension;
-use crate::id::CallId;
+use crate::id::{CallId, TenantId};
 use crate::office::{LegId, Office, Owner};
+use crate::origin::Origin;
 use crate::record::{CallRecord, CallStarted, Direction, Record, Side};
 use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
 use crate::release::ReleaseCode;
@@ -28,7 +28,8 @@ pub struct Attempt<'a> {
     pub message: &'a Message<'a>,
     pub it: &'a Essentials<'a>,
     pub raw: &'a [u8],
-    pub identity: Identity,
+    pub tenant: TenantId,
+    pub origin: Origin,
     /// It cannot be served.
     pub refusal: Option<Refusal>,
 }
@@ -50,21 +51,22 @@ impl Call {
         attempt: &Attempt<'_>,
         now: Instant,
     ) -> Self {
-        let Attempt { flow, message, it, identity, .. } = attempt;
+        let Attempt { flow, message, it, tenant, origin, .. } = attempt;
         let id = CallId::new(office.utc, &mut *office.rng);
         let owner = Owner { call: place.0, serial: place.1, leg: LegId::Caller };
         let tag = office.claim_tag(owner);
         let invite = office.endpoint.open(*flow, message, it, owner.into());
         office.endpoint.set_to_tag(invite, tag);
         let end = office.local_end(*flow, tag);
-        let terms = office.settings(identity.tenant).session_terms();
+        let terms = office.settings(*tenant).session_terms();
         let session = Session::incoming(message, it, *flow, end, (invite, terms));
         let caller = Leg {
             session,
             tag,
-            number: identity.extension.number.clone(),
+            number: origin.number().into(),
             user_agent: user_agent(message),
-            media_source: identity.extension.media_source,
+            media_source: origin.media_source(),
+            outside: origin.extension().is_none(),
         };
         Self::with_caller(office, (id, place), attempt, caller, now)
     }
@@ -76,8 +78,8 @@ impl Call {
         caller: Leg,
         now: Instant,
     ) -> Self {
-        let Attempt { message, identity, .. } = attempt;
-        let no_answer = office.settings(identity.tenant).no_answer();
+        let Attempt { message, tenant, .. } = attempt;
+        let no_answer = office.settings(*tenant).no_answer();
         // How long the invitation is good for (RFC 3261 §13.3.1); a malformed one says nothing.
         let expires = message.headers.find::<Expires>().ok().flatten();
         let expires = expires.map(|it| Duration::from_secs(it.0.into())).filter(|it| !it.is_zero());
@@ -86,7 +88,7 @@ impl Call {
         office.counters.calls_active += 1;
         Self {
             id,
-            tenant: identity.tenant,
+            tenant: *tenant,
             place,
             record: Box::new(record),
             started: now,
@@ -103,6 +105,7 @@ impl Call {
             media: CallMedia::default(),
             modifying: None,
             asks: smallvec::SmallVec::new(),
+            outward: super::outside::Outward::default(),
             busy: smallvec::SmallVec::new(),
             invite: None,
             transfer: None,
@@ -139,38 +142,54 @@ impl Call {
             Ok(Some(replaced)) => return self.replace_dialog(office, attempt, replaced),
             Err(status) => return self.refuse_replacing(office, status, now),
         }
-        let caller = &attempt.identity.extension;
-        // Who transfers a call is about to leave it.
-        // A forwarded call counts for who began it, the others for nobody twice.
-        let counts = !self.is_joining() && self.forwarders.is_empty();
-        if counts && !self.claim_busy(office, caller) {
-            return self.end(office, ReleaseCode::CallerLimit, Side::System, now);
+        if let Err(code) = self.claim_caller(office, &attempt.origin) {
+            return self.end(office, code, Side::System, now);
         }
         let dialled = self.record.dialled_number.clone();
         let directory = office.directory.clone();
         let query = Query {
             tenant: self.tenant,
-            caller: Caller::Extension(&caller.number),
+            caller: attempt.origin.caller(),
             dialled: &dialled,
             at: office.utc,
             dice: dice(&mut *office.rng),
         };
         let route = dialplan::route(&directory, office, &query);
         self.record.dial_plan = route.plan;
-        let candidate = match route.outcome {
-            Ok(mut candidates) => candidates.swap_remove(0),
+        let candidates = match route.outcome {
+            Ok(candidates) => candidates,
             Err(refusal) => return self.refuse_route(office, refusal, now),
         };
-        self.record.route = candidate.as_str().into();
-        match candidate {
-            Candidate::Extension(callee) => self.call_extension(office, attempt, &callee, now),
+        let Some(first) = candidates.first() else {
+            return self.end(office, ReleaseCode::RouteNoMatch, Side::System, now);
+        };
+        self.record.route = first.as_str().into();
+        match first {
+            Candidate::Extension(callee) => {
+                let callee = Arc::clone(callee);
+                self.call_extension(office, attempt, &callee, now);
+            }
             Candidate::Feature(_) if self.is_joining() => {
                 self.end(office, ReleaseCode::CallerForbidden, Side::System, now);
             }
             Candidate::Feature(Feature::Echo) => self.answer_echo(office, attempt.message, now),
-            // Lines and trunks place no calls yet: `Live for Office` says that none is there.
-            Candidate::Line(..) => self.end(office, ReleaseCode::RouteNoLine, Side::System, now),
-            Candidate::Trunk(..) => self.end(office, ReleaseCode::RouteNoTrunk, Side::System, now),
+            Candidate::Line(..) | Candidate::Trunk(..) => {
+                let invite = (attempt.flow, attempt.message, attempt.raw);
+                self.go_outside(office, candidates, invite, attempt.origin.relay(), now);
+            }
+        }
+    }
+
+    /// Counts the call for whoever begins it.
+    fn claim_caller(&mut self, office: &mut Office, origin: &Origin) -> Result<(), ReleaseCode> {
+        match origin {
+            // Who transfers a call is about to leave it; a forwarded call counts for who began it,
+            // the others for nobody twice.
+            Origin::Extension(_) if self.is_joining() || !self.forwarders.is_empty() => Ok(()),
+            Origin::Extension(it) if self.claim_busy(office, it) => Ok(()),
+            Origin::Extension(_) => Err(ReleaseCode::CallerLimit),
+            Origin::Line(line, _) => self.claim_incoming(office, line),
+            Origin::Trunk(trunk, _) => self.claim_incoming_trunk(office, trunk),
         }
     }
 
@@ -215,7 +234,7 @@ impl Call {
         let caller = (attempt.flow.remote.ip(), stated_address(contact_uri(attempt.message)));
         let relays = |(fork, way): &(Fork, Way)| {
             let callee_phone = (way.address(), stated_address(Some(&fork.target)));
-            relay(attempt.identity.extension.relay, callee.relay, [caller, callee_phone])
+            relay(attempt.origin.relay(), callee.relay, [caller, callee_phone])
         };
         self.media.relayed = targets.iter().any(relays);
         office
@@ -303,7 +322,7 @@ impl Call {
 
 /// How a phone is reached.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+pub(super) enum Way {
     Open(Flow),
     /// By opening a stream first.
     Closed(std::net::SocketAddr),
@@ -312,7 +331,7 @@ enum Way {
 }
 
 impl Way {
-    fn address(&self) -> IpAddr {
+    pub(super) fn address(&self) -> IpAddr {
         match self {
             Self::Open(flow) => flow.remote.ip(),
             Self::Closed(address) => address.ip(),
@@ -338,6 +357,7 @@ fn by_address(office: &Office, callee: &Extension) -> Option<(Fork, Way)> {
         leg: None,
         said: None,
         refused: None,
+        outside: None,
     };
     Some((fork, Way::Open(flow)))
 }
@@ -348,17 +368,28 @@ fn dice(rng: &mut dyn Rng) -> u8 {
 }
 
 fn record(office: &Office, id: CallId, attempt: &Attempt<'_>, caller: &Leg) -> CallRecord {
-    let extension = &attempt.identity.extension;
+    let Attempt { origin, .. } = attempt;
+    let (line, trunk) = match origin {
+        Origin::Extension(_) => (None, None),
+        Origin::Line(line, _) => (Some(line.account.clone()), None),
+        Origin::Trunk(trunk, _) => (None, Some(trunk.id.to_string().into())),
+    };
+    // By a line its own number is called, whatever the carrier writes.
+    let dialled = line.clone().unwrap_or_else(|| dialled(attempt.it));
+    let extension = origin.extension();
+    let inside = extension.is_some();
     CallRecord {
         call_id: id,
-        tenant: attempt.identity.tenant,
-        direction: Direction::Internal,
+        tenant: attempt.tenant,
+        direction: if inside { Direction::Internal } else { Direction::Incoming },
         started_at: office.utc,
-        caller_number: extension.number.clone(),
-        caller_name: extension.name.clone(),
-        caller_extension: Some(extension.number.clone()),
+        caller_number: origin.number().into(),
+        caller_name: origin.name().into(),
+        caller_extension: extension.map(|it| it.number.clone()),
+        line,
+        trunk,
         caller_device: device(&caller.user_agent, attempt.flow),
-        dialled_number: dialled(attempt.it),
+        dialled_number: dialled,
         ..CallRecord::default()
     }
 }
@@ -386,7 +417,7 @@ fn user_agent(message: &Message<'_>) -> Box<str> {
     text[..text.floor_char_boundary(USER_AGENT_LENGTH_MAX)].into()
 }
 
-fn stated_address(uri: Option<&str>) -> Option<IpAddr> {
+pub(super) fn stated_address(uri: Option<&str>) -> Option<IpAddr> {
     Uri::parse(uri?).ok()?.host()?.ip().map(|it| it.to_canonical())
 }
 

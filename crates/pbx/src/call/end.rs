@@ -104,6 +104,7 @@ impl Call {
         for number in std::mem::take(&mut self.busy) {
             office.release_call(self.tenant, &number);
         }
+        self.release_lines(office);
         office.connects.retain(|_, owner| owner.serial != self.place.1);
         let record = &mut self.record;
         record.sip_status = status;

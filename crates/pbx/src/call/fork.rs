@@ -4,15 +4,18 @@
 use super::begin::unusable;
 use super::end::Cause;
 use super::media::{Half, Peer, Unusable};
+use super::outside::{Addressing, Again, Outside};
 use super::{Call, Leg, State, body, fork_id, headers};
 use crate::event::Event;
+use crate::interop::escape_user;
 use crate::office::{LegId, Office};
 use crate::record::{Binding, BindingKey, CallAnswered, DialogFacts, Record, Side};
 use crate::release::{ReleaseCode, cause_of_status};
 use sip::Flow;
-use sip::dialog::Dialog;
+use sip::dialog::{Dialog, LocalEnd};
 use sip::message::{MaxForwards, Message, Writer, reason_phrase};
-use sip::session::{Body, Offer, Session, no_extra};
+use sip::route_set::RouteSet;
+use sip::session::{Body, Offer, Reliability, Session, no_extra};
 use std::time::Instant;
 
 /// Reason of the CANCEL to phones that were too late (RFC 3326 §3.1).
@@ -34,6 +37,8 @@ pub(super) struct Fork {
     pub said: Option<body::OwnedBody>,
     /// How it refused.
     pub refused: Option<(u16, Cause)>,
+    /// It leads outside, by a line.
+    pub outside: Option<Box<Outside>>,
 }
 
 impl Fork {
@@ -47,6 +52,7 @@ impl Fork {
             leg: None,
             said: None,
             refused: None,
+            outside: None,
         }
     }
 }
@@ -58,6 +64,20 @@ impl Call {
         office: &mut Office,
         index: usize,
         flow: Flow,
+        invite: &Message<'_>,
+        now: Instant,
+    ) -> Result<(), Unusable> {
+        let call_id = office.new_call_id().into();
+        let tag = office.claim_tag(self.owner(fork_id(index)));
+        self.call_again(office, index, (flow, Again { call_id, tag, cseq: 0 }), invite, now)
+    }
+
+    /// The same with the names it had before.
+    pub(super) fn call_again(
+        &mut self,
+        office: &mut Office,
+        index: usize,
+        (flow, Again { call_id, tag, cseq }): (Flow, Again),
         invite: &Message<'_>,
         now: Instant,
     ) -> Result<(), Unusable> {
@@ -78,19 +98,12 @@ impl Call {
                 }
             },
         };
-        let call_id = office.new_call_id();
-        let tag = office.claim_tag(owner);
         let end = office.local_end(flow, tag);
-        let fork = &self.forks[index];
-        let (name, number) = (&self.record.caller_name, &self.record.caller_number);
-        let host = bracketed(end.address.ip());
-        let from = if name.is_empty() {
-            format!("<sip:{number}@{host}>")
-        } else {
-            format!("\"{}\" <sip:{number}@{host}>", escaped(name))
-        };
-        let to = format!("<sip:{}@{host}>", fork.number);
-        let dialog = Dialog::of_our_request(&call_id, end, from, &to, &fork.target);
+        let outside = self.addressed_outside(office, index, end);
+        let it = outside.unwrap_or_else(|| self.addressed_inside(office, index, end));
+        let target = &self.forks[index].target;
+        let mut dialog = Dialog::of_our_request(&call_id, end, it.from, &it.to, target);
+        (dialog.local_cseq, dialog.routes) = (cseq, it.routes);
         let hops = max_forwards(invite).saturating_sub(1);
         let extra = |writer: &mut Writer| {
             headers::capabilities_of_request(writer);
@@ -98,9 +111,15 @@ impl Call {
                 writer.text_header("Referred-By", &joining.referred_by);
             }
             headers::pass(&invite.headers, writer);
+            for (name, value) in &it.headers {
+                writer.text_header(name, value);
+            }
         };
-        let reliability = self.reliability();
-        let terms = office.settings(self.tenant).session_terms();
+        let reliability = match self.reliability() {
+            Reliability::Auto => it.reliability,
+            other @ (Reliability::Required | Reliability::Off) => other,
+        };
+        let terms = it.terms;
         let mut seat = office.seat(owner, now);
         let view = passed.as_ref().map(body::OwnedBody::view);
         let offer = Offer { max_forwards: hops, reliability, terms, extra: &extra, body: view };
@@ -112,8 +131,29 @@ impl Call {
             number: fork.number.clone(),
             user_agent: fork.user_agent.clone(),
             media_source: fork.media_source,
+            outside: fork.outside.is_some(),
         });
         Ok(())
+    }
+
+    /// How the INVITE to a phone of ours is addressed.
+    fn addressed_inside(&self, office: &Office, index: usize, end: LocalEnd) -> Addressing {
+        let (name, number) = (&self.record.caller_name, &self.record.caller_number);
+        let host = bracketed(end.address.ip());
+        let user = escape_user(number);
+        let from = if name.is_empty() {
+            format!("<sip:{user}@{host}>")
+        } else {
+            format!("\"{}\" <sip:{user}@{host}>", escaped(name))
+        };
+        Addressing {
+            from,
+            to: format!("<sip:{}@{host}>", self.forks[index].number),
+            routes: RouteSet::default(),
+            headers: Vec::new(),
+            reliability: Reliability::Auto,
+            terms: office.settings(self.tenant).session_terms(),
+        }
     }
 
     /// The stream to a fork's phone is open.
@@ -313,6 +353,12 @@ impl Call {
         message: Option<&Message<'_>>,
         now: Instant,
     ) {
+        if let Some(message) = message.filter(|_| matches!(code, 401 | 407))
+            && matches!(self.state, State::Calling { .. })
+            && self.answers_challenge(office, fork, message, now)
+        {
+            return;
+        }
         let cause = message.map(Cause::of).unwrap_or_default();
         // Without a message nobody was there (408), or the way broke (503).
         let code = match (message, code) {
@@ -337,20 +383,25 @@ impl Call {
         let State::Calling { early, .. } = &mut self.state else { return };
         // Another phone's early media may be heard now.
         early.take_if(|it| *it == fork);
+        if self.tries_another(office, fork, outcome.0, now) {
+            return;
+        }
         // 6xx speaks for the callee: nobody else needs to ring (RFC 3261 §16.7 step 5).
         let decided = (600..700).contains(&outcome.0);
         if !decided && self.forks.iter().any(|it| it.refused.is_none()) {
             return;
         }
+        // Nobody outside sends our calls elsewhere.
+        let inside = |it: &&Fork| it.outside.is_none();
         let forwards = |it: &Fork| it.refused.as_ref().and_then(|it| it.1.forward.clone());
-        if !decided && let Some(contact) = self.forks.iter().find_map(forwards) {
+        if !decided && let Some(contact) = self.forks.iter().filter(inside).find_map(forwards) {
             return self.forward(office, &contact, now);
         }
         let refusals = self.forks.iter().filter_map(|it| it.refused.clone());
         let Some((code, cause)) = refusals.min_by_key(|&(code, _)| preference(code)) else {
             return;
         };
-        let (release, status) = release_of(code);
+        let (release, status) = self.release_of_outside(code).unwrap_or_else(|| release_of(code));
         let ours = (release == ReleaseCode::CalleeRejected).then(|| cause_of_status(code));
         let cause = Cause { status: Some(status), q850: cause.q850.or(ours), ..cause };
         self.end_as(office, release, Side::Callee, cause, now);

@@ -343,6 +343,7 @@ impl Fork {
             leg: Some(leg),
             said: None,
             refused: None,
+            outside: None,
         }
     }
 }

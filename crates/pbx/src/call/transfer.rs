@@ -229,6 +229,7 @@ impl Leg {
             number: leg.number.clone(),
             user_agent: leg.user_agent.clone(),
             media_source: leg.media_source,
+            outside: leg.outside,
         }
     }
 }

@@ -20,7 +20,10 @@ impl Core {
         let owner = it.to_tag.and_then(|tag| self.dialog(tag));
         let known = owner.and_then(|owner| {
             let leg = self.calls.get(owner)?.leg(owner.leg)?;
-            leg.session.dialog.matches(it).then(|| (owner, leg.session.flow, leg.number.clone()))
+            leg.session
+                .dialog
+                .matches(it)
+                .then(|| (owner, leg.session.flow, (!leg.outside).then(|| leg.number.clone())))
         });
         let is_ack = it.cseq.method == Method::Ack;
         let Some((owner, known_flow, number)) = known else {
@@ -30,7 +33,7 @@ impl Core {
             self.guard.charge(flow.remote.ip(), now.instant);
             return self.reply(request, 481);
         };
-        if !self.comes_from_the_peer(request, known_flow, &number, now) {
+        if !self.comes_from_the_peer(request, known_flow, number.as_deref(), now) {
             return None;
         }
         self.calls.with(&mut self.office, owner, |call, office, leg| {
@@ -44,7 +47,7 @@ impl Core {
         &mut self,
         request: Request<'_>,
         known: Flow,
-        number: &str,
+        number: Option<&str>,
         now: Now,
     ) -> bool {
         if same_peer(known, request.flow) {
@@ -54,7 +57,7 @@ impl Core {
             return false;
         }
         match self.identify(request, now) {
-            Ok(identity) if *identity.extension.number == *number => true,
+            Ok(identity) if number == Some(&*identity.extension.number) => true,
             Ok(_) => {
                 self.reply(request, 403);
                 false

@@ -2,7 +2,6 @@
 //! input, when no call is being touched.
 
 use super::Core;
-use crate::authenticate::Identity;
 use crate::call::Call;
 use crate::call::begin::Attempt;
 use crate::call::join::{Transferee, dismiss};
@@ -10,6 +9,7 @@ use crate::call::refer_to::Replaced;
 use crate::call::transfer::Errand;
 use crate::id::CallId;
 use crate::office::{LegId, Owner};
+use crate::origin::Origin;
 use crate::record::Side;
 use crate::release::ReleaseCode;
 use crate::time::Now;
@@ -96,6 +96,10 @@ impl Core {
         let call = self.calls.find(from).ok_or(481_u16)?;
         let slot = call.partner(by).ok_or(481_u16)?;
         let transferor = call.leg(by).ok_or(481_u16)?;
+        if transferor.outside {
+            // Nobody outside sends our calls elsewhere.
+            return Err(403);
+        }
         let extension =
             self.office.tenant(call.tenant).and_then(|it| it.extension(&transferor.number));
         let extension = extension.cloned().ok_or(403_u16)?;
@@ -118,9 +122,10 @@ impl Core {
             name: call.name_of(slot, &self.office),
             by: &extension.number,
         };
-        let identity = Identity { tenant: call.tenant, extension: extension.clone() };
+        let (tenant, origin) = (call.tenant, Origin::Extension(extension.clone()));
         let (flow, raw) = (leg.session.flow, text.as_bytes());
-        let attempt = Attempt { flow, message: &message, it: &it, raw, identity, refusal: None };
+        let refusal = None;
+        let attempt = Attempt { flow, message: &message, it: &it, raw, tenant, origin, refusal };
         let office = &mut self.office;
         let new = Call::for_transferee(office, place, &attempt, &transferee, now.instant);
         let id = self.calls.insert(new);
@@ -156,9 +161,10 @@ impl Core {
         // Parsed once already when it came.
         let message = Message::parse(&raw).ok()?;
         let it = check(&message).ok()?;
-        let identity = Identity { tenant, extension };
+        let origin = Origin::Extension(extension);
         let raw = &*raw;
-        let attempt = Attempt { flow, message: &message, it: &it, raw, identity, refusal: None };
+        let refusal = None;
+        let attempt = Attempt { flow, message: &message, it: &it, raw, tenant, origin, refusal };
         let id = CallId::new(self.office.utc, &mut *self.office.rng);
         let mut forwarded = None;
         self.with_call(from, |call, office| {

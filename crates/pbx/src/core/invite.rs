@@ -7,7 +7,8 @@ use crate::authenticate::{self, Identity};
 use crate::call::begin::{Attempt, Refusal};
 use crate::call::body;
 use crate::call::headers::ACCEPT;
-use crate::id::CallId;
+use crate::id::{CallId, TenantId};
+use crate::origin::{Origin, Stranger};
 use crate::release::ReleaseCode;
 use crate::time::Now;
 use sip::message::{ContentType, HeaderName, Method, Via};
@@ -22,11 +23,11 @@ impl Core {
         if self.came_back(request) || self.office.endpoint.is_merged(it) {
             return self.reply(request, 482);
         }
-        let identity = match self.identify(request, now) {
-            Ok(identity) => identity,
+        let (tenant, origin) = match self.origin(request, now) {
+            Ok(origin) => origin,
             Err(why) => return self.refuse(request, why, now),
         };
-        let settings = self.office.settings(identity.tenant);
+        let settings = self.office.settings(tenant);
         if is_too_brief(message, settings.min_se_s) {
             // It is a step towards the call, as a challenge is, and no attempt of its own.
             return self.reply_with(request, 422, |writer| {
@@ -34,8 +35,51 @@ impl Core {
             });
         }
         let refusal = refusal(request);
-        let attempt = Attempt { flow, message, it, raw, identity, refusal };
+        let attempt = Attempt { flow, message, it, raw, tenant, origin, refusal };
         Some(self.calls.begin(&mut self.office, &attempt, now.instant))
+    }
+
+    /// Who calls: somebody by a line, else an extension that proves it.
+    fn origin(
+        &mut self,
+        request: Request<'_>,
+        now: Now,
+    ) -> Result<(TenantId, Origin), authenticate::Refusal> {
+        if let Some(line) = self.line_called(request) {
+            self.guard.authenticated(request.flow.remote.ip(), now.instant);
+            return Ok(line);
+        }
+        let has_credentials = request.message.headers.get(HeaderName::Authorization).is_some();
+        if let Some(trunk) = self.trunk_calling(request).filter(|_| !has_credentials) {
+            self.guard.authenticated(request.flow.remote.ip(), now.instant);
+            return Ok(trunk);
+        }
+        let identity = self.identify(request, now)?;
+        Ok((identity.tenant, Origin::Extension(identity.extension)))
+    }
+
+    /// The line a carrier calls: by the Contact we registered, which nobody else knows; from the
+    /// carrier's address also by the number in Request-URI or To.
+    fn line_called(&self, request: Request<'_>) -> Option<(TenantId, Origin)> {
+        let Request { flow, message, it, .. } = request;
+        let lines = &self.office.lines;
+        if lines.is_empty() {
+            return None;
+        }
+        let called = it.uri.map(|it| it.user_unescaped()).unwrap_or_default();
+        let line = lines.by_contact(&called).filter(|it| it.config.enabled).or_else(|| {
+            let to = it.to.uri.user_unescaped();
+            lines.at_carrier(flow.remote.ip().to_canonical(), &[&called, &to])
+        })?;
+        Some((line.tenant, Origin::Line(line.config.clone(), Stranger::of(message))))
+    }
+
+    /// The trunk a call comes from, by its source. Phones of ours behind the same address prove
+    /// who they are.
+    fn trunk_calling(&self, request: Request<'_>) -> Option<(TenantId, Origin)> {
+        let Request { flow, message, .. } = request;
+        let trunk = self.office.trunks.from_source(flow.remote, flow.transport)?;
+        Some((trunk.tenant, Origin::Trunk(trunk.config.clone(), Stranger::of(message))))
     }
 
     /// Who sends a request; a known source gets the larger bucket.

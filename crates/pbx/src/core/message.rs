@@ -117,6 +117,10 @@ impl Core {
                 self.line_answered(key, transaction, message, now);
                 None
             }
+            Received::Response { transaction, owner: TransactionUser::Server(key) } => {
+                self.server_answered(key, transaction, Some(message), now);
+                None
+            }
             Received::Absorbed { owner } => self.call_of(owner),
             Received::Request | Received::Cancel { .. } | Received::Ack => None,
         }
@@ -141,8 +145,11 @@ impl Core {
             }
             Received::Ack => self.within_dialog(request, now),
             Received::Request => self.new_request(request, now),
-            // Lines send requests and take none.
-            Received::Cancel { owner: TransactionUser::Line(_), .. }
+            // These send requests and take none.
+            Received::Cancel {
+                owner: TransactionUser::Line(_) | TransactionUser::Server(_),
+                ..
+            }
             | Received::Response { .. } => None,
         }
     }
@@ -151,7 +158,7 @@ impl Core {
     fn call_of(&self, user: Option<TransactionUser>) -> Option<CallId> {
         match user? {
             TransactionUser::Leg(owner) => self.calls.id_of(owner),
-            TransactionUser::Line(_) => None,
+            TransactionUser::Line(_) | TransactionUser::Server(_) => None,
         }
     }
 

@@ -15,7 +15,7 @@ use sip::timers::TimerQueue;
 use sip::{ConnectionId, Flow, Tag};
 use slab::Slab;
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -155,6 +155,14 @@ impl LiveLine {
         })
     }
 
+    /// The picture for the board after its calls changed.
+    pub fn counted(&mut self) -> Option<Box<LineStatus>> {
+        let (calls_in, calls_out) = (self.calls_in, self.calls_out);
+        let status = self.published.as_mut()?;
+        (status.calls_in, status.calls_out) = (calls_in, calls_out);
+        Some(status.clone())
+    }
+
     pub fn status(&self, now: Now) -> LineStatus {
         let bound = self.registration.binding();
         let in_utc = |at: Instant| now.utc.after(at.saturating_duration_since(now.instant));
@@ -206,6 +214,10 @@ impl Lines {
     /// The line whose Contact has this user part.
     pub fn by_contact(&self, user: &str) -> Option<&LiveLine> {
         self.get(*self.by_contact.get(&Tag::parse(user)?)?)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.slab.is_empty()
     }
 
     pub fn keys(&self) -> Vec<LineKey> {
@@ -290,6 +302,33 @@ impl Lines {
             }
         }
         lost
+    }
+
+    /// It is this line's turn in a pool; the next call begins behind it.
+    pub fn take_turn(&mut self, tenant: TenantId, pool: Pool, account: &str) {
+        self.last_taken.insert((tenant, pool), account.into());
+    }
+
+    /// The line of this carrier that a number names, or its only one.
+    pub fn at_carrier(&self, ip: IpAddr, numbers: &[&str]) -> Option<&LiveLine> {
+        let is_there = |it: &&LiveLine| {
+            let speaks_from = it.flow.is_some_and(|it| it.remote.ip().to_canonical() == ip);
+            it.config.enabled && !it.deleted && (speaks_from || it.targets.contains(ip))
+        };
+        let named = |it: &&LiveLine| numbers.iter().any(|number| *number == &*it.config.account);
+        let mut there = self.iter().filter(is_there);
+        let first = there.next()?;
+        if named(&first) {
+            return Some(first);
+        }
+        let mut is_only = true;
+        for other in there {
+            if named(&other) {
+                return Some(other);
+            }
+            is_only = false;
+        }
+        is_only.then_some(first)
     }
 
     pub fn last_taken(&self, tenant: TenantId, pool: Pool) -> Option<&str> {

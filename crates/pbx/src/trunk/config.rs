@@ -4,9 +4,11 @@ use crate::dialplan::levels::Levels;
 use crate::dialplan::rows::DEFAULT_PLAN;
 use crate::interop::{CallLimit, Interop, escape_user, parameters};
 use crate::line::config::LineTransport;
+use crate::settings::Settings;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Most server addresses of one trunk.
 pub const ADDRESSES_MAX: usize = 16;
@@ -111,15 +113,27 @@ impl Default for Trunk {
 impl Trunk {
     /// The Request-URI of a call to this number at the address tried first.
     pub fn request_uri(&self, called: &str) -> String {
+        self.request_uri_at(called, self.addresses.iter().min_by_key(|it| it.priority))
+    }
+
+    /// The Request-URI of a call to this number at one of its addresses.
+    pub fn request_uri_at(&self, called: &str, address: Option<&TrunkAddress>) -> String {
         let user = escape_user(called);
         let parameters = parameters(&self.uri_parameters);
-        let first = self.addresses.iter().min_by_key(|it| it.priority);
-        match first.filter(|_| !self.tel_uri) {
+        match address.filter(|_| !self.tel_uri) {
             Some(TrunkAddress { host, port: 5060, .. }) => format!("sip:{user}@{host}{parameters}"),
             Some(TrunkAddress { host, port, .. }) => {
                 format!("sip:{user}@{host}:{port}{parameters}")
             }
             None => format!("tel:{user}{parameters}"),
+        }
+    }
+
+    /// How long an outgoing call may ring.
+    pub fn no_answer(&self, settings: &Settings) -> Duration {
+        match self.no_answer_s {
+            0 => settings.no_answer(),
+            seconds => Duration::from_secs(seconds.into()),
         }
     }
 

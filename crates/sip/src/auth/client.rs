@@ -154,7 +154,20 @@ impl ClientAuth {
         uri: &str,
         cnonce: &str,
     ) {
-        for it in &mut self.held {
+        for (name, value) in self.answers(account, method, uri, cnonce) {
+            writer.text_header(name.as_str(), &value);
+        }
+    }
+
+    /// The headers that [`Self::write`] adds.
+    pub fn answers(
+        &mut self,
+        account: &Account<'_>,
+        method: Method<'_>,
+        uri: &str,
+        cnonce: &str,
+    ) -> Vec<(HeaderName, String)> {
+        let answer = |it: &mut Held| {
             it.nc = it.nc.saturating_add(1);
             let challenge = Challenge {
                 realm: &it.realm,
@@ -170,8 +183,9 @@ impl ClientAuth {
                 Challenger::Server => HeaderName::Authorization,
                 Challenger::Proxy => HeaderName::ProxyAuthorization,
             };
-            writer.header(name.as_str(), value);
-        }
+            (name, value)
+        };
+        self.held.iter_mut().map(answer).collect()
     }
 
     fn take(&mut self, by: Challenger, it: &Challenge<'_>) -> Result<(), Unanswerable> {

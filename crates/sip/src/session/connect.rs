@@ -13,6 +13,8 @@ use std::time::Instant;
 /// What a response, or the lack of one, means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
+    /// The first INVITE has reached somebody.
+    Trying,
     /// A provisional response above 100 to the first INVITE; to a reliable one [`Session::prack`]
     /// is owed.
     Progress {
@@ -172,7 +174,8 @@ impl Session {
         cancelled: bool,
     ) -> Answer {
         match code {
-            0..=100 => Answer::Nothing,
+            0..=99 => Answer::Nothing,
+            100 => Answer::Trying,
             101..=199 if cancelled => Answer::Nothing,
             101..=199 => {
                 let order = self.order_of(message, it);

@@ -3,6 +3,7 @@
 //! ```text
 //! given line 5678 at=telecom                what differs from a usual line, which is registered
 //! given line 5678 at=telecom unregistered owner=101 group=1 new-call-id tcp
+//! given trunk 1 at=branch,branch2 prefix=2 out=1 in=0 options=30
 //! pbx -> telecom  REGISTER credentials=none|right|wrong call-id=same|new
 //! pbx <- telecom  401 challenge="realm=telecom, nonce=n2, stale=true"
 //! pbx <- telecom  200 expires=600           with the Contact that was registered
@@ -14,18 +15,24 @@ use super::line::{Step, Words};
 use super::stage::Stage;
 use crate::office::{SERVER_PORT, SERVER_V4, flow_of};
 use crate::phone::Phone;
+use pbx::dialplan::rows::{CalledRow, DEFAULT_PLAN, RouteType, TrunkChoice};
 use pbx::line::Line;
 use pbx::line::config::{CallerNumber, FromUser, Incoming, LineTransport, Password};
+use pbx::trunk::Trunk;
+use pbx::trunk::config::TrunkAddress;
 use sip::Flow;
 use sip::Transport;
 use std::net::SocketAddr;
 
 /// The carriers everybody knows, and their addresses.
-const CARRIERS: [(&str, [u8; 4]); 3] = [
+const CARRIERS: [(&str, [u8; 4]); 5] = [
     ("telecom", [203, 0, 113, 5]),
     ("unicom", [203, 0, 113, 6]),
     // A further server of telecom's.
     ("telecom2", [203, 0, 113, 7]),
+    // Another office of ours, and its second server.
+    ("branch", [10, 23, 0, 1]),
+    ("branch2", [10, 23, 0, 2]),
 ];
 
 /// The challenge of a carrier that says nothing of its own.
@@ -43,6 +50,11 @@ pub(super) fn carrier(name: &str, transport: Transport) -> Option<Phone> {
     let flow = Flow { remote: SocketAddr::from((address, SERVER_PORT)), ..usual };
     debug_assert_eq!(flow.local, SocketAddr::new(SERVER_V4, SERVER_PORT));
     Some(Phone::new(name, name, "", flow))
+}
+
+/// Whether a `given` line names this carrier.
+pub(super) fn is_at(words: &Words, name: &str) -> bool {
+    words.get("at").is_some_and(|it| it.split(',').any(|it| it == name))
 }
 
 /// The password of a line, and what the carrier expects.
@@ -117,6 +129,55 @@ pub(super) fn adjust(line: &mut Line, words: &Words) -> Result<(), String> {
                 }
             }
             _ => return Err(format!("a line has no {key}")),
+        }
+    }
+    Ok(())
+}
+
+/// Reads `given trunk 1 at=branch prefix=2 …`: the trunk and the row that leads there.
+pub(super) fn trunk(words: &Words) -> Option<Result<(Trunk, CalledRow), String>> {
+    let id = words.flags().next().filter(|_| words.head == "trunk")?.parse().unwrap_or_default();
+    let mut trunk = Trunk { id, options_s: 0, ..Trunk::default() };
+    let prefix = words.get("prefix").unwrap_or_default().into();
+    let route = RouteType::SipTrunk(TrunkChoice::Listed(vec![id]));
+    let row = CalledRow {
+        id,
+        plan: DEFAULT_PLAN.into(),
+        prefix,
+        route,
+        transition: None,
+        reanalyze: false,
+        level: None,
+        time: None,
+        description: "".into(),
+    };
+    Some(adjust_trunk(&mut trunk, words).map(|()| (trunk, row)))
+}
+
+fn adjust_trunk(trunk: &mut Trunk, words: &Words) -> Result<(), String> {
+    for flag in words.flags().skip(1) {
+        match flag {
+            "tel" => trunk.tel_uri = true,
+            "tcp" => trunk.transport = LineTransport::Tcp,
+            _ => return Err(format!("a trunk is not {flag}")),
+        }
+    }
+    for (key, value) in words.pairs() {
+        let number = value.parse::<u16>().map_err(|_| format!("{key}={value}: not a number"));
+        match key {
+            "at" => {
+                for (priority, name) in (1..).zip(value.split(',')) {
+                    let host = address_of(name)?.into();
+                    trunk.addresses.push(TrunkAddress { host, port: SERVER_PORT, priority });
+                }
+            }
+            "prefix" => {}
+            "options" => trunk.options_s = number?,
+            "out" => trunk.calls_out_max.0 = Some(number?),
+            "in" => trunk.calls_in_max.0 = Some(number?),
+            "caller" => trunk.caller_number = value.into(),
+            "uri" => trunk.uri_parameters = value.into(),
+            _ => return Err(format!("a trunk has no {key}")),
         }
     }
     Ok(())

@@ -42,7 +42,7 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
     let mut to_register = Vec::new();
     for name in phones_of(steps) {
         let words = given.iter().find(|it| it.head == name);
-        let transport = match given.iter().any(|it| it.get("at") == Some(name) && it.has("tcp")) {
+        let transport = match given.iter().any(|it| carrier::is_at(it, name) && it.has("tcp")) {
             true => Transport::Tcp,
             false => Transport::Udp,
         };
@@ -75,9 +75,15 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
     }
     let lines: Vec<_> =
         given.iter().filter_map(|it| carrier::line(it)).collect::<Result<_, String>>()?;
+    let trunks: Vec<_> =
+        given.iter().filter_map(|it| carrier::trunk(it)).collect::<Result<_, String>>()?;
     office.change(|tenant| {
         extensions.into_values().for_each(|it| tenant.put(it));
         lines.into_iter().for_each(|it| tenant.lines.put(it));
+        for (trunk, row) in trunks {
+            tenant.put_trunk(trunk);
+            tenant.dial_plan.called.put(row);
+        }
     });
     let mut stage = Stage::new(office, phones);
     carrier::register(&mut stage, carrier::registered(steps))?;
@@ -97,10 +103,10 @@ fn phones_of<'a>(steps: &[&'a Step]) -> Vec<&'a str> {
             Step::Given(words) if CAST.iter().any(|it| it.0 == split(&words.head).0) => {
                 words.head.as_str()
             }
-            Step::Given(words) => match words.get("at") {
-                Some(carrier) => carrier,
-                None => continue,
-            },
+            Step::Given(words) if words.get("at").is_some() => {
+                names.extend(words.get("at").into_iter().flat_map(|it| it.split(',')));
+                continue;
+            }
             _ => continue,
         };
         if !names.contains(&name) {

@@ -66,6 +66,9 @@ pub(super) fn record(record: &CallRecord, words: &Words) -> Result<(), String> {
             "sent" => record.sent_number.to_string(),
             "linked" => yes_or_no(record.linked_call_id.is_some()),
             "callee" => record.callee_number.to_string(),
+            "line" => text(&record.line),
+            "trunk" => text(&record.trunk),
+            "direction" => format!("{:?}", record.direction).to_lowercase(),
             "ringing" => yes_or_no(record.ringing_at.is_some()),
             "answered" => yes_or_no(record.answered_at.is_some()),
             "relayed" => yes_or_no(record.relayed),
@@ -126,6 +129,11 @@ fn in_words(event: &Event) -> String {
             None => format!("line={}", status.standing.as_str()),
         },
         Event::LineGone { .. } => "line=gone".into(),
+        Event::Trunk(status) => {
+            let up = status.servers.iter().filter(|it| it.1).count();
+            format!("trunk={}/{up}", status.id)
+        }
+        Event::TrunkGone { id, .. } => format!("trunk={id}/gone"),
         Event::Throttled { .. } => "throttled".into(),
         Event::Fault { .. } => "fault".into(),
     }

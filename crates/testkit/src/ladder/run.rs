@@ -147,6 +147,10 @@ impl Run {
         if let Some(which) = words.get("replaces") {
             wishes.headers.push(self.replaces(name, which)?);
         }
+        if let Some(account) = words.get("to-line") {
+            let contact = self.stage.contacts.get(account).ok_or("it never registered")?;
+            wishes.uri = Some(contact.clone());
+        }
         let phone = self.stage.phone(name)?;
         if words.has("looped") {
             let theirs = phone.open_via().ok_or("there is no request to send back")?;
@@ -315,6 +319,12 @@ impl Run {
 
     fn change(&mut self, words: &Words) -> Result<(), String> {
         let mut outcome = Ok(());
+        if words.head == "trunk" && words.has("deleted") {
+            let id = words.flags().next().and_then(|it| it.parse::<u32>().ok());
+            let id = id.ok_or("which trunk?")?;
+            self.stage.office.change(|tenant| drop(tenant.trunks.remove(&id)));
+            return Ok(());
+        }
         if words.head == "line" {
             let account = words.flags().next().ok_or("which line?")?;
             self.stage.office.change(|tenant| match tenant.lines.get(account) {
@@ -417,7 +427,7 @@ fn wishes(words: &Words) -> Result<Wishes, String> {
                 direction = direction_in(value)?;
                 codecs = codecs.or(Some(Vec::new()));
             }
-            "call" | "challenge" | "replaces" => {}
+            "call" | "challenge" | "replaces" | "to-line" => {}
             _ => return Err(format!("nothing to send as {name}")),
         }
     }

@@ -22,6 +22,8 @@ pub(super) struct Stage {
     pub(super) said: BTreeSet<(Flowed, Bytes)>,
     /// Requests delivered that have no final response yet: their line and top Via branch.
     pub(super) unanswered: BTreeMap<(String, String), String>,
+    /// The Contact that each line registered, by its account.
+    pub(super) contacts: BTreeMap<String, String>,
     /// Call-ID of the newest request each heard.
     pub(super) call_ids: BTreeMap<String, String>,
     /// Messages written below an error.
@@ -40,6 +42,7 @@ impl Stage {
             sent,
             said,
             unanswered: BTreeMap::new(),
+            contacts: BTreeMap::new(),
             call_ids: BTreeMap::new(),
             lines: Vec::new(),
         }
@@ -172,6 +175,13 @@ impl Stage {
     /// Books a message of the server; `false` if it is a copy of an earlier one.
     pub(super) fn said_now(&mut self, name: &str, bytes: &Bytes) -> bool {
         self.note(name, bytes, "<-");
+        if let Ok(message) = Message::parse(bytes)
+            && message.method().is_some_and(|it| it.as_str() == "REGISTER")
+            && let Some(account) = user_in(&message, HeaderName::To)
+            && let Some(contact) = sip::dialog::contact_uri(&message)
+        {
+            self.contacts.insert(account, contact.to_owned());
+        }
         if let Ok(message) = Message::parse(bytes)
             && message.status().is_some_and(|it| it >= 200)
             && let Some(branch) = branch(&message)

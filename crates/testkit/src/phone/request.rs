@@ -106,7 +106,8 @@ impl Phone {
 
     /// Begins a call, or goes on with the one whose INVITE was challenged.
     fn first_invite(&mut self, number: &str, wishes: &Wishes) -> Draft {
-        let uri = format!("sip:{number}@{}", self.flow.local.ip_text());
+        let usual = || format!("sip:{number}@{}", self.flow.local.ip_text());
+        let uri = wishes.uri.clone().unwrap_or_else(usual);
         let challenged = |it: &Dialog| {
             let answered = it.invite.as_ref().and_then(|it| it.answered.as_ref());
             matches!(answered, Some((401 | 407, _))) && it.remote_tag.is_none()

@@ -24,7 +24,7 @@ pub(super) struct Hands<'a> {
 pub(super) enum Todo {
     Register,
     Ask {
-        request: Request,
+        request: Box<Request>,
         tries: u8,
     },
     Answer {
@@ -109,7 +109,7 @@ impl Actor {
     pub(super) fn act(&mut self, todo: Todo, hands: &mut Hands<'_>) {
         match todo {
             Todo::Register => self.register(hands),
-            Todo::Ask { request, tries } => self.ask(request, tries, hands),
+            Todo::Ask { request, tries } => self.ask(*request, tries, hands),
             Todo::Answer { key, code } => self.answer(&key, code, hands),
             Todo::AnswerAgain { bytes, code } => self.answer_again(bytes, code, hands),
             Todo::HangUp(call) => {
@@ -279,7 +279,7 @@ impl Actor {
             && client.tries < 2
             && key.1 != "CANCEL"
         {
-            let again = Todo::Ask { request: client.request, tries: client.tries + 1 };
+            let again = Todo::Ask { request: Box::new(client.request), tries: client.tries + 1 };
             let pause = hands.ms(40);
             hands.later(pause, again);
         }

@@ -1,0 +1,543 @@
+//! Calls that leave by an external line or a SIP trunk: the next candidate is taken, its INVITE
+//! written as the other side wants it, a carrier's challenge answered (RFC 3261 §22); where it does
+//! not serve, the next one is tried.
+
+use super::begin::{Way, stated_address, unusable};
+use super::fork::{Fork, bracketed, escaped};
+use super::media::relay;
+use super::{Call, State, fork_id};
+use crate::core::trunks::{server_event, way_to};
+use crate::dialplan::query::{Candidate, Candidates, Outgoing};
+use crate::directory::Relay;
+use crate::interop::{IdentityHeader, Interop, Reliable, escape_user};
+use crate::line::Line;
+use crate::line::config::FromUser;
+use crate::line::live::LineKey;
+use crate::line::request::outbound_route;
+use crate::office::Office;
+use crate::record::{CallStarted, Direction, Record, Side};
+use crate::release::ReleaseCode;
+use crate::settings::Settings;
+use crate::time::Now;
+use crate::trunk::Trunk;
+use crate::trunk::health::Event as Happens;
+use crate::trunk::live::{ServerKey, TrunkKey};
+use rand_core::Rng;
+use sip::auth::client::ClientAuth;
+use sip::dialog::{Dialog, LocalEnd, contact_uri};
+use sip::message::{HeaderName, Message, Method};
+use sip::route_set::RouteSet;
+use sip::session::{Reliability, Terms};
+use sip::{Flow, Tag, Transport};
+use smallvec::SmallVec;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a candidate may say nothing at all where there is another one.
+pub const SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// What a call has to do with lines and trunks.
+#[derive(Debug, Default)]
+pub(super) struct Outward {
+    /// What is tried when the present candidate fails.
+    left: Candidates,
+    /// When the present one has been silent for too long.
+    next_at: Option<Instant>,
+    /// Where it counts for one call more.
+    claims: SmallVec<[Claim; 2]>,
+    /// Servers of trunks that were tried.
+    tried: SmallVec<[ServerKey; 2]>,
+    /// How the calling side wants its media.
+    relay: Relay,
+    caller: Option<(IpAddr, Option<IpAddr>)>,
+}
+
+/// One call of a line or trunk, in or out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    LineIn(LineKey),
+    LineOut(LineKey),
+    TrunkIn(TrunkKey),
+    TrunkOut(TrunkKey),
+}
+
+/// A fork that leads outside.
+#[derive(Debug)]
+pub(super) struct Outside {
+    through: Through,
+    out: Outgoing,
+}
+
+#[derive(Debug)]
+enum Through {
+    Line { key: LineKey, line: Arc<Line>, auth: ClientAuth, routes: Vec<Box<str>> },
+    Trunk { server: ServerKey, trunk: Arc<Trunk> },
+}
+
+impl Through {
+    fn interop(&self) -> &Interop {
+        match self {
+            Self::Line { line, .. } => &line.interop,
+            Self::Trunk { trunk, .. } => &trunk.interop,
+        }
+    }
+
+    fn no_answer(&self, settings: &Settings) -> Duration {
+        match self {
+            Self::Line { line, .. } => line.no_answer(settings),
+            Self::Trunk { trunk, .. } => trunk.no_answer(settings),
+        }
+    }
+}
+
+/// What an INVITE says of who calls whom, and by which way.
+pub(super) struct Addressing {
+    pub from: String,
+    pub to: String,
+    pub routes: RouteSet,
+    pub headers: Vec<(&'static str, String)>,
+    pub reliability: Reliability,
+    pub terms: Terms,
+}
+
+/// An INVITE that is sent once more: the same call, the next CSeq (RFC 3261 §22.2).
+pub(super) struct Again {
+    pub call_id: Box<str>,
+    pub tag: Tag,
+    pub cseq: u32,
+}
+
+impl Call {
+    /// Begins with the first candidate that can take the call.
+    pub(super) fn go_outside(
+        &mut self,
+        office: &mut Office,
+        candidates: Candidates,
+        (flow, message, raw): (Flow, &Message<'_>, &[u8]),
+        relay: Relay,
+        now: Instant,
+    ) {
+        self.invite = Some(raw.into());
+        let caller = (flow.remote.ip(), stated_address(contact_uri(message)));
+        self.outward.left = candidates;
+        self.outward.relay = relay;
+        self.outward.caller = Some(caller);
+        if let Err(code) = self.take_next(office, message, now) {
+            self.end(office, code, Side::System, now);
+        }
+    }
+
+    /// Tries the candidates that are left; `Err` says what kept the last of them from the call.
+    fn take_next(
+        &mut self,
+        office: &mut Office,
+        message: &Message<'_>,
+        now: Instant,
+    ) -> Result<(), ReleaseCode> {
+        let mut why = ReleaseCode::RouteNoLine;
+        while !self.outward.left.is_empty() {
+            let taken = match self.outward.left.remove(0) {
+                Candidate::Line(line, out) => self.take_line(office, &line, out, message, now),
+                Candidate::Trunk(trunk, out) => self.take_trunk(office, &trunk, out, message, now),
+                Candidate::Extension(_) | Candidate::Feature(_) => Err(ReleaseCode::RouteNoMatch),
+            };
+            match taken {
+                Ok(()) => return Ok(()),
+                Err(code) => why = code,
+            }
+        }
+        Err(why)
+    }
+
+    fn take_line(
+        &mut self,
+        office: &mut Office,
+        line: &Arc<Line>,
+        out: Outgoing,
+        message: &Message<'_>,
+        now: Instant,
+    ) -> Result<(), ReleaseCode> {
+        let live = office.lines.find(self.tenant, &line.account);
+        let key = live.map(|it| it.key).ok_or(ReleaseCode::RouteNoLine)?;
+        let way = way_of_line(office, key).ok_or(ReleaseCode::LineNotRegistered)?;
+        if !office.claim_outside(Claim::LineOut(key), line.calls_out_max) {
+            return Err(ReleaseCode::LineAllBusy);
+        }
+        self.outward.claims.push(Claim::LineOut(key));
+        if let Some(pool) = out.pool {
+            office.lines.take_turn(self.tenant, pool, &line.account);
+        }
+        self.record.line = Some(line.account.clone());
+        let service_route = office.lines.get(key).map(|it| it.service_route.clone());
+        let routes = service_route.filter(|it| !it.is_empty());
+        let routes = routes.unwrap_or_else(|| outbound_route(line).into_iter().collect());
+        let target = line.request_uri(&out.called);
+        let (line, auth) = (Arc::clone(line), ClientAuth::default());
+        let outside = Outside { through: Through::Line { key, line, auth, routes }, out };
+        self.call_by(office, outside, (target, way), message, now);
+        Ok(())
+    }
+
+    /// Takes the next server of a trunk; the others stay candidates.
+    fn take_trunk(
+        &mut self,
+        office: &mut Office,
+        trunk: &Arc<Trunk>,
+        out: Outgoing,
+        message: &Message<'_>,
+        now: Instant,
+    ) -> Result<(), ReleaseCode> {
+        let live = office.trunks.find(self.tenant, trunk.id).ok_or(ReleaseCode::RouteNoTrunk)?;
+        let server = live.next_server(&self.outward.tried).ok_or(ReleaseCode::TrunkUnreachable)?;
+        self.outward.tried.push(server);
+        if live.next_server(&self.outward.tried).is_some() {
+            self.outward.left.insert(0, Candidate::Trunk(Arc::clone(trunk), out.clone()));
+        }
+        let way = match way_to(office, server).ok_or(ReleaseCode::TrunkUnreachable)? {
+            Ok(flow) => Way::Open(flow),
+            Err(address) => Way::Closed(address),
+        };
+        if !office.claim_outside(Claim::TrunkOut(server.trunk), trunk.calls_out_max) {
+            return Err(ReleaseCode::TrunkAllBusy);
+        }
+        self.outward.claims.push(Claim::TrunkOut(server.trunk));
+        self.record.trunk = Some(trunk.id.to_string().into());
+        let target = trunk.request_uri_at(&out.called, trunk.addresses.get(server.place));
+        let through = Through::Trunk { server, trunk: Arc::clone(trunk) };
+        self.call_by(office, Outside { through, out }, (target, way), message, now);
+        Ok(())
+    }
+
+    /// Sends the INVITE of a candidate that has been taken.
+    fn call_by(
+        &mut self,
+        office: &mut Office,
+        outside: Outside,
+        (target, way): (String, Way),
+        message: &Message<'_>,
+        now: Instant,
+    ) {
+        let Outside { through, out } = &outside;
+        self.describe_outgoing(through, out);
+        let interop = through.interop();
+        let callee = (way.address(), None);
+        let relays = |caller| relay(self.outward.relay, interop.relay, [caller, callee]);
+        self.media.relayed |= self.outward.caller.is_none_or(relays);
+        if let State::Calling { give_up_at, expires: false, .. } = &mut self.state {
+            *give_up_at = now + through.no_answer(&office.settings(self.tenant));
+        }
+        self.watch_for_silence(now);
+        let is_first = self.forks.is_empty();
+        self.forks.push(Fork {
+            device: None,
+            target: target.into(),
+            user_agent: Box::default(),
+            number: out.called.clone(),
+            media_source: interop.media_source,
+            leg: None,
+            said: None,
+            refused: None,
+            outside: Some(Box::new(outside)),
+        });
+        if is_first {
+            let record = (*self.record).clone();
+            office.record(Record::CallStarted(Box::new(CallStarted { record })));
+        }
+        self.publish(office);
+        let index = self.forks.len() - 1;
+        match way {
+            Way::Open(flow) => self
+                .call_phone(office, index, flow, message, now)
+                .unwrap_or_else(|why| self.end(office, unusable(why), Side::System, now)),
+            Way::Closed(address) => drop(office.connect(self.owner(fork_id(index)), address)),
+            Way::Lost(_) => self.connect_failed(office, index, now),
+        }
+    }
+
+    fn describe_outgoing(&mut self, through: &Through, out: &Outgoing) {
+        let record = &mut self.record;
+        record.route = match through {
+            Through::Line { .. } => "line".into(),
+            Through::Trunk { .. } => "trunk".into(),
+        };
+        record.direction = Direction::Outgoing;
+        record.sent_number = out.called.clone();
+        record.callee_number = out.called.clone();
+    }
+
+    fn watch_for_silence(&mut self, now: Instant) {
+        let others = !self.outward.left.is_empty();
+        self.outward.next_at = others.then(|| now + SILENCE_MAX);
+    }
+
+    /// A fork said something.
+    pub(super) fn heard_of(&mut self, office: &mut Office, fork: usize, now: Instant) {
+        if fork + 1 == self.forks.len() {
+            self.outward.next_at = None;
+        }
+        self.tell_health(office, fork, Happens::CallServed, now);
+    }
+
+    /// What a call shows of the server of a trunk.
+    fn tell_health(&self, office: &mut Office, fork: usize, event: Happens, now: Instant) {
+        let outside = self.forks.get(fork).and_then(|it| it.outside.as_ref());
+        if let Some(Through::Trunk { server, .. }) = outside.map(|it| &it.through) {
+            let now = Now { instant: now, utc: office.utc };
+            server_event(office, *server, event, now);
+        }
+    }
+
+    /// When [`Call::outside_is_silent`] wants to be called.
+    pub(super) fn silence_ends_at(&self) -> Option<Instant> {
+        self.outward.next_at.filter(|_| matches!(self.state, State::Calling { .. }))
+    }
+
+    /// The present candidate has been silent for too long: it is given up, and the next one tried.
+    pub(super) fn outside_is_silent(&mut self, office: &mut Office, now: Instant) {
+        self.outward.next_at = None;
+        let Some(index) = self.forks.len().checked_sub(1) else { return };
+        self.release_fork(office, index, "", now);
+        self.refused(office, index, 408, None, now);
+    }
+
+    /// Whether another candidate is tried after this outcome: nobody rang yet, and the fault is the
+    /// carrier's (product.md 24, row 18).
+    pub(super) fn tries_another(
+        &mut self,
+        office: &mut Office,
+        fork: usize,
+        code: u16,
+        now: Instant,
+    ) -> bool {
+        let is_outside = self.forks.get(fork).is_some_and(|it| it.outside.is_some());
+        let rang = !matches!(self.state, State::Calling { progress: None | Some(100), .. });
+        if code >= 1000 || code == 503 {
+            self.tell_health(office, fork, Happens::CallFailed, now);
+        }
+        let at_fault = code == 408 || (500..600).contains(&code) || code >= 1000;
+        // What was given up before may still fail.
+        let is_present = fork + 1 == self.forks.len();
+        if !is_outside || !is_present || rang || !at_fault || self.outward.left.is_empty() {
+            return false;
+        }
+        self.release_out(office);
+        let Some(invite) = self.invite.clone() else { return false };
+        // Parsed once already when it came.
+        let Ok(message) = Message::parse(&invite) else { return false };
+        self.take_next(office, &message, now).is_ok()
+    }
+
+    /// A 401 or 407 to the INVITE of a line: it is sent again with credentials. `false`: it cannot
+    /// be answered.
+    pub(super) fn answers_challenge(
+        &mut self,
+        office: &mut Office,
+        index: usize,
+        challenge: &Message<'_>,
+        now: Instant,
+    ) -> bool {
+        let Some(invite) = self.invite.clone() else { return false };
+        // Parsed once already when it came.
+        let Ok(message) = Message::parse(&invite) else { return false };
+        let Some(fork) = self.forks.get_mut(index).filter(|it| it.refused.is_none()) else {
+            return false;
+        };
+        // A trunk has no password: who asks for one is not the server it was configured for.
+        let Some(Through::Line { key, line, auth, .. }) =
+            fork.outside.as_mut().map(|it| &mut it.through)
+        else {
+            return false;
+        };
+        let Some(live) = office.lines.get(*key) else { return false };
+        let own = [&*line.domain];
+        let account = live.account(line, &own);
+        if auth.challenged(&challenge.headers, &account).is_err() {
+            return false;
+        }
+        let Some(leg) = fork.leg.take() else { return false };
+        let Dialog { call_id, local_cseq, .. } = leg.session.dialog;
+        let again = Again { call_id, tag: leg.tag, cseq: local_cseq };
+        let way = (leg.session.flow, again);
+        self.watch_for_silence(now);
+        if let Err(why) = self.call_again(office, index, way, &message, now) {
+            office.release_tag(leg.tag);
+            self.end(office, unusable(why), Side::System, now);
+        }
+        true
+    }
+
+    /// How the INVITE of a fork that leads outside is addressed.
+    pub(super) fn addressed_outside(
+        &mut self,
+        office: &mut Office,
+        index: usize,
+        end: LocalEnd,
+    ) -> Option<Addressing> {
+        let cnonce = format!("{:016x}", office.rng.next_u64());
+        let min_s = office.settings(self.tenant).min_se_s;
+        let fork = self.forks.get_mut(index)?;
+        let (Outside { through, out }, target) = (&mut **fork.outside.as_mut()?, &fork.target);
+        let interop = through.interop();
+        let terms = Terms { expires_s: interop.session_expires_s.0.into(), min_s };
+        let reliability = reliability(interop);
+        let to = format!("<{target}>");
+        match through {
+            Through::Line { key, line, auth, routes } => {
+                let live = office.lines.get(*key)?;
+                let own = [&*line.domain];
+                let account = live.account(line, &own);
+                let mut headers = identity_headers(&line.interop, &out.caller, &line.domain);
+                let credentials = auth.answers(&account, Method::Invite, target, &cnonce);
+                headers.extend(credentials.into_iter().map(|(name, it)| (name.as_str(), it)));
+                let hidden = line.interop.privacy && line.from_user == FromUser::Caller;
+                let from = from(hidden, "", &line.from_uri(&out.caller));
+                let routes = RouteSet::of_routes(routes.clone());
+                Some(Addressing { from, to, routes, headers, reliability, terms })
+            }
+            Through::Trunk { trunk, .. } => {
+                let host = bracketed(end.address.ip());
+                let uri = format!("sip:{}@{host}", escape_user(&out.caller));
+                let headers = identity_headers(&trunk.interop, &out.caller, &host);
+                let own = trunk.caller_number.is_empty();
+                let name = if own { &*self.record.caller_name } else { "" };
+                let from = from(trunk.interop.privacy, name, &uri);
+                let routes = RouteSet::default();
+                Some(Addressing { from, to, routes, headers, reliability, terms })
+            }
+        }
+    }
+
+    /// Somebody calls by a line: counts for it, unless it has all it may have.
+    pub(super) fn claim_incoming(
+        &mut self,
+        office: &mut Office,
+        line: &Line,
+    ) -> Result<(), ReleaseCode> {
+        let Some(live) = office.lines.find(self.tenant, &line.account) else { return Ok(()) };
+        let claim = Claim::LineIn(live.key);
+        if !office.claim_outside(claim, line.calls_in_max) {
+            return Err(match line.calls_in_max.0 {
+                Some(0) => ReleaseCode::LineTakesNone,
+                _ => ReleaseCode::LineIncomingBusy,
+            });
+        }
+        self.outward.claims.push(claim);
+        Ok(())
+    }
+
+    /// Somebody calls by a trunk: the same for it.
+    pub(super) fn claim_incoming_trunk(
+        &mut self,
+        office: &mut Office,
+        trunk: &Trunk,
+    ) -> Result<(), ReleaseCode> {
+        let Some(live) = office.trunks.find(self.tenant, trunk.id) else { return Ok(()) };
+        let claim = Claim::TrunkIn(live.key);
+        if !office.claim_outside(claim, trunk.calls_in_max) {
+            return Err(match trunk.calls_in_max.0 {
+                Some(0) => ReleaseCode::TrunkTakesNone,
+                _ => ReleaseCode::TrunkIncomingBusy,
+            });
+        }
+        self.outward.claims.push(claim);
+        Ok(())
+    }
+
+    /// The outgoing line is given back.
+    fn release_out(&mut self, office: &mut Office) {
+        self.outward.claims.retain(|claim| match claim {
+            Claim::LineOut(_) | Claim::TrunkOut(_) => {
+                office.release_outside(*claim);
+                false
+            }
+            Claim::LineIn(_) | Claim::TrunkIn(_) => true,
+        });
+    }
+
+    /// Every line is given back.
+    pub(super) fn release_lines(&mut self, office: &mut Office) {
+        self.outward.left.clear();
+        for claim in std::mem::take(&mut self.outward.claims) {
+            office.release_outside(claim);
+        }
+    }
+
+    /// What a refusal from outside means, where it means something else than that of a phone.
+    pub(super) fn release_of_outside(&self, code: u16) -> Option<(ReleaseCode, u16)> {
+        let by_line = match &self.forks.last()?.outside.as_ref()?.through {
+            Through::Line { .. } => true,
+            Through::Trunk { .. } => false,
+        };
+        match (code, by_line) {
+            (401 | 407, true) => Some((ReleaseCode::LineAuthFailed, 503)),
+            (403, true) => Some((ReleaseCode::LineRejected, 403)),
+            (401 | 403 | 407, false) => Some((ReleaseCode::TrunkRejected, 403)),
+            (404 | 484 | 604, _) => Some((ReleaseCode::CalleeUnknown, code)),
+            (408 | 1001.., true) => Some((ReleaseCode::LineNoResponse, 503)),
+            (1000, true) => Some((ReleaseCode::LineUnreachable, 503)),
+            (408 | 1000.., false) => Some((ReleaseCode::TrunkUnreachable, 503)),
+            (500..600, true) => Some((ReleaseCode::LineFailed, 503)),
+            (500..600, false) => Some((ReleaseCode::TrunkFailed, 503)),
+            _ => None,
+        }
+    }
+}
+
+/// The way to a line's carrier: where it is registered, or where it is configured.
+fn way_of_line(office: &Office, key: LineKey) -> Option<Way> {
+    let live = office.lines.get(key)?;
+    if let Some(flow) = live.flow {
+        return Some(Way::Open(flow));
+    }
+    if live.config.register {
+        return None;
+    }
+    let remote = live.targets.current()?;
+    match Transport::from(live.config.transport) {
+        Transport::Tcp => Some(Way::Closed(remote)),
+        transport @ Transport::Udp => {
+            let source = office.network.local_for(remote.ip())?.source;
+            let local = (source, office.config.udp_port).into();
+            Some(Way::Open(Flow { transport, local, remote, connection: None }))
+        }
+    }
+}
+
+/// From. Who hides his number hides it here too, unless the carrier knows the line by it.
+fn from(hidden: bool, name: &str, uri: &str) -> String {
+    match (hidden, name) {
+        (true, _) => "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned(),
+        (false, "") => format!("<{uri}>"),
+        (false, name) => format!("\"{}\" <{uri}>", escaped(name)),
+    }
+}
+
+/// RFC 3325 §9.1 or what came before it, and RFC 3323 §4.2.
+fn identity_headers(interop: &Interop, caller: &str, host: &str) -> Vec<(&'static str, String)> {
+    let identity = format!("<sip:{}@{host}>", escape_user(caller));
+    let mut headers = Vec::new();
+    match interop.identity {
+        IdentityHeader::None => {}
+        IdentityHeader::PAssertedIdentity => {
+            headers.push((HeaderName::PAssertedIdentity, identity))
+        }
+        IdentityHeader::RemotePartyId => {
+            let privacy = if interop.privacy { "full" } else { "off" };
+            let value = format!("{identity};party=calling;screen=yes;privacy={privacy}");
+            headers.push((HeaderName::RemotePartyId, value));
+        }
+    }
+    if interop.privacy {
+        headers.push((HeaderName::Privacy, "id".to_owned()));
+    }
+    headers.into_iter().map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+fn reliability(interop: &Interop) -> Reliability {
+    match interop.reliable {
+        Reliable::Auto => Reliability::Auto,
+        Reliable::Required => Reliability::Required,
+        Reliable::Off => Reliability::Off,
+    }
+}

@@ -1,0 +1,168 @@
+//! The trunks' servers are asked whether they are there (OPTIONS, RFC 3261 §11).
+
+use super::Core;
+use crate::call::fork::bracketed;
+use crate::directory::Directory;
+use crate::event::Event;
+use crate::office::{Office, TransactionUser};
+use crate::time::Now;
+use crate::trunk::health::Event as Happens;
+use crate::trunk::live::{ServerKey, TrunkKey};
+use rand_core::Rng;
+use sip::endpoint::ClientTx;
+use sip::message::{Message, Method, Writer};
+use sip::{Flow, Tag, Transport};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Core {
+    /// Brings the trunks to what the directory says.
+    pub(super) fn configure_trunks(&mut self, directory: &Directory, now: Now) {
+        for key in self.office.trunks.keys() {
+            let Some(trunk) = self.office.trunks.get(key) else { continue };
+            let (tenant, id) = (trunk.tenant, trunk.config.id);
+            if directory.tenant(tenant).is_none_or(|it| !it.trunks.contains_key(&id)) {
+                self.office.trunks.remove(key);
+                self.office.event(Event::TrunkGone { tenant, id });
+            }
+        }
+        for (tenant, it) in &directory.tenants {
+            for config in it.trunks.values() {
+                let known = self.office.trunks.find(*tenant, config.id);
+                if known.is_some_and(|it| Arc::ptr_eq(&it.config, config)) {
+                    continue;
+                }
+                let key = self.office.trunks.put(*tenant, config);
+                self.watch(key, now);
+            }
+        }
+    }
+
+    fn watch(&mut self, trunk: TrunkKey, now: Now) {
+        let Some(it) = self.office.trunks.get(trunk) else { return };
+        let (watched, count) = (it.config.enabled && it.config.options_s > 0, it.servers.len());
+        for place in 0..count {
+            let event = match watched {
+                true => Happens::Watched { at: self.office.lines.slot(now.instant) },
+                false => Happens::Unwatched,
+            };
+            server_event(&mut self.office, ServerKey { trunk, place }, event, now);
+        }
+    }
+
+    pub(super) fn trunks_due(&mut self, now: Now) {
+        while let Some(key) = self.office.trunks.pop_due(now.instant) {
+            server_event(&mut self.office, key, Happens::Due, now);
+        }
+    }
+
+    /// A response to OPTIONS, or none.
+    pub(super) fn server_answered(
+        &mut self,
+        key: ServerKey,
+        transaction: ClientTx,
+        message: Option<&Message<'_>>,
+        now: Now,
+    ) {
+        let Some(server) = self.office.trunks.server(key) else { return };
+        let code = message.and_then(Message::status);
+        if server.transaction != Some(transaction) || code.is_some_and(|it| it < 200) {
+            return;
+        }
+        server.transaction = None;
+        let event = match code {
+            None | Some(503) => Happens::Unanswered,
+            Some(_) => Happens::Answered,
+        };
+        server_event(&mut self.office, key, event, now);
+    }
+
+    /// The stream to a server is open, or cannot be opened.
+    pub(super) fn server_connected(&mut self, token: u64, flow: Option<Flow>, now: Now) {
+        let Some(key) = self.office.trunks.connected(token) else { return };
+        let Some(server) = self.office.trunks.server(key) else { return };
+        if server.connecting.take_if(|it| *it == token).is_none() {
+            return;
+        }
+        server.flow = flow;
+        match flow {
+            Some(flow) => send_options(&mut self.office, key, flow, now),
+            None => server_event(&mut self.office, key, Happens::Unanswered, now),
+        }
+    }
+}
+
+/// Tells a server's health what happened, and asks the server where that is wanted.
+pub(crate) fn server_event(office: &mut Office, key: ServerKey, event: Happens, now: Now) {
+    let Some(trunk) = office.trunks.get_mut(key.trunk) else { return };
+    let every = Duration::from_secs(trunk.config.options_s.into());
+    let Some(server) = trunk.servers.get_mut(key.place) else { return };
+    if server.health.handle(event, every, now.instant) && !ask(office, key, now) {
+        server_event(office, key, Happens::Unanswered, now);
+        return;
+    }
+    if let Some(status) = office.trunks.get_mut(key.trunk).and_then(|it| it.unpublished()) {
+        office.event(Event::Trunk(status));
+    }
+    office.trunks.arm(key);
+}
+
+/// The way to a server, or where to open one.
+pub(crate) fn way_to(
+    office: &Office,
+    key: ServerKey,
+) -> Option<Result<Flow, std::net::SocketAddr>> {
+    let trunk = office.trunks.get(key.trunk)?;
+    let server = trunk.servers.get(key.place)?;
+    let remote = server.address?;
+    match Transport::from(trunk.config.transport) {
+        Transport::Tcp => Some(server.flow.ok_or(remote)),
+        transport @ Transport::Udp => {
+            let source = office.network.local_for(remote.ip())?.source;
+            let local = (source, office.config.udp_port).into();
+            Some(Ok(Flow { transport, local, remote, connection: None }))
+        }
+    }
+}
+
+/// Sends OPTIONS; `false`: there is no way.
+fn ask(office: &mut Office, key: ServerKey, now: Now) -> bool {
+    match way_to(office, key) {
+        None => return false,
+        Some(Ok(flow)) => send_options(office, key, flow, now),
+        Some(Err(remote)) => {
+            let token = office.connect_for(remote);
+            office.trunks.connecting(token, key);
+            if let Some(server) = office.trunks.server(key) {
+                server.connecting = Some(token);
+            }
+        }
+    }
+    true
+}
+
+fn send_options(office: &mut Office, key: ServerKey, flow: Flow, now: Now) {
+    let branch = office.endpoint.new_branch();
+    let tag = Tag::new(office.config.shard, office.rng.next_u64());
+    let (end, call_id) = (office.local_end(flow, tag), office.new_call_id());
+    let transport = match flow.transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
+    };
+    let uri = format!("sip:{}{transport}", flow.remote);
+    let mut writer = Writer::request(Method::Options, &uri);
+    writer.header("Via", end.via(branch));
+    writer.header("Max-Forwards", 70);
+    writer.header("From", format_args!("<sip:{}>;tag={tag}", bracketed(end.address.ip())));
+    writer.header("To", format_args!("<{uri}>"));
+    writer.header("Call-ID", &call_id);
+    writer.header("CSeq", "1 OPTIONS");
+    writer.header("Contact", end.contact());
+    let bytes = writer.finish();
+    let user = Some(TransactionUser::Server(key));
+    let transaction =
+        office.endpoint.request(flow, Method::Options, branch, bytes, user, now.instant);
+    if let Some(server) = office.trunks.server(key) {
+        server.transaction = Some(transaction);
+    }
+}
