@@ -216,6 +216,8 @@ mod tests {
             ("dialtone ext add 1000-10999 --csv out.csv",                           true),
             ("dialtone ext set 100 --devices 3 --calls 4 --relay auto --address 192.168.1.9 --media-source any-first --name x", true),
             ("dialtone ext set 100 --relay sometimes",                              false),
+            ("dialtone ext set 100 --levels 1,16 --plan guest",                     true),
+            ("dialtone ext set 100 --levels 17",                                    false),
             ("dialtone ext set 100 --calls 0",                                      false),
             ("dialtone setting set no_answer_s 30",                                 true),
             ("dialtone setting set no_answer_s",                                    false),

@@ -6,7 +6,6 @@ use crate::db::{Db, StoredExtension, bound_to, parse_settings, stored, time_zone
 use crate::error::StoreError;
 use crate::secret::SecretKey;
 use md5::Md5;
-use pbx::dialplan::levels::Levels;
 use pbx::dialplan::time::Zone;
 use pbx::directory::{Directory, Extension, Secret, Tenant};
 use pbx::id::TenantId;
@@ -166,8 +165,8 @@ fn extension(
         media_source: profile.media_source,
         digest_without_qop: profile.digest_without_qop,
         weak_password,
-        plan: None,
-        levels: Levels::NONE,
+        plan: profile.plan.map(Into::into),
+        levels: profile.levels,
     })
 }
 
@@ -179,6 +178,7 @@ fn tenant_id(row: &SqliteRow) -> Result<TenantId, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pbx::dialplan::levels::Levels;
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|it| format!("{it:02x}")).collect()

@@ -7,6 +7,7 @@ use crate::resource::{
 use crate::{Edit, Office};
 use axum::Json;
 use axum::extract::{Path, State};
+use pbx::dialplan::rows::DEFAULT_PLAN;
 use pbx::directory::AllowedAddress;
 use pbx::id::TenantId;
 use pbx::text;
@@ -117,6 +118,10 @@ fn changed(mut profile: ExtensionProfile, change: Change) -> Result<ExtensionPro
     profile.relay = change.relay.unwrap_or(profile.relay);
     profile.media_source = change.media_source.unwrap_or(profile.media_source);
     profile.digest_without_qop = change.digest_without_qop.unwrap_or(profile.digest_without_qop);
+    profile.levels = change.levels.unwrap_or(profile.levels);
+    if let Some(plan) = change.plan {
+        profile.plan = (plan != DEFAULT_PLAN).then_some(plan);
+    }
     if let Some(addresses) = change.addresses {
         let parsed: Result<_, Failure> = addresses.iter().map(|it| address(it)).collect();
         profile.addresses = parsed?;
@@ -163,6 +168,8 @@ impl From<StoredExtension> for Extension {
             relay: profile.relay,
             media_source: profile.media_source,
             digest_without_qop: profile.digest_without_qop,
+            plan: profile.plan.unwrap_or_else(|| DEFAULT_PLAN.to_owned()),
+            levels: profile.levels,
             has_password: it.has_password,
             weak_password: it.weak_password,
         }

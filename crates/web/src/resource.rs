@@ -1,6 +1,7 @@
 //! The shapes of the API: what the control socket and the CLI say to each other, as JSON.
 
 use pbx::dialplan::Tables;
+use pbx::dialplan::levels::Levels;
 use pbx::directory::Relay;
 use pbx::language::Text;
 use pbx::media::MediaSource;
@@ -21,6 +22,10 @@ pub struct Extension {
     /// Sources that may call without being challenged: address, network, or address with port.
     pub addresses: Vec<String>,
     pub digest_without_qop: bool,
+    /// Its dial plan.
+    pub plan: String,
+    /// Call levels.
+    pub levels: Levels,
     pub has_password: bool,
     pub weak_password: bool,
 }
@@ -45,6 +50,11 @@ pub struct Change {
     pub addresses: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest_without_qop: Option<bool>,
+    /// `default`, or another that exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub levels: Option<Levels>,
 }
 
 /// One extension to make.

@@ -4,6 +4,7 @@ use super::offline::Backend;
 use super::output::{Column, Output, table};
 use super::{Common, Exit, Failed, Invalid, Result, block_on, import};
 use clap::ValueEnum;
+use pbx::dialplan::levels::Levels;
 use pbx::directory::Relay;
 use pbx::language::{Language, Text};
 use pbx::media::MediaSource;
@@ -105,6 +106,12 @@ pub(super) struct Settings {
     /// Whether digests without qop (old phones) are taken.
     #[arg(long, value_name = "BOOL")]
     digest_without_qop: Option<bool>,
+    /// Its dial plan.
+    #[arg(long, value_name = "NAME")]
+    plan: Option<String>,
+    /// Its call levels, 1 to 16, as 1,2; "" takes all away.
+    #[arg(long, value_name = "LIST", value_parser = levels)]
+    levels: Option<Levels>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -253,13 +260,15 @@ fn write_credentials(file: std::fs::File, made: &[Credentials]) -> Result<()> {
     Ok(file.sync_all()?)
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 9] = [
     ("NUMBER", "号码"),
     ("NAME", "名称"),
     ("PASSWORD", "密码"),
     ("DEVICES", "话机数"),
     ("CALLS", "并发呼叫数"),
     ("RELAY", "转发媒体流"),
+    ("PLAN", "拨号计划"),
+    ("LEVELS", "呼叫级别"),
     ("ADDRESSES", "地址"),
 ];
 
@@ -277,6 +286,8 @@ fn list(extensions: &[Extension], language: Language) -> String {
             it.devices.to_string(),
             it.calls.to_string(),
             format!("{:?}", it.relay).to_lowercase(),
+            it.plan.clone(),
+            it.levels.to_string(),
             it.addresses.join(" "),
         ]
     };
@@ -323,6 +334,8 @@ impl Settings {
             media_source: self.media_source.map(MediaSource::from),
             addresses,
             digest_without_qop: self.digest_without_qop,
+            plan: self.plan,
+            levels: self.levels,
         }
     }
 }
@@ -352,6 +365,14 @@ impl From<MediaSourceWord> for MediaSource {
 fn up_to<const MAX: u8>(text: &str) -> std::result::Result<u8, Invalid> {
     let number = text.parse().ok().filter(|it| (1..=MAX).contains(it));
     number.ok_or_else(|| Invalid(text!("must be 1 to {MAX}", "取值应为1至{MAX}")))
+}
+
+fn levels(text: &str) -> std::result::Result<Levels, Invalid> {
+    let parts = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+    let list = parts.map(|it| it.parse().ok()).collect::<Option<Vec<u8>>>();
+    list.and_then(|it| Levels::new(&it)).ok_or_else(|| {
+        Invalid(text!("must be numbers from 1 to 16, as 1,2", "应为1至16的数字，例如1,2"))
+    })
 }
 
 impl std::str::FromStr for Numbers {

@@ -68,6 +68,8 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("address", "无需密码即可呼叫的地址、地址:端口或网段，可多次指定"),
     ("no_address", "清除所有地址"),
     ("digest_without_qop", "是否接受不带qop的摘要鉴权（老话机）"),
+    ("plan", "所用的拨号计划"),
+    ("levels", "呼叫级别，1至16，例如1,2；\"\"表示全部取消"),
     ("ext add csv", "将号码和密码写入该新文件（权限0600），不再显示"),
     ("ext import file", "CSV文件"),
     ("ext import csv", "将号码和生成的密码写入该新文件（权限0600），不再显示"),

@@ -83,6 +83,15 @@ fn a_plan_is_imported_live_or_not_at_all() {
     let (_, text) = server.run(&["dialplan", "simulate", "--from", "102", "--dial", "90138"]);
     assert!(text.contains("not registered") && text.contains("refused"), "{text}");
 
+    std::fs::write(&plan, PLAN.replace("id = 5", "id = 5\nlevel = 2")).unwrap();
+    assert_eq!(import(&[]).0, 0);
+    assert_eq!(simulate()["refusal"]["code"], "route.denied_level");
+    let set = server.json(&["ext", "set", "102", "--levels", "1,2"]);
+    assert_eq!((&set["plan"], &set["levels"]), (&"default".into(), &vec![1, 2].into()));
+    assert_eq!(simulate()["candidates"][0]["name"], "5678", "the level counts at once");
+    let (code, text) = server.run(&["ext", "set", "102", "--plan", "guest"]);
+    assert!(code == 4 && text.contains("plan = guest: there is no such dial plan"), "{text}");
+
     assert_eq!(server.run(&["dialplan", "export", &out]).0, 0);
     assert_eq!(server.run(&["dialplan", "export", &out]).0, 4, "no file is written over");
     let exported = std::fs::read_to_string(&out).unwrap();

@@ -8,6 +8,7 @@ use super::{Db, ROWS_PER_STATEMENT, from_word, word};
 use crate::error::StoreError;
 use crate::password::NewPassword;
 use crate::secret::{KeyError, SecretKey};
+use pbx::dialplan::levels::Levels;
 use pbx::directory::{AllowedAddress, Relay};
 use pbx::id::TenantId;
 use pbx::language::Text;
@@ -37,6 +38,10 @@ pub struct ExtensionProfile {
     pub relay: Relay,
     pub media_source: MediaSource,
     pub digest_without_qop: bool,
+    /// Its dial plan. `None`: `default`.
+    pub plan: Option<String>,
+    /// Call levels (呼叫级别).
+    pub levels: Levels,
 }
 
 /// An extension as the database has it.
@@ -67,6 +72,8 @@ impl Default for ExtensionProfile {
             relay: Relay::default(),
             media_source: MediaSource::default(),
             digest_without_qop: true,
+            plan: None,
+            levels: Levels::NONE,
         }
     }
 }
@@ -145,6 +152,7 @@ impl Db {
         let mut numbers = BTreeSet::new();
         for extension in extensions {
             let profile = extension.profile.checked()?;
+            self.check_plan(tenant, profile.plan.as_deref()).await?;
             if !numbers.insert(profile.number.clone()) {
                 return Err(StoreError::ExtensionExists(profile.number));
             }
@@ -167,9 +175,10 @@ impl Db {
         profile: ExtensionProfile,
     ) -> Result<(), StoreError> {
         let profile = profile.checked()?;
+        self.check_plan(tenant, profile.plan.as_deref()).await?;
         let done = sqlx::query(
             "UPDATE extensions SET name = ?, addresses = ?, devices_max = ?, calls_max = ?,
-                relay = ?, media_source = ?, digest_without_qop = ?
+                relay = ?, media_source = ?, digest_without_qop = ?, plan = ?, levels = ?
             WHERE tenant_id = ? AND number = ?",
         )
         .bind(&profile.name)
@@ -179,11 +188,32 @@ impl Db {
         .bind(word(profile.relay))
         .bind(word(profile.media_source))
         .bind(profile.digest_without_qop)
+        .bind(&profile.plan)
+        .bind(levels_text(&profile)?)
         .bind(i64::from(tenant.0))
         .bind(&profile.number)
         .execute(&self.pool)
         .await?;
         one_row(done.rows_affected(), &profile.number)
+    }
+
+    /// An extension in a plan that does not exist would break the dial plan.
+    async fn check_plan(&self, tenant: TenantId, plan: Option<&str>) -> Result<(), StoreError> {
+        let Some(plan) = plan else { return Ok(()) };
+        let known: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM dial_plan_rows WHERE tenant_id = ? AND kind = 'plans' AND id = ?",
+        )
+        .bind(i64::from(tenant.0))
+        .bind(plan)
+        .fetch_optional(&self.pool)
+        .await?;
+        known.map(drop).ok_or_else(|| {
+            let rule = text!(
+                "there is no such dial plan. Add it, or name another",
+                "没有这个拨号计划。请先添加，或改用已有的"
+            );
+            invalid("plan", plan, rule)
+        })
     }
 
     pub async fn set_password(
@@ -247,6 +277,9 @@ pub(crate) fn stored(row: &SqliteRow) -> Result<StoredExtension, StoreError> {
         relay: from_word(&what, row.try_get("relay")?)?,
         media_source: from_word(&what, row.try_get("media_source")?)?,
         digest_without_qop: row.try_get("digest_without_qop")?,
+        plan: row.try_get("plan")?,
+        levels: serde_json::from_str(row.try_get("levels")?)
+            .map_err(|error| StoreError::damaged(&*what, error))?,
     };
     let password: Option<&[u8]> = row.try_get("password")?;
     let weak_password = row.try_get("weak_password")?;
@@ -270,24 +303,30 @@ async fn insert_chunk(
         return Err(StoreError::ExtensionExists(number));
     }
 
-    let addresses: Result<Vec<String>, _> = rows.iter().map(|it| addresses_text(&it.0)).collect();
+    let lists = rows.iter().map(|it| Ok((addresses_text(&it.0)?, levels_text(&it.0)?)));
+    let lists = lists.collect::<Result<Vec<_>, StoreError>>()?;
     let mut insert = QueryBuilder::<Sqlite>::new(
         "INSERT INTO extensions (tenant_id, number, name, password, weak_password, addresses,
-            devices_max, calls_max, relay, media_source, digest_without_qop) ",
+            devices_max, calls_max, relay, media_source, digest_without_qop, plan, levels) ",
     );
-    insert.push_values(rows.iter().zip(addresses?), |mut row, ((it, sealed, weak), addresses)| {
-        row.push_bind(i64::from(tenant.0))
-            .push_bind(&*it.number)
-            .push_bind(&*it.name)
-            .push_bind(sealed.as_deref())
-            .push_bind(*weak)
-            .push_bind(addresses)
-            .push_bind(it.devices_max.map(i64::from))
-            .push_bind(i64::from(it.calls_max))
-            .push_bind(word(it.relay))
-            .push_bind(word(it.media_source))
-            .push_bind(it.digest_without_qop);
-    });
+    insert.push_values(
+        rows.iter().zip(lists),
+        |mut row, ((it, sealed, weak), (addresses, levels))| {
+            row.push_bind(i64::from(tenant.0))
+                .push_bind(&*it.number)
+                .push_bind(&*it.name)
+                .push_bind(sealed.as_deref())
+                .push_bind(*weak)
+                .push_bind(addresses)
+                .push_bind(it.devices_max.map(i64::from))
+                .push_bind(i64::from(it.calls_max))
+                .push_bind(word(it.relay))
+                .push_bind(word(it.media_source))
+                .push_bind(it.digest_without_qop)
+                .push_bind(it.plan.as_deref())
+                .push_bind(levels);
+        },
+    );
     insert.build().persistent(false).execute(connection).await?;
     Ok(())
 }
@@ -304,6 +343,10 @@ fn sealed(
 fn addresses_text(profile: &ExtensionProfile) -> Result<String, StoreError> {
     serde_json::to_string(&profile.addresses)
         .map_err(|error| StoreError::damaged("addresses", error))
+}
+
+fn levels_text(profile: &ExtensionProfile) -> Result<String, StoreError> {
+    serde_json::to_string(&profile.levels).map_err(|error| StoreError::damaged("levels", error))
 }
 
 fn one_row(affected: u64, number: &str) -> Result<(), StoreError> {

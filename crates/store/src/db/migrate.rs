@@ -26,6 +26,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "line_registrations",
         sql: include_str!("../../migrations/sqlite/0003_line_registrations.sql"),
     },
+    Migration {
+        version: 4,
+        name: "extension_rights",
+        sql: include_str!("../../migrations/sqlite/0004_extension_rights.sql"),
+    },
 ];
 
 pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {

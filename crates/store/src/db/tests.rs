@@ -6,6 +6,8 @@ use super::*;
 use crate::journal::samples;
 use crate::password::NewPassword;
 use crate::secret::KEY_FILE;
+use pbx::dialplan::Tables;
+use pbx::dialplan::levels::Levels;
 use pbx::directory::{AllowedAddress, Relay};
 use pbx::id::TenantId;
 use pbx::settings::Settings;
@@ -50,9 +52,18 @@ fn extensions_are_added_changed_and_removed() {
             calls_max: 5,
             relay: Relay::Never,
             digest_without_qop: false,
+            plan: Some("guest".to_owned()),
+            levels: Levels::new(&[1, 3]).unwrap(),
             ..ExtensionProfile::new("100")
         };
+        let error = db.update_extension(TENANT, profile.clone()).await.unwrap_err();
+        assert!(error.to_string().starts_with("plan = guest: there is no such dial plan"));
+        let tables = Tables { plans: vec!["guest".into()], ..Tables::default() };
+        db.set_tables(TENANT, tables, UnixMillis(0)).await.unwrap();
         db.update_extension(TENANT, profile.clone()).await.unwrap();
+        let directory = db.load_directory(1).await.unwrap();
+        let loaded = directory.tenant(TENANT).unwrap().extension("100").unwrap();
+        assert_eq!((loaded.plan.as_deref(), loaded.levels.has(3)), (Some("guest"), true));
         let password = NewPassword::allow_weak("100", "100").unwrap();
         db.set_password(TENANT, "100", &password).await.unwrap();
         let expected = StoredExtension { profile, has_password: true, weak_password: true };
