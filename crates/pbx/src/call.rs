@@ -8,6 +8,7 @@
 
 pub mod begin;
 pub(crate) mod body;
+mod challenge;
 mod echo;
 mod end;
 pub(crate) mod fork;
@@ -52,6 +53,8 @@ pub struct Leg {
     pub media_source: crate::media::MediaSource,
     /// It is nobody of ours: behind a line or a trunk.
     pub outside: bool,
+    /// Who we are to it, where it is behind a line.
+    pub credentials: Option<Box<challenge::Credentials>>,
 }
 
 /// One call attempt and what it became.
@@ -162,6 +165,11 @@ impl Call {
         (message, it): (&Message<'_>, &Essentials<'_>),
         now: Instant,
     ) {
+        if matches!(message.status(), Some(401 | 407))
+            && self.answers_within(office, leg, transaction, (message, it), now)
+        {
+            return;
+        }
         let owner = self.owner(leg);
         let Some(session) = self.session(leg) else { return };
         let mut seat = office.seat(owner, now);

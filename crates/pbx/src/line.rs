@@ -4,6 +4,7 @@ pub mod config;
 pub mod live;
 pub mod register;
 pub mod request;
+pub mod seen;
 pub mod table;
 pub mod target;
 pub mod trouble;

@@ -3,6 +3,7 @@
 //! A [`Call`](crate::call::Call) owns itself and reaches everything else through here, by claims:
 //! what it took it gives back by the same door.
 
+use crate::call::headers::FURTHER;
 use crate::call::outside::Claim;
 use crate::call::transfer::Errand;
 use crate::core::{Config, Effect};
@@ -109,8 +110,10 @@ pub struct Office {
 impl Office {
     pub fn new(config: Config, mut rng: Box<dyn Rng + Send>) -> Self {
         let seed = [rng.next_u64(), rng.next_u64(), rng.next_u64()];
+        let mut endpoint = Endpoint::new(config.shard, seed);
+        endpoint.supported = FURTHER;
         Self {
-            endpoint: Endpoint::new(config.shard, seed),
+            endpoint,
             config,
             rng,
             directory: Arc::default(),
@@ -197,7 +200,15 @@ impl Office {
             Some(_) => self.config.stream_port.unwrap_or_else(|| flow.local.port()),
             None => flow.local.port(),
         };
-        LocalEnd { transport: flow.transport, address: (local.advertised, port).into(), tag }
+        let address = (local.advertised, port).into();
+        LocalEnd { transport: flow.transport, address, contact: address, tag }
+    }
+
+    /// The same towards the carrier of a line, which may see us at another address.
+    pub fn local_end_of_line(&self, flow: Flow, tag: Tag, line: Option<LineKey>) -> LocalEnd {
+        let end = self.local_end(flow, tag);
+        let seen_at = line.and_then(|it| self.lines.get(it)?.seen_at(flow));
+        LocalEnd { contact: seen_at.unwrap_or(end.contact), ..end }
     }
 
     /// Counts one more call of an extension, unless it has all it may have.

@@ -14,6 +14,8 @@ pub struct LocalEnd {
     pub transport: Transport,
     /// The address the peer is told.
     pub address: SocketAddr,
+    /// The same in Contact: behind NAT, what the peer sees us at.
+    pub contact: SocketAddr,
     pub tag: Tag,
 }
 
@@ -21,7 +23,7 @@ impl LocalEnd {
     /// The value of our Contact header; its user is our tag, so that requests find the dialog
     /// even from peers that lose the To tag.
     pub fn contact(&self) -> impl fmt::Display {
-        let Self { transport, address, tag } = *self;
+        let Self { transport, contact: address, tag, .. } = *self;
         fmt::from_fn(move |f| match transport {
             Transport::Udp => write!(f, "<sip:{tag}@{address}>"),
             Transport::Tcp => write!(f, "<sip:{tag}@{address};transport=tcp>"),

@@ -44,6 +44,10 @@ pub struct Endpoint<O> {
     timers: TimerQueue<TimerKey>,
     transmits: VecDeque<Transmit<O>>,
     events: VecDeque<Event<O>>,
+    /// The newest request that a 401 or 407 answered: it may be sent again with credentials.
+    challenged: Option<(ClientTx, Bytes)>,
+    /// Option tags (RFC 3261 §19.2) of the users, which a session names beside its own.
+    pub supported: &'static str,
     /// Messages sent again since the start.
     pub resent: u64,
 }
@@ -146,6 +150,8 @@ impl<O: Copy> Endpoint<O> {
             timers: TimerQueue::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
+            challenged: None,
+            supported: "",
             resent: 0,
         }
     }

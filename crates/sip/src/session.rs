@@ -3,9 +3,10 @@
 //!
 //! A file per thing one does to a session: `accept` (as UAS), `connect` (as UAC), `modify`
 //! (re-INVITE), `update` (UPDATE), `prack` (reliable provisional responses), `timer` (refreshes),
-//! `close` (BYE), `request` (what the peer asks within the dialog).
+//! `challenge` (credentials), `close` (BYE), `request` (what the peer asks within the dialog).
 
 mod accept;
+mod challenge;
 mod close;
 mod connect;
 mod modify;
@@ -22,7 +23,7 @@ pub use timer::{Terms, is_too_brief};
 use crate::dialog::{Dialog, LocalEnd};
 use crate::endpoint::{ClientTx, Endpoint, ServerTx, reply_flow};
 use crate::flow::Flow;
-use crate::message::{Essentials, Message, Writer};
+use crate::message::{Essentials, HeaderName, Message, Writer};
 use crate::target::{Reach, flow_after_answer, flow_to_contact};
 use bytes::Bytes;
 use prack::Provisionals;
@@ -50,6 +51,14 @@ pub type Extra<'a> = &'a dyn Fn(&mut Writer);
 /// No further headers.
 pub fn no_extra(_: &mut Writer) {}
 
+/// One Supported header: some peers read no second one.
+fn write_supported<const N: usize>(writer: &mut Writer, tags: [&str; N]) {
+    let mut tags = tags.into_iter().filter(|it| !it.is_empty());
+    let Some(first) = tags.next() else { return };
+    let all = tags.fold(first.to_owned(), |all, it| all + ", " + it);
+    writer.text_header("Supported", &all);
+}
+
 /// One side of a call.
 #[derive(Debug)]
 pub struct Session {
@@ -64,6 +73,8 @@ pub struct Session {
     timer: Timer,
     /// Our first INVITE until its answer: it may be sent again with other headers.
     sent: Option<Bytes>,
+    /// What our newest INVITE was sent again with: its ACK has the same (RFC 3261 §22.1).
+    credentials: Box<[(HeaderName, String)]>,
     /// CSeq of the peer's newest INVITE: its ACK has the same.
     invite_cseq: u32,
     /// The ACK of the newest 2xx, for its copies.
@@ -145,6 +156,7 @@ impl Session {
             allows_update: false,
             timer: Timer::default(),
             sent: None,
+            credentials: Box::default(),
             invite_cseq: 0,
             last_ack: None,
             close_due: None,

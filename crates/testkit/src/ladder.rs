@@ -26,6 +26,8 @@
 //! alice -> pbx  INVITE forked               the same once more, with another branch
 //! pbx <- bob  INVITE looped                 with the Via of the request bob has open below its own
 //! ```
+//! pbx <- telecom  200 seen=198.51.100.7:1024    behind NAT: `received` and `rport` of its answer
+//! pbx -> telecom  INVITE once=Supported     in one line
 //! Phones register, and answer challenges, behind the curtain; `nocred` and `visible` show it.
 
 mod carrier;

@@ -88,6 +88,8 @@ pub struct Wishes {
     pub to_tag: Option<String>,
     /// The Request-URI of a first INVITE.
     pub uri: Option<String>,
+    /// Where it saw the request it answers come from, as `received` and `rport` say.
+    pub seen: Option<SocketAddr>,
 }
 
 /// What a message turned out to be to the phone.

@@ -1,5 +1,6 @@
 //! How a call begins: an authenticated INVITE, its route, its first steps.
 
+use super::challenge::Credentials;
 use super::end::Cause;
 use super::fork::{Fork, bracketed, device};
 use super::media::{CallMedia, Unusable, relay};
@@ -57,7 +58,11 @@ impl Call {
         let tag = office.claim_tag(owner);
         let invite = office.endpoint.open(*flow, message, it, owner.into());
         office.endpoint.set_to_tag(invite, tag);
-        let end = office.local_end(*flow, tag);
+        let line = match origin {
+            Origin::Line(line, _) => office.lines.find(*tenant, &line.account),
+            Origin::Extension(_) | Origin::Trunk(..) => None,
+        };
+        let end = office.local_end_of_line(*flow, tag, line.map(|it| it.key));
         let terms = office.settings(*tenant).session_terms();
         let session = Session::incoming(message, it, *flow, end, (invite, terms));
         let caller = Leg {
@@ -67,6 +72,7 @@ impl Call {
             user_agent: user_agent(message),
             media_source: origin.media_source(),
             outside: origin.extension().is_none(),
+            credentials: line.map(Credentials::of_line),
         };
         Self::with_caller(office, (id, place), attempt, caller, now)
     }

@@ -98,7 +98,7 @@ impl Call {
                 }
             },
         };
-        let end = office.local_end(flow, tag);
+        let end = office.local_end_of_line(flow, tag, self.line_of(index));
         let outside = self.addressed_outside(office, index, end);
         let it = outside.unwrap_or_else(|| self.addressed_inside(office, index, end));
         let target = &self.forks[index].target;
@@ -114,6 +114,9 @@ impl Call {
             for (name, value) in &it.headers {
                 writer.text_header(name, value);
             }
+            for (name, value) in &it.credentials {
+                writer.text_header(name.as_str(), value);
+            }
         };
         let reliability = match self.reliability() {
             Reliability::Auto => it.reliability,
@@ -123,7 +126,8 @@ impl Call {
         let mut seat = office.seat(owner, now);
         let view = passed.as_ref().map(body::OwnedBody::view);
         let offer = Offer { max_forwards: hops, reliability, terms, extra: &extra, body: view };
-        let session = Session::connect(&mut seat, flow, dialog, offer);
+        let mut session = Session::connect(&mut seat, flow, dialog, offer);
+        session.keep_credentials(it.credentials);
         let fork = &mut self.forks[index];
         fork.leg = Some(Leg {
             session,
@@ -132,6 +136,7 @@ impl Call {
             user_agent: fork.user_agent.clone(),
             media_source: fork.media_source,
             outside: fork.outside.is_some(),
+            credentials: fork.outside.as_ref().and_then(|it| it.credentials()),
         });
         Ok(())
     }
@@ -151,6 +156,7 @@ impl Call {
             to: format!("<sip:{}@{host}>", self.forks[index].number),
             routes: RouteSet::default(),
             headers: Vec::new(),
+            credentials: Box::default(),
             reliability: Reliability::Auto,
             terms: office.settings(self.tenant).session_terms(),
         }

@@ -15,10 +15,13 @@ pub fn capabilities(writer: &mut Writer) {
     writer.header("Supported", SUPPORTED);
 }
 
-/// What an INVITE of ours says of us; reliability and session timers are the session's to say.
+/// Those of them that are not the session's own to say in a request: reliability and session timers
+/// are.
+pub const FURTHER: &str = "replaces, norefersub";
+
+/// What an INVITE of ours says of us; the session writes Supported.
 pub fn capabilities_of_request(writer: &mut Writer) {
     writer.header("Allow", ALLOW);
-    writer.header("Supported", "replaces, norefersub");
 }
 
 /// Bodies we take in an INVITE.

@@ -3,6 +3,7 @@
 //! not serve, the next one is tried.
 
 use super::begin::{Way, stated_address, unusable};
+use super::challenge::Credentials;
 use super::fork::{Fork, bracketed, escaped};
 use super::media::relay;
 use super::{Call, State, fork_id};
@@ -75,6 +76,18 @@ enum Through {
     Trunk { server: ServerKey, trunk: Arc<Trunk> },
 }
 
+impl Outside {
+    /// Who we are to the carrier, for requests within the dialog.
+    pub(super) fn credentials(&self) -> Option<Box<Credentials>> {
+        match &self.through {
+            Through::Line { key, line, auth, .. } => {
+                Some(Box::new(Credentials::new(*key, Arc::clone(line), auth.clone())))
+            }
+            Through::Trunk { .. } => None,
+        }
+    }
+}
+
 impl Through {
     fn interop(&self) -> &Interop {
         match self {
@@ -97,6 +110,7 @@ pub(super) struct Addressing {
     pub to: String,
     pub routes: RouteSet,
     pub headers: Vec<(&'static str, String)>,
+    pub credentials: Box<[(HeaderName, String)]>,
     pub reliability: Reliability,
     pub terms: Terms,
 }
@@ -367,6 +381,14 @@ impl Call {
         true
     }
 
+    /// The line of a fork that leads outside by one.
+    pub(super) fn line_of(&self, index: usize) -> Option<LineKey> {
+        match self.forks.get(index)?.outside.as_ref()?.through {
+            Through::Line { key, .. } => Some(key),
+            Through::Trunk { .. } => None,
+        }
+    }
+
     /// How the INVITE of a fork that leads outside is addressed.
     pub(super) fn addressed_outside(
         &mut self,
@@ -387,13 +409,12 @@ impl Call {
                 let live = office.lines.get(*key)?;
                 let own = [&*line.domain];
                 let account = live.account(line, &own);
-                let mut headers = identity_headers(&line.interop, &out.caller, &line.domain);
-                let credentials = auth.answers(&account, Method::Invite, target, &cnonce);
-                headers.extend(credentials.into_iter().map(|(name, it)| (name.as_str(), it)));
+                let headers = identity_headers(&line.interop, &out.caller, &line.domain);
+                let credentials = auth.answers(&account, Method::Invite, target, &cnonce).into();
                 let hidden = line.interop.privacy && line.from_user == FromUser::Caller;
                 let from = from(hidden, "", &line.from_uri(&out.caller));
                 let routes = RouteSet::of_routes(routes.clone());
-                Some(Addressing { from, to, routes, headers, reliability, terms })
+                Some(Addressing { from, to, routes, headers, credentials, reliability, terms })
             }
             Through::Trunk { trunk, .. } => {
                 let host = bracketed(end.address.ip());
@@ -403,7 +424,8 @@ impl Call {
                 let name = if own { &*self.record.caller_name } else { "" };
                 let from = from(trunk.interop.privacy, name, &uri);
                 let routes = RouteSet::default();
-                Some(Addressing { from, to, routes, headers, reliability, terms })
+                let credentials = Box::default();
+                Some(Addressing { from, to, routes, headers, credentials, reliability, terms })
             }
         }
     }

@@ -230,6 +230,7 @@ impl Leg {
             user_agent: leg.user_agent.clone(),
             media_source: leg.media_source,
             outside: leg.outside,
+            credentials: None,
         }
     }
 }

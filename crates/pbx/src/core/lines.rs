@@ -10,7 +10,7 @@ use crate::line::live::{LineKey, LiveLine, Said};
 use crate::line::register::answer::{self, Answer, Lack};
 use crate::line::register::{Action, Event as Happens, Ids, Moment, Standing};
 use crate::line::target::Targets;
-use crate::line::{Line, request};
+use crate::line::{Line, request, seen};
 use crate::office::{Office, TransactionUser};
 use crate::record::Record;
 use crate::text;
@@ -77,7 +77,7 @@ impl Core {
         }
         line.targets = Targets::of(&line.config);
         line.registration.auth.clear();
-        line.flow = None;
+        (line.flow, line.seen) = (None, None);
         self.line_wanted(key, now);
     }
 
@@ -115,7 +115,7 @@ impl Core {
             let Some(flow) = line.flow else { continue };
             let source = office.network.local_for(flow.remote.ip()).map(|it| it.source);
             if source != Some(flow.local.ip()) {
-                line.flow = None;
+                (line.flow, line.seen) = (None, None);
                 self.line_wanted(key, now);
             }
         }
@@ -187,7 +187,32 @@ impl Core {
             let routes = message.headers.values(HeaderName::ServiceRoute);
             line.service_route = routes.take(sip::route_set::ROUTES_MAX).map(Into::into).collect();
         }
+        let elsewhere = self.learn_seen(key, message);
+        let corrects = matches!(answer, Answer::Granted { .. }) && self.corrects(key, elsewhere);
         self.line_event(key, Happens::Answered(answer), now);
+        if corrects {
+            self.register_line(key, now);
+        }
+    }
+
+    /// Where the carrier sees us; `true`: it was told another address.
+    fn learn_seen(&mut self, key: LineKey, message: &Message<'_>) -> bool {
+        let network = &self.office.network;
+        let Some(line) = self.office.lines.get_mut(key) else { return false };
+        let Some(flow) = line.flow else { return false };
+        let advertised = network.local_of(flow.local, flow.remote).advertised;
+        let Some(seen) = seen::read(message, flow.local, advertised) else { return false };
+        let told = line.seen_at(flow);
+        line.seen = seen;
+        line.seen_at(flow) != told
+    }
+
+    /// The binding that was granted is for another address than the carrier sees us at: another
+    /// REGISTER is due. Once: a NAT that changes with every request would have us register for ever.
+    fn corrects(&mut self, key: LineKey, elsewhere: bool) -> bool {
+        let Some(line) = self.office.lines.get_mut(key) else { return false };
+        let corrected = std::mem::replace(&mut line.corrects_contact, elsewhere);
+        elsewhere && !corrected
     }
 
     /// A REGISTER got no response, or its way broke.
@@ -225,11 +250,12 @@ impl Core {
         self.line_settled(key, now);
     }
 
-    /// Calls come in over the stream: it must be there.
+    /// Calls come in over the stream: it must be there. A carrier that starts anew loses those of all
+    /// its lines at once.
     pub(super) fn line_streams_lost(&mut self, connection: ConnectionId, now: Now) {
         for key in self.office.lines.lose_connection(connection) {
             if self.office.lines.get(key).is_some_and(LiveLine::wants) && !self.closing {
-                let at = now.instant + RECONNECT;
+                let at = self.office.lines.slot(now.instant + RECONNECT);
                 self.line_event(key, Happens::Wanted { at }, now);
             }
         }
@@ -330,7 +356,7 @@ fn send_register(office: &mut Office, key: LineKey, flow: Flow, expires_s: u32, 
     let branch = office.endpoint.new_branch();
     let cnonce = format!("{:016x}", office.rng.next_u64());
     let Some(contact) = office.lines.get(key).map(|it| it.registration.ids.contact) else { return };
-    let end = office.local_end(flow, contact);
+    let end = office.local_end_of_line(flow, contact, Some(key));
     let Some(line) = office.lines.get_mut(key) else { return };
     line.flow = Some(flow);
     let config = Arc::clone(&line.config);

@@ -12,7 +12,7 @@ use crate::time::{Now, UnixMillis};
 use sip::auth::client::{Account, Realms};
 use sip::endpoint::ClientTx;
 use sip::timers::TimerQueue;
-use sip::{ConnectionId, Flow, Tag};
+use sip::{ConnectionId, Flow, Tag, Transport};
 use slab::Slab;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -44,6 +44,10 @@ pub struct LiveLine {
     pub targets: Targets,
     /// The way of the newest request.
     pub flow: Option<Flow>,
+    /// What the carrier sees us at, where that is another address than ours.
+    pub seen: Option<SocketAddr>,
+    /// It registers once more only because it is seen elsewhere than it said.
+    pub corrects_contact: bool,
     /// The routes the registrar gave for requests of the line (RFC 3608).
     pub service_route: Vec<Box<str>>,
     /// The REGISTER that is out.
@@ -123,6 +127,12 @@ impl LiveLine {
     pub fn account<'a>(&self, config: &'a Line, own: &'a [&'a str]) -> Account<'a> {
         let realms = if self.targets.is_redirected() { Realms::Only(own) } else { Realms::Any };
         Account { user: config.auth_user(), password: &config.password.0, realms }
+    }
+
+    /// The address to name in Contact on this way, where it is not our own.
+    pub fn seen_at(&self, flow: Flow) -> Option<SocketAddr> {
+        // A stream is called back over itself, whatever the Contact says.
+        self.seen.filter(|_| flow.transport == Transport::Udp)
     }
 
     /// What must survive a restart, where the journal does not have it yet.
@@ -247,6 +257,8 @@ impl Lines {
             registration,
             targets: Targets::of(config),
             flow: None,
+            seen: None,
+            corrects_contact: false,
             service_route: Vec::new(),
             transaction: None,
             connecting: None,

@@ -1,6 +1,7 @@
 //! Call flows as ladders, run on the real core in virtual time (see `testkit::ladder`).
 
 mod basic;
+mod carriers;
 mod devices;
 mod dialog;
 mod echo;

@@ -108,6 +108,15 @@ impl<O: Copy> Endpoint<O> {
         }
     }
 
+    /// The request of this transaction, where the newest 401 or 407 answered it.
+    pub(crate) fn challenged(&self, transaction: ClientTx) -> Option<&[u8]> {
+        self.challenged.as_ref().filter(|it| it.0 == transaction).map(|it| &*it.1)
+    }
+
+    pub(crate) fn take_challenged(&mut self, transaction: ClientTx) -> Option<Bytes> {
+        self.challenged.take_if(|it| it.0 == transaction).map(|it| it.1)
+    }
+
     pub(super) fn receive_response(
         &mut self,
         message: &Message<'_>,
@@ -120,7 +129,13 @@ impl<O: Copy> Endpoint<O> {
             return Received::Absorbed { owner: None };
         };
         let (generation, owner) = (self.clients[index].generation, self.clients[index].owner);
+        // A cancelled request is wanted no more.
+        let challenged = matches!(code, 401 | 407) && self.clients[index].cancel.is_none();
+        let request = challenged.then(|| self.clients[index].request.clone());
         let passed = self.client_step(index, Happens::Response(code), Some(message), now);
+        if passed && let Some(request) = request {
+            self.challenged = Some((ClientTx { index, generation }, request));
+        }
         match owner {
             Some(owner) if passed => {
                 Received::Response { transaction: ClientTx { index, generation }, owner }

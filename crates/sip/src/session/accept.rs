@@ -33,6 +33,7 @@ impl Session {
             allows_update: false,
             timer: Timer::new(terms),
             sent: None,
+            credentials: Box::default(),
             invite_cseq: it.cseq.number,
             last_ack: None,
             close_due: None,

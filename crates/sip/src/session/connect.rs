@@ -62,7 +62,7 @@ impl Session {
         let mut writer =
             dialog.request_with(Method::Invite, dialog.local_cseq, branch, max_forwards);
         let timer = Timer::new(terms);
-        reliability.write(&mut writer, timer.is_wanted());
+        reliability.write(&mut writer, timer.is_wanted(), seat.endpoint.supported);
         timer.write_first(&mut writer);
         extra(&mut writer);
         let bytes = finish(writer, body);
@@ -79,6 +79,7 @@ impl Session {
             allows_update: false,
             timer,
             sent,
+            credentials: Box::default(),
             invite_cseq: 0,
             last_ack: None,
             close_due: None,
@@ -147,7 +148,10 @@ impl Session {
     pub fn ack<O: Copy>(&mut self, seat: &mut Seat<'_, O>, body: Option<Body<'_>>) {
         let InviteState::AckOwed { cseq } = self.invite_state else { return };
         let branch = seat.endpoint.new_branch();
-        let writer = self.dialog.request(Method::Ack, cseq, branch);
+        let mut writer = self.dialog.request(Method::Ack, cseq, branch);
+        for (name, value) in &self.credentials {
+            writer.text_header(name.as_str(), value);
+        }
         self.timer.keep(body);
         let bytes = finish(writer, body);
         seat.endpoint.send(self.flow, bytes.clone(), Some(seat.owner));

@@ -18,7 +18,8 @@ impl Session {
         }
         let branch = seat.endpoint.new_branch();
         let mut writer = self.dialog.next_request(Method::Invite, branch);
-        self.timer.write_later(&mut writer);
+        self.timer.write_later(&mut writer, seat.endpoint.supported);
+        self.credentials = Box::default();
         self.timer.propose(body);
         extra(&mut writer);
         let (bytes, owner) = (finish(writer, body), Some(seat.owner));
@@ -46,7 +47,7 @@ impl Session {
         let branch = seat.endpoint.new_branch();
         let mut writer = self.dialog.next_request(method, branch);
         if method == Method::Update && self.is_established() {
-            self.timer.write_later(&mut writer);
+            self.timer.write_later(&mut writer, seat.endpoint.supported);
             if body.is_some() {
                 self.timer.propose(body);
             }

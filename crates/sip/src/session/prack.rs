@@ -2,7 +2,7 @@
 //! a time, as UAC acknowledged in the order of their RSeq.
 
 use super::accept::finish;
-use super::{Body, Extra, Seat, Session, State};
+use super::{Body, Extra, Seat, Session, State, write_supported};
 use crate::endpoint::{ClientTx, ServerTx};
 use crate::message::{Essentials, HeaderName, Message, Method, RAck, RSeq, Writer};
 use crate::transaction::{T1, TIMEOUT};
@@ -30,17 +30,14 @@ pub enum Reliability {
 }
 
 impl Reliability {
-    /// What an INVITE requires and supports; `timer` of RFC 4028 goes with it.
-    pub(super) fn write(self, writer: &mut Writer, timer: bool) {
+    /// What an INVITE requires and supports; `timer` of RFC 4028 and what else the user has go with
+    /// it.
+    pub(super) fn write(self, writer: &mut Writer, timer: bool, further: &str) {
         if self == Self::Required {
             writer.text_header("Require", "100rel");
         }
-        match (self, timer) {
-            (Self::Auto, true) => writer.text_header("Supported", "100rel, timer"),
-            (Self::Auto, false) => writer.text_header("Supported", "100rel"),
-            (Self::Required | Self::Off, true) => writer.text_header("Supported", "timer"),
-            (Self::Required | Self::Off, false) => writer,
-        };
+        let reliable = if self == Self::Auto { "100rel" } else { "" };
+        write_supported(writer, [reliable, if timer { "timer" } else { "" }, further]);
     }
 }
 

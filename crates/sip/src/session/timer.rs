@@ -5,7 +5,7 @@
 //! stands; the peer's is answered here.
 
 use super::accept::finish;
-use super::{Answer, Body, InviteState, Overdue, Seat, Session, no_extra};
+use super::{Answer, Body, InviteState, Overdue, Seat, Session, no_extra, write_supported};
 use crate::endpoint::ClientTx;
 use crate::message::{
     Essentials, HeaderName, Message, Method, MinSe, Refresher, SessionExpires, Writer,
@@ -189,13 +189,13 @@ impl Timer {
     }
 
     /// The headers of a request of ours within the session.
-    pub(super) fn write_later(&self, writer: &mut Writer) {
+    pub(super) fn write_later(&self, writer: &mut Writer, further: &str) {
+        write_supported(writer, [if self.runs() { "timer" } else { "" }, further]);
         let (interval_s, refresher) = match self.running {
             Running::Off => return,
             Running::Ours { interval_s, .. } => (interval_s, Refresher::Uac),
             Running::Theirs { interval_s, .. } => (interval_s, Refresher::Uas),
         };
-        writer.text_header("Supported", "timer");
         let refresher = refresher.as_str();
         writer.header("Session-Expires", format_args!("{interval_s};refresher={refresher}"));
         self.write_min(writer);
@@ -289,6 +289,13 @@ impl Timer {
         }
     }
 
+    /// Our refresh was challenged and went out again.
+    pub(super) fn sent_again(&mut self, refresh: ClientTx, again: ClientTx) {
+        if self.refresh == Some(refresh) {
+            self.refresh = Some(again);
+        }
+    }
+
     fn try_again(&mut self, now: Instant, after: Duration) {
         if let Running::Ours { refresh_at, .. } = &mut self.running {
             *refresh_at = now + after;
@@ -325,7 +332,8 @@ impl Session {
         }
         let branch = seat.endpoint.new_branch();
         let mut writer = self.dialog.next_request(Method::Invite, branch);
-        self.timer.write_later(&mut writer);
+        self.timer.write_later(&mut writer, seat.endpoint.supported);
+        self.credentials = Box::default();
         let bytes = finish(writer, self.timer.ours.as_ref().map(Kept::view));
         let owner = Some(seat.owner);
         let invite =

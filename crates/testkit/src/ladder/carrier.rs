@@ -120,6 +120,15 @@ pub(super) fn adjust(line: &mut Line, words: &Words) -> Result<(), String> {
                     fixed => CallerNumber::Fixed(fixed.into()),
                 }
             }
+            "100rel" => {
+                use pbx::interop::Reliable::{Auto, Off, Required};
+                line.interop.reliable = match value {
+                    "auto" => Auto,
+                    "required" => Required,
+                    "off" => Off,
+                    _ => return Err(format!("100rel={value}?")),
+                }
+            }
             "identity" => {
                 use pbx::interop::IdentityHeader::{PAssertedIdentity, RemotePartyId};
                 line.interop.identity = match value {

@@ -69,6 +69,10 @@ fn pair(
             StartLine::Request { .. } => Err("a request has no reason phrase".into()),
         },
         "header" => header_is(message, value),
+        "once" => match message.headers.iter().filter(|it| it.raw_name == value).count() {
+            1 => Ok(()),
+            times => Err(format!("{value} stands there {times} times")),
+        },
         "no" => match message.headers.named(value) {
             Some(found) => Err(format!("there is {value}: {found}")),
             None => Ok(()),

@@ -416,6 +416,10 @@ fn wishes(words: &Words) -> Result<Wishes, String> {
             "call-id" => header("Call-ID", value),
             "cseq" => header("CSeq", &format!("{value} {}", words.head)),
             "via" => header("Via", value),
+            "seen" => {
+                let seen = value.parse().map_err(|_| format!("seen={value}: no address"))?;
+                wishes.seen = Some(seen);
+            }
             "from" => wishes.from_user = Some(value.clone()),
             "without" => wishes.without.push(value.clone()),
             "tag" => wishes.tag = Some(value.clone()),

@@ -32,7 +32,7 @@ impl Phone {
         let message = Message::parse(&open.bytes).map_err(|error| error.to_string())?;
         let tag = wishes.tag.clone().unwrap_or_else(|| self.answer_tag(&open));
         let tag = (code > 100).then_some(tag);
-        let source = self.flow.local;
+        let source = wishes.seen.unwrap_or(self.flow.local);
         let mut writer = response_to(&message, code, reason_phrase(code), tag.as_deref(), source);
         let mut headers = Vec::new();
         let mut body = None;
