@@ -3,7 +3,8 @@
 
 use super::TypedHeader;
 use crate::message::name::HeaderName;
-use crate::message::text::{find_unquoted, is_lws, is_token, quoted_len, strip_quotes, trim};
+use crate::message::text::{find, find_unquoted, is_lws, is_token, quoted_len, strip_quotes, trim};
+use smallvec::SmallVec;
 
 /// The Authorization header.
 #[derive(Clone, Copy)]
@@ -15,6 +16,9 @@ pub struct ProxyAuthorization<'a>(pub Credentials<'a>);
 
 /// Most parameters of one credentials or challenge; with more it is malformed. RFC 7616 has 13.
 const MAX_AUTH_PARAMS: usize = 32;
+
+/// What RFC 7616 has, without an allocation.
+const USUAL_AUTH_PARAMS: usize = 13;
 
 /// Credentials of one scheme. Without `Debug`, as they may not reach a log.
 #[derive(Clone, Copy)]
@@ -101,63 +105,56 @@ pub(crate) fn split_scheme(value: &str) -> Result<(&str, AuthParams<'_>), &'stat
         return Err("bad scheme");
     }
     if !scheme.eq_ignore_ascii_case("Digest") {
-        return Ok((scheme, AuthParams("")));
+        return Ok((scheme, AuthParams::default()));
     }
     AuthParams::parse(params).map(|params| (scheme, params))
 }
 
-/// Comma-separated `name=value` of a challenge or of credentials (RFC 7235 §2.1), checked.
-#[derive(Clone, Copy)]
-pub(crate) struct AuthParams<'a>(&'a str);
+/// Comma-separated `name=value` of a challenge or of credentials (RFC 7235 §2.1), checked; values
+/// without their quotes.
+#[derive(Default)]
+pub(crate) struct AuthParams<'a>(SmallVec<[(&'a str, &'a str); USUAL_AUTH_PARAMS]>);
 
 impl<'a> AuthParams<'a> {
     fn parse(text: &'a str) -> Result<Self, &'static str> {
-        let params = Self(text);
-        if params.iter().count() > MAX_AUTH_PARAMS {
-            return Err("too many parameters");
-        }
-        for (name, value) in params.iter() {
-            let value = value.ok_or("parameter without a value")?;
-            let is_value = match value.strip_prefix('"') {
-                Some(_) => quoted_len(value) == Some(value.len()),
-                None => !value.bytes().any(|it| is_lws(it) || it == b'"'),
-            };
-            if !is_token(name) || !is_value {
+        let mut params = Self::default();
+        let mut rest = Some(text);
+        while let Some(text) = rest {
+            let end = find_unquoted(text, b',');
+            rest = end.map(|at| &text[at + 1..]);
+            let one = trim(&text[..end.unwrap_or(text.len())]);
+            // Empty elements are legal in this list (RFC 7235 §7).
+            if one.is_empty() {
+                continue;
+            }
+            if params.0.len() == MAX_AUTH_PARAMS {
+                return Err("too many parameters");
+            }
+            let equals = find(one, b'=').ok_or("parameter without a value")?;
+            let (name, value) = (trim(&one[..equals]), trim(&one[equals + 1..]));
+            if !is_token(name) || !is_value(value) {
                 return Err("bad parameter");
             }
-            if params.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name)).count() > 1 {
+            if params.get(name).is_some() {
                 return Err("parameter given twice");
             }
+            params.0.push((name, strip_quotes(value)));
         }
         Ok(params)
     }
 
-    /// The value without its quotes.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
-        let (_, value) = self.iter().find(|(it, _)| it.eq_ignore_ascii_case(name))?;
-        value.map(strip_quotes)
+        self.0.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
     fn required(&self, name: &str) -> Result<&'a str, &'static str> {
         self.get(name).ok_or("digest parameter missing")
     }
+}
 
-    fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
-        let mut rest = Some(self.0);
-        std::iter::from_fn(move || {
-            loop {
-                let text = rest?;
-                let end = find_unquoted(text, b',');
-                rest = end.map(|at| &text[at + 1..]);
-                let one = trim(&text[..end.unwrap_or(text.len())]);
-                // Empty elements are legal in this list (RFC 7235 §7).
-                if !one.is_empty() {
-                    return Some(match one.split_once('=') {
-                        Some((name, value)) => (trim(name), Some(trim(value))),
-                        None => (one, None),
-                    });
-                }
-            }
-        })
+fn is_value(text: &str) -> bool {
+    match text.starts_with('"') {
+        true => quoted_len(text) == Some(text.len()),
+        false => !text.bytes().any(|it| is_lws(it) || it == b'"'),
     }
 }
