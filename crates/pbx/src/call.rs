@@ -30,6 +30,7 @@ use crate::media::Event as MediaEvent;
 use crate::office::{LegId, Office, Owner, TransactionUser};
 use crate::record::{CallRecord, Side};
 use crate::release::ReleaseCode;
+use crate::shared::Shared;
 use fork::Fork;
 use media::{CallMedia, Half};
 use relay_request::Ask;
@@ -64,7 +65,7 @@ pub struct Call {
     pub tenant: TenantId,
     /// Its place and serial number: the owner of its transactions is this with a leg.
     place: (usize, u32),
-    record: Box<CallRecord>,
+    record: Shared<CallRecord>,
     started: Instant,
     answered: Option<Instant>,
     pub caller: Leg,

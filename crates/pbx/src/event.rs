@@ -6,8 +6,8 @@ use crate::id::{CallId, TenantId};
 use crate::line::live::LineStatus;
 use crate::media::Figures;
 use crate::record::{Binding, BindingKey, CallRecord};
-use crate::time::UnixMillis;
 use crate::trunk::live::TrunkStatus;
+use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub enum Event {
     },
     /// A call began or changed: the whole current picture of it.
     Call(Box<CallStatus>),
-    CallEnded(Box<CallRecord>),
+    CallEnded(Arc<CallRecord>),
     /// A line changed: the whole current picture of it.
     Line(Box<LineStatus>),
     LineGone {
@@ -112,16 +112,12 @@ pub struct CallStatus {
     pub call: CallId,
     pub tenant: TenantId,
     pub state: CallState,
-    pub started_at: UnixMillis,
-    pub answered_at: Option<UnixMillis>,
-    pub caller: Box<str>,
-    pub caller_name: Box<str>,
-    pub dialled: Box<str>,
-    pub callee: Box<str>,
+    /// As much of the record as is known: who, whom, when.
+    pub record: Arc<CallRecord>,
     pub codec_caller: Box<str>,
     pub codec_callee: Box<str>,
     pub relayed: bool,
-    pub legs: Vec<LegStatus>,
+    pub legs: SmallVec<[LegStatus; 2]>,
 }
 
 /// One leg of a running call.

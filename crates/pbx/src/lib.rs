@@ -25,5 +25,6 @@ pub mod record;
 pub mod registrar;
 pub mod release;
 pub mod settings;
+pub mod shared;
 pub mod time;
 pub mod trunk;

@@ -21,7 +21,7 @@ pub enum Record {
     CallStarted(Box<CallStarted>),
     CallAnswered(Box<CallAnswered>),
     /// The one call record of an attempt.
-    CallEnded(Box<CallRecord>),
+    CallEnded(Arc<CallRecord>),
     /// The server lived at this time; every 5 s. Calls left open end at the last one.
     Alive(UnixMillis),
     /// A line asked its carrier, or got its answer; replaces what was known of the line.
@@ -121,13 +121,13 @@ pub struct DialogFacts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallStarted {
     /// As much of the record as is known: who, whom, when.
-    pub record: CallRecord,
+    pub record: Arc<CallRecord>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallAnswered {
     /// The record so far, with `answered_at`.
-    pub record: CallRecord,
+    pub record: Arc<CallRecord>,
     /// The caller's dialog, then the callee's.
     pub dialogs: Vec<DialogFacts>,
 }

@@ -34,7 +34,7 @@ pub(crate) struct Board {
 #[derive(Default)]
 struct Picture {
     calls: BTreeMap<CallId, Shown>,
-    ended: VecDeque<CallRecord>,
+    ended: VecDeque<Arc<CallRecord>>,
     /// With the end of each by the clock that never steps: the core keeps it when the wall clock does.
     bindings: BTreeMap<ByKey, Instant>,
     /// Times the events were looked for: begun, and ended.
@@ -103,7 +103,7 @@ impl Board {
             }
             Event::CallEnded(record) => {
                 picture.calls.remove(&record.call_id);
-                picture.ended.push_back((**record).clone());
+                picture.ended.push_back(Arc::clone(record));
                 if picture.ended.len() > ENDED_MAX {
                     picture.ended.pop_front();
                 }
@@ -161,7 +161,7 @@ impl Board {
     }
 
     /// Ended calls, the newest first.
-    pub(crate) fn ended(&self) -> Vec<CallRecord> {
+    pub(crate) fn ended(&self) -> Vec<Arc<CallRecord>> {
         self.fresh().ended.iter().rev().cloned().collect()
     }
 
@@ -229,16 +229,11 @@ mod tests {
             call: CallId(uuid::Uuid::from_u128(number)),
             tenant: TenantId(0),
             state,
-            started_at: UnixMillis(0),
-            answered_at: None,
-            caller: "100".into(),
-            caller_name: "".into(),
-            dialled: "101".into(),
-            callee: "101".into(),
+            record: Arc::default(),
             codec_caller: "".into(),
             codec_callee: "".into(),
             relayed: true,
-            legs: vec![],
+            legs: Default::default(),
         }))
     }
 
@@ -295,7 +290,7 @@ mod tests {
             board.take(&call(number, CallState::Ringing), at(start, 0));
             let call_id = CallId(uuid::Uuid::from_u128(number));
             let record = CallRecord { call_id, ..CallRecord::default() };
-            board.take(&Event::CallEnded(Box::new(record)), at(start, 1));
+            board.take(&Event::CallEnded(Arc::new(record)), at(start, 1));
         }
         assert_eq!((board.calls().len(), board.ended().len()), (0, ENDED_MAX));
         assert_eq!(board.ended()[0].call_id.0.as_u128(), ENDED_MAX as u128 + 4);

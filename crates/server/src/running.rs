@@ -260,18 +260,19 @@ fn registration(binding: &Binding, now: UnixMillis) -> Registration {
 }
 
 fn running(status: &CallStatus, now: UnixMillis) -> Call {
+    let record = &status.record;
     Call {
         id: status.call.to_string(),
         short_id: status.call.short().to_string(),
         state: status.state.as_str().to_owned(),
-        caller: status.caller.to_string(),
-        caller_name: status.caller_name.to_string(),
-        dialled: status.dialled.to_string(),
-        callee: status.callee.to_string(),
-        started_at: rfc3339(status.started_at),
-        answered_at: status.answered_at.map(rfc3339),
+        caller: record.caller_number.to_string(),
+        caller_name: record.caller_name.to_string(),
+        dialled: record.dialled_number.to_string(),
+        callee: record.callee_number.to_string(),
+        started_at: rfc3339(record.started_at),
+        answered_at: record.answered_at.map(rfc3339),
         ended_at: None,
-        duration_s: now.since(status.answered_at.unwrap_or(status.started_at)).as_secs(),
+        duration_s: now.since(record.answered_at.unwrap_or(record.started_at)).as_secs(),
         codec_caller: status.codec_caller.to_string(),
         codec_callee: status.codec_callee.to_string(),
         relayed: status.relayed,

@@ -174,8 +174,8 @@ impl Watcher {
                     tracing::info!(
                         target: "call",
                         call = %status.call.short(),
-                        from = %Private(&*status.caller),
-                        to = %Private(&*status.dialled),
+                        from = %Private(&*status.record.caller_number),
+                        to = %Private(&*status.record.dialled_number),
                         "call {}", status.state.as_str()
                     );
                 }

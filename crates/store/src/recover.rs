@@ -35,7 +35,7 @@ pub struct Recovery {
 impl Recovery {
     /// What the start itself adds to the journal, before anything else.
     pub fn records(&self) -> Vec<Record> {
-        let crashed = self.crashed.iter().map(|it| Record::CallEnded(Box::new(it.clone())));
+        let crashed = self.crashed.iter().map(|it| Record::CallEnded(Arc::new(it.clone())));
         let expired = self.expired.iter().map(|it| Record::Unbound(it.clone()));
         crashed.chain(expired).collect()
     }
@@ -113,11 +113,12 @@ impl Tail {
             Record::Unbound(_) => {}
             Record::CallStarted(started) => {
                 self.saw(Some(started.record.started_at));
-                let open = OpenCall { record: started.record, dialogs: Vec::new() };
+                let record = Arc::unwrap_or_clone(started.record);
+                let open = OpenCall { record, dialogs: Vec::new() };
                 self.open.insert(open.record.call_id, open);
             }
             Record::CallAnswered(answered) => {
-                let record = answered.record;
+                let record = Arc::unwrap_or_clone(answered.record);
                 self.saw(record.answered_at);
                 let open = OpenCall { record, dialogs: answered.dialogs };
                 self.open.insert(open.record.call_id, open);

@@ -100,7 +100,7 @@ fn csv_lines(dir: &Path) -> Vec<String> {
 
 fn record_of(ended: Record) -> CallRecord {
     let Record::CallEnded(record) = ended else { panic!("a call record") };
-    *record
+    Arc::unwrap_or_clone(record)
 }
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {

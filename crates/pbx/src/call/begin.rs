@@ -14,6 +14,7 @@ use crate::origin::Origin;
 use crate::record::{CallRecord, CallStarted, Direction, Record, Side};
 use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
 use crate::release::ReleaseCode;
+use crate::shared::Shared;
 use rand_core::Rng;
 use sip::dialog::contact_uri;
 use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, reason_phrase};
@@ -96,7 +97,7 @@ impl Call {
             id,
             tenant: *tenant,
             place,
-            record: Box::new(record),
+            record: Shared::new(record),
             started: now,
             answered: None,
             caller,
@@ -243,8 +244,7 @@ impl Call {
             relay(attempt.origin.relay(), callee.relay, [caller, callee_phone])
         };
         self.media.relayed = targets.iter().any(relays);
-        office
-            .record(Record::CallStarted(Box::new(CallStarted { record: (*self.record).clone() })));
+        office.record(Record::CallStarted(Box::new(CallStarted { record: self.record.share() })));
         self.invite = Some(attempt.raw.into());
         let (forks, ways): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
         self.forks = forks;

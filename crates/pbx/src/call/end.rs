@@ -163,11 +163,10 @@ impl Call {
         }
         #[cfg(feature = "planted-bugs")]
         if self.forks.len() > 1 && office.is_planted(Planted::SecondRecord) {
-            office.record(Record::CallEnded(self.record.clone()));
+            office.record(Record::CallEnded(self.record.share()));
         }
-        let record = self.record.clone();
-        office.record(Record::CallEnded(record.clone()));
-        office.event(Event::CallEnded(record));
+        office.record(Record::CallEnded(self.record.share()));
+        office.event(Event::CallEnded(self.record.share()));
     }
 
     /// The first INVITE of the caller gets its final response, every fork its CANCEL, every

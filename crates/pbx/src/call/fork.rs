@@ -469,7 +469,7 @@ impl Call {
         let dialogs = [Some(LegId::Caller), fork.map(fork_id)];
         let dialogs = dialogs.into_iter().flatten().filter_map(|it| self.leg(it));
         let dialogs = dialogs.map(|it| facts(&it.session)).collect();
-        let record = (*self.record).clone();
+        let record = self.record.share();
         office.record(Record::CallAnswered(Box::new(CallAnswered { record, dialogs })));
     }
 

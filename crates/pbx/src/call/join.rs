@@ -176,8 +176,7 @@ impl Call {
         self.record.callee_extension = known.then_some(number);
         self.state = State::Answered { fork: Some(0) };
         self.media.relayed = true;
-        office
-            .record(Record::CallStarted(Box::new(CallStarted { record: (*self.record).clone() })));
+        office.record(Record::CallStarted(Box::new(CallStarted { record: self.record.share() })));
     }
 
     /// The target's 2xx has its offer; the transferee is to answer it.

@@ -242,12 +242,20 @@ impl CallMedia {
         self.figures.iter().filter(move |it| (it.transport.0 % 2 == 1) == odd)
     }
 
+    /// What one half speaks; empty before it has said so.
+    pub fn codec(&self, half: Half) -> &str {
+        let side = match half {
+            Half::Caller => &self.caller,
+            Half::Callee => &self.callee,
+        };
+        side.description.as_ref().map_or("", |it| &it.codec)
+    }
+
     /// Writes codecs and figures into the record.
     pub fn describe(&self, record: &mut CallRecord) {
         record.relayed = self.relayed;
-        let codec = |side: &Side| side.description.as_ref().map(|it| it.codec.clone());
-        record.codec_caller = codec(&self.caller).unwrap_or_default();
-        record.codec_callee = codec(&self.callee).unwrap_or_default();
+        record.codec_caller = self.codec(Half::Caller).into();
+        record.codec_callee = self.codec(Half::Callee).into();
         let video = |side: &Side| side.description.as_ref().is_some_and(|it| it.video);
         record.video = video(&self.caller) && video(&self.callee);
         record.caller_media = sum(self.figures(Half::Caller));

@@ -255,7 +255,7 @@ impl Call {
             outside: Some(Box::new(outside)),
         });
         if is_first {
-            let record = (*self.record).clone();
+            let record = self.record.share();
             office.record(Record::CallStarted(Box::new(CallStarted { record })));
         }
         self.publish(office);

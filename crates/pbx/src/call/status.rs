@@ -6,9 +6,6 @@ use crate::event::{CallState, CallStatus, LegStatus};
 
 impl Call {
     pub fn status(&self) -> CallStatus {
-        let record = &self.record;
-        let mut described = (**record).clone();
-        self.media.describe(&mut described);
         let winner = match self.state {
             State::Answered { fork: Some(fork) } => Some(fork),
             State::Calling { .. } | State::Answered { fork: None } | State::Ended { .. } => None,
@@ -22,14 +19,9 @@ impl Call {
             call: self.id,
             tenant: self.tenant,
             state: self.board_state(),
-            started_at: record.started_at,
-            answered_at: record.answered_at,
-            caller: record.caller_number.clone(),
-            caller_name: record.caller_name.clone(),
-            dialled: record.dialled_number.clone(),
-            callee: record.callee_number.clone(),
-            codec_caller: described.codec_caller,
-            codec_callee: described.codec_callee,
+            record: self.record.share(),
+            codec_caller: self.media.codec(Half::Caller).into(),
+            codec_callee: self.media.codec(Half::Callee).into(),
             relayed: self.media.relayed,
             legs: std::iter::once(caller).chain(callees).collect(),
         }

@@ -41,12 +41,12 @@ pub(crate) fn call_id(number: u64) -> CallId {
 }
 
 pub(crate) fn started(number: u64) -> Record {
-    Record::CallStarted(Box::new(CallStarted { record: call(number) }))
+    Record::CallStarted(Box::new(CallStarted { record: call(number).into() }))
 }
 
 pub(crate) fn answered(number: u64) -> Record {
-    let mut record = call(number);
-    record.answered_at = Some(UnixMillis(START.0 + 2000));
+    let record =
+        CallRecord { answered_at: Some(UnixMillis(START.0 + 2000)), ..call(number) }.into();
     let dialog = DialogFacts {
         flow: flow(),
         call_id: format!("leg-{number}").into(),
@@ -67,7 +67,7 @@ pub(crate) fn ended(number: u64) -> Record {
     record.billable_ms = 3000;
     record.sip_status = 200;
     record.release_code = Some(ReleaseCode::CallerHangup);
-    Record::CallEnded(Box::new(record))
+    Record::CallEnded(record.into())
 }
 
 fn call(number: u64) -> CallRecord {

@@ -255,7 +255,7 @@ mod tests {
 
     fn call(number: u64) -> CallRecord {
         let Record::CallEnded(record) = samples::ended(number) else { unreachable!() };
-        *record
+        std::sync::Arc::unwrap_or_clone(record)
     }
 
     fn tenants(zone: &str) -> BTreeMap<TenantId, TenantName> {

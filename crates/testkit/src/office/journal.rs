@@ -36,17 +36,17 @@ impl Journal {
             }
             Record::CallStarted(it) => {
                 let id = it.record.call_id;
-                if self.open.insert(id, (it.record, Vec::new())).is_some() {
+                if self.open.insert(id, (Arc::unwrap_or_clone(it.record), Vec::new())).is_some() {
                     self.complaints.push(format!("started twice: {id:?}"));
                 }
             }
             Record::CallAnswered(it) => match self.open.get_mut(&it.record.call_id) {
-                Some(open) => *open = (it.record, it.dialogs),
+                Some(open) => *open = (Arc::unwrap_or_clone(it.record), it.dialogs),
                 None => {
                     self.complaints.push(format!("answered, not open: {:?}", it.record.call_id))
                 }
             },
-            Record::CallEnded(record) => self.end(*record),
+            Record::CallEnded(record) => self.end(Arc::unwrap_or_clone(record)),
             Record::Alive(at) => self.alive = at,
             Record::LineRegistration(it) => {
                 self.lines.insert((it.tenant, it.account.clone()), *it);
