@@ -9,6 +9,7 @@ pub mod dialog;
 pub mod endpoint;
 pub mod flow;
 pub mod frame;
+pub mod locate;
 pub mod message;
 pub mod route_set;
 pub mod session;

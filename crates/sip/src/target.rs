@@ -1,7 +1,6 @@
 //! Where a request to a phone's Contact goes (RFC 3261 §8.1.2, §12.2.1.1): to the address it names,
-//! or, behind a NAT, back over the flow its owner speaks through.
-//!
-//! Planned: names and failover (RFC 3263).
+//! or, behind a NAT, back over the flow its owner speaks through. Where names lead is found by
+//! [`locate`](crate::locate).
 
 use crate::endpoint::reply_flow;
 use crate::flow::{Flow, Transport};
