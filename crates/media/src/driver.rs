@@ -4,6 +4,8 @@
 //! of its calls, both legs of a call on one; the port pairs are shared between them and change
 //! hands only when a session begins or ends.
 
+#[cfg(test)]
+mod count_tests;
 mod inbox;
 mod pool;
 mod running;
@@ -22,6 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use totals::Counters;
+use udp::Poller;
 use worker::Worker;
 
 /// Commands a thread takes in advance; one more is refused as [`Full`], unless it is a Close. More
@@ -89,12 +92,17 @@ impl Media {
         F: Fn(Event) -> Result<(), Event> + Send + Sync + 'static,
     {
         let counters = Arc::new(Counters::default());
-        let pool = Arc::new(Mutex::new(Pool::new(&config, Arc::clone(&counters))?));
+        let threads = config.threads.max(1);
+        let pollers = (0..threads).map(|_| Ok(Arc::new(Poller::new()?)));
+        let pollers = pollers.collect::<io::Result<Vec<_>>>()?;
+        let pool = Pool::new(&config, pollers.clone(), Arc::clone(&counters))?;
+        let pool = Arc::new(Mutex::new(pool));
         let events: worker::Sink = Arc::new(events);
         let mut media = Self { threads: Vec::new(), counters };
-        for index in 0..config.threads.max(1) {
+        for (index, poller) in pollers.into_iter().enumerate() {
             let (worker, inbox) = Worker::new(
                 &config,
+                (index, poller),
                 Arc::clone(&pool),
                 Arc::clone(&events),
                 Arc::clone(&media.counters),

@@ -7,6 +7,7 @@
 
 mod address;
 mod batch;
+mod calls;
 mod control;
 mod interfaces;
 mod poller;
@@ -14,6 +15,7 @@ mod send;
 mod socket;
 
 pub use batch::{Batch, Datagram};
+pub use calls::{Calls, calls};
 pub use interfaces::{Family, default_source, interface_addresses};
 pub use poller::{Events, Poller, Waker};
 pub use send::{Sent, Transmit};

@@ -2,6 +2,7 @@
 //!
 //! The loops of the core thread and of the media threads stand on it.
 
+use crate::calls::count;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -56,6 +57,7 @@ impl Poller {
     /// milliseconds. A signal ends it early without events.
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.filled = 0;
+        count(|it| it.waits += 1);
         let milliseconds = timeout.map_or(-1, |it| {
             let rounded = it.as_nanos().div_ceil(1_000_000);
             libc::c_int::try_from(rounded).unwrap_or(libc::c_int::MAX)
@@ -84,6 +86,7 @@ impl Poller {
     }
 
     fn control(&self, what: libc::c_int, fd: RawFd, interest: u32, token: u64) -> io::Result<()> {
+        count(|it| it.watches += 1);
         let mut event = libc::epoll_event { events: interest, u64: token };
         // SAFETY: the event outlives the call.
         let result = unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), what, fd, &raw mut event) };
@@ -107,6 +110,7 @@ impl Events {
 impl Waker {
     /// Ends the wait under way, or else the next one at once.
     pub fn wake(&self) {
+        count(|it| it.wakes += 1);
         let one: u64 = 1;
         // A full counter is the only failure, and a full counter has woken already.
         // SAFETY: the eight octets outlive the call.

@@ -4,6 +4,7 @@
 //! One bad destination never holds up the datagrams behind it.
 
 use crate::address::RawAddress;
+use crate::calls::count;
 use crate::control::Control;
 use crate::interfaces::Family;
 use std::io;
@@ -50,6 +51,7 @@ pub(crate) fn send_one(
     let mut slot = empty_slot();
     let header = fill(&mut slot, transmit, family).ok_or_else(unreachable_from_here)?;
     loop {
+        count(|it| it.sends += 1);
         // SAFETY: `header` points at `slot` and at the transmit's bytes; both outlive the call,
         // and the kernel only reads them.
         let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, FLAGS) };
@@ -124,13 +126,14 @@ fn send_chunk(socket: BorrowedFd<'_>, family: Family, chunk: &[Transmit<'_>], ou
 fn send_ready(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr], outcome: &mut Sent) -> usize {
     let mut done = 0;
     while done < headers.len() && !outcome.would_block {
+        count(|it| it.sends += 1);
         let rest = &mut headers[done..];
         #[expect(clippy::cast_possible_truncation, reason = "at most CHUNK")]
-        let count = rest.len() as libc::c_uint;
-        // SAFETY: `rest` is valid for `count` headers, each pointing at a slot and at bytes that
+        let length = rest.len() as libc::c_uint;
+        // SAFETY: `rest` is valid for `length` headers, each pointing at a slot and at bytes that
         // outlive the call; the kernel writes only the headers' `msg_len`.
         let sent =
-            unsafe { libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), count, FLAGS as _) };
+            unsafe { libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), length, FLAGS as _) };
         if let Ok(sent) = usize::try_from(sent) {
             outcome.sent += sent;
             done += sent;

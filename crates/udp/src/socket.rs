@@ -5,6 +5,7 @@
 
 use crate::address::canonical;
 use crate::batch::Batch;
+use crate::calls::count;
 use crate::interfaces::Family;
 use crate::send::{Sent, Transmit, send_many, send_one};
 use socket2::{Domain, Protocol, Type};
@@ -99,15 +100,16 @@ impl Socket {
     /// nothing is there. The count includes datagrams too long for the batch.
     pub fn recv_batch(&self, batch: &mut Batch) -> io::Result<usize> {
         let headers = batch.offer();
-        let count = libc::c_uint::try_from(headers.len()).unwrap_or(libc::c_uint::MAX);
+        let room = libc::c_uint::try_from(headers.len()).unwrap_or(libc::c_uint::MAX);
         let received = loop {
-            // SAFETY: `headers` is valid for `count` headers, whose pointers lead into blocks the
+            count(|it| it.receives += 1);
+            // SAFETY: `headers` is valid for `room` headers, whose pointers lead into blocks the
             // batch owns, of the lengths they state.
             let received = unsafe {
                 libc::recvmmsg(
                     self.inner.as_raw_fd(),
                     headers.as_mut_ptr(),
-                    count,
+                    room,
                     libc::MSG_DONTWAIT as _,
                     std::ptr::null_mut(),
                 )

@@ -1,13 +1,30 @@
 //! The commands on their way to a media thread.
 //!
-//! The writing end is with [`Media`](super::Media), the reading end with the worker.
+//! The writing end is with [`Media`](super::Media), the reading end with the worker. To wake a thread
+//! costs more than the command does, so a command waits for a thread that wakes soon by itself.
 
+use super::worker::{SOON, TICK};
 use super::{CLOSES_MAX, COMMANDS_MAX};
 use pbx::media::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 use udp::Waker;
+
+const FOR_EVER: u64 = u64::MAX;
+
+/// How long a command may wait for a thread that is asleep.
+fn patience(command: &Command) -> Duration {
+    match command {
+        // A datagram of the session wakes the thread, which obeys before it receives.
+        Command::Configure { .. } => SOON,
+        // Nobody waits for the end of a session.
+        Command::Close { .. } => TICK,
+        // Ports run short.
+        Command::Want { .. } => Duration::ZERO,
+    }
+}
 
 /// Where commands are put.
 pub(super) struct Inbox {
@@ -15,7 +32,7 @@ pub(super) struct Inbox {
     /// How many are in the queue; bounds it.
     waiting: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
-    stirs: Arc<AtomicBool>,
+    sleeps_ms: Arc<AtomicU64>,
     waker: Waker,
 }
 
@@ -24,8 +41,8 @@ pub(super) struct Outlet {
     queue: Receiver<Command>,
     waiting: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
-    /// The thread wakes by itself soon.
-    stirs: Arc<AtomicBool>,
+    /// How long the thread sleeps at most.
+    sleeps_ms: Arc<AtomicU64>,
 }
 
 pub(super) fn inbox(waker: Waker) -> (Inbox, Outlet) {
@@ -36,14 +53,14 @@ pub(super) fn inbox(waker: Waker) -> (Inbox, Outlet) {
     let (sender, receiver) = channel();
     let waiting = Arc::new(AtomicUsize::new(0));
     let ended = Arc::new(AtomicBool::new(false));
-    let stirs = Arc::new(AtomicBool::new(false));
+    let sleeps_ms = Arc::new(AtomicU64::new(FOR_EVER));
     let outlet = Outlet {
         queue: receiver,
         waiting: Arc::clone(&waiting),
         ended: Arc::clone(&ended),
-        stirs: Arc::clone(&stirs),
+        sleeps_ms: Arc::clone(&sleeps_ms),
     };
-    (Inbox { queue: sender, waiting, ended, stirs, waker }, outlet)
+    (Inbox { queue: sender, waiting, ended, sleeps_ms, waker }, outlet)
 }
 
 impl Inbox {
@@ -57,12 +74,10 @@ impl Inbox {
         if self.waiting.load(Ordering::Relaxed) >= room {
             return Err(command);
         }
-        // Nobody waits for the end of a session: it is no reason to wake a thread that will wake
-        // anyway.
-        let can_wait = matches!(command, Command::Close { .. });
+        let patience = in_ms(patience(&command));
         self.waiting.fetch_add(1, Ordering::SeqCst);
         self.queue.send(command).map_err(|it| it.0)?;
-        if !(can_wait && self.stirs.load(Ordering::SeqCst)) {
+        if self.sleeps_ms.load(Ordering::SeqCst) > patience {
             self.waker.wake();
         }
         Ok(())
@@ -82,14 +97,18 @@ impl Outlet {
         Some(command)
     }
 
-    /// Says whether the thread's next sleep is short. False where a command came before that was
-    /// known: then it must not sleep at all.
-    pub(super) fn may_sleep(&self, shortly: bool) -> bool {
-        self.stirs.store(shortly, Ordering::SeqCst);
-        shortly || self.waiting.load(Ordering::SeqCst) == 0
+    /// Says how long the thread is going to sleep. False where a command came before that was
+    /// known, which may have less patience: then it must not sleep at all.
+    pub(super) fn may_sleep(&self, time: Option<Duration>) -> bool {
+        self.sleeps_ms.store(time.map_or(FOR_EVER, in_ms), Ordering::SeqCst);
+        time.is_some_and(|it| it <= SOON) || self.waiting.load(Ordering::SeqCst) == 0
     }
 
     pub(super) fn ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
+}
+
+fn in_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(FOR_EVER)
 }

@@ -2,6 +2,10 @@
 //!
 //! Shared by the media threads behind a lock that is taken when a session begins or ends, never
 //! for a datagram. RFC 3550 §11: RTP on an even port, RTCP on the next.
+//!
+//! A pair is watched from its first session on, and stays so when the session ends: a call that
+//! begins and ends costs no system call here. A pair that hears something between two sessions is
+//! watched no more until the next, so that whoever goes on sending wakes nobody.
 
 use super::Config;
 use super::totals::Counters;
@@ -12,7 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use udp::{Batch, Options, Socket};
+use udp::{Batch, Options, Poller, Socket};
 
 /// Pairs bound at once while calls are running, so that no packet waits long for it.
 const BLOCK_PAIRS: usize = 16;
@@ -35,12 +39,19 @@ pub(super) struct SocketPair {
     pub(super) ports: PortPair,
     pub(super) rtp: Socket,
     pub(super) rtcp: Socket,
+    /// The thread whose poller reports the two, by their port numbers.
+    watcher: Option<usize>,
 }
 
-/// The pair is not bound, or a session has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("port pair {} is not free", .0.rtp)]
-pub(super) struct NotFree(pub(super) PortPair);
+/// Why a pair cannot be lent out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotLent {
+    /// It is not bound, or a session has it.
+    #[error("port pair {} is not free", .0.rtp)]
+    NotFree(PortPair),
+    #[error("watching the ports: {0}")]
+    Poller(#[from] io::Error),
+}
 
 /// All pairs of the range.
 pub(super) struct Pool {
@@ -55,17 +66,25 @@ pub(super) struct Pool {
     used: usize,
     /// Pairs the core last said to have leased.
     leased: usize,
-    resting: VecDeque<(Instant, SocketPair)>,
+    resting: BTreeMap<PortPair, SocketPair>,
+    /// Since when each rests, the longest first.
+    rests: VecDeque<(Instant, PortPair)>,
     /// Free, but not yet reported.
     unreported: Vec<PortPair>,
     /// For draining.
     batch: Batch,
+    /// Of each thread.
+    pollers: Vec<Arc<Poller>>,
     counters: Arc<Counters>,
 }
 
 impl Pool {
     /// Binds the first pairs; fails if there is not a single one.
-    pub(super) fn new(config: &Config, counters: Arc<Counters>) -> io::Result<Self> {
+    pub(super) fn new(
+        config: &Config,
+        pollers: Vec<Arc<Poller>>,
+        counters: Arc<Counters>,
+    ) -> io::Result<Self> {
         let (first, last) = (*config.ports.start(), *config.ports.end());
         let untried = (first.max(1)..last).filter(|it| it % 2 == 0).collect();
         let mut pool = Self {
@@ -77,9 +96,11 @@ impl Pool {
             free: BTreeMap::new(),
             used: 0,
             leased: 0,
-            resting: VecDeque::new(),
+            resting: BTreeMap::new(),
+            rests: VecDeque::new(),
             unreported: Vec::new(),
             batch: Batch::new(16, 2048),
+            pollers,
             counters,
         };
         let now = super::worker::clock();
@@ -97,11 +118,14 @@ impl Pool {
         self.leased = leased;
     }
 
-    /// Lends a free pair out, without what late senders left in it.
-    pub(super) fn take(&mut self, ports: PortPair) -> Result<SocketPair, NotFree> {
-        let pair = self.free.remove(&ports).ok_or(NotFree(ports))?;
-        self.drain(&pair);
+    /// Lends a free pair out to a session of `thread`, without what late senders left in it.
+    pub(super) fn take(&mut self, ports: PortPair, thread: usize) -> Result<SocketPair, NotLent> {
+        let mut pair = self.free.remove(&ports).ok_or(NotLent::NotFree(ports))?;
         self.used += 1;
+        if let Err(error) = self.watch(&mut pair, thread) {
+            self.give_back(pair, super::worker::clock());
+            return Err(error.into());
+        }
         self.count();
         Ok(pair)
     }
@@ -109,7 +133,7 @@ impl Pool {
     /// Takes a lent pair back, to rest.
     pub(super) fn give_back(&mut self, pair: SocketPair, now: Instant) {
         self.used -= 1;
-        self.resting.push_back((now, pair));
+        self.rest(pair, now);
         self.count();
     }
 
@@ -119,19 +143,28 @@ impl Pool {
         if !self.unreported.contains(&ports)
             && let Some(pair) = self.free.remove(&ports)
         {
-            self.resting.push_back((now, pair));
+            self.rest(pair, now);
             self.count();
+        }
+    }
+
+    /// Something came to a port that no session of `thread` has.
+    pub(super) fn hush(&mut self, port: u16, thread: usize) {
+        let ports = PortPair { rtp: port & !1 };
+        let idle = self.free.get_mut(&ports).or_else(|| self.resting.get_mut(&ports));
+        if let Some(pair) = idle.filter(|it| it.watcher == Some(thread)) {
+            unwatch(&self.pollers, pair);
         }
     }
 
     /// Ends rests that are over and binds a block where too few are free; the pairs to report.
     pub(super) fn tend(&mut self, now: Instant) -> Vec<PortPair> {
-        while let Some((since, _)) = self.resting.front()
+        while let Some((since, ports)) = self.rests.front()
             && now.saturating_duration_since(*since) >= self.rest
-            && let Some((_, pair)) = self.resting.pop_front()
         {
-            self.drain(&pair);
-            self.add(pair);
+            let pair = self.resting.remove(ports);
+            self.rests.pop_front();
+            pair.into_iter().for_each(|it| self.add(it));
         }
         while let Some((since, port)) = self.taken.front()
             && now.saturating_duration_since(*since) >= TAKEN_RETRY
@@ -151,7 +184,7 @@ impl Pool {
     /// Whether time alone will change something.
     pub(super) fn waits(&self) -> bool {
         let may_be_free_again = self.missing() > 0 && !self.taken.is_empty();
-        !self.resting.is_empty() || self.grows() || may_be_free_again
+        !self.rests.is_empty() || self.grows() || may_be_free_again
     }
 
     /// Whether another block is to be bound.
@@ -194,6 +227,27 @@ impl Pool {
         self.free.insert(pair.ports, pair);
     }
 
+    fn rest(&mut self, pair: SocketPair, now: Instant) {
+        self.rests.push_back((now, pair.ports));
+        self.resting.insert(pair.ports, pair);
+    }
+
+    /// Nothing to do where the thread's last session with this pair left it watched.
+    fn watch(&mut self, pair: &mut SocketPair, thread: usize) -> io::Result<()> {
+        if pair.watcher == Some(thread) {
+            return Ok(());
+        }
+        unwatch(&self.pollers, pair);
+        self.drain(pair);
+        // Before it is true: where only one of the two can be watched, both are to be let go.
+        pair.watcher = Some(thread);
+        let poller = &self.pollers[thread];
+        let added = poller
+            .add(&pair.rtp, pair.ports.rtp.into())
+            .and_then(|()| poller.add(&pair.rtcp, pair.ports.rtcp().into()));
+        added.inspect_err(|_| unwatch(&self.pollers, pair))
+    }
+
     fn drain(&mut self, pair: &SocketPair) {
         for socket in [&pair.rtp, &pair.rtcp] {
             for _ in 0..DRAIN_RECEIVES_MAX {
@@ -220,6 +274,15 @@ impl Pool {
 impl SocketPair {
     fn bind(address: IpAddr, ports: PortPair) -> io::Result<Self> {
         let bind = |port| Socket::bind(SocketAddr::new(address, port), Options::MEDIA);
-        Ok(Self { ports, rtp: bind(ports.rtp)?, rtcp: bind(ports.rtcp())? })
+        Ok(Self { ports, rtp: bind(ports.rtp)?, rtcp: bind(ports.rtcp())?, watcher: None })
+    }
+}
+
+fn unwatch(pollers: &[Arc<Poller>], pair: &mut SocketPair) {
+    if let Some(thread) = pair.watcher.take() {
+        for socket in [&pair.rtp, &pair.rtcp] {
+            // Fails only for one that could not be watched in the first place.
+            let _ = pollers[thread].remove(socket);
+        }
     }
 }

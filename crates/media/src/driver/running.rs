@@ -1,17 +1,18 @@
 //! The sessions of one media thread and the sockets they hold.
 //!
-//! Books only: the worker receives, sends and speaks with the core. A socket's token in the poller
-//! leads to its pair, the pair to its session, by index; nothing is looked up for a datagram.
+//! Books only: the worker receives, sends and speaks with the core. A socket's token in the poller,
+//! its port, leads to its pair, the pair to its session, by index; nothing is looked up for a
+//! datagram.
 
-use super::pool::{NotFree, Pool, SocketPair};
+use super::pool::{NotLent, Pool, SocketPair};
 use crate::session::{BadPlan, Port, Session};
 use pbx::id::CallId;
 use pbx::media::{Figures, Plan};
 use slab::Slab;
 use std::collections::BTreeMap;
-use std::io;
+use std::num::NonZeroU32;
 use std::time::Instant;
-use udp::{Poller, Socket};
+use udp::Socket;
 
 /// A session and the pairs it holds.
 pub(super) struct Running {
@@ -36,9 +37,7 @@ pub(super) enum ConfigureError {
     #[error(transparent)]
     BadPlan(#[from] BadPlan),
     #[error(transparent)]
-    NotFree(#[from] NotFree),
-    #[error("watching the ports: {0}")]
-    Poller(#[from] io::Error),
+    NotLent(#[from] NotLent),
 }
 
 /// Where a datagram came in.
@@ -50,14 +49,27 @@ pub(super) struct Entry<'a> {
 }
 
 /// All sessions of one thread.
-#[derive(Default)]
 pub(super) struct Sessions {
+    /// The thread, for the pool.
+    thread: usize,
     sessions: Slab<Running>,
     held: Slab<Held>,
+    /// For each two ports there can be, one more than the key of the pair held. 128 KiB.
+    by_ports: Box<[Option<NonZeroU32>]>,
     by_call: BTreeMap<CallId, usize>,
 }
 
 impl Sessions {
+    pub(super) fn of(thread: usize) -> Self {
+        Self {
+            thread,
+            sessions: Slab::new(),
+            held: Slab::new(),
+            by_ports: vec![None; usize::from(u16::MAX) / 2 + 1].into(),
+            by_call: BTreeMap::new(),
+        }
+    }
+
     /// Opens the session or brings it to the plan. On an error it is as it was, and the pairs that
     /// the plan added go to rest.
     pub(super) fn configure(
@@ -65,13 +77,12 @@ impl Sessions {
         call: CallId,
         plan: &Plan,
         pool: &mut Pool,
-        poller: &Poller,
         now: Instant,
     ) -> Result<(), ConfigureError> {
         let existing = self.by_call.get(&call).copied();
         let had = existing.map_or_else(Vec::new, |at| self.sessions[at].pairs.clone());
         let mut added = Vec::new();
-        let lent = self.lend(plan, &had, &mut added, pool, poller);
+        let lent = self.lend(plan, &had, &mut added, pool);
         let applied = lent.and_then(|()| match existing {
             Some(at) => Ok(self.sessions[at].session.apply(plan, now).map(|()| at)?),
             None => Ok(self.open(call, Session::new(plan, now)?, now)),
@@ -79,11 +90,11 @@ impl Sessions {
         match applied {
             Ok(at) => {
                 let gone = self.assign(at, &[had, added].concat());
-                self.release(&gone, pool, poller, now);
+                self.release(&gone, pool, now);
                 Ok(())
             }
             Err(error) => {
-                self.release(&added, pool, poller, now);
+                self.release(&added, pool, now);
                 for transport in &plan.transports {
                     pool.rest_unused(transport.ports, now);
                 }
@@ -93,42 +104,30 @@ impl Sessions {
     }
 
     /// Ends the session; its last figures, and none if there was no such session.
-    pub(super) fn close(
-        &mut self,
-        call: CallId,
-        pool: &mut Pool,
-        poller: &Poller,
-        now: Instant,
-    ) -> Vec<Figures> {
+    pub(super) fn close(&mut self, call: CallId, pool: &mut Pool, now: Instant) -> Vec<Figures> {
         let Some(at) = self.by_call.remove(&call) else { return Vec::new() };
         let running = self.sessions.remove(at);
-        self.release(&running.pairs, pool, poller, now);
+        self.release(&running.pairs, pool, now);
         running.session.figures()
     }
 
     /// Ends the session a token leads to after a fault in it, by what the pairs say, not the
     /// session; its call.
-    pub(super) fn evict(
-        &mut self,
-        token: usize,
-        pool: &mut Pool,
-        poller: &Poller,
-        now: Instant,
-    ) -> Option<CallId> {
-        let at = self.held.get(token / 2)?.session;
+    pub(super) fn evict(&mut self, port: u16, pool: &mut Pool, now: Instant) -> Option<CallId> {
+        let at = self.held.get(self.key(port)?)?.session;
         let of_it = |(key, it): (usize, &Held)| (it.session == at).then_some(key);
         let pairs: Vec<usize> = self.held.iter().filter_map(of_it).collect();
-        self.release(&pairs, pool, poller, now);
+        self.release(&pairs, pool, now);
         let call = self.sessions.try_remove(at)?.call;
         self.by_call.remove(&call);
         Some(call)
     }
 
-    /// What a poller's token stands for; `None`: no longer anything.
-    pub(super) fn entry(&mut self, token: usize) -> Option<Entry<'_>> {
-        let Held { session, transport, .. } = *self.held.get(token / 2)?;
+    /// What a port is to this thread's sessions; `None`: nothing.
+    pub(super) fn entry(&mut self, port: u16) -> Option<Entry<'_>> {
+        let Held { session, transport, .. } = *self.held.get(self.key(port)?)?;
         let running = self.sessions.get_mut(session)?;
-        let port = if token.is_multiple_of(2) { Port::Rtp } else { Port::Rtcp };
+        let port = if port.is_multiple_of(2) { Port::Rtp } else { Port::Rtcp };
         Some(Entry { running, transport, port, held: &self.held })
     }
 
@@ -158,29 +157,33 @@ impl Sessions {
         at
     }
 
-    /// Takes the pairs of the plan that the session does not have from the pool, and watches them.
-    /// On an error, `added` names those that were taken before it.
+    /// Takes the pairs of the plan that the session does not have from the pool. On an error,
+    /// `added` names those that were taken before it.
     fn lend(
         &mut self,
         plan: &Plan,
         had: &[usize],
         added: &mut Vec<usize>,
         pool: &mut Pool,
-        poller: &Poller,
     ) -> Result<(), ConfigureError> {
         for ports in plan.transports.iter().map(|it| it.ports) {
             let is_it = |at: &&usize| self.held[**at].sockets.ports == ports;
             if had.iter().chain(added.iter()).any(|at| is_it(&at)) {
                 continue;
             }
-            let sockets = pool.take(ports)?;
+            let sockets = pool.take(ports, self.thread)?;
             let key = self.held.insert(Held { sockets, session: usize::MAX, transport: 0 });
+            // There are fewer pairs than ports.
+            let number = u32::try_from(key).ok().and_then(|it| NonZeroU32::new(it + 1));
+            self.by_ports[usize::from(ports.rtp / 2)] = number;
             added.push(key);
-            let sockets = &self.held[key].sockets;
-            poller.add(&sockets.rtp, 2 * key)?;
-            poller.add(&sockets.rtcp, 2 * key + 1)?;
         }
         Ok(())
+    }
+
+    fn key(&self, port: u16) -> Option<usize> {
+        let number = self.by_ports[usize::from(port / 2)]?;
+        usize::try_from(number.get() - 1).ok()
     }
 
     /// Gives each transport its pair out of `candidates`; those left over.
@@ -201,13 +204,10 @@ impl Sessions {
         left
     }
 
-    fn release(&mut self, pairs: &[usize], pool: &mut Pool, poller: &Poller, now: Instant) {
+    fn release(&mut self, pairs: &[usize], pool: &mut Pool, now: Instant) {
         for pair in pairs {
             let sockets = self.held.remove(*pair).sockets;
-            for socket in [&sockets.rtp, &sockets.rtcp] {
-                // Not watched yet, where watching is what failed.
-                let _ = poller.remove(socket);
-            }
+            self.by_ports[usize::from(sockets.ports.rtp / 2)] = None;
             pool.give_back(sockets, now);
         }
     }

@@ -41,7 +41,10 @@ const PENDING_MAX: usize = 1024;
 const RETRY: Duration = Duration::from_millis(5);
 
 /// How often silence, reports and rests are looked after.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
+
+/// How often commands are looked for while they come, so that most of them wake nobody.
+pub(super) const SOON: Duration = Duration::from_millis(20);
 
 /// How long packets have the thread to themselves between two blocks of ports.
 const BLOCK_PAUSE: Duration = Duration::from_millis(1);
@@ -54,7 +57,9 @@ const WAKE: usize = usize::MAX;
 
 /// One media thread's own.
 pub(super) struct Worker {
-    poller: Poller,
+    /// Its number among the threads.
+    index: usize,
+    poller: Arc<Poller>,
     outlet: Outlet,
     pool: Arc<Mutex<Pool>>,
     sink: Sink,
@@ -72,6 +77,8 @@ pub(super) struct Worker {
     behind: bool,
     /// Something waits for time to pass.
     ticking: bool,
+    /// Commands came in the last turn.
+    commanded: bool,
     room: Room,
 }
 
@@ -86,20 +93,21 @@ struct Room {
 impl Worker {
     pub(super) fn new(
         config: &Config,
+        (index, poller): (usize, Arc<Poller>),
         pool: Arc<Mutex<Pool>>,
         sink: Sink,
         counters: Arc<Counters>,
     ) -> io::Result<(Self, Inbox)> {
-        let poller = Poller::new()?;
         let (inbox, outlet) = inbox(poller.waker(WAKE)?);
         let worker = Self {
+            index,
             poller,
             outlet,
             pool,
             sink,
             counters,
             tally: Tally::default(),
-            sessions: Sessions::default(),
+            sessions: Sessions::of(index),
             sessions_counted: 0,
             progress: config.progress,
             pending: VecDeque::new(),
@@ -107,6 +115,7 @@ impl Worker {
             tick_slice: 0,
             behind: false,
             ticking: true,
+            commanded: false,
             room: Room {
                 batch: Batch::new(DATAGRAMS_MAX, DATAGRAM_LEN_MAX),
                 out: Vec::with_capacity(TRANSPORTS_MAX),
@@ -121,20 +130,31 @@ impl Worker {
         let mut ready = Events::new(READY_MAX);
         while !self.outlet.ended() {
             let timeout = self.timeout();
-            let shortly = timeout.is_some_and(|it| it <= TICK);
-            let timeout =
-                if self.outlet.may_sleep(shortly) { timeout } else { Some(Duration::ZERO) };
-            if self.poller.wait(&mut ready, timeout).is_err() {
+            if self.turn(&mut ready, timeout).is_err() {
                 break;
             }
-            for token in ready.iter().filter(|it| *it != WAKE) {
-                self.serve(token);
-            }
-            self.obey();
-            self.tick();
-            self.offer();
-            self.counters.add(&mut self.tally);
         }
+    }
+
+    /// Waits no longer than `timeout`, then does all that is due.
+    pub(super) fn turn(&mut self, ready: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = if self.outlet.may_sleep(timeout) { timeout } else { Some(Duration::ZERO) };
+        self.poller.wait(ready, timeout)?;
+        // First of all: what came for a session may have come before its thread heard of it.
+        self.obey();
+        // The waker's token is no port.
+        for port in ready.iter().filter_map(|it| u16::try_from(it).ok()) {
+            self.serve(port);
+        }
+        self.tick();
+        self.offer();
+        self.counters.add(&mut self.tally);
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn received(&self) -> u64 {
+        self.counters.snapshot().packets_in
     }
 
     /// How long the thread may sleep; `None`: until something comes.
@@ -143,19 +163,20 @@ impl Worker {
             return Some(Duration::ZERO);
         }
         let retry = (!self.pending.is_empty()).then_some(RETRY);
+        let commands = self.commanded.then_some(SOON);
         let tick = self.ticking.then(|| self.tick_at.saturating_duration_since(clock()));
-        retry.into_iter().chain(tick).min()
+        [retry, commands, tick].into_iter().flatten().min()
     }
 
     /// Receives within a fence: a fault in one session ends that session, not the thread.
-    fn serve(&mut self, token: usize) {
+    fn serve(&mut self, port: u16) {
         // What a fault leaves half done is in the session, which goes, and in the memory of the
         // turn, which the next turn clears.
-        if catch_unwind(AssertUnwindSafe(|| self.receive(token))).is_ok() {
+        if catch_unwind(AssertUnwindSafe(|| self.receive(port))).is_ok() {
             return;
         }
         self.tally.faults += 1;
-        let evicted = self.sessions.evict(token, &mut lock(&self.pool), &self.poller, clock());
+        let evicted = self.sessions.evict(port, &mut lock(&self.pool), clock());
         if let Some(call) = evicted {
             let reason = "internal error".to_owned();
             self.pending.push_back(Event::Failed { call, reason });
@@ -164,9 +185,11 @@ impl Worker {
     }
 
     /// Takes what one socket has, and relays it.
-    fn receive(&mut self, token: usize) {
-        // A session may have ended earlier in this turn.
-        let Some(entry) = self.sessions.entry(token) else { return };
+    fn receive(&mut self, port: u16) {
+        let Some(entry) = self.sessions.entry(port) else {
+            // The session has ended, and somebody goes on sending.
+            return lock(&self.pool).hush(port, self.index);
+        };
         let Room { batch, out, queue } = &mut self.room;
         let truncated = batch.truncated();
         // What the kernel reports here is about an earlier send; the next receive goes on.
@@ -220,7 +243,8 @@ impl Worker {
             self.pending.extend(event);
             obeyed += 1;
         }
-        if obeyed > 0 {
+        self.commanded = obeyed > 0;
+        if self.commanded {
             self.ticking = true;
             self.tend_ports(clock());
         }
@@ -245,13 +269,13 @@ impl Worker {
             }
             Command::Configure { call, plan } => {
                 let revision = plan.revision;
-                match self.sessions.configure(call, &plan, &mut pool, &self.poller, now) {
+                match self.sessions.configure(call, &plan, &mut pool, now) {
                     Ok(()) => Event::Configured { call, revision },
                     Err(error) => Event::Failed { call, reason: error.to_string() },
                 }
             }
             Command::Close { call, pairs } => {
-                let figures = self.sessions.close(call, &mut pool, &self.poller, now);
+                let figures = self.sessions.close(call, &mut pool, now);
                 for pair in pairs {
                     pool.rest_unused(pair, now);
                 }
@@ -378,10 +402,12 @@ mod tests {
             ..Config::default()
         };
         let counters = Arc::new(Counters::default());
-        let mut pool = Pool::new(&config, Arc::clone(&counters)).unwrap();
+        let poller = Arc::new(Poller::new().unwrap());
+        let pollers = vec![Arc::clone(&poller)];
+        let mut pool = Pool::new(&config, pollers, Arc::clone(&counters)).unwrap();
         let pairs = pool.tend(clock());
         let pool = Arc::new(Mutex::new(pool));
-        let (worker, inbox) = Worker::new(&config, pool, sink, counters).unwrap();
+        let (worker, inbox) = Worker::new(&config, (0, poller), pool, sink, counters).unwrap();
         (worker, inbox, pairs)
     }
 
@@ -441,7 +467,7 @@ mod tests {
             let event = worker.command(Command::Configure { call, plan: plan(*ports) });
             assert_eq!(event, Some(Event::Configured { call, revision: 1 }));
         }
-        let [broken, sound] = [0, 2];
+        let [broken, sound] = [pairs[0].rtp, pairs[1].rtp];
         worker.sessions.break_books_of(calls[0]);
         let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
         for ports in &pairs {
