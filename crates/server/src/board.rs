@@ -169,6 +169,10 @@ impl Board {
         self.fresh().lines.values().cloned().collect()
     }
 
+    pub(crate) fn trunks(&self) -> Vec<TrunkStatus> {
+        self.fresh().trunks.values().cloned().collect()
+    }
+
     pub(crate) fn figures(&self) -> (u64, u64) {
         let picture = self.lock();
         (picture.bindings.len() as u64, picture.calls.len() as u64)

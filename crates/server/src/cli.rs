@@ -13,11 +13,15 @@ mod failed;
 mod help;
 mod import;
 mod language;
+mod line;
 mod offline;
 mod output;
+mod outside;
+mod password;
 mod registrations;
 mod setting;
 mod trace;
+mod trunk;
 mod usage;
 mod version;
 
@@ -84,6 +88,12 @@ enum Command {
     /// Extensions.
     #[command(subcommand)]
     Ext(ext::Command),
+    /// External lines: registered at a carrier with account and password.
+    #[command(subcommand)]
+    Line(line::Command),
+    /// SIP trunks: servers known by their addresses.
+    #[command(subcommand)]
+    Trunk(trunk::Command),
     /// Settings of the office.
     #[command(subcommand)]
     Setting(setting::Command),
@@ -147,6 +157,8 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Serve(arguments) => serve::run(&common, &arguments, output.language()),
         Command::CheckConfig { file } => check_config::run(&common, file, output),
         Command::Ext(command) => ext::run(&common, command, output),
+        Command::Line(command) => line::run(&common, command, output),
+        Command::Trunk(command) => trunk::run(&common, command, output),
         Command::Setting(command) => setting::run(&common, command, output),
         Command::Dialplan(command) => dialplan::run(&common, command, output),
         Command::Registrations => registrations::run(&common, output),
@@ -219,6 +231,13 @@ mod tests {
             ("dialtone ext set 100 --levels 1,16 --plan guest",                     true),
             ("dialtone ext set 100 --levels 17",                                    false),
             ("dialtone ext set 100 --calls 0",                                      false),
+            ("dialtone line add 5678 --domain sip.example.com --password-file - --calls-out 4 --100rel off", true),
+            ("dialtone line set 5678 --incoming number:138 --caller-number fixed:0755 --owner= --calls-in=", true),
+            ("dialtone line set 5678 --incoming 138",                               false),
+            ("dialtone line set 5678 --transport sctp",                             false),
+            ("dialtone trunk add 1 --address 10.0.0.1 --address 10.0.0.2:5070,5 --source 10.1.0.0/16", true),
+            ("dialtone trunk add one",                                              false),
+            ("dialtone trunk set 1 --no-source --calls-out 0 --tel-uri true",       true),
             ("dialtone setting set no_answer_s 30",                                 true),
             ("dialtone setting set no_answer_s",                                    false),
             ("dialtone dialplan simulate --from 102 --dial 90138 --at 2026-12-25T20:00", true),

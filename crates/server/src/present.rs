@@ -5,12 +5,14 @@ use pbx::dialplan::Live;
 use pbx::id::TenantId;
 use pbx::line::live::LineStatus;
 use pbx::line::table::Pool;
+use pbx::trunk::live::TrunkStatus;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The picture at one moment.
 pub(crate) struct Present {
     extensions: BTreeSet<(TenantId, Box<str>)>,
     lines: BTreeMap<(TenantId, Box<str>), LineStatus>,
+    trunks: BTreeMap<(TenantId, u32), TrunkStatus>,
 }
 
 impl Present {
@@ -18,7 +20,8 @@ impl Present {
         let bindings = board.bindings();
         let whose = bindings.iter().map(|it| (it.key.tenant, it.key.extension.clone()));
         let lines = board.lines().into_iter().map(|it| ((it.tenant, it.account.clone()), it));
-        Self { extensions: whose.collect(), lines: lines.collect() }
+        let trunks = board.trunks().into_iter().map(|it| ((it.tenant, it.id), it));
+        Self { extensions: whose.collect(), lines: lines.collect(), trunks: trunks.collect() }
     }
 
     fn line(&self, tenant: TenantId, account: &str) -> Option<&LineStatus> {
@@ -40,13 +43,13 @@ impl Live for Present {
         None
     }
 
-    // Trunks are not asked yet: like the core, it takes none for there as long as that is so.
-    fn trunk_is_healthy(&self, _: TenantId, _: u32) -> bool {
-        false
+    fn trunk_is_healthy(&self, tenant: TenantId, id: u32) -> bool {
+        let servers = self.trunks.get(&(tenant, id)).map(|it| &it.servers);
+        servers.is_some_and(|it| it.iter().any(|(address, up)| address.is_some() && *up))
     }
 
-    fn trunk_calls_out(&self, _: TenantId, _: u32) -> u16 {
-        0
+    fn trunk_calls_out(&self, tenant: TenantId, id: u32) -> u16 {
+        self.trunks.get(&(tenant, id)).map_or(0, |it| it.calls_out)
     }
 
     fn extension_is_registered(&self, tenant: TenantId, number: &str) -> bool {

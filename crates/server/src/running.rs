@@ -13,8 +13,10 @@ use pbx::dialplan;
 use pbx::directory::Directory;
 use pbx::event::{CallState, CallStatus, LegStatus};
 use pbx::id::{CallId, TenantId};
+use pbx::line::live::LineStatus;
 use pbx::record::{Binding, CallRecord};
 use pbx::time::UnixMillis;
+use pbx::trunk::live::TrunkStatus;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -123,6 +125,20 @@ impl Running for Live {
 
     fn present(&self) -> Box<dyn dialplan::Live> {
         Box::new(Present::new(&self.board))
+    }
+
+    fn lines(&self) -> Vec<LineStatus> {
+        self.board.lines()
+    }
+
+    fn trunks(&self) -> Vec<TrunkStatus> {
+        self.board.trunks()
+    }
+
+    fn register_line(&self, account: &str) -> bool {
+        let command =
+            Command::RegisterLine { tenant: TenantId::default(), account: account.into() };
+        self.orders.give(Order::Command(command))
     }
 
     fn now(&self) -> UnixMillis {

@@ -4,6 +4,8 @@
 
 #[path = "commands/dialplan.rs"]
 mod dialplan;
+#[path = "commands/lines.rs"]
+mod lines;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};

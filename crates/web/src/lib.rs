@@ -8,6 +8,7 @@ pub mod extensions;
 pub mod failure;
 mod live;
 pub mod moment;
+pub mod outside;
 pub mod records;
 pub mod resource;
 pub mod settings;
@@ -74,6 +75,21 @@ pub fn control_router(office: Office) -> Router {
         )
         .route("/api/v1/dial-plan:lint", get(dial_plan::on_lint))
         .route("/api/v1/dial-plan:simulate", post(dial_plan::on_simulate))
+        .route("/api/v1/external-lines", get(outside::lines::on_list).post(outside::lines::on_add))
+        .route(
+            "/api/v1/external-lines/{account}",
+            get(outside::lines::on_show)
+                .patch(outside::lines::on_set)
+                .delete(outside::lines::on_delete)
+                .post(outside::lines::on_verb),
+        )
+        .route("/api/v1/sip-trunks", get(outside::trunks::on_list).post(outside::trunks::on_add))
+        .route(
+            "/api/v1/sip-trunks/{id}",
+            get(outside::trunks::on_show)
+                .patch(outside::trunks::on_set)
+                .delete(outside::trunks::on_delete),
+        )
         .route("/api/v1/registrations", get(live::registrations))
         .route("/api/v1/calls", get(live::calls))
         .route("/api/v1/calls/{id}", get(live::call).delete(live::hangup).post(live::call_verb))

@@ -12,9 +12,11 @@ use http_body::Frame;
 use pbx::dialplan;
 use pbx::directory::Directory;
 use pbx::id::CallId;
+use pbx::line::live::LineStatus;
 use pbx::record::CallRecord;
 use pbx::text;
 use pbx::time::UnixMillis;
+use pbx::trunk::live::TrunkStatus;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -64,6 +66,12 @@ pub trait Running: Send + Sync + 'static {
     fn directory(&self) -> Arc<Directory>;
     /// What the dial plan asks of the present, as the core last told it.
     fn present(&self) -> Box<dyn dialplan::Live>;
+    /// The external lines of the office, as the core last told of them.
+    fn lines(&self) -> Vec<LineStatus>;
+    /// The SIP trunks of the office.
+    fn trunks(&self) -> Vec<TrunkStatus>;
+    /// Asks the core to register an external line now.
+    fn register_line(&self, account: &str) -> bool;
     fn now(&self) -> UnixMillis;
     /// Brings what the database now says to the core.
     fn changed(&self, edit: Edit) -> Changed<'_>;

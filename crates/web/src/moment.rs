@@ -19,9 +19,21 @@ pub fn moment(text: &str, zone: &TimeZone) -> Option<UnixMillis> {
     u64::try_from(at.as_millisecond()).ok().map(UnixMillis)
 }
 
+/// RFC 3339 in UTC with milliseconds; empty for a time out of the calendar.
+pub fn rfc3339(at: UnixMillis) -> String {
+    let time = i64::try_from(at.0).ok().and_then(|it| Timestamp::from_millisecond(it).ok());
+    time.map_or_else(String::new, |it| it.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_readable() {
+        assert_eq!(rfc3339(UnixMillis(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
+        assert_eq!(rfc3339(UnixMillis(u64::MAX)), "");
+    }
 
     #[test]
     fn moment_table() {

@@ -1,5 +1,7 @@
 //! The shapes of the API: what the control socket and the CLI say to each other, as JSON.
 
+pub mod outside;
+
 use pbx::dialplan::Tables;
 use pbx::dialplan::levels::Levels;
 use pbx::directory::Relay;

@@ -12,7 +12,6 @@ use rand_core::Rng;
 use sip::endpoint::ClientTx;
 use sip::message::{Message, Method, Writer};
 use sip::{Flow, Tag, Transport};
-use std::sync::Arc;
 use std::time::Duration;
 
 impl Core {
@@ -29,7 +28,7 @@ impl Core {
         for (tenant, it) in &directory.tenants {
             for config in it.trunks.values() {
                 let known = self.office.trunks.find(*tenant, config.id);
-                if known.is_some_and(|it| Arc::ptr_eq(&it.config, config)) {
+                if known.is_some_and(|it| it.config == *config) {
                     continue;
                 }
                 let key = self.office.trunks.put(*tenant, config);

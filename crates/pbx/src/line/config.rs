@@ -21,6 +21,7 @@ pub struct Line {
     pub enabled: bool,
     /// User name for challenges. Default: empty, the account.
     pub auth_user: Box<str>,
+    #[serde(skip_serializing_if = "Password::is_empty")]
     pub password: Password,
     /// Peer address or domain (对端地址): the domain of To, From and Request-URI.
     pub domain: Box<str>,
@@ -145,6 +146,12 @@ pub fn default_uri_parameters(language: Language) -> &'static str {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Password(pub Box<str>);
+
+impl Password {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,7 @@
 pub mod answer;
 
 use super::trouble::Trouble;
+use crate::language::Text;
 use crate::time::UnixMillis;
 use answer::{Answer, Lack};
 use sip::Tag;
@@ -156,6 +157,16 @@ impl Standing {
             Self::Registered => "registered",
             Self::Failed => "failed",
             Self::Unregistering => "unregistering",
+        }
+    }
+
+    pub fn text(self) -> Text {
+        match self {
+            Self::Off => Text::fixed("off", "未启用"),
+            Self::Registering => Text::fixed("registering", "正在注册"),
+            Self::Registered => Text::fixed("registered", "已注册"),
+            Self::Failed => Text::fixed("not registered", "注册失败"),
+            Self::Unregistering => Text::fixed("unregistering", "正在注销"),
         }
     }
 }

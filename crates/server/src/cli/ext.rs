@@ -2,7 +2,7 @@
 
 use super::offline::Backend;
 use super::output::{Column, Output, table};
-use super::{Common, Exit, Failed, Invalid, Result, block_on, import};
+use super::{Common, Exit, Failed, Invalid, Result, block_on, import, password};
 use clap::ValueEnum;
 use pbx::dialplan::levels::Levels;
 use pbx::directory::Relay;
@@ -10,7 +10,7 @@ use pbx::language::{Language, Text};
 use pbx::media::MediaSource;
 use pbx::text;
 use std::fs::OpenOptions;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use web::extensions::EXTENSIONS_PER_REQUEST_MAX;
@@ -307,15 +307,7 @@ fn credentials_table(made: &[Credentials], language: Language) -> String {
 
 impl PasswordArguments {
     fn text(&self) -> Result<Option<String>> {
-        let Some(path) = &self.password_file else { return Ok(self.password.clone()) };
-        let mut text = String::new();
-        if path.as_os_str() == "-" {
-            std::io::stdin().read_to_string(&mut text)?;
-        } else {
-            text =
-                std::fs::read_to_string(path).map_err(|it| Failed::at(Exit::Usage, path, &it))?;
-        }
-        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        password::given(self.password.as_deref(), self.password_file.as_deref())
     }
 }
 
@@ -367,7 +359,7 @@ fn up_to<const MAX: u8>(text: &str) -> std::result::Result<u8, Invalid> {
     number.ok_or_else(|| Invalid(text!("must be 1 to {MAX}", "取值应为1至{MAX}")))
 }
 
-fn levels(text: &str) -> std::result::Result<Levels, Invalid> {
+pub(super) fn levels(text: &str) -> std::result::Result<Levels, Invalid> {
     let parts = text.split(',').map(str::trim).filter(|it| !it.is_empty());
     let list = parts.map(|it| it.parse().ok()).collect::<Option<Vec<u8>>>();
     list.and_then(|it| Levels::new(&it)).ok_or_else(|| {

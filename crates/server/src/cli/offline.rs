@@ -1,6 +1,8 @@
 //! Where commands on extensions, settings and records act: the running server, or, while none runs, the
 //! database under the lock of its data directory.
 
+mod outside;
+
 use super::client::Client;
 use super::{Common, Exit, Failed, Result};
 use crate::clock;

@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 /// What clap prints around our own words; a phrase stands before those that it contains.
-const PHRASES: [(&str, &str); 18] = [
+const PHRASES: [(&str, &str); 19] = [
     ("Print this message or the help of the given subcommand(s)", "显示本帮助或指定命令的帮助"),
     ("Print help (see more with '--help')", "显示帮助（更多内容见“--help”）"),
     ("Print help (see a summary with '-h')", "显示帮助（摘要见“-h”）"),
@@ -24,6 +24,7 @@ const PHRASES: [(&str, &str); 18] = [
     ("Arguments:", "参数："),
     ("Options:", "选项："),
     ("Common options:", "通用选项："),
+    ("Interworking:", "对接选项："),
     ("Possible values:", "可选值："),
     ("[OPTIONS]", "[选项]"),
     ("[COMMAND]", "[命令]"),

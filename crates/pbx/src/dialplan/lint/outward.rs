@@ -60,6 +60,10 @@ fn line_rules(line: &Line) -> Rules {
     host(&mut rules, "from_domain", &line.from_domain, false);
     word(&mut rules, "auth_user", &line.auth_user);
     word(&mut rules, "uri_parameters", &line.uri_parameters);
+    if line.password.0.len() > 255 || line.password.0.contains(char::is_control) {
+        let rule = "at most 255 characters on one line";
+        range(&mut rules, "password", rule, "一行，最多255个字符");
+    }
     match &line.incoming {
         Incoming::Number(it) => number(&mut rules, "incoming", it, true),
         Incoming::Service(name) => {

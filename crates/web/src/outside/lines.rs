@@ -1,0 +1,203 @@
+//! External lines: `/api/v1/external-lines`.
+
+use super::patch::patched;
+use super::{Fields, text_field, without};
+use crate::moment::rfc3339;
+use crate::resource::Failure;
+use crate::resource::outside::{ExternalLine, LineState, Said, Trouble};
+use crate::{Edit, Office};
+use axum::Json;
+use axum::extract::{Path, State};
+use pbx::id::TenantId;
+use pbx::line::Line;
+use pbx::line::config::{Password, default_uri_parameters};
+use pbx::line::live::{self, LineStatus};
+use pbx::line::register::Standing;
+use pbx::text;
+use pbx::time::UnixMillis;
+use store::Db;
+
+/// What a line is called in the API, and its key.
+const ACCOUNT: &str = "account";
+
+/// All lines, by account; how they are now is for the running server to say.
+pub async fn list(db: &Db) -> Result<Vec<ExternalLine>, Failure> {
+    let mut lines = db.tables(TenantId::default()).await?.lines;
+    lines.sort_by(|one, other| one.account.cmp(&other.account));
+    Ok(lines.into_iter().map(shown).collect())
+}
+
+pub async fn show(db: &Db, account: &str) -> Result<ExternalLine, Failure> {
+    let lines = db.tables(TenantId::default()).await?.lines;
+    let found = lines.into_iter().find(|it| *it.account == *account);
+    found.map(shown).ok_or_else(|| missing(account))
+}
+
+/// Adds a line of these fields, of which `account` and `domain` are needed.
+pub async fn add(db: &Db, fields: Fields, now: UnixMillis) -> Result<ExternalLine, Failure> {
+    let account = text_field(&fields, ACCOUNT)?;
+    let mut tables = db.tables(TenantId::default()).await?;
+    if tables.lines.iter().any(|it| *it.account == *account) {
+        let detail = text!("external line {account} exists already", "外线{account}已存在");
+        return Err(Failure::new(409, "exists", detail));
+    }
+    let language = db.settings(TenantId::default()).await?.language;
+    let uri_parameters = default_uri_parameters(language).into();
+    let line = patched(&Line { uri_parameters, ..Line::default() }, fields)?;
+    tables.lines.push(line);
+    db.set_tables(TenantId::default(), tables, now).await?;
+    show(db, &account).await
+}
+
+pub async fn set(
+    db: &Db,
+    account: &str,
+    fields: Fields,
+    now: UnixMillis,
+) -> Result<ExternalLine, Failure> {
+    let mut tables = db.tables(TenantId::default()).await?;
+    let line = tables.lines.iter_mut().find(|it| *it.account == *account);
+    let line = line.ok_or_else(|| missing(account))?;
+    let changed = patched(line, fields)?;
+    if changed.account != line.account {
+        let detail = text!(
+            "account: a line keeps its account. Add another line",
+            "account：外线的账号不能修改，请另外添加外线"
+        );
+        return Err(Failure::new(422, "invalid", detail));
+    }
+    *line = changed;
+    db.set_tables(TenantId::default(), tables, now).await?;
+    show(db, account).await
+}
+
+/// Removes a line that nothing refers to.
+pub async fn delete(db: &Db, account: &str, now: UnixMillis) -> Result<(), Failure> {
+    let mut tables = db.tables(TenantId::default()).await?;
+    let before = tables.lines.len();
+    tables.lines.retain(|it| *it.account != *account);
+    if tables.lines.len() == before {
+        return Err(missing(account));
+    }
+    without(db, tables, text!("External line {account}", "外线{account}"), now).await
+}
+
+fn missing(account: &str) -> Failure {
+    let detail = text!("there is no external line {account}", "没有外线{account}");
+    Failure::new(404, "not_found", detail)
+}
+
+fn shown(line: Line) -> ExternalLine {
+    let has_password = !line.password.0.is_empty();
+    ExternalLine { line: Line { password: Password::default(), ..line }, has_password, state: None }
+}
+
+/// The line with what the running server says of it.
+fn with_state(office: &Office, line: ExternalLine) -> ExternalLine {
+    with_states(office, vec![line.clone()]).pop().unwrap_or(line)
+}
+
+fn with_states(office: &Office, lines: Vec<ExternalLine>) -> Vec<ExternalLine> {
+    let known = office.running.lines();
+    let of = |it: &ExternalLine| known.iter().find(|known| known.account == it.line.account);
+    let with = |it: ExternalLine| {
+        let state = of(&it).map(|status| state(&it.line, status));
+        ExternalLine { state, ..it }
+    };
+    lines.into_iter().map(with).collect()
+}
+
+fn state(line: &Line, status: &LineStatus) -> LineState {
+    let said = |it: &live::Said| Said { at: rfc3339(it.at), what: it.what.clone() };
+    let without = status.standing == Standing::Off && line.enabled && !line.register;
+    LineState {
+        standing: status.standing.as_str().to_owned(),
+        text: if without {
+            text!("in use without registration", "启用（不注册）")
+        } else {
+            status.standing.text()
+        },
+        since: status.since.map(rfc3339),
+        until: status.until.map(rfc3339),
+        target: status.target.map(|it| it.to_string()),
+        last_request: status.last_request.as_ref().map(said),
+        last_answer: status.last_answer.as_ref().map(said),
+        next_at: status.next_at.map(rfc3339),
+        trouble: status.trouble.map(|it| Trouble {
+            code: it.code().to_owned(),
+            sentence: it.sentence(),
+            remedy: it.remedy(),
+        }),
+        calls_in: status.calls_in,
+        calls_out: status.calls_out,
+    }
+}
+
+pub(crate) async fn on_list(
+    State(office): State<Office>,
+) -> Result<Json<Vec<ExternalLine>>, Failure> {
+    let lines = list(&office.db).await?;
+    Ok(Json(with_states(&office, lines)))
+}
+
+pub(crate) async fn on_show(
+    State(office): State<Office>,
+    Path(account): Path<String>,
+) -> Result<Json<ExternalLine>, Failure> {
+    let line = show(&office.db, &account).await?;
+    Ok(Json(with_state(&office, line)))
+}
+
+pub(crate) async fn on_add(
+    State(office): State<Office>,
+    Json(fields): Json<Fields>,
+) -> Result<Json<ExternalLine>, Failure> {
+    let _one_at_a_time = office.edits.lock().await;
+    let line = add(&office.db, fields, office.running.now()).await?;
+    office.running.changed(Edit::DialPlan).await?;
+    Ok(Json(with_state(&office, line)))
+}
+
+pub(crate) async fn on_set(
+    State(office): State<Office>,
+    Path(account): Path<String>,
+    Json(fields): Json<Fields>,
+) -> Result<Json<ExternalLine>, Failure> {
+    let _one_at_a_time = office.edits.lock().await;
+    let line = set(&office.db, &account, fields, office.running.now()).await?;
+    office.running.changed(Edit::DialPlan).await?;
+    Ok(Json(with_state(&office, line)))
+}
+
+pub(crate) async fn on_delete(
+    State(office): State<Office>,
+    Path(account): Path<String>,
+) -> Result<Json<()>, Failure> {
+    let _one_at_a_time = office.edits.lock().await;
+    delete(&office.db, &account, office.running.now()).await?;
+    office.running.changed(Edit::DialPlan).await?;
+    Ok(Json(()))
+}
+
+/// `POST …/{account}:register`: a REGISTER goes out now; what comes of it is in the line's state.
+pub(crate) async fn on_verb(
+    State(office): State<Office>,
+    Path(account): Path<String>,
+) -> Result<Json<ExternalLine>, Failure> {
+    let Some(account) = account.strip_suffix(":register") else {
+        return Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")));
+    };
+    let line = show(&office.db, account).await?;
+    if !line.line.enabled || !line.line.register {
+        let detail = text!(
+            "external line {account} is not to be registered. Set enabled and register to true",
+            "外线{account}设置为不注册。请将enabled和register设为true"
+        );
+        return Err(Failure::new(409, "off", detail));
+    }
+    if !office.running.register_line(account) {
+        let detail = text!("the server is ending", "服务器正在停止");
+        return Err(Failure::new(503, "ending", detail));
+    }
+    Ok(Json(with_state(&office, line)))
+}

@@ -1,0 +1,156 @@
+//! SIP trunks: `/api/v1/sip-trunks`.
+
+use super::patch::patched;
+use super::{Fields, without};
+use crate::resource::Failure;
+use crate::resource::outside::{ServerState, SipTrunk, TrunkState};
+use crate::{Edit, Office};
+use axum::Json;
+use axum::extract::{Path, State};
+use pbx::id::TenantId;
+use pbx::text;
+use pbx::time::UnixMillis;
+use pbx::trunk::Trunk;
+use pbx::trunk::config::TrunkAddress;
+use pbx::trunk::live::TrunkStatus;
+use store::Db;
+
+/// All trunks, by number; how they are now is for the running server to say.
+pub async fn list(db: &Db) -> Result<Vec<SipTrunk>, Failure> {
+    let mut trunks = db.tables(TenantId::default()).await?.trunks;
+    trunks.sort_by_key(|it| it.id);
+    Ok(trunks.into_iter().map(shown).collect())
+}
+
+pub async fn show(db: &Db, id: u32) -> Result<SipTrunk, Failure> {
+    let trunks = db.tables(TenantId::default()).await?.trunks;
+    trunks.into_iter().find(|it| it.id == id).map(shown).ok_or_else(|| missing(id))
+}
+
+/// Adds a trunk of these fields, of which `id` and `addresses` are needed.
+pub async fn add(db: &Db, fields: Fields, now: UnixMillis) -> Result<SipTrunk, Failure> {
+    let trunk = patched(&Trunk::default(), fields)?;
+    let id = trunk.id;
+    let mut tables = db.tables(TenantId::default()).await?;
+    if tables.trunks.iter().any(|it| it.id == id) {
+        let detail = text!("SIP trunk {id} exists already", "SIP中继{id}已存在");
+        return Err(Failure::new(409, "exists", detail));
+    }
+    tables.trunks.push(trunk);
+    db.set_tables(TenantId::default(), tables, now).await?;
+    show(db, id).await
+}
+
+pub async fn set(db: &Db, id: u32, fields: Fields, now: UnixMillis) -> Result<SipTrunk, Failure> {
+    let mut tables = db.tables(TenantId::default()).await?;
+    let trunk = tables.trunks.iter_mut().find(|it| it.id == id).ok_or_else(|| missing(id))?;
+    let changed = patched(trunk, fields)?;
+    if changed.id != id {
+        let detail = text!(
+            "id: a trunk keeps its number. Add another trunk",
+            "id：SIP中继的编号不能修改，请另外添加SIP中继"
+        );
+        return Err(Failure::new(422, "invalid", detail));
+    }
+    *trunk = changed;
+    db.set_tables(TenantId::default(), tables, now).await?;
+    show(db, id).await
+}
+
+/// Removes a trunk that nothing refers to.
+pub async fn delete(db: &Db, id: u32, now: UnixMillis) -> Result<(), Failure> {
+    let mut tables = db.tables(TenantId::default()).await?;
+    let before = tables.trunks.len();
+    tables.trunks.retain(|it| it.id != id);
+    if tables.trunks.len() == before {
+        return Err(missing(id));
+    }
+    without(db, tables, text!("SIP trunk {id}", "SIP中继{id}"), now).await
+}
+
+fn missing(id: u32) -> Failure {
+    Failure::new(404, "not_found", text!("there is no SIP trunk {id}", "没有SIP中继{id}"))
+}
+
+fn shown(trunk: Trunk) -> SipTrunk {
+    SipTrunk { trunk, state: None }
+}
+
+/// The trunks with what the running server says of them.
+fn with_states(office: &Office, trunks: Vec<SipTrunk>) -> Vec<SipTrunk> {
+    let known = office.running.trunks();
+    let with = |it: SipTrunk| {
+        let status = known.iter().find(|known| known.id == it.trunk.id);
+        let state = status.map(|status| state(&it.trunk, status));
+        SipTrunk { state, ..it }
+    };
+    trunks.into_iter().map(with).collect()
+}
+
+fn with_state(office: &Office, trunk: SipTrunk) -> SipTrunk {
+    with_states(office, vec![trunk.clone()]).pop().unwrap_or(trunk)
+}
+
+fn state(trunk: &Trunk, status: &TrunkStatus) -> TrunkState {
+    let server = |(configured, it): (&TrunkAddress, &(Option<_>, bool))| ServerState {
+        server: address_text(configured),
+        address: it.0.map(|it: std::net::SocketAddr| it.to_string()),
+        up: it.0.is_some() && it.1,
+    };
+    let servers: Vec<_> = trunk.addresses.iter().zip(&status.servers).map(server).collect();
+    TrunkState {
+        healthy: trunk.enabled && servers.iter().any(|it| it.up),
+        servers,
+        calls_in: status.calls_in,
+        calls_out: status.calls_out,
+    }
+}
+
+/// `host:port`.
+pub fn address_text(address: &TrunkAddress) -> String {
+    format!("{}:{}", address.host, address.port)
+}
+
+pub(crate) async fn on_list(State(office): State<Office>) -> Result<Json<Vec<SipTrunk>>, Failure> {
+    let trunks = list(&office.db).await?;
+    Ok(Json(with_states(&office, trunks)))
+}
+
+pub(crate) async fn on_show(
+    State(office): State<Office>,
+    Path(id): Path<u32>,
+) -> Result<Json<SipTrunk>, Failure> {
+    let trunk = show(&office.db, id).await?;
+    Ok(Json(with_state(&office, trunk)))
+}
+
+pub(crate) async fn on_add(
+    State(office): State<Office>,
+    Json(fields): Json<Fields>,
+) -> Result<Json<SipTrunk>, Failure> {
+    let _one_at_a_time = office.edits.lock().await;
+    let trunk = add(&office.db, fields, office.running.now()).await?;
+    office.running.changed(Edit::DialPlan).await?;
+    Ok(Json(with_state(&office, trunk)))
+}
+
+pub(crate) async fn on_set(
+    State(office): State<Office>,
+    Path(id): Path<u32>,
+    Json(fields): Json<Fields>,
+) -> Result<Json<SipTrunk>, Failure> {
+    let _one_at_a_time = office.edits.lock().await;
+    let trunk = set(&office.db, id, fields, office.running.now()).await?;
+    office.running.changed(Edit::DialPlan).await?;
+    Ok(Json(with_state(&office, trunk)))
+}
+
+pub(crate) async fn on_delete(
+    State(office): State<Office>,
+    Path(id): Path<u32>,
+) -> Result<Json<()>, Failure> {
+    let _one_at_a_time = office.edits.lock().await;
+    delete(&office.db, id, office.running.now()).await?;
+    office.running.changed(Edit::DialPlan).await?;
+    Ok(Json(()))
+}

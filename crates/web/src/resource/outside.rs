@@ -1,0 +1,86 @@
+//! External lines and SIP trunks: how they are configured, and how they are now.
+
+use pbx::language::Text;
+use pbx::line::Line;
+use pbx::trunk::Trunk;
+use serde::{Deserialize, Serialize};
+
+/// An external line: its fields as in the files of import and export, never with its password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalLine {
+    #[serde(flatten)]
+    pub line: Line,
+    pub has_password: bool,
+    /// Absent while no server runs, or before it has looked at the line.
+    pub state: Option<LineState>,
+}
+
+/// A line as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineState {
+    /// `off`, `registering`, `registered`, `failed` or `unregistering`.
+    pub standing: String,
+    /// The same in words.
+    pub text: Text,
+    /// Since when, and until when the carrier holds our registration. RFC 3339.
+    pub since: Option<String>,
+    pub until: Option<String>,
+    /// Where requests of the line go.
+    pub target: Option<String>,
+    pub last_request: Option<Said>,
+    pub last_answer: Option<Said>,
+    /// When the next REGISTER goes out; absent while one awaits its answer. RFC 3339.
+    pub next_at: Option<String>,
+    /// Why the last REGISTER failed.
+    pub trouble: Option<Trouble>,
+    pub calls_in: u16,
+    pub calls_out: u16,
+}
+
+/// Something one side said, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// RFC 3339.
+    pub at: String,
+    pub what: Text,
+}
+
+/// Why a line is not registered, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// A stable word, as `line.auth_failed`.
+    pub code: String,
+    pub sentence: Text,
+    pub remedy: Text,
+}
+
+/// A SIP trunk: its fields as in the files of import and export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SipTrunk {
+    #[serde(flatten)]
+    pub trunk: Trunk,
+    /// Absent while no server runs, or before it has looked at the trunk.
+    pub state: Option<TrunkState>,
+}
+
+/// A trunk as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrunkState {
+    /// One of its servers is there.
+    pub healthy: bool,
+    /// In the order they are configured.
+    pub servers: Vec<ServerState>,
+    pub calls_in: u16,
+    pub calls_out: u16,
+}
+
+/// A server of a trunk as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerState {
+    /// As configured.
+    pub server: String,
+    /// Absent where its name has none.
+    pub address: Option<String>,
+    /// It is taken to be there.
+    pub up: bool,
+}
