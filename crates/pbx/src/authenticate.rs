@@ -66,11 +66,7 @@ impl Authenticator {
         it: &Essentials<'_>,
         now: Now,
     ) -> Result<Identity, Refusal> {
-        let host = match it.uri.and_then(|uri| uri.host()) {
-            Some(host) => host.to_string(),
-            None => String::new(),
-        };
-        let Some((tenant_id, tenant)) = directory.tenant_for(&host) else {
+        let Some((tenant_id, tenant)) = directory.tenant_for(it.uri) else {
             return Err(Refusal::Challenge);
         };
         if let Some(extension) = by_address(tenant, flow, it) {

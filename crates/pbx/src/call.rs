@@ -25,6 +25,7 @@ mod status;
 pub mod transfer;
 mod update;
 
+use crate::directory::Extension;
 use crate::id::{CallId, TenantId};
 use crate::media::Event as MediaEvent;
 use crate::office::{LegId, Office, Owner, TransactionUser};
@@ -39,6 +40,7 @@ use sip::message::{Essentials, Message};
 use sip::session::{Answer, Overdue, Request, Seat, Session};
 use sip::{Flow, Tag};
 use smallvec::SmallVec;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Most phones called for one number.
@@ -76,7 +78,7 @@ pub struct Call {
     asks: SmallVec<[Ask; 1]>,
     outward: outside::Outward,
     /// Extensions this call counts for.
-    busy: SmallVec<[Box<str>; 2]>,
+    busy: SmallVec<[Arc<Extension>; 2]>,
     /// The INVITE as it came, for a phone whose stream is being opened and for forwarding.
     invite: Option<Box<[u8]>>,
     /// A phone asked for a transfer of this call.

@@ -15,6 +15,7 @@ use imbl::ordmap::DiffItem;
 use imbl::{GenericHashMap, OrdMap};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use sip::message::{Host, Uri};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -118,9 +119,12 @@ pub enum Relay {
 }
 
 impl Directory {
-    /// The tenant a request for `host` belongs to: the one naming that domain, else the first.
-    pub fn tenant_for(&self, host: &str) -> Option<(TenantId, &Tenant)> {
-        let named = |tenant: &Tenant| tenant.domains.iter().any(|it| it.eq_ignore_ascii_case(host));
+    /// The tenant a request for this URI belongs to: the one naming that domain, else the first.
+    pub fn tenant_for(&self, uri: Option<Uri<'_>>) -> Option<(TenantId, &Tenant)> {
+        let host = uri.and_then(|it| it.host());
+        let named = |tenant: &Tenant| {
+            tenant.domains.iter().any(|it| Host::parse(it).ok() == host && host.is_some())
+        };
         if self.tenants.len() > 1
             && let Some((id, tenant)) = self.tenants.iter().find(|(_, tenant)| named(tenant))
         {

@@ -126,7 +126,7 @@ pub struct LegStatus {
     pub caller: bool,
     pub number: Box<str>,
     pub remote: SocketAddr,
-    pub sip_call_id: Box<str>,
+    pub sip_call_id: Arc<str>,
     pub user_agent: Box<str>,
     /// The latest media figures of this leg's transports.
     pub media: Vec<Figures>,

@@ -3,6 +3,7 @@
 use crate::directory::Relay;
 use crate::media::MediaSource;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How to speak with the other side.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,16 +103,20 @@ impl CallLimit {
 }
 
 /// A number as the user part of a URI (RFC 3261 §25.1).
-pub(crate) fn escape_user(number: &str) -> String {
+pub(crate) fn escape_user(number: &str) -> Cow<'_, str> {
+    let stands = |it: u8| it.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&it);
+    if number.bytes().all(stands) {
+        return number.into();
+    }
     let mut out = String::with_capacity(number.len());
     for byte in number.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
+        if stands(byte) {
             out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));
         }
     }
-    out
+    out.into()
 }
 
 /// URI parameters with the semicolon that parts them from what comes before.

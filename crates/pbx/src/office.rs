@@ -26,6 +26,7 @@ use crate::trunk::live::{LiveTrunk, ServerKey, Trunks};
 use rand_core::Rng;
 use sip::dialog::LocalEnd;
 use sip::endpoint::Endpoint;
+use sip::message::Short;
 use sip::session::Seat;
 use sip::{Flow, Tag};
 use std::collections::{HashMap, VecDeque};
@@ -79,6 +80,16 @@ pub struct Farewell {
     pub reason: String,
 }
 
+/// Looks up an extension among the busy ones without a copy of its number.
+#[derive(Hash)]
+struct Busy<'a>(TenantId, &'a str);
+
+impl hashbrown::Equivalent<(TenantId, Box<str>)> for Busy<'_> {
+    fn equivalent(&self, key: &(TenantId, Box<str>)) -> bool {
+        self.0 == key.0 && *self.1 == *key.1
+    }
+}
+
 /// One shard's shared state.
 pub struct Office {
     pub config: Config,
@@ -104,7 +115,7 @@ pub struct Office {
     pub utc: UnixMillis,
     next_connect: u64,
     /// Running calls of each extension.
-    busy: HashMap<(TenantId, Box<str>), u16, ahash::RandomState>,
+    busy: hashbrown::HashMap<(TenantId, Box<str>), u16, ahash::RandomState>,
 }
 
 impl Office {
@@ -130,7 +141,7 @@ impl Office {
             errands: VecDeque::new(),
             utc: UnixMillis::default(),
             next_connect: 0,
-            busy: HashMap::default(),
+            busy: hashbrown::HashMap::default(),
         }
     }
 
@@ -213,16 +224,16 @@ impl Office {
 
     /// Counts one more call of an extension, unless it has all it may have.
     pub fn claim_call(&mut self, tenant: TenantId, number: &str, most: u8) -> bool {
-        let count = self.busy.entry((tenant, number.into())).or_default();
-        if *count >= most.into() {
-            return false;
+        match self.busy.get_mut(&Busy(tenant, number)) {
+            Some(count) if *count >= most.into() => return false,
+            Some(count) => *count += 1,
+            None => drop(self.busy.insert((tenant, number.into()), 1)),
         }
-        *count += 1;
         true
     }
 
     pub fn release_call(&mut self, tenant: TenantId, number: &str) {
-        let key = (tenant, number.into());
+        let key = Busy(tenant, number);
         if let Some(count) = self.busy.get_mut(&key) {
             *count -= 1;
             if *count == 0 {
@@ -272,8 +283,9 @@ impl Office {
     }
 
     /// A fresh name for a SIP Call-ID of ours.
-    pub fn new_call_id(&mut self) -> String {
-        format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64())
+    pub fn new_call_id(&mut self) -> Arc<str> {
+        let name = Short::new().hex(self.rng.next_u64(), 16).hex(self.rng.next_u64(), 16);
+        name.as_str().into()
     }
 
     pub fn send_effects(&mut self, calls: &dyn Fn(Owner) -> Option<CallId>) {

@@ -108,13 +108,13 @@ pub struct LineRegistration {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DialogFacts {
     pub flow: Flow,
-    pub call_id: Box<str>,
+    pub call_id: Arc<str>,
     /// Full From value of our requests, tag included.
-    pub local: Box<str>,
+    pub local: Arc<str>,
     /// Full To value of our requests, tag included.
-    pub remote: Box<str>,
+    pub remote: Arc<str>,
     pub local_cseq: u32,
-    pub remote_target: Box<str>,
+    pub remote_target: Arc<str>,
     pub route_set: Vec<Box<str>>,
 }
 

@@ -307,19 +307,33 @@ impl Registrar {
 
     /// Adds a binding or replaces the one with its key.
     pub fn put(&mut self, binding: Arc<Binding>, now: Now) {
-        self.remove(&binding.key);
         let until = now.instant + binding.expires_at.since(now.utc);
+        let devices = self.devices(&binding.key);
+        let known = devices.and_then(|it| take(it, &binding.key));
+        if let Some(known) = &known {
+            self.unlink(known);
+        }
         self.insert(Bound { binding, until });
     }
 
     pub fn remove(&mut self, key: &BindingKey) -> Option<Bound> {
-        let numbers = self.bindings.get_mut(&key.tenant)?;
-        let devices = numbers.get_mut(&key.extension)?;
-        let index = devices.iter().position(|it| it.binding.key == *key)?;
-        let bound = devices.remove(index);
-        if devices.is_empty() {
+        let devices = self.devices(key)?;
+        let bound = take(devices, key)?;
+        if devices.is_empty()
+            && let Some(numbers) = self.bindings.get_mut(&key.tenant)
+        {
             numbers.remove(&key.extension);
         }
+        self.unlink(&bound);
+        Some(bound)
+    }
+
+    fn devices(&mut self, key: &BindingKey) -> Option<&mut Devices> {
+        self.bindings.get_mut(&key.tenant)?.get_mut(&key.extension)
+    }
+
+    /// A binding leaves the indices.
+    fn unlink(&mut self, bound: &Bound) {
         self.by_expiry.remove(&(bound.until, ByKey(Arc::clone(&bound.binding))));
         if let Some(connection) = bound.binding.flow.connection
             && let Some(list) = self.by_connection.get_mut(&connection)
@@ -329,7 +343,6 @@ impl Registrar {
                 self.by_connection.remove(&connection);
             }
         }
-        Some(bound)
     }
 
     /// Takes one binding that has expired.
@@ -394,6 +407,12 @@ impl Registrar {
             }
         }
     }
+}
+
+/// Takes a device out of its extension's. The place of the extension stays, for the newer binding.
+fn take(devices: &mut Devices, key: &BindingKey) -> Option<Bound> {
+    let index = devices.iter().position(|it| it.binding.key == *key)?;
+    Some(devices.remove(index))
 }
 
 /// Where a device whose stream is lost might be reached: its Contact, but only at the address it

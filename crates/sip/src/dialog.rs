@@ -2,11 +2,13 @@
 
 use crate::endpoint::Branch;
 use crate::flow::{Flow, Transport};
-use crate::message::{Contact, Essentials, HeaderName, Message, Method, StartLine, Writer};
+use crate::message::{Contact, Essentials, HeaderName, Message, Method, Short, StartLine, Writer};
 use crate::route_set::RouteSet;
 use crate::tag::Tag;
+use smallvec::SmallVec;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Our end of a dialog as the peer sees it: what Via and Contact say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,8 @@ impl LocalEnd {
     /// The value of our Contact header; its user is our tag, so that requests find the dialog
     /// even from peers that lose the To tag.
     pub fn contact(&self) -> impl fmt::Display {
-        let Self { transport, contact: address, tag, .. } = *self;
+        let Self { transport, contact, tag, .. } = *self;
+        let address = Short::new().socket(contact);
         fmt::from_fn(move |f| match transport {
             Transport::Udp => write!(f, "<sip:{tag}@{address}>"),
             Transport::Tcp => write!(f, "<sip:{tag}@{address};transport=tcp>"),
@@ -34,7 +37,7 @@ impl LocalEnd {
     /// (RFC 3581).
     pub fn via(&self, branch: Branch) -> impl fmt::Display {
         let Self { transport, address, .. } = *self;
-        let name = transport.via_name();
+        let (name, address) = (transport.via_name(), Short::new().socket(address));
         fmt::from_fn(move |f| write!(f, "SIP/2.0/{name} {address};rport;branch={branch}"))
     }
 }
@@ -42,17 +45,17 @@ impl LocalEnd {
 /// The state both sides share. Early until the remote tag is known.
 #[derive(Clone, Debug)]
 pub struct Dialog {
-    pub call_id: Box<str>,
+    pub call_id: Arc<str>,
     pub end: LocalEnd,
     /// From of our requests, tag included.
-    pub local: Box<str>,
+    pub local: Arc<str>,
     /// To of our requests, tag included once known.
-    pub remote: Box<str>,
+    pub remote: Arc<str>,
     pub remote_tag: Box<str>,
     pub local_cseq: u32,
     /// `None` before the peer's first request.
     pub remote_cseq: Option<u32>,
-    pub remote_target: Box<str>,
+    pub remote_target: Arc<str>,
     pub routes: RouteSet,
 }
 
@@ -64,7 +67,7 @@ impl Dialog {
         Self {
             call_id: it.call_id.into(),
             end,
-            local: format!("{to};tag={}", end.tag).into(),
+            local: with_tag(to, end.tag),
             remote: header(HeaderName::From).into(),
             remote_tag: it.from_tag.unwrap_or_default().into(),
             local_cseq: 0,
@@ -77,16 +80,16 @@ impl Dialog {
 
     /// The dialog an INVITE of ours will begin: `from` and `to` are header values without tags.
     pub fn of_our_request(
-        call_id: &str,
+        call_id: impl Into<Arc<str>>,
         end: LocalEnd,
-        from: impl fmt::Display,
+        from: &str,
         to: &str,
-        target: &str,
+        target: impl Into<Arc<str>>,
     ) -> Self {
         Self {
             call_id: call_id.into(),
             end,
-            local: format!("{from};tag={}", end.tag).into(),
+            local: with_tag(from, end.tag),
             remote: to.into(),
             remote_tag: Box::default(),
             local_cseq: 0,
@@ -100,18 +103,22 @@ impl Dialog {
     pub fn set_tag(&mut self, tag: Tag) {
         let old = format!(";tag={}", self.end.tag);
         let to = self.local.strip_suffix(old.as_str()).unwrap_or(&self.local);
-        self.local = format!("{to};tag={tag}").into();
+        self.local = with_tag(to, tag);
         self.end.tag = tag;
     }
 
-    /// Takes over what a response to our INVITE says (RFC 3261 §12.1.2).
-    pub fn learn(&mut self, message: &Message<'_>, it: &Essentials<'_>) {
-        if let Some(to) = message.headers.get(HeaderName::To) {
+    /// Takes over what a response to our INVITE says (RFC 3261 §12.1.2). Gives the remote target before,
+    /// where it is another one now.
+    pub fn learn(&mut self, message: &Message<'_>, it: &Essentials<'_>) -> Option<Arc<str>> {
+        if let Some(to) = message.headers.get(HeaderName::To).filter(|it| **it != *self.remote) {
             self.remote = to.into();
         }
-        self.remote_tag = it.to_tag.unwrap_or_default().into();
+        let tag = it.to_tag.unwrap_or_default();
+        if *self.remote_tag != *tag {
+            self.remote_tag = tag.into();
+        }
         self.routes = RouteSet::of_response(&message.headers);
-        self.refresh_target(message);
+        self.refresh_target(message)
     }
 
     /// Takes back what responses to our INVITE said: it is sent anew (RFC 3261 §8.1.3.5).
@@ -123,11 +130,10 @@ impl Dialog {
     }
 
     /// Takes over a new remote target (RFC 3261 §12.2, RFC 3311 §5): INVITE, UPDATE and their 2xx
-    /// refresh it.
-    pub fn refresh_target(&mut self, message: &Message<'_>) {
-        if let Some(contact) = contact_uri(message) {
-            self.remote_target = contact.into();
-        }
+    /// refresh it. Gives the one before, where it is another one now.
+    pub fn refresh_target(&mut self, message: &Message<'_>) -> Option<Arc<str>> {
+        let contact = contact_uri(message).filter(|it| **it != *self.remote_target)?;
+        Some(std::mem::replace(&mut self.remote_target, contact.into()))
     }
 
     /// Whether a request belongs to this dialog: the peer's tag is the one we know. A peer that
@@ -160,15 +166,22 @@ impl Dialog {
         writer.header("Via", self.end.via(branch));
         self.routes.write(target, &mut writer);
         writer.header("Max-Forwards", max_forwards);
-        writer.header("From", &self.local);
-        writer.header("To", &self.remote);
-        writer.header("Call-ID", &self.call_id);
+        writer.text_header("From", &self.local);
+        writer.text_header("To", &self.remote);
+        writer.text_header("Call-ID", &self.call_id);
         writer.header("CSeq", format_args!("{cseq} {method}"));
         if matches!(method, Method::Invite | Method::Update | Method::Notify) {
             writer.header("Contact", self.end.contact());
         }
         writer
     }
+}
+
+fn with_tag(address: &str, tag: Tag) -> Arc<str> {
+    let mut text = SmallVec::<[u8; 128]>::from_slice(address.as_bytes());
+    text.extend_from_slice(b";tag=");
+    text.extend_from_slice(tag.text().as_bytes());
+    str::from_utf8(&text).unwrap_or_default().into()
 }
 
 /// The URI of the first Contact, where there is one.

@@ -11,7 +11,7 @@ pub use client::ClientTx;
 pub use server::ServerTx;
 
 use crate::flow::{ConnectionId, Flow};
-use crate::message::{Essentials, Message, Method, Via};
+use crate::message::{Essentials, Message, Method, Short, Via};
 use crate::timers::TimerQueue;
 use crate::transaction::Timer;
 use crate::transaction::key::{Key, KeyMaker, MAGIC_COOKIE};
@@ -278,9 +278,15 @@ pub struct Branch {
     unique: u64,
 }
 
+impl Branch {
+    fn text(self) -> Short {
+        Short::new().text(MAGIC_COOKIE).letter(self.shard).hex(self.unique, 16)
+    }
+}
+
 impl std::fmt::Display for Branch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{MAGIC_COOKIE}{}{:016x}", self.shard, self.unique)
+        f.write_str(&self.text())
     }
 }
 

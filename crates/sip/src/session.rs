@@ -27,6 +27,7 @@ use crate::message::{Essentials, HeaderName, Message, Writer};
 use crate::target::{Reach, flow_after_answer, flow_to_contact};
 use bytes::Bytes;
 use prack::Provisionals;
+use std::fmt;
 use std::time::{Duration, Instant};
 use timer::Timer;
 
@@ -55,8 +56,11 @@ pub fn no_extra(_: &mut Writer) {}
 fn write_supported<const N: usize>(writer: &mut Writer, tags: [&str; N]) {
     let mut tags = tags.into_iter().filter(|it| !it.is_empty());
     let Some(first) = tags.next() else { return };
-    let all = tags.fold(first.to_owned(), |all, it| all + ", " + it);
-    writer.text_header("Supported", &all);
+    let all = fmt::from_fn(move |f| {
+        f.write_str(first)?;
+        tags.clone().try_for_each(|it| write!(f, ", {it}"))
+    });
+    writer.header("Supported", all);
 }
 
 /// One side of a call.
@@ -178,23 +182,23 @@ impl Session {
 
     /// The first answer to our INVITE: the peer's Contact, tag and routes.
     fn learn(&mut self, message: &Message<'_>, it: &Essentials<'_>) {
-        let asked = self.dialog.remote_target.clone();
-        self.dialog.learn(message, it);
+        let asked = self.dialog.learn(message, it);
         self.learn_methods(message);
-        self.retarget(&asked);
+        self.retarget(asked.as_deref());
     }
 
     /// A 2xx within the dialog: the peer's Contact and methods.
     fn refresh_target(&mut self, message: &Message<'_>) {
-        let asked = self.dialog.remote_target.clone();
-        self.dialog.refresh_target(message);
+        let asked = self.dialog.refresh_target(message);
         self.learn_methods(message);
-        self.retarget(&asked);
+        self.retarget(asked.as_deref());
     }
 
-    /// The peer's Contact may have changed from `asked`.
-    fn retarget(&mut self, asked: &str) {
-        if self.dialog.routes.routes().is_empty() {
+    /// The peer's Contact has changed from `asked`; `None`: it has not.
+    fn retarget(&mut self, asked: Option<&str>) {
+        if let Some(asked) = asked
+            && self.dialog.routes.routes().is_empty()
+        {
             self.flow = flow_after_answer(self.flow, asked, &self.dialog.remote_target);
         }
     }

@@ -1,5 +1,6 @@
 //! The tag we put on our side of a dialog; also the user of our Contact and our branches.
 
+use crate::message::Short;
 use std::fmt;
 
 /// 60 random bits behind the character of the shard that owns the dialog (RFC 3261 §19.3 asks for
@@ -12,10 +13,15 @@ pub struct Tag {
 
 const RANDOM_BITS: u64 = (1 << 60) - 1;
 const DIGITS: usize = 15;
+const RANDOM_DIGITS: u32 = RANDOM_BITS.count_ones() / 4;
 
 impl Tag {
     pub fn new(shard: char, random: u64) -> Self {
         Self { shard, random: random & RANDOM_BITS }
+    }
+
+    pub fn text(self) -> Short {
+        Short::new().letter(self.shard).hex(self.random, RANDOM_DIGITS)
     }
 
     /// Reads what [`Display`](fmt::Display) wrote; `None` for anything we cannot have written.
@@ -32,7 +38,7 @@ impl Tag {
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:015x}", self.shard, self.random)
+        f.write_str(&self.text())
     }
 }
 

@@ -20,6 +20,7 @@ use sip::dialog::contact_uri;
 use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, reason_phrase};
 use sip::session::{Session, no_extra};
 use sip::{Flow, Transport};
+use smallvec::SmallVec;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -111,9 +112,9 @@ impl Call {
             },
             media: CallMedia::default(),
             modifying: None,
-            asks: smallvec::SmallVec::new(),
+            asks: SmallVec::new(),
             outward: super::outside::Outward::default(),
-            busy: smallvec::SmallVec::new(),
+            busy: SmallVec::new(),
             invite: None,
             transfer: None,
             joining: None,
@@ -152,12 +153,11 @@ impl Call {
         if let Err(code) = self.claim_caller(office, &attempt.origin) {
             return self.end(office, code, Side::System, now);
         }
-        let dialled = self.record.dialled_number.clone();
         let directory = office.directory.clone();
         let query = Query {
             tenant: self.tenant,
             caller: attempt.origin.caller(),
-            dialled: &dialled,
+            dialled: &self.record.dialled_number,
             at: office.utc,
             dice: dice(&mut *office.rng),
         };
@@ -246,7 +246,7 @@ impl Call {
         self.media.relayed = targets.iter().any(relays);
         office.record(Record::CallStarted(Box::new(CallStarted { record: self.record.share() })));
         self.invite = Some(attempt.raw.into());
-        let (forks, ways): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
+        let (forks, ways): (Vec<_>, SmallVec<[_; 4]>) = targets.into_iter().unzip();
         self.forks = forks;
         self.publish(office);
         for (index, way) in ways.into_iter().enumerate() {
@@ -317,10 +317,10 @@ impl Call {
         });
     }
 
-    fn claim_busy(&mut self, office: &mut Office, extension: &Extension) -> bool {
+    fn claim_busy(&mut self, office: &mut Office, extension: &Arc<Extension>) -> bool {
         let claimed = office.claim_call(self.tenant, &extension.number, extension.calls_max);
         if claimed {
-            self.busy.push(extension.number.clone());
+            self.busy.push(Arc::clone(extension));
         }
         claimed
     }
@@ -414,8 +414,11 @@ pub(crate) fn dialled(it: &Essentials<'_>) -> Box<str> {
     let number = text.split(';').next().unwrap_or_default();
     // Visual separators mean nothing (RFC 3966 §5.1.1).
     let means = |it: &char| !is_telephone || !matches!(it, '-' | '.' | '(' | ')');
-    let number: String = number.chars().filter(means).collect();
-    number[..number.floor_char_boundary(DIALLED_LENGTH_MAX)].into()
+    let number = &number[..number.floor_char_boundary(DIALLED_LENGTH_MAX)];
+    if number.chars().all(|it| means(&it)) {
+        return number.into();
+    }
+    number.chars().filter(means).collect()
 }
 
 fn user_agent(message: &Message<'_>) -> Box<str> {

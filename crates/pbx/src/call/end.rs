@@ -10,7 +10,7 @@ use crate::record::{Record, Side};
 use crate::release::ReleaseCode;
 use crate::time::millis;
 use sip::dialog::contact_uri;
-use sip::message::{HeaderName, Message, Reason, TypedHeader, Writer, reason_phrase};
+use sip::message::{HeaderName, Message, Reason, Short, TypedHeader, Writer, reason_phrase};
 use smallvec::SmallVec;
 use std::time::Instant;
 
@@ -98,11 +98,12 @@ impl Call {
         self.undo_join(office, status, now);
         self.state = State::Ended { recorded: false };
         self.invite = None;
-        let reason = cause.reason.unwrap_or_else(|| format!("Q.850;cause={q850}").into());
-        self.release_sessions(office, status, (&reason, &cause.told), now);
+        let ours = Short::new().text("Q.850;cause=").decimal(q850.into());
+        let reason = cause.reason.as_deref().unwrap_or(&ours);
+        self.release_sessions(office, status, (reason, &cause.told), now);
         self.refuse_asks(office, now);
-        for number in std::mem::take(&mut self.busy) {
-            office.release_call(self.tenant, &number);
+        for extension in std::mem::take(&mut self.busy) {
+            office.release_call(self.tenant, &extension.number);
         }
         self.release_lines(office);
         office.connects.retain(|_, owner| owner.serial != self.place.1);
@@ -111,7 +112,9 @@ impl Call {
         record.q850_cause = q850;
         record.released_by = Some(by);
         record.release_code = Some(code);
-        record.fci = format!("callTag={code};cause={q850}").into();
+        record.fci = ["callTag=", code.as_str(), ";cause=", &Short::new().decimal(q850.into())]
+            .concat()
+            .into();
         record.duration_ms = millis(now.saturating_duration_since(self.started));
         record.billable_ms =
             self.answered.map_or(0, |at| millis(now.saturating_duration_since(at)));
@@ -185,9 +188,9 @@ impl Call {
         self.with_session(office, LegId::Caller, now, |session, seat| {
             if session.is_early() {
                 let extra = |writer: &mut Writer| {
-                    writer.header("Reason", reason);
+                    writer.text_header("Reason", reason);
                     for (name, value) in told {
-                        writer.header(name, value);
+                        writer.text_header(name, value);
                     }
                     if status == 503 && told.iter().all(|it| it.0 != "Retry-After") {
                         writer.header("Retry-After", 10);

@@ -13,7 +13,7 @@ use crate::record::{Binding, BindingKey, CallAnswered, DialogFacts, Record, Side
 use crate::release::{ReleaseCode, cause_of_status};
 use sip::Flow;
 use sip::dialog::{Dialog, LocalEnd};
-use sip::message::{MaxForwards, Message, Writer, reason_phrase};
+use sip::message::{MaxForwards, Message, Short, Writer, reason_phrase};
 use sip::route_set::RouteSet;
 use sip::session::{Body, Offer, Reliability, Session, no_extra};
 use std::time::Instant;
@@ -67,7 +67,7 @@ impl Call {
         invite: &Message<'_>,
         now: Instant,
     ) -> Result<(), Unusable> {
-        let call_id = office.new_call_id().into();
+        let call_id = office.new_call_id();
         let tag = office.claim_tag(self.owner(fork_id(index)));
         self.call_again(office, index, (flow, Again { call_id, tag, cseq: 0 }), invite, now)
     }
@@ -102,7 +102,7 @@ impl Call {
         let outside = self.addressed_outside(office, index, end);
         let it = outside.unwrap_or_else(|| self.addressed_inside(office, index, end));
         let target = &self.forks[index].target;
-        let mut dialog = Dialog::of_our_request(&call_id, end, it.from, &it.to, target);
+        let mut dialog = Dialog::of_our_request(call_id, end, &it.from, &it.to, &**target);
         (dialog.local_cseq, dialog.routes) = (cseq, it.routes);
         let hops = max_forwards(invite).saturating_sub(1);
         let extra = |writer: &mut Writer| {
@@ -144,16 +144,17 @@ impl Call {
     /// How the INVITE to a phone of ours is addressed.
     fn addressed_inside(&self, office: &Office, index: usize, end: LocalEnd) -> Addressing {
         let (name, number) = (&self.record.caller_name, &self.record.caller_number);
-        let host = bracketed(end.address.ip());
+        let host = Short::new().host(end.address.ip());
         let user = escape_user(number);
+        let address = ["<sip:", &user, "@", &host, ">"];
         let from = if name.is_empty() {
-            format!("<sip:{user}@{host}>")
+            address.concat()
         } else {
-            format!("\"{}\" <sip:{user}@{host}>", escaped(name))
+            format!("\"{}\" {}", escaped(name), address.concat())
         };
         Addressing {
             from,
-            to: format!("<sip:{}@{host}>", self.forks[index].number),
+            to: ["<sip:", &self.forks[index].number, "@", &host, ">"].concat(),
             routes: RouteSet::default(),
             headers: Vec::new(),
             credentials: Box::default(),
@@ -547,7 +548,11 @@ pub(super) fn facts(session: &Session) -> DialogFacts {
 
 /// User-Agent and source address, as call records have them.
 pub(super) fn device(user_agent: &str, flow: Flow) -> Box<str> {
-    format!("{user_agent} {}", flow.remote).trim_start().into()
+    let remote = Short::new().socket(flow.remote);
+    match user_agent {
+        "" => remote.as_str().into(),
+        _ => [user_agent, " ", &remote].concat().into(),
+    }
 }
 
 /// An address as a URI's host.

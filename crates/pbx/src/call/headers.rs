@@ -11,8 +11,8 @@ pub const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 
 /// What a 2xx says of us (RFC 3261 §13.3.1.4).
 pub fn capabilities(writer: &mut Writer) {
-    writer.header("Allow", ALLOW);
-    writer.header("Supported", SUPPORTED);
+    writer.text_header("Allow", ALLOW);
+    writer.text_header("Supported", SUPPORTED);
 }
 
 /// Those of them that are not the session's own to say in a request: reliability and session timers
@@ -21,7 +21,7 @@ pub const FURTHER: &str = "replaces, norefersub";
 
 /// What an INVITE of ours says of us; the session writes Supported.
 pub fn capabilities_of_request(writer: &mut Writer) {
-    writer.header("Allow", ALLOW);
+    writer.text_header("Allow", ALLOW);
 }
 
 /// Bodies we take in an INVITE.
@@ -32,7 +32,7 @@ pub const ACCEPT: &str =
 /// passes.
 pub fn pass(headers: &Headers<'_>, writer: &mut Writer) {
     for field in headers.iter().filter(|it| passes(it.name, it.raw_name)) {
-        writer.header(field.raw_name, field.value);
+        writer.text_header(field.raw_name, field.value);
     }
 }
 

@@ -335,7 +335,7 @@ impl Fork {
     fn to_leg(leg: Leg) -> Self {
         Self {
             device: None,
-            target: leg.session.dialog.remote_target.clone(),
+            target: (*leg.session.dialog.remote_target).into(),
             user_agent: leg.user_agent.clone(),
             number: leg.number.clone(),
             media_source: leg.media_source,

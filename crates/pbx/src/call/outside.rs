@@ -117,7 +117,7 @@ pub(super) struct Addressing {
 
 /// An INVITE that is sent once more: the same call, the next CSeq (RFC 3261 §22.2).
 pub(super) struct Again {
-    pub call_id: Box<str>,
+    pub call_id: Arc<str>,
     pub tag: Tag,
     pub cseq: u32,
 }
@@ -396,10 +396,10 @@ impl Call {
         index: usize,
         end: LocalEnd,
     ) -> Option<Addressing> {
-        let cnonce = format!("{:016x}", office.rng.next_u64());
-        let min_s = office.settings(self.tenant).min_se_s;
         let fork = self.forks.get_mut(index)?;
         let (Outside { through, out }, target) = (&mut **fork.outside.as_mut()?, &fork.target);
+        let cnonce = format!("{:016x}", office.rng.next_u64());
+        let min_s = office.settings(self.tenant).min_se_s;
         let interop = through.interop();
         let terms = Terms { expires_s: interop.session_expires_s.0.into(), min_s };
         let reliability = reliability(interop);

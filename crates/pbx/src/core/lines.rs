@@ -57,7 +57,7 @@ impl Core {
                 }
                 let office = &mut self.office;
                 let contact = Tag::new(office.config.shard, office.rng.next_u64());
-                let ids = Ids { call_id: office.new_call_id().into(), cseq: 0, contact };
+                let ids = Ids { call_id: (*office.new_call_id()).into(), cseq: 0, contact };
                 let key = office.lines.add(*id, config, ids, now);
                 self.line_wanted(key, now);
             }
@@ -328,7 +328,7 @@ fn ask(
     let call_id = new_call_id.then(|| office.new_call_id());
     let Some(line) = office.lines.get_mut(key) else { return Ok(()) };
     if let Some(call_id) = call_id {
-        line.registration.ids.call_id = call_id.into();
+        line.registration.ids.call_id = (*call_id).into();
     }
     let remote = line.targets.current().ok_or(Lack::NoAddress)?;
     let transport = Transport::from(line.config.transport);

@@ -7,7 +7,7 @@ use crate::id::{CallId, TenantId};
 use crate::record::Record;
 use crate::registrar::{Bound, Changes, Reject, decide};
 use crate::time::Now;
-use std::fmt::Write;
+use std::fmt;
 use std::sync::Arc;
 
 impl Core {
@@ -92,11 +92,10 @@ impl Core {
         let mut writer = self.response(request, 200, "OK");
         for Bound { binding, until } in self.office.registrar.bindings(tenant, number) {
             let left = until.saturating_duration_since(now.instant).as_millis().div_ceil(1000);
-            let mut value = format!("<{}>;expires={left}", binding.contact);
-            if binding.q < 1000 {
-                // Writing to a string cannot fail.
-                let _ = write!(value, ";q=0.{:03}", binding.q);
-            }
+            let value = fmt::from_fn(|f| {
+                write!(f, "<{}>;expires={left}", binding.contact)?;
+                if binding.q < 1000 { write!(f, ";q=0.{:03}", binding.q) } else { Ok(()) }
+            });
             writer.header("Contact", value);
         }
         self.send(request, writer);

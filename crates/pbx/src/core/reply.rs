@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::id::CallId;
 use crate::time::Now;
 use sip::Flow;
-use sip::message::{Essentials, Message, Writer, reason_phrase, response_to};
+use sip::message::{Essentials, Message, Short, Writer, reason_phrase, response_to_checked};
 
 /// A request being served.
 #[derive(Clone, Copy)]
@@ -23,7 +23,8 @@ impl Core {
     pub(super) fn response(&self, request: Request<'_>, code: u16, reason: &str) -> Writer {
         let Request { flow, message, it, .. } = request;
         let tag = self.tag_seed.hash_one((it.call_id, it.from_tag, it.cseq.number));
-        response_to(message, code, reason, Some(&format!("s{tag:016x}")), flow.remote)
+        let tag = Short::new().letter('s').hex(tag, 16);
+        response_to_checked((message, it), code, reason, Some(&tag), flow.remote)
     }
 
     pub(super) fn send(&mut self, request: Request<'_>, writer: Writer) {
@@ -73,8 +74,7 @@ impl Core {
         self.office.counters.challenges += 1;
         let mut writer = self.response(request, 401, "Unauthorized");
         let directory = self.office.directory.clone();
-        let host = request.it.uri.and_then(|it| it.host()).map(|it| it.to_string());
-        let tenant = directory.tenant_for(&host.unwrap_or_default()).map(|(_, it)| it);
+        let tenant = directory.tenant_for(request.it.uri).map(|(_, it)| it);
         let rng = &mut *self.office.rng;
         self.authenticator.challenge(tenant, request.flow, stale, rng, now, &mut writer);
         self.send(request, writer);

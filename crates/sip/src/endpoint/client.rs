@@ -74,7 +74,7 @@ impl<O: Copy> Endpoint<O> {
         } else {
             State::Other(Client::START)
         };
-        let key = self.keys.client(&branch.to_string(), method);
+        let key = self.keys.client(&branch.text(), method);
         let generation = self.next_generation();
         let index = self.clients.insert(ClientTransaction {
             key,

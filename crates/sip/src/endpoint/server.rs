@@ -23,6 +23,7 @@ pub(super) struct ServerTransaction<O> {
     generation: u32,
     /// Where responses go.
     flow: Flow,
+    /// Empty where the response is made already.
     head: ResponseHead,
     state: State,
     /// The newest response.
@@ -68,6 +69,30 @@ impl<O: Copy> Endpoint<O> {
         it: &Essentials<'_>,
         owner: O,
     ) -> ServerTx {
+        let head = ResponseHead::of(message, it, flow.remote);
+        self.open_with(flow, (message, it), owner, head)
+    }
+
+    /// Makes one and answers it at once, for good. A copy gets the same answer, and an INVITE its ACK.
+    pub fn answer(
+        &mut self,
+        flow: Flow,
+        request: (&Message<'_>, &Essentials<'_>),
+        owner: O,
+        (code, writer): (u16, Writer),
+        now: Instant,
+    ) {
+        let transaction = self.open_with(flow, request, owner, ResponseHead::default());
+        self.respond(transaction, code, writer.finish(), now);
+    }
+
+    fn open_with(
+        &mut self,
+        flow: Flow,
+        (message, it): (&Message<'_>, &Essentials<'_>),
+        owner: O,
+        head: ResponseHead,
+    ) -> ServerTx {
         let method = it.cseq.method;
         let key = self.keys.server(message, it, method);
         let generation = self.next_generation();
@@ -82,7 +107,7 @@ impl<O: Copy> Endpoint<O> {
             key,
             generation,
             flow: reply_flow(flow, &it.via),
-            head: ResponseHead::of(message, flow.remote),
+            head,
             state,
             last: None,
             deadlines: Deadlines::default(),
@@ -217,9 +242,9 @@ impl<O: Copy> Endpoint<O> {
         };
         let (owner, generation) = (self.servers[index].owner, self.servers[index].generation);
         let transaction = self.open(flow, message, it, owner);
-        let tag =
-            self.servers[index].to_tag.map_or_else(|| "cancel".to_owned(), |it| it.to_string());
-        if let Some(writer) = self.response(transaction, 200, "OK", Some(&tag)) {
+        let tag = self.servers[index].to_tag.map(Tag::text);
+        let tag = tag.as_deref().unwrap_or("cancel");
+        if let Some(writer) = self.response(transaction, 200, "OK", Some(tag)) {
             self.respond(transaction, 200, writer.finish(), now);
         }
         Received::Cancel { invite: ServerTx { index, generation }, owner }

@@ -13,25 +13,42 @@ impl<'a> Params<'a> {
     /// Reads what follows a header's value: nothing, or `;`-led parameters whose names are tokens.
     /// Unquoted values may hold more than the grammar allows, as hosts and old phones need it.
     pub fn parse(text: &'a str) -> Result<Self, &'static str> {
-        Self::checked(text, &TOKEN)
+        Self::checked(text, &TOKEN, |_, _| {})
+    }
+
+    /// The same, and shows each parameter, so that those that everybody asks for are found with the
+    /// same look.
+    pub(crate) fn parse_with(
+        text: &'a str,
+        see: impl FnMut(&'a str, Option<&'a str>),
+    ) -> Result<Self, &'static str> {
+        Self::checked(text, &TOKEN, see)
     }
 
     /// Reads the parameters of a URI; names may hold escapes and more signs than a token.
     pub(crate) fn parse_uri(text: &'a str) -> Result<Self, &'static str> {
-        Self::checked(text, &IN_URI_NAME)
+        Self::checked(text, &IN_URI_NAME, |_, _| {})
     }
 
-    fn checked(text: &'a str, in_name: &Octets) -> Result<Self, &'static str> {
+    fn checked(
+        text: &'a str,
+        in_name: &Octets,
+        mut see: impl FnMut(&'a str, Option<&'a str>),
+    ) -> Result<Self, &'static str> {
         let text = trim(text);
         if text.is_empty() {
             return Ok(Self(""));
         }
         let list = text.strip_prefix(';').ok_or("text where a parameter should start")?;
         let mut rest = list;
-        while let Some(next) = after_param(rest, in_name)? {
-            rest = next;
+        loop {
+            let (name, value, next) = first_param(rest, in_name)?;
+            see(name, value);
+            match next {
+                Some(next) => rest = next,
+                None => return Ok(Self(list)),
+            }
         }
-        Ok(Self(list))
     }
 
     /// The parameter of this name, in any case: `None` where it is absent, `Some(None)` where it
@@ -99,8 +116,11 @@ impl<'a> Iterator for ParamsIter<'a> {
     }
 }
 
-/// Checks the parameter at the start of the text; gives what follows its `;`, if there is one.
-fn after_param<'a>(text: &'a str, in_name: &Octets) -> Result<Option<&'a str>, &'static str> {
+/// A parameter, its value, and what follows the `;` behind it.
+type Param<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
+/// Checks the parameter at the start of the text.
+fn first_param<'a>(text: &'a str, in_name: &Octets) -> Result<Param<'a>, &'static str> {
     let text = trim_start(text);
     let (name, rest) = split_run(text, in_name);
     if name.is_empty() {
@@ -108,14 +128,15 @@ fn after_param<'a>(text: &'a str, in_name: &Octets) -> Result<Option<&'a str>, &
     }
     let rest = trim_start(rest);
     let Some(value) = rest.strip_prefix('=') else {
-        return next_param(rest, "bad parameter name");
+        return Ok((name, None, next_param(rest, "bad parameter name")?));
     };
     let value = trim_start(value);
-    let rest = match value.starts_with('"') {
-        true => &value[quoted_len(value).ok_or("unterminated quotes")?..],
-        false => split_run(value, &IN_VALUE).1,
+    let (value, rest) = match value.starts_with('"') {
+        true => value.split_at(quoted_len(value).ok_or("unterminated quotes")?),
+        false => split_run(value, &IN_VALUE),
     };
-    next_param(trim_start(rest), "stray sign in a parameter value")
+    let next = next_param(trim_start(rest), "stray sign in a parameter value")?;
+    Ok((name, Some(value), next))
 }
 
 fn next_param<'a>(rest: &'a str, why: &'static str) -> Result<Option<&'a str>, &'static str> {

@@ -4,15 +4,17 @@
 //! (RFC 3261 §7, §25.1).
 
 use bytes::Bytes;
-use std::fmt::Display;
-use std::io::Write as _;
+use std::fmt::{self, Display, Write as _};
 
 use super::headers::Headers;
 use super::method::Method;
 use super::name::HeaderName;
+use super::short::decimal;
 
-/// Room for a usual message without growing. Unit: octets.
-const USUAL_LEN: usize = 1536;
+/// Room for a usual INVITE without growing. Unit: octets.
+const INVITE_LEN: usize = 1536;
+/// The same for any other message, which has no body. A transaction keeps its messages for a while.
+const USUAL_LEN: usize = 768;
 
 /// A message being written, head first.
 #[derive(Clone, Debug)]
@@ -20,10 +22,21 @@ pub struct Writer {
     out: Vec<u8>,
 }
 
+/// Lets values be formatted into a message.
+struct Text<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
 impl Writer {
     /// Starts a request.
     pub fn request(method: Method<'_>, uri: &str) -> Self {
-        let mut writer = Self::empty(USUAL_LEN);
+        let room = if method == Method::Invite { INVITE_LEN } else { USUAL_LEN };
+        let mut writer = Self::empty(room);
         writer.text(method.as_str());
         writer.raw(b" ");
         writer.text(uri);
@@ -58,7 +71,7 @@ impl Writer {
         self.raw(b": ");
         // Writing into memory cannot fail; an error could only be the value's own, and then what
         // it wrote so far stands.
-        let _ = write!(self.out, "{value}");
+        let _ = write!(Text(&mut self.out), "{value}");
         self.end_line(start);
         self
     }
@@ -112,7 +125,12 @@ impl Writer {
     }
 
     fn decimal(&mut self, number: usize) {
-        let _ = write!(self.out, "{number}");
+        self.raw(decimal(number as u64, &mut [0; 20]));
+    }
+
+    /// Where the text of the message is.
+    pub(super) fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.out
     }
 
     /// Ends the line that started here, and takes out the line breaks that stand in it.

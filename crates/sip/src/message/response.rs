@@ -3,21 +3,21 @@
 //! Used at once by a stateless server, and kept by a server transaction that answers later
 //! (RFC 3261 §8.2.6, §18.2.1, RFC 3581 §4).
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 
-use super::Message;
 use super::headers::{NameAddr, TypedHeader, Via, first_element};
 use super::name::HeaderName;
 use super::print::{Writer, one_line};
+use super::short::Short;
 use super::text::find;
+use super::{Essentials, Message};
 
 /// Room for the start line, a tag and the headers of a usual response. Unit: octets.
 const USUAL_MORE: usize = 320;
 
 /// What responses to one request copy from it, already as lines: one allocation, a few hundred
 /// octets. A malformed request has one as well, of the lines it has.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ResponseHead {
     /// In order: Via, From, To, then Call-ID and CSeq, then Timestamp, then Record-Route.
     lines: Vec<u8>,
@@ -32,19 +32,13 @@ pub struct ResponseHead {
 
 impl ResponseHead {
     /// Takes the lines from a request that came from `source`, which is noted in the top Via.
-    pub fn of(request: &Message<'_>, source: SocketAddr) -> Self {
+    pub fn of(request: &Message<'_>, it: &Essentials<'_>, source: SocketAddr) -> Self {
         let mut lines = Vec::with_capacity(room_for(request));
-        vias(&mut lines, request, source);
-        first_line(&mut lines, request, HeaderName::From);
-        let tag_at = to_line(&mut lines, request);
-        first_line(&mut lines, request, HeaderName::CallId);
-        first_line(&mut lines, request, HeaderName::CSeq);
+        let tag_at = lines_of_all(&mut lines, request, &Parts::of(it), None, source);
         let timestamp_at = lines.len();
         first_line(&mut lines, request, HeaderName::Timestamp);
         let record_route_at = lines.len();
-        for value in request.headers.all(HeaderName::RecordRoute) {
-            line(&mut lines, HeaderName::RecordRoute, value);
-        }
+        record_routes(&mut lines, request);
         Self { lines, tag_at, timestamp_at, record_route_at }
     }
 
@@ -72,7 +66,8 @@ impl ResponseHead {
     }
 }
 
-/// Starts the response to a request that came from `source` (RFC 3261 §8.2.6).
+/// Starts the only response to a request that came from `source` (RFC 3261 §8.2.6); the request may be
+/// malformed.
 pub fn response_to(
     request: &Message<'_>,
     code: u16,
@@ -80,7 +75,84 @@ pub fn response_to(
     to_tag: Option<&str>,
     source: SocketAddr,
 ) -> Writer {
-    ResponseHead::of(request, source).response(code, reason, to_tag)
+    only_response(request, &Parts::read(request), (code, reason, to_tag), source)
+}
+
+/// The same to a request that was checked.
+pub fn response_to_checked(
+    request: (&Message<'_>, &Essentials<'_>),
+    code: u16,
+    reason: &str,
+    to_tag: Option<&str>,
+    source: SocketAddr,
+) -> Writer {
+    only_response(request.0, &Parts::of(request.1), (code, reason, to_tag), source)
+}
+
+/// Printed straight into its place: nothing is kept for another one.
+fn only_response(
+    request: &Message<'_>,
+    parts: &Parts<'_>,
+    (code, reason, to_tag): (u16, &str, Option<&str>),
+    source: SocketAddr,
+) -> Writer {
+    let room = room_for(request) + USUAL_MORE;
+    let mut writer = Writer::response_with_room(code, reason, room);
+    let out = writer.out();
+    lines_of_all(out, request, parts, to_tag, source);
+    if code == 100 {
+        first_line(out, request, HeaderName::Timestamp);
+    }
+    if matches!(code, 101..=299) {
+        record_routes(out, request);
+    }
+    writer
+}
+
+/// What has to be read of a request to answer it.
+struct Parts<'a> {
+    /// `None`: malformed.
+    via: Option<Via<'a>>,
+    /// To is well-formed and has no tag.
+    wants_tag: bool,
+}
+
+impl<'a> Parts<'a> {
+    fn of(it: &Essentials<'a>) -> Self {
+        Self { via: Some(it.via), wants_tag: it.to.params.get("tag").is_none() }
+    }
+
+    fn read(request: &Message<'a>) -> Self {
+        let via = request.headers.get(HeaderName::Via);
+        let to = request.headers.get(HeaderName::To).and_then(|it| NameAddr::parse(it).ok());
+        Self {
+            via: via.and_then(|it| Via::parse(first_element(it).0).ok()),
+            wants_tag: to.is_some_and(|it| it.params.get("tag").is_none()),
+        }
+    }
+}
+
+/// The lines that every response has. Gives the place for a tag, see `ResponseHead::tag_at`.
+fn lines_of_all(
+    out: &mut Vec<u8>,
+    request: &Message<'_>,
+    parts: &Parts<'_>,
+    to_tag: Option<&str>,
+    source: SocketAddr,
+) -> Option<usize> {
+    vias(out, request, parts.via.as_ref(), source);
+    first_line(out, request, HeaderName::From);
+    first_line(out, request, HeaderName::To);
+    let tag_at = parts.wants_tag.then(|| out.len() - "\r\n".len());
+    if let (Some(at), Some(tag)) = (tag_at, to_tag) {
+        out.truncate(at);
+        out.extend_from_slice(b";tag=");
+        one_line(out, tag.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    first_line(out, request, HeaderName::CallId);
+    first_line(out, request, HeaderName::CSeq);
+    tag_at
 }
 
 const COPIED: [HeaderName; 7] = [
@@ -98,8 +170,8 @@ fn room_for(request: &Message<'_>) -> usize {
     const NAME_AND_BREAK: usize = 16;
     /// `;received=` with an IPv6 address and `;rport=` with a port.
     const SOURCE: usize = 10 + 45 + 7 + 5;
-    let lines = request.headers.iter().filter(|it| COPIED.contains(&it.name));
-    SOURCE + lines.map(|it| it.value.len() + NAME_AND_BREAK).sum::<usize>()
+    let lines = request.headers.lines().iter().filter(|it| COPIED.contains(&it.name));
+    SOURCE + lines.map(|it| it.value_len as usize + NAME_AND_BREAK).sum::<usize>()
 }
 
 fn line(out: &mut Vec<u8>, name: HeaderName, value: &str) {
@@ -115,29 +187,27 @@ fn first_line(out: &mut Vec<u8>, request: &Message<'_>, name: HeaderName) {
     }
 }
 
-/// Gives the place of a tag, see `ResponseHead::tag_at`.
-fn to_line(out: &mut Vec<u8>, request: &Message<'_>) -> Option<usize> {
-    let value = request.headers.get(HeaderName::To)?;
-    line(out, HeaderName::To, value);
-    let to = NameAddr::parse(value).ok()?;
-    to.params.get("tag").is_none().then(|| out.len() - "\r\n".len())
+fn record_routes(out: &mut Vec<u8>, request: &Message<'_>) {
+    for value in request.headers.all(HeaderName::RecordRoute) {
+        line(out, HeaderName::RecordRoute, value);
+    }
 }
 
-fn vias(out: &mut Vec<u8>, request: &Message<'_>, source: SocketAddr) {
+fn vias(out: &mut Vec<u8>, request: &Message<'_>, top_via: Option<&Via<'_>>, source: SocketAddr) {
     let mut values = request.headers.all(HeaderName::Via);
     if let Some(first) = values.next() {
         let (top, rest) = first_element(first);
-        match Via::parse(top) {
-            Ok(via) => {
+        match top_via {
+            Some(via) if !top.is_empty() => {
                 out.extend_from_slice(b"Via: ");
-                top_via(out, top, &via, source);
+                noted_via(out, top, via, source);
                 if let Some(rest) = rest {
                     out.push(b',');
                     one_line(out, rest.as_bytes());
                 }
                 out.extend_from_slice(b"\r\n");
             }
-            Err(_) => line(out, HeaderName::Via, first),
+            Some(_) | None => line(out, HeaderName::Via, first),
         }
     }
     for value in values {
@@ -149,7 +219,7 @@ fn vias(out: &mut Vec<u8>, request: &Message<'_>, source: SocketAddr) {
 ///
 /// `received` is written where sent-by is not the source address, and always beside `rport`
 /// (RFC 3261 §18.2.1, RFC 3581 §4). IPv6 stands there without brackets (RFC 5118 §4.5).
-fn top_via(out: &mut Vec<u8>, text: &str, via: &Via<'_>, source: SocketAddr) {
+fn noted_via(out: &mut Vec<u8>, text: &str, via: &Via<'_>, source: SocketAddr) {
     let source_ip = source.ip().to_canonical();
     let before_params = find(text, b';').unwrap_or(text.len());
     one_line(out, &text.as_bytes()[..before_params]);
@@ -164,14 +234,15 @@ fn top_via(out: &mut Vec<u8>, text: &str, via: &Via<'_>, source: SocketAddr) {
             one_line(out, value.as_bytes());
         }
     }
-    // Writing into memory cannot fail.
-    let wants_port = via.params.get("rport").is_some();
+    let wants_port = via.rport().is_some();
     let is_sent_by = via.host.ip().is_some_and(|it| it.to_canonical() == source_ip);
     if wants_port || !is_sent_by {
-        let _ = write!(out, ";received={source_ip}");
+        out.extend_from_slice(b";received=");
+        out.extend_from_slice(Short::new().ip(source_ip).as_bytes());
     }
     if wants_port {
-        let _ = write!(out, ";rport={}", source.port());
+        out.extend_from_slice(b";rport=");
+        out.extend_from_slice(Short::new().decimal(source.port().into()).as_bytes());
     }
 }
 

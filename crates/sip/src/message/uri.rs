@@ -403,7 +403,7 @@ pub(crate) fn same_text(a: &str, b: &str) -> bool {
     if a.eq_ignore_ascii_case(b) {
         return true;
     }
-    if !a.bytes().chain(b.bytes()).any(|it| it == b'%') {
+    if !a.contains('%') && !b.contains('%') {
         return false;
     }
     let lower = |it: Octet| Octet { value: it.value.to_ascii_lowercase(), ..it };

@@ -54,7 +54,7 @@ impl Session {
         body: Option<Body<'_>>,
     ) {
         let State::Incoming { invite } = self.state else { return };
-        let tag = (code > 100).then(|| self.dialog.end.tag.to_string());
+        let tag = (code > 100).then(|| self.dialog.end.tag.text());
         let Some(mut writer) = seat.endpoint.response(invite, code, reason, tag.as_deref()) else {
             return;
         };
@@ -78,7 +78,7 @@ impl Session {
         body: Option<Body<'_>>,
     ) -> bool {
         let Some(invite) = self.open_invite() else { return false };
-        let tag = self.dialog.end.tag.to_string();
+        let tag = self.dialog.end.tag.text();
         let Some(mut writer) = seat.endpoint.response(invite, 200, "OK", Some(&tag)) else {
             return false;
         };
@@ -123,7 +123,7 @@ impl Session {
         extra: Extra<'_>,
     ) {
         let Some(invite) = self.open_invite() else { return };
-        let tag = self.dialog.end.tag.to_string();
+        let tag = self.dialog.end.tag.text();
         if let Some(mut writer) = seat.endpoint.response(invite, code, reason, Some(&tag)) {
             extra(&mut writer);
             seat.endpoint.respond(invite, code, writer.finish(), seat.now);

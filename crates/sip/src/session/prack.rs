@@ -172,7 +172,7 @@ impl Session {
         extra: Extra<'_>,
         body: Option<Body<'_>>,
     ) -> bool {
-        let tag = self.dialog.end.tag.to_string();
+        let tag = self.dialog.end.tag.text();
         if let Some(mut writer) = seat.endpoint.response(prack, code, reason, Some(&tag)) {
             extra(&mut writer);
             seat.endpoint.respond(prack, code, finish(writer, body), seat.now);

@@ -3,7 +3,7 @@
 use super::{Extra, InviteState, Seat, Session, State, no_extra, timer};
 use crate::endpoint::ServerTx;
 use crate::flow::Flow;
-use crate::message::{Essentials, Message, Method, Writer};
+use crate::message::{Essentials, Message, Method, Writer, response_to_checked};
 
 /// What a request within the dialog means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,11 +195,9 @@ impl Session {
         (code, reason): (u16, &str),
         extra: Extra<'_>,
     ) {
-        let tag = self.dialog.end.tag.to_string();
-        let transaction = seat.endpoint.open(flow, message, it, seat.owner);
-        if let Some(mut writer) = seat.endpoint.response(transaction, code, reason, Some(&tag)) {
-            extra(&mut writer);
-            seat.endpoint.respond(transaction, code, writer.finish(), seat.now);
-        }
+        let tag = self.dialog.end.tag.text();
+        let mut writer = response_to_checked((message, it), code, reason, Some(&tag), flow.remote);
+        extra(&mut writer);
+        seat.endpoint.answer(flow, (message, it), seat.owner, (code, writer), seat.now);
     }
 }

@@ -19,7 +19,7 @@ impl Session {
         extra: Extra<'_>,
         body: Option<Body<'_>>,
     ) {
-        let tag = self.dialog.end.tag.to_string();
+        let tag = self.dialog.end.tag.text();
         let Some(mut writer) = seat.endpoint.response(update, code, reason, Some(&tag)) else {
             return;
         };

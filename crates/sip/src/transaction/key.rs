@@ -3,9 +3,10 @@
 //! A key is a 128-bit keyed hash of what the RFC tells to compare: fixed in size, without an
 //! allocation, and not to be forged into a collision by whoever does not know the secret.
 
-use crate::message::{Essentials, Message, Method, StartLine};
+use crate::message::{Essentials, Host, Message, Method, StartLine};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
+use std::net::IpAddr;
 
 /// Starts every branch made after RFC 3261 (§8.1.1.7).
 pub const MAGIC_COOKIE: &str = "z9hG4bK";
@@ -34,9 +35,11 @@ impl KeyMaker {
         part(&mut hash, method.as_str());
         if unique {
             part(&mut hash, branch);
-            let mut sent_by = SentBy(&mut hash);
-            // Writing into a hasher cannot fail.
-            let _ = std::fmt::Write::write_fmt(&mut sent_by, format_args!("{}", it.via.host));
+            match it.via.host {
+                Host::Ip(IpAddr::V4(it)) => hash.write(&it.octets()),
+                Host::Ip(IpAddr::V6(it)) => hash.write(&it.octets()),
+                Host::Name(it) => part(&mut hash, it),
+            }
             hash.write_u16(it.via.port.unwrap_or_default());
         } else {
             // RFC 2543 gave no unique branch: the request itself must tell. The To tag is left
@@ -80,14 +83,4 @@ impl KeyMaker {
 fn part(hash: &mut SipHasher13, text: &str) {
     hash.write_usize(text.len());
     hash.write(text.as_bytes());
-}
-
-/// Lets a host be hashed as it prints, without the text being made.
-struct SentBy<'a>(&'a mut SipHasher13);
-
-impl std::fmt::Write for SentBy<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.write(text.as_bytes());
-        Ok(())
-    }
 }

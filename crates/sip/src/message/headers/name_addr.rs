@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::message::params::Params;
 use crate::message::text::{find, quoted_len, trim, trim_start, unquote};
-use crate::message::uri::Uri;
+use crate::message::uri::{Uri, same_text};
 
 /// An address with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct NameAddr<'a> {
     pub uri_text: &'a str,
     /// The parameters of the header, not of the URI.
     pub params: Params<'a>,
+    /// Found while the parameters were checked.
+    tag: Option<&'a str>,
 }
 
 impl<'a> NameAddr<'a> {
@@ -43,8 +45,7 @@ impl<'a> NameAddr<'a> {
         let end = find(rest, b'>').ok_or("unterminated angle bracket")?;
         let uri_text = trim(&rest[..end]);
         let uri = Uri::parse(uri_text)?;
-        let params = Params::parse(&rest[end + 1..])?;
-        Ok(Self { display, uri, uri_text, params })
+        Self::with_params(display, (uri, uri_text), &rest[end + 1..])
     }
 
     fn bare(uri_text: &'a str, params: &'a str) -> Result<Self, &'static str> {
@@ -52,7 +53,22 @@ impl<'a> NameAddr<'a> {
             return Err("URI that needs angle brackets");
         }
         let uri = Uri::parse(uri_text)?;
-        Ok(Self { display: "", uri, uri_text, params: Params::parse(params)? })
+        Self::with_params("", (uri, uri_text), params)
+    }
+
+    fn with_params(
+        display: &'a str,
+        (uri, uri_text): (Uri<'a>, &'a str),
+        params: &'a str,
+    ) -> Result<Self, &'static str> {
+        let mut tag = None;
+        let params = Params::parse_with(params, |name, value| {
+            if tag.is_none() && same_text(name, "tag") {
+                tag = Some(value);
+            }
+        })?;
+        let tag = tag.flatten().filter(|it| !it.is_empty());
+        Ok(Self { display, uri, uri_text, params, tag })
     }
 
     /// The display name without quotes and escapes; empty where there is none.
@@ -62,6 +78,6 @@ impl<'a> NameAddr<'a> {
 
     /// The dialog tag, where there is one (RFC 3261 §19.3).
     pub fn tag(&self) -> Option<&'a str> {
-        self.params.value("tag").filter(|it| !it.is_empty())
+        self.tag
     }
 }

@@ -6,7 +6,7 @@ use super::TypedHeader;
 use crate::message::name::HeaderName;
 use crate::message::params::Params;
 use crate::message::text::{find, is_lws, is_token, trim, trim_start};
-use crate::message::uri::{Host, parse_port};
+use crate::message::uri::{Host, parse_port, same_text};
 
 /// One element of a Via header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +18,15 @@ pub struct Via<'a> {
     /// The port of sent-by.
     pub port: Option<u16>,
     pub params: Params<'a>,
+    /// Found while the parameters were checked: these are asked for in every message.
+    branch: Option<&'a str>,
+    rport: Option<Option<&'a str>>,
 }
 
 impl<'a> Via<'a> {
     /// The transaction's branch (RFC 3261 §8.1.1.7); absent from RFC 2543 elements.
     pub fn branch(&self) -> Option<&'a str> {
-        self.params.value("branch").filter(|it| !it.is_empty())
+        self.branch
     }
 
     /// The source address a server noted, IPv6 with or without brackets (RFC 5118 §4.5).
@@ -36,7 +39,7 @@ impl<'a> Via<'a> {
     /// `None` absent, `Some(None)` asked for, `Some(Some(port))` filled in (RFC 3581 §3). A value
     /// that is no port counts as asked for.
     pub fn rport(&self) -> Option<Option<u16>> {
-        self.params.get("rport").map(|it| it.and_then(|port| parse_port(port).ok()))
+        self.rport.map(|it| it.and_then(|port| parse_port(port).ok()))
     }
 
     /// The `maddr` parameter as written.
@@ -57,8 +60,16 @@ impl<'a> TypedHeader<'a> for Via<'a> {
         }
         let sent_by_len = find(rest, b';').unwrap_or(rest.len());
         let (host, port) = sent_by(trim(&rest[..sent_by_len]))?;
-        let params = Params::parse(&rest[sent_by_len..])?;
-        Ok(Self { transport, host, port, params })
+        let (mut branch, mut rport) = (None, None);
+        let params = Params::parse_with(&rest[sent_by_len..], |name, value| {
+            if branch.is_none() && same_text(name, "branch") {
+                branch = Some(value);
+            } else if rport.is_none() && same_text(name, "rport") {
+                rport = Some(value);
+            }
+        })?;
+        let branch = branch.flatten().filter(|it| !it.is_empty());
+        Ok(Self { transport, host, port, params, branch, rport })
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::message::check;
 
 const REQUEST: &str = "INVITE sip:bob@example.com SIP/2.0\r\n\
     v: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1\r\n\
@@ -103,10 +104,10 @@ fn the_kept_head_gives_the_same_answers_and_is_allocated_once() {
     let source: SocketAddr = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535".parse().unwrap();
     let with_rport = REQUEST.replace("branch=z9hG4bK1", "branch=z9hG4bK1;rport");
     let longest = Message::parse(with_rport.as_bytes()).unwrap();
-    let head = ResponseHead::of(&longest, source);
+    let head = ResponseHead::of(&longest, &check(&longest).unwrap(), source);
     assert!(head.lines.capacity() <= room_for(&longest), "the room was enough");
 
-    let head = ResponseHead::of(&msg, source);
+    let head = ResponseHead::of(&msg, &check(&msg).unwrap(), source);
     for code in [100, 180, 200, 487] {
         let kept = head.response(code, "Phrase", Some("b")).finish();
         let direct = response_to(&msg, code, "Phrase", Some("b"), source).finish();
