@@ -31,7 +31,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection as _, Sqlite, Transaction};
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -63,9 +63,13 @@ impl Db {
     pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
         let path = data_dir.join(DATABASE_FILE);
         create_private(&path)?;
+        // On a connection of its own: one that remembers an older schema would find rows of more
+        // columns than it prepared for.
+        let mut connection = options(&path).connect().await?;
+        migrate::migrate(&mut connection).await?;
+        connection.close().await?;
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
         let pool = pool.connect_with(options(&path)).await?;
-        migrate::migrate(&pool).await?;
         let key = unlock(&pool, data_dir).await?;
         Ok(Self { pool, key, path })
     }

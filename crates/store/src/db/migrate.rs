@@ -1,7 +1,7 @@
 //! Brings the schema to the present: plain numbered scripts, each in a transaction of its own.
 
 use crate::error::StoreError;
-use sqlx::SqlitePool;
+use sqlx::{Connection as _, SqliteConnection};
 
 struct Migration {
     version: i64,
@@ -33,7 +33,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     sqlx::raw_sql(
         "CREATE TABLE IF NOT EXISTS schema_migrations (
             version INTEGER PRIMARY KEY,
@@ -41,17 +41,17 @@ pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
             applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
         ) STRICT",
     )
-    .execute(pool)
+    .execute(&mut *connection)
     .await?;
     let found: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM schema_migrations")
-        .fetch_one(pool)
+        .fetch_one(&mut *connection)
         .await?;
     let known = MIGRATIONS.last().map_or(0, |it| it.version);
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
     for migration in MIGRATIONS.iter().filter(|it| it.version > found) {
-        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::raw_sql(migration.sql).execute(&mut *transaction).await?;
         sqlx::query("INSERT INTO schema_migrations (version, name) VALUES (?, ?)")
             .bind(migration.version)
