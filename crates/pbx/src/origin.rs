@@ -67,6 +67,15 @@ impl Origin {
         }
     }
 
+    /// Names of the codecs it is offered, in this order; none: as they come.
+    pub fn codecs(&self) -> &[Box<str>] {
+        match self {
+            Self::Extension(_) => &[],
+            Self::Line(it, _) => &it.interop.codecs,
+            Self::Trunk(it, _) => &it.interop.codecs,
+        }
+    }
+
     /// As the dial plan asks for him.
     pub fn caller(&self) -> Caller<'_> {
         match self {

@@ -11,7 +11,7 @@ pub struct Attribute<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    fn of(line: &'a Line) -> Option<Self> {
+    pub(crate) fn of(line: &'a Line) -> Option<Self> {
         if line.kind() != b'a' {
             return None;
         }

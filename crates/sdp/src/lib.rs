@@ -12,6 +12,7 @@ mod line;
 mod media;
 pub mod offer_answer;
 mod parse;
+mod prefer;
 pub mod relay;
 mod session;
 

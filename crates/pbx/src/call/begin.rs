@@ -3,7 +3,7 @@
 use super::challenge::Credentials;
 use super::end::Cause;
 use super::fork::{Fork, bracketed, device};
-use super::media::{CallMedia, Unusable, relay};
+use super::media::{CallMedia, Half, Unusable, relay};
 use super::refer_to::Replaced;
 use super::{Call, FORKS_MAX, Leg, State, body, headers};
 use crate::dialplan::{self, Candidate, Feature, Query, Refusal as Refused};
@@ -76,7 +76,9 @@ impl Call {
             outside: origin.extension().is_none(),
             credentials: line.map(Credentials::of_line),
         };
-        Self::with_caller(office, (id, place), attempt, caller, now)
+        let mut call = Self::with_caller(office, (id, place), attempt, caller, now);
+        call.media.prefer(Half::Caller, origin.codecs());
+        call
     }
 
     pub(super) fn with_caller(

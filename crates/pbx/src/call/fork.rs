@@ -84,6 +84,7 @@ impl Call {
         let owner = self.owner(fork_id(index));
         let fork = &self.forks[index];
         let peer = Peer::of(office, flow, fork.media_source);
+        self.media.prefer(Half::Callee, fork.outside.as_ref().map_or(&[], |it| it.codecs()));
         let passed = match body::of(invite) {
             None => None,
             Some(body) => match body::sdp_range(body) {

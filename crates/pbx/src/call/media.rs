@@ -93,6 +93,8 @@ pub(super) struct Side {
     description: Option<Description>,
     peer: Option<Peer>,
     generation: u32,
+    /// Codecs it is offered, in this order; none: as they come.
+    codecs: Vec<Box<str>>,
 }
 
 /// The media of one call.
@@ -117,6 +119,11 @@ pub struct CallMedia {
 }
 
 impl CallMedia {
+    /// What a half is to be offered from now on.
+    pub(super) fn prefer(&mut self, half: Half, codecs: &[Box<str>]) {
+        self.side(half).codecs = codecs.to_vec();
+    }
+
     /// Takes an offer of one half and returns it as the other half is to see it.
     pub fn offer(
         &mut self,
@@ -126,7 +133,8 @@ impl CallMedia {
         sdp: &[u8],
         now: Instant,
     ) -> Result<Vec<u8>, Unusable> {
-        let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
+        let mut sdp = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
+        sdp.prefer(&self.side(from.other()).codecs);
         let description = Description::of(&sdp);
         let passed = self.pass(office, from.other(), to, sdp, now)?;
         self.offered = Some((from, description));

@@ -88,6 +88,13 @@ impl Outside {
     }
 }
 
+impl Outside {
+    /// Names of the codecs the other side is offered, in this order; none: as the phone offers.
+    pub(super) fn codecs(&self) -> &[Box<str>] {
+        &self.through.interop().codecs
+    }
+}
+
 impl Through {
     fn interop(&self) -> &Interop {
         match self {

@@ -232,3 +232,26 @@ fn limits_of_a_line_each_way() {
     "#,
     );
 }
+
+/// Names, in the order that the carrier is to be offered; what the phone does not have is left out.
+#[test]
+fn codecs_as_the_line_prefers_them() {
+    check(
+        r#"
+        given line 5678 at=telecom codecs=g729,pcmu,pcma
+        alice -> pbx             INVITE 90138 sdp=offer(pcma,opus,pcmu)
+        alice <- pbx             100
+                 pbx -> telecom  INVITE 0138 sdp=offer(pcmu,pcma)
+                 pbx <- telecom  200 sdp=answer(pcma)
+                 pbx -> telecom  ACK
+        alice <- pbx             200 sdp=answer(pcma)
+        alice -> pbx             ACK
+        media alice hears telecom
+        alice -> pbx             BYE
+        alice <- pbx             200
+                 pbx -> telecom  BYE
+                 pbx <- telecom  200
+        record release=caller.hangup line=5678
+    "#,
+    );
+}

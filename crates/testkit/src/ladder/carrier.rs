@@ -129,6 +129,7 @@ pub(super) fn adjust(line: &mut Line, words: &Words) -> Result<(), String> {
                     _ => return Err(format!("100rel={value}?")),
                 }
             }
+            "codecs" => line.interop.codecs = value.split(',').map(Into::into).collect(),
             "identity" => {
                 use pbx::interop::IdentityHeader::{PAssertedIdentity, RemotePartyId};
                 line.interop.identity = match value {
