@@ -152,6 +152,10 @@ impl Board {
         self.fresh().bindings.keys().map(|it| (*it.0).clone()).collect()
     }
 
+    pub(crate) fn line(&self, tenant: TenantId, account: &str) -> Option<LineStatus> {
+        self.lock().lines.get(&(tenant, account.into())).cloned()
+    }
+
     pub(crate) fn trunk(&self, tenant: TenantId, id: u32) -> Option<TrunkStatus> {
         self.lock().trunks.get(&(tenant, id)).cloned()
     }
@@ -171,6 +175,12 @@ impl Board {
 
     pub(crate) fn trunks(&self) -> Vec<TrunkStatus> {
         self.fresh().trunks.values().cloned().collect()
+    }
+
+    /// Lines and trunks as they were last told, for those who look often.
+    pub(crate) fn outside(&self) -> (Vec<LineStatus>, Vec<TrunkStatus>) {
+        let picture = self.lock();
+        (picture.lines.values().cloned().collect(), picture.trunks.values().cloned().collect())
     }
 
     pub(crate) fn figures(&self) -> (u64, u64) {

@@ -1,10 +1,14 @@
 //! `/metrics` in the text format of Prometheus, from counters that others publish.
 //!
 //! Names follow the trade: prefix `dialtone_`, base units, `_total` for what only grows, and no
-//! number, address or call id in a label.
+//! caller's number, address or call id in a label.
+
+mod outside;
 
 use pbx::counters::{Counters, METHODS};
+use pbx::line::live::LineStatus;
 use pbx::release::ReleaseCode;
+use pbx::trunk::live::TrunkStatus;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, TryLockError};
@@ -45,6 +49,8 @@ pub(crate) struct Surroundings {
     pub(crate) media: media::Totals,
     /// `None` while the server ends.
     pub(crate) store: Option<StoreMetrics>,
+    pub(crate) lines: Vec<LineStatus>,
+    pub(crate) trunks: Vec<TrunkStatus>,
     pub(crate) events_dropped: u64,
     pub(crate) disk_free_bytes: Option<u64>,
     pub(crate) process: Process,
@@ -98,6 +104,8 @@ pub(crate) fn render(counters: &Counters, wire: &Wire, around: &Surroundings) ->
     process(&mut page, around);
     signalling(&mut page, counters, wire);
     calls(&mut page, counters);
+    outside::lines(&mut page, &around.lines);
+    outside::trunks(&mut page, &around.trunks);
     media(&mut page, counters, &around.media);
     durability(&mut page, around);
     page.text
@@ -302,7 +310,38 @@ fn parse_cpu(text: &str) -> f64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use pbx::id::TenantId;
+    use pbx::language::Text;
+    use pbx::line::live::Said;
+    use pbx::line::register::Standing;
+    use pbx::time::UnixMillis;
+    use pbx::trunk::live::ServerStatus;
     use std::collections::BTreeSet;
+
+    fn line() -> LineStatus {
+        let said = |ms| Some(Said { at: UnixMillis(ms), what: Text::same("") });
+        LineStatus {
+            tenant: TenantId::default(),
+            account: "5678".into(),
+            standing: Standing::Registered,
+            since: Some(UnixMillis(2_000)),
+            until: Some(UnixMillis(9_000)),
+            target: None,
+            last_request: said(1_500),
+            last_answer: said(2_000),
+            next_at: None,
+            trouble: None,
+            calls_in: 0,
+            calls_out: 3,
+        }
+    }
+
+    fn trunk() -> TrunkStatus {
+        let address = "127.0.0.1:5060".parse().unwrap();
+        let of = |address, up| ServerStatus { address, up, next: false, last_answer: None };
+        let servers = vec![of(None, true), of(Some(address), false)];
+        TrunkStatus { tenant: TenantId::default(), id: 1, servers, calls_in: 2, calls_out: 0 }
+    }
 
     fn around() -> Surroundings {
         Surroundings {
@@ -321,6 +360,8 @@ mod tests {
                 lost: 0,
                 missing: 0,
             }),
+            lines: vec![line()],
+            trunks: vec![trunk()],
             events_dropped: 0,
             disk_free_bytes: Some(1000),
             process: Process::default(),
@@ -351,6 +392,11 @@ mod tests {
             "dialtone_calls_active 3",
             "dialtone_sip_requests_total{method=\"INVITE\",transport=\"tcp\",direction=\"in\"} 8",
             "dialtone_release_total{code=\"caller.hangup\"} 2",
+            "dialtone_line_registered{line=\"5678\"} 1",
+            "dialtone_line_register_seconds{line=\"5678\"} 0.5",
+            "dialtone_line_calls_active{line=\"5678\",direction=\"out\"} 3",
+            "dialtone_trunk_up{trunk=\"1\"} 0",
+            "dialtone_trunk_calls_active{trunk=\"1\",direction=\"in\"} 2",
             "dialtone_journal_unsynced_records 2",
             "dialtone_journal_behind_records 3",
             "dialtone_journal_spooled_bytes 7",

@@ -44,8 +44,7 @@ impl Live for Present {
     }
 
     fn trunk_is_healthy(&self, tenant: TenantId, id: u32) -> bool {
-        let servers = self.trunks.get(&(tenant, id)).map(|it| &it.servers);
-        servers.is_some_and(|it| it.iter().any(|(address, up)| address.is_some() && *up))
+        self.trunks.get(&(tenant, id)).is_some_and(TrunkStatus::is_up)
     }
 
     fn trunk_calls_out(&self, tenant: TenantId, id: u32) -> u16 {

@@ -220,11 +220,14 @@ impl Live {
 
     fn surroundings(&self) -> Surroundings {
         let store = lock(&self.store).as_ref().map(StoreHandle::metrics);
+        let (lines, trunks) = self.board.outside();
         let disk = rustix::fs::statvfs(&self.data_dir).ok();
         Surroundings {
             uptime: clock::now().instant.duration_since(self.started_at),
             media: (self.media)(),
             store,
+            lines,
+            trunks,
             events_dropped: self.dropped.events.load(Ordering::Relaxed),
             disk_free_bytes: disk.map(|it| it.f_bavail.saturating_mul(it.f_frsize)),
             process: Process::read(),

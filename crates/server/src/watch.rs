@@ -188,7 +188,7 @@ impl Watcher {
                 let call = call.map(|it| it.short().to_string()).unwrap_or_default();
                 tracing::error!(target: "call", %call, %message, "internal fault; the call was ended");
             }
-            Event::Line(status) => log_line(status),
+            Event::Line(status) => self.log_line(status),
             Event::LineGone { account, .. } => tracing::info!(
                 target: "line", line = %Private(&**account), "line deleted"
             ),
@@ -200,17 +200,37 @@ impl Watcher {
         }
     }
 
+    /// Says when a line is registered, and when it no longer is: then somebody should look.
+    fn log_line(&self, status: &LineStatus) {
+        let before = self.board.line(status.tenant, &status.account);
+        let is_news =
+            before.is_none_or(|it| (it.standing, it.trouble) != (status.standing, status.trouble));
+        let line = Private(&*status.account);
+        let answer = status.last_answer.as_ref().map_or("", |it| &*it.what.en);
+        let standing = status.standing.as_str();
+        match status.trouble {
+            Some(trouble) if is_news && status.standing == Standing::Failed => tracing::warn!(
+                target: "line",
+                %line, code = trouble.code(), answer, "{}", trouble.sentence().en
+            ),
+            _ if is_news && status.standing != Standing::Registering => {
+                tracing::info!(target: "line", %line, answer, "line {standing}");
+            }
+            _ => tracing::debug!(target: "line", %line, answer, "line {standing}"),
+        }
+    }
+
     /// Says which of its servers are not there, when that changes.
     fn log_trunk(&self, status: &TrunkStatus) {
         let before = self.board.trunk(status.tenant, status.id);
-        if before.is_some_and(|it| it.servers == status.servers) {
-            return;
-        }
+        let were_up = |place: usize| Some(before.as_ref()?.servers.get(place)?.up);
         let trunk = status.id;
-        for (address, up) in &status.servers {
-            let Some(address) = address else { continue };
-            let peer = Private(*address);
-            if *up {
+        for (place, server) in status.servers.iter().enumerate() {
+            let Some(address) = server.address.filter(|_| were_up(place) != Some(server.up)) else {
+                continue;
+            };
+            let peer = Private(address);
+            if server.up {
                 tracing::debug!(target: "trunk", trunk, %peer, "server is up");
             } else {
                 tracing::warn!(target: "trunk", trunk, %peer, "server does not respond");
@@ -258,19 +278,6 @@ fn is_news(noted: &mut BTreeMap<IpAddr, Instant>, source: IpAddr, now: Instant) 
     }
     noted.insert(source, now);
     true
-}
-
-/// A line that fails is somebody's business; the rest is told as it changes.
-fn log_line(status: &LineStatus) {
-    let line = Private(&*status.account);
-    let answer = status.last_answer.as_ref().map_or("", |it| &*it.what.en);
-    match status.trouble {
-        Some(trouble) if status.standing == Standing::Failed => tracing::warn!(
-            target: "line",
-            %line, code = trouble.code(), answer, "{}", trouble.sentence().en
-        ),
-        _ => tracing::debug!(target: "line", %line, answer, "line {}", status.standing.as_str()),
-    }
 }
 
 fn log_end(record: &CallRecord) {

@@ -7,11 +7,14 @@ pub mod lines;
 mod patch;
 pub mod trunks;
 
+use crate::moment::rfc3339;
 use crate::resource::Failure;
+use crate::resource::outside::Said;
 use pbx::dialplan::Tables;
 use pbx::dialplan::lint::finding::Finding;
 use pbx::id::TenantId;
 use pbx::language::Text;
+use pbx::line::live;
 use pbx::text;
 use pbx::time::UnixMillis;
 use serde_json::{Map, Value};
@@ -37,6 +40,10 @@ async fn without(db: &Db, tables: Tables, what: Text, now: UnixMillis) -> Result
         }
         done => Ok(done?),
     }
+}
+
+fn said(it: &live::Said) -> Said {
+    Said { at: rfc3339(it.at), what: it.what.clone() }
 }
 
 /// A field that must be there, as a text.

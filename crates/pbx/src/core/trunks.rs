@@ -4,15 +4,20 @@ use super::Core;
 use crate::call::fork::bracketed;
 use crate::directory::Directory;
 use crate::event::Event;
+use crate::language::Text;
+use crate::line::live::Said;
 use crate::office::{Office, TransactionUser};
 use crate::time::Now;
 use crate::trunk::health::Event as Happens;
 use crate::trunk::live::{ServerKey, TrunkKey};
 use rand_core::Rng;
 use sip::endpoint::ClientTx;
-use sip::message::{Message, Method, Writer};
+use sip::message::{Message, Method, StartLine, Writer};
 use sip::{Flow, Tag, Transport};
 use std::time::Duration;
+
+/// In the place of an answer to OPTIONS.
+const UNANSWERED: Text = Text::fixed("no answer", "无应答");
 
 impl Core {
     /// Brings the trunks to what the directory says.
@@ -69,6 +74,11 @@ impl Core {
             return;
         }
         server.transaction = None;
+        let what = match message.map(|it| it.start) {
+            Some(StartLine::Status { code, reason }) => Text::same(format!("{code} {reason}")),
+            Some(StartLine::Request { .. }) | None => UNANSWERED,
+        };
+        server.last_answer = Some(Said { at: now.utc, what });
         let event = match code {
             None | Some(503) => Happens::Unanswered,
             Some(_) => Happens::Answered,
@@ -96,7 +106,11 @@ pub(crate) fn server_event(office: &mut Office, key: ServerKey, event: Happens, 
     let Some(trunk) = office.trunks.get_mut(key.trunk) else { return };
     let every = Duration::from_secs(trunk.config.options_s.into());
     let Some(server) = trunk.servers.get_mut(key.place) else { return };
-    if server.health.handle(event, every, now.instant) && !ask(office, key, now) {
+    let asks = server.health.handle(event, every, now.instant);
+    if event == Happens::Due && !asks && !server.health.is_up() {
+        server.last_answer = Some(Said { at: now.utc, what: UNANSWERED });
+    }
+    if asks && !ask(office, key, now) {
         server_event(office, key, Happens::Unanswered, now);
         return;
     }

@@ -3,6 +3,7 @@
 use super::Trunk;
 use super::health::Health;
 use crate::id::TenantId;
+use crate::line::live::Said;
 use crate::line::target::literal;
 use sip::endpoint::ClientTx;
 use sip::timers::TimerQueue;
@@ -52,6 +53,8 @@ pub struct Server {
     pub flow: Option<Flow>,
     /// The OPTIONS that is out.
     pub transaction: Option<ClientTx>,
+    /// What it last said to one.
+    pub last_answer: Option<Said>,
     /// A stream being opened for it.
     pub connecting: Option<u64>,
     armed: Option<Instant>,
@@ -62,10 +65,30 @@ pub struct Server {
 pub struct TrunkStatus {
     pub tenant: TenantId,
     pub id: u32,
-    /// Each server, and whether it is taken to be there.
-    pub servers: Vec<(Option<SocketAddr>, bool)>,
+    /// In the order they are configured.
+    pub servers: Vec<ServerStatus>,
     pub calls_in: u16,
     pub calls_out: u16,
+}
+
+/// A server of a trunk as the board shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerStatus {
+    /// `None`: a name without an address.
+    pub address: Option<SocketAddr>,
+    /// It is taken to be there.
+    pub up: bool,
+    /// The next call goes there first.
+    pub next: bool,
+    /// To OPTIONS.
+    pub last_answer: Option<Said>,
+}
+
+impl TrunkStatus {
+    /// A server is there.
+    pub fn is_up(&self) -> bool {
+        self.servers.iter().any(|it| it.up && it.address.is_some())
+    }
 }
 
 /// All trunks of a shard.
@@ -94,10 +117,17 @@ impl LiveTrunk {
     }
 
     fn status(&self) -> TrunkStatus {
+        let next = self.next_server(&[]).map(|it| it.place);
+        let server = |(place, it): (usize, &Server)| ServerStatus {
+            address: it.address,
+            up: it.health.is_up(),
+            next: next == Some(place),
+            last_answer: it.last_answer.clone(),
+        };
         TrunkStatus {
             tenant: self.tenant,
             id: self.config.id,
-            servers: self.servers.iter().map(|it| (it.address, it.health.is_up())).collect(),
+            servers: self.servers.iter().enumerate().map(server).collect(),
             calls_in: self.calls_in,
             calls_out: self.calls_out,
         }
@@ -144,7 +174,7 @@ impl Trunks {
         self.slab.iter().map(|(_, it)| it.key).collect()
     }
 
-    /// Adds a trunk, or gives it its new configuration: its servers are unknown then.
+    /// Adds a trunk, or gives it its new configuration; servers that are others are unknown then.
     pub fn put(&mut self, tenant: TenantId, config: &Arc<Trunk>) -> TrunkKey {
         let server = |it: &super::config::TrunkAddress| Server {
             address: literal(&it.host).map(|address| (address.ip(), it.port).into()),
@@ -152,6 +182,7 @@ impl Trunks {
             health: Health::UNASKED,
             flow: None,
             transaction: None,
+            last_answer: None,
             connecting: None,
             armed: None,
         };
@@ -159,7 +190,11 @@ impl Trunks {
         if let Some(key) = self.by_id.get(&(tenant, config.id)).copied()
             && let Some(trunk) = self.get_mut(key)
         {
-            (trunk.config, trunk.servers) = (Arc::clone(config), servers);
+            let of = |it: &Trunk| (it.addresses.clone(), it.transport);
+            if of(&trunk.config) != of(config) {
+                trunk.servers = servers;
+            }
+            trunk.config = Arc::clone(config);
             return key;
         }
         self.serial = self.serial.wrapping_add(1);

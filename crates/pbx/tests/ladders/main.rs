@@ -8,6 +8,7 @@ mod echo;
 mod ends;
 mod forward;
 mod line_calls;
+mod line_changes;
 mod lines;
 mod loss;
 mod media;

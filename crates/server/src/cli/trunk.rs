@@ -2,8 +2,9 @@
 
 use super::offline::Backend;
 use super::output::{Column, Output, table};
-use super::outside::{InteropArguments, Limit, calls, fields_table, given};
+use super::outside::{InteropArguments, Limit, calls, clock, fields_table, given};
 use super::{Common, Invalid, Result, block_on};
+use jiff::Timestamp;
 use pbx::dialplan::levels::Levels;
 use pbx::language::{Language, Text};
 use pbx::text;
@@ -13,7 +14,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use web::outside::Fields;
 use web::outside::trunks::address_text;
-use web::resource::outside::{ServerState, SipTrunk};
+use web::resource::outside::{Said, ServerState, SipTrunk};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -282,13 +283,27 @@ fn server(it: &ServerState) -> Text {
     }
 }
 
+/// A server, what it last said, and whether it is the one to call.
+fn served(it: &ServerState, now: Timestamp) -> Text {
+    let said = |it: &Said| {
+        text!("; OPTIONS: {} at {}", "；OPTIONS：{}（{}）", it.what, clock(&it.at, now))
+    };
+    let said = it.last_answer.as_ref().map_or_else(|| Text::same(""), said);
+    let next = if it.next {
+        text!("; takes the next call", "；下一个呼叫由它接收")
+    } else {
+        Text::same("")
+    };
+    text!("server        {}{}{}", "服务器    {}{}{}", server(it), said, next)
+}
+
 fn detail(it: &SipTrunk, language: Language) -> String {
     let id = it.trunk.id;
     let mut lines = vec![text!("SIP trunk {id}", "SIP中继{id}")];
     lines.push(text!("state         {}", "状态      {}", health(it)));
     if let Some(state) = &it.state {
         let servers = state.servers.iter();
-        lines.extend(servers.map(|it| text!("server        {}", "服务器    {}", server(it))));
+        lines.extend(servers.map(|it| served(it, Timestamp::now())));
         let of = |now, most| calls(Some(now), most, language);
         let out = of(state.calls_out, it.trunk.calls_out_max.0);
         let coming = of(state.calls_in, it.trunk.calls_in_max.0);

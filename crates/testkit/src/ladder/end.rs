@@ -130,7 +130,7 @@ fn in_words(event: &Event) -> String {
         },
         Event::LineGone { .. } => "line=gone".into(),
         Event::Trunk(status) => {
-            let up = status.servers.iter().filter(|it| it.1).count();
+            let up = status.servers.iter().filter(|it| it.up).count();
             format!("trunk={}/{up}", status.id)
         }
         Event::TrunkGone { id, .. } => format!("trunk={id}/gone"),

@@ -1,17 +1,17 @@
 //! External lines: `/api/v1/external-lines`.
 
 use super::patch::patched;
-use super::{Fields, text_field, without};
+use super::{Fields, said, text_field, without};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
-use crate::resource::outside::{ExternalLine, LineState, Said, Trouble};
+use crate::resource::outside::{ExternalLine, LineState, Trouble};
 use crate::{Edit, Office};
 use axum::Json;
 use axum::extract::{Path, State};
 use pbx::id::TenantId;
 use pbx::line::Line;
 use pbx::line::config::{Password, default_uri_parameters};
-use pbx::line::live::{self, LineStatus};
+use pbx::line::live::LineStatus;
 use pbx::line::register::Standing;
 use pbx::text;
 use pbx::time::UnixMillis;
@@ -108,7 +108,6 @@ fn with_states(office: &Office, lines: Vec<ExternalLine>) -> Vec<ExternalLine> {
 }
 
 fn state(line: &Line, status: &LineStatus) -> LineState {
-    let said = |it: &live::Said| Said { at: rfc3339(it.at), what: it.what.clone() };
     let without = status.standing == Standing::Off && line.enabled && !line.register;
     LineState {
         standing: status.standing.as_str().to_owned(),

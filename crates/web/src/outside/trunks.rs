@@ -1,7 +1,7 @@
 //! SIP trunks: `/api/v1/sip-trunks`.
 
 use super::patch::patched;
-use super::{Fields, without};
+use super::{Fields, said, without};
 use crate::resource::Failure;
 use crate::resource::outside::{ServerState, SipTrunk, TrunkState};
 use crate::{Edit, Office};
@@ -12,7 +12,7 @@ use pbx::text;
 use pbx::time::UnixMillis;
 use pbx::trunk::Trunk;
 use pbx::trunk::config::TrunkAddress;
-use pbx::trunk::live::TrunkStatus;
+use pbx::trunk::live::{ServerStatus, TrunkStatus};
 use store::Db;
 
 /// All trunks, by number; how they are now is for the running server to say.
@@ -92,14 +92,16 @@ fn with_state(office: &Office, trunk: SipTrunk) -> SipTrunk {
 }
 
 fn state(trunk: &Trunk, status: &TrunkStatus) -> TrunkState {
-    let server = |(configured, it): (&TrunkAddress, &(Option<_>, bool))| ServerState {
+    let server = |(configured, it): (&TrunkAddress, &ServerStatus)| ServerState {
         server: address_text(configured),
-        address: it.0.map(|it: std::net::SocketAddr| it.to_string()),
-        up: it.0.is_some() && it.1,
+        address: it.address.map(|it| it.to_string()),
+        up: it.up && it.address.is_some(),
+        next: it.next && trunk.enabled,
+        last_answer: it.last_answer.as_ref().map(said),
     };
     let servers: Vec<_> = trunk.addresses.iter().zip(&status.servers).map(server).collect();
     TrunkState {
-        healthy: trunk.enabled && servers.iter().any(|it| it.up),
+        healthy: trunk.enabled && status.is_up(),
         servers,
         calls_in: status.calls_in,
         calls_out: status.calls_out,

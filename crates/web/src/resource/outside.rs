@@ -83,4 +83,8 @@ pub struct ServerState {
     pub address: Option<String>,
     /// It is taken to be there.
     pub up: bool,
+    /// The next call goes there first.
+    pub next: bool,
+    /// What it last said to OPTIONS.
+    pub last_answer: Option<Said>,
 }
