@@ -25,6 +25,7 @@ const FILES: &[Generated] = &[
         path: "docs/configuration.md",
         program: &["-p", "dialtone-server", "--", "docs", "configuration"],
     },
+    Generated { path: "docs/lines.md", program: &["-p", "dialtone-server", "--", "docs", "lines"] },
     Generated {
         path: "docs/settings.md",
         program: &["-p", "dialtone-server", "--", "docs", "settings"],

@@ -14,6 +14,7 @@ mod help;
 mod import;
 mod language;
 mod line;
+mod mss;
 mod offline;
 mod output;
 mod outside;
@@ -94,6 +95,9 @@ enum Command {
     /// SIP trunks: servers known by their addresses.
     #[command(subcommand)]
     Trunk(trunk::Command),
+    /// Take over what other programs have.
+    #[command(subcommand)]
+    Import(mss::Command),
     /// Settings of the office.
     #[command(subcommand)]
     Setting(setting::Command),
@@ -159,6 +163,7 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Ext(command) => ext::run(&common, command, output),
         Command::Line(command) => line::run(&common, command, output),
         Command::Trunk(command) => trunk::run(&common, command, output),
+        Command::Import(command) => mss::run(&common, command, output),
         Command::Setting(command) => setting::run(&common, command, output),
         Command::Dialplan(command) => dialplan::run(&common, command, output),
         Command::Registrations => registrations::run(&common, output),
@@ -238,6 +243,8 @@ mod tests {
             ("dialtone trunk add 1 --address 10.0.0.1 --address 10.0.0.2:5070,5 --source 10.1.0.0/16", true),
             ("dialtone trunk add one",                                              false),
             ("dialtone trunk set 1 --no-source --calls-out 0 --tel-uri true",       true),
+            ("dialtone import mss mss_var_param.ini --line 5678 --dry-run",         true),
+            ("dialtone import mss",                                                 false),
             ("dialtone setting set no_answer_s 30",                                 true),
             ("dialtone setting set no_answer_s",                                    false),
             ("dialtone dialplan simulate --from 102 --dial 90138 --at 2026-12-25T20:00", true),

@@ -1,5 +1,7 @@
 //! `dialtone docs`: the pages of documentation that are generated from the code.
 
+mod lines;
+
 use super::Result;
 use super::output::Output;
 use crate::config;
@@ -10,12 +12,14 @@ use web::settings::{described, text_of};
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(super) enum Page {
     Configuration,
+    Lines,
     Settings,
 }
 
 pub(super) fn run(page: Page, output: &mut Output) -> Result<()> {
     match page {
         Page::Configuration => output.line(&config::reference()),
+        Page::Lines => output.line(&lines::page()),
         Page::Settings => output.line(&settings()),
     }
 }

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use web::outside::Fields;
 
 /// What of the configuration is a table of its own.
-const NESTED: &str = "interop";
+pub(super) const NESTED: &str = "interop";
 
 // The names of the arguments are those of the fields: `show` finds the meaning of a field here.
 #[derive(clap::Args, Serialize)]
@@ -123,7 +123,7 @@ pub(super) fn fields_table(noun: &str, shown: &impl Serialize, language: Languag
 }
 
 /// A value as its option takes it.
-fn value_text(name: &str, value: &Value) -> String {
+pub(super) fn value_text(name: &str, value: &Value) -> String {
     match value {
         Value::Null if name.ends_with("_max") => UNLIMITED.to_owned(),
         Value::Null => String::new(),

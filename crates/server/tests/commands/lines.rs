@@ -51,21 +51,35 @@ fn granted(request: &str) -> String {
     answer + "Content-Length: 0\r\n\r\n"
 }
 
+/// The files of a folder that hold this text.
+fn files_with(folder: &Path, text: &str) -> Vec<String> {
+    let files = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let holds = |bytes: Vec<u8>| bytes.windows(text.len()).any(|it| it == text.as_bytes());
+    let found = files.filter(|it| it.is_file() && holds(std::fs::read(it).unwrap()));
+    found.map(|it| it.display().to_string()).collect()
+}
+
 const PASSWORD: &str = "k7mfx2pqrs";
 
 #[test]
 fn a_line_lives_from_add_to_del() {
     let (server, carrier) = (Server::start(&["--demo"]), Carrier::start());
+    assert_eq!(server.run(&["setting", "set", "language", "zh"]).0, 0);
     let proxy = carrier.address.to_string();
     #[rustfmt::skip]
     let added = server.json(&["line", "add", "5678", "--domain", "sip.example.com", "--outbound-proxy", &proxy,
         "--password", PASSWORD, "--owner", "101", "--calls-out", "4", "--100rel", "off"]);
     assert_eq!((&added["has_password"], &added["calls_out_max"]), (&true.into(), &4.into()));
-    assert_eq!(added["interop"]["reliable"], "off");
+    assert_eq!(
+        (&added["interop"]["reliable"], &added["uri_parameters"]),
+        (&"off".into(), &"user=phone".into())
+    );
     let registered = server.json(&["line", "register", "5678"]);
     assert_eq!(registered["state"]["standing"], "registered", "{registered}");
     let said = &registered["state"]["last_request"]["what"]["en"];
-    assert!(said.as_str().unwrap().starts_with("REGISTER sip:sip.example.com to 127.0.0.1:"));
+    assert!(
+        said.as_str().unwrap().starts_with("REGISTER sip:sip.example.com;user=phone to 127.0.0.1:")
+    );
 
     let (code, text) = server.run(&["line", "list"]);
     assert_eq!(code, 0, "{text}");
@@ -106,12 +120,7 @@ fn a_line_lives_from_add_to_del() {
     assert!(!all.to_string().contains(PASSWORD));
 
     let (_, folder) = server.stop();
-    let data = std::fs::read_dir(data(folder.path())).unwrap();
-    for file in data.map(|it| it.unwrap().path()).filter(|it| it.is_file()) {
-        let bytes = std::fs::read(&file).unwrap();
-        let leaks = bytes.windows(PASSWORD.len()).any(|it| it == PASSWORD.as_bytes());
-        assert!(!leaks, "{}", file.display());
-    }
+    assert_eq!(files_with(&data(folder.path()), PASSWORD), [""; 0]);
     let offline =
         |arguments: &[&str]| outcome(&command(folder.path()).args(arguments).output().unwrap());
     assert_eq!(offline(&["line", "set", "5678", "--description", "Telecom"]).0, 0);
@@ -170,4 +179,32 @@ fn trunks_and_lines_that_are_named_stay() {
     );
     let (code, text) = server.run(&["line", "register", "5678"]);
     assert!(code == 4 && text.contains("is not to be registered"), "{text}");
+}
+
+#[test]
+fn the_variables_of_another_server_become_switches_of_lines() {
+    let server = Server::start(&["--demo"]);
+    let file = server.folder.path().join("mss_var_param.ini");
+    std::fs::write(&file, "[sip]\r\ngVarSipRegSameDialog=0\r\ngVarSipTCPPort=1234\r\ngVarX=1\r\n")
+        .unwrap();
+    let import = ["import", "mss", file.to_str().unwrap()];
+    let (code, text) = server.run(&import);
+    assert!(code == 0 && text.contains("there is no external line yet"), "{text}");
+    server.json(&["line", "add", "5678", "--domain", "127.0.0.1:9", "--password", PASSWORD]);
+    let switch = || server.json(&["line", "show", "5678"])["new_call_id"].clone();
+    let (_, text) = server.run(&[&import[..], &["--dry-run"]].concat());
+    assert!(text.contains("Nothing was changed (dry run)."), "{text}");
+    assert_eq!(switch(), false);
+    let (_, text) = server.run(&import);
+    #[rustfmt::skip]
+    let parts = ["gVarSipRegSameDialog = 0: a new Call-ID", "[sip] tcp = [\"[::]:1234\"]", "gVarX = 1: not known here"];
+    assert!(parts.iter().all(|it| text.contains(it)), "{text}");
+    assert_eq!(switch(), true);
+    assert_eq!(server.json(&["line", "show", "5678"])["has_password"], true);
+    let (_, text) = server.run(&[&import[..], &["--lang", "zh"]].concat());
+    assert!(text.contains("外线已是如此设置"), "{text}");
+    let (code, text) = server.run(&[&import[..], &["--line", "9"]].concat());
+    assert!(code == 3 && text.contains("there is no external line 9"), "{text}");
+    let page = server.get("/metrics");
+    assert!(page.contains("dialtone_line_registered{line=\"5678\"} 0"), "{page}");
 }
