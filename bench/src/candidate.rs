@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use interop::clock;
+use interop::kamailio;
 use interop::load::User;
 use interop::phone::Phone;
 use interop::process::Process;
 use interop::report::Context;
 use interop::server::{LOCALHOST, PASSWORD, Server};
-
-use crate::kamailio;
 
 /// How many users exist.
 pub(crate) const USERS: u32 = 10_000;

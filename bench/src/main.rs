@@ -8,7 +8,6 @@ mod bencode;
 mod candidate;
 mod floor;
 mod inside;
-mod kamailio;
 mod measure;
 mod phones;
 mod rows;

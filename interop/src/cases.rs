@@ -2,6 +2,7 @@
 
 mod attacks;
 mod calls;
+mod carrier;
 mod cli;
 mod enumeration;
 mod flood;
@@ -37,6 +38,7 @@ cases! {
     attacks: digest_replay digest_binding digest_sha256 amplification junk overflows description_bombs
         dialog_hijack idle_connections scanners;
     flood: flood;
+    carrier: line_at_kamailio;
     cli: cli_online cli_offline cli_codes;
     restart: registrations_survive crash_ends_calls lost_connection terminate;
 }

@@ -4,18 +4,19 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use crate::process::{self, Process};
+use crate::server::{LOCALHOST, PASSWORD};
+use crate::sipp::free_port;
 use anyhow::Result;
-use interop::process::{self, Process};
-use interop::server::{LOCALHOST, PASSWORD};
-use interop::sipp::free_port;
 
 /// The numbers of workers it is tried with; the best counts.
-pub(crate) const WORKERS: [u32; 3] = [1, 2, 4];
+pub const WORKERS: [u32; 3] = [1, 2, 4];
 
-pub(crate) const CONFIGURATION: &str =
-    "memory only, one password for all users, record-routing proxy";
+/// What it does, in a few words.
+pub const CONFIGURATION: &str = "memory only, one password for all users, record-routing proxy";
 
-pub(crate) fn start(folder: &Path, workers: u32) -> Result<(Process, SocketAddr)> {
+/// Starts it with files of its own in that folder; it ends with the value.
+pub fn start(folder: &Path, workers: u32) -> Result<(Process, SocketAddr)> {
     process::need("kamailio")?;
     let at = SocketAddr::new(LOCALHOST, free_port()?);
     let file = folder.join("kamailio.cfg");

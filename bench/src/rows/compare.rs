@@ -1,10 +1,10 @@
 //! How the rows that put a load on a server are taken: medians of three runs, Kamailio with its best number of workers.
 
 use anyhow::Result;
+use interop::kamailio;
 use interop::load::Outcome;
 
 use crate::candidate::Kind;
-use crate::kamailio;
 use crate::measure::{self, Used};
 use crate::table::Figure;
 

@@ -59,7 +59,8 @@ impl Core {
     }
 
     /// The line a carrier calls: by the Contact we registered, which nobody else knows; from the
-    /// carrier's address also by the number in Request-URI or To.
+    /// carrier's address also by the number in Request-URI or To. Phones of ours behind the same
+    /// address prove who they are.
     fn line_called(&self, request: Request<'_>) -> Option<(TenantId, Origin)> {
         let Request { flow, message, it, .. } = request;
         let lines = &self.office.lines;
@@ -69,7 +70,8 @@ impl Core {
         let called = it.uri.map(|it| it.user_unescaped()).unwrap_or_default();
         let line = lines.by_contact(&called).filter(|it| it.config.enabled).or_else(|| {
             let to = it.to.uri.user_unescaped();
-            lines.at_carrier(flow.remote.ip().to_canonical(), &[&called, &to])
+            let is_phone = message.headers.get(HeaderName::Authorization).is_some();
+            lines.at_carrier(flow, &[&called, &to]).filter(|_| !is_phone)
         })?;
         Some((line.tenant, Origin::Line(line.config.clone(), Stranger::of(message))))
     }

@@ -15,7 +15,7 @@ use sip::timers::TimerQueue;
 use sip::{ConnectionId, Flow, Tag, Transport};
 use slab::Slab;
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -321,8 +321,15 @@ impl Lines {
         self.last_taken.insert((tenant, pool), account.into());
     }
 
-    /// The line of this carrier that a number names, or its only one.
-    pub fn at_carrier(&self, ip: IpAddr, numbers: &[&str]) -> Option<&LiveLine> {
+    /// The line of this carrier that a number names, or its only one where its own server calls:
+    /// phones may be behind the same address.
+    pub fn at_carrier(&self, source: Flow, numbers: &[&str]) -> Option<&LiveLine> {
+        let ip = source.remote.ip().to_canonical();
+        let is_server = |it: &&LiveLine| {
+            let known = it.flow.map(|it| it.remote).or_else(|| it.targets.current());
+            let port = known.map(|it| it.port());
+            source.transport != Transport::Udp || port == Some(source.remote.port())
+        };
         let is_there = |it: &&LiveLine| {
             let speaks_from = it.flow.is_some_and(|it| it.remote.ip().to_canonical() == ip);
             it.config.enabled && !it.deleted && (speaks_from || it.targets.contains(ip))
@@ -340,7 +347,7 @@ impl Lines {
             }
             is_only = false;
         }
-        is_only.then_some(first)
+        is_only.then_some(first).filter(is_server)
     }
 
     pub fn last_taken(&self, tenant: TenantId, pool: Pool) -> Option<&str> {
@@ -386,4 +393,36 @@ fn recorded_binding(it: &LineRegistration, now: Now) -> Option<Bound> {
     let until_utc = it.until.filter(|it| *it > now.utc)?;
     let until = now.instant + until_utc.since(now.utc);
     Some(Bound { until, until_utc, since_utc: it.since.unwrap_or(now.utc) })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "some instant to count from")]
+
+    use super::*;
+
+    #[test]
+    fn who_calls_from_the_carrier() {
+        let config =
+            Line { account: "5678".into(), domain: "203.0.113.7".into(), ..Line::default() };
+        let ids = Ids { call_id: "c".into(), cseq: 0, contact: Tag::new('a', 1) };
+        let now = Now { instant: Instant::now(), utc: UnixMillis(0) };
+        let mut lines = Lines::default();
+        lines.add(TenantId::default(), &Arc::new(config), ids, now);
+        #[rustfmt::skip]
+        let table = [
+            ("203.0.113.7:5060",  Transport::Udp, "8888", true),
+            ("203.0.113.7:40000", Transport::Udp, "8888", false), // a phone in the same house
+            ("203.0.113.7:40000", Transport::Udp, "5678", true),
+            ("203.0.113.7:40000", Transport::Tcp, "8888", true),
+            ("203.0.113.8:5060",  Transport::Udp, "5678", false),
+        ];
+        for (source, transport, number, expected) in table {
+            let local = "192.0.2.1:5060".parse().expect("an address");
+            let remote = source.parse().expect("an address");
+            let flow = Flow { transport, local, remote, connection: None };
+            let found = lines.at_carrier(flow, &[number]).is_some();
+            assert_eq!(found, expected, "{source} {transport:?} {number}");
+        }
+    }
 }
