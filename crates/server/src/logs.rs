@@ -7,6 +7,7 @@
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::private;
 use serde_json::{Map, Value};
+use std::cell::RefCell;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -53,18 +54,72 @@ pub(crate) fn start(config: &Config) -> io::Result<()> {
     let lines = Lines { format: config.log_format, to_journal };
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).event_format(lines);
     let registry = tracing_subscriber::registry();
-    let started = if config.log_file.as_os_str().is_empty() {
-        registry.with(layer.with_writer(io::stderr).with_filter(filter)).try_init()
-    } else {
+    if !config.log_file.as_os_str().is_empty() {
         let opened = RwLock::new(Arc::new(open(&config.log_file)?));
-        let file = FILE.get_or_init(|| opened);
-        let newest = || Arc::clone(&file.read().unwrap_or_else(PoisonError::into_inner));
-        registry.with(layer.with_writer(newest).with_filter(filter)).try_init()
-    };
+        // There is one start.
+        let _ = FILE.set(opened);
+    }
+    let started = registry.with(layer.with_writer(|| Out).with_filter(filter)).try_init();
     started.map_err(io::Error::other)?;
     private::reveal(config.log_level >= LogLevel::Debug);
     let _ = LEVEL.set(handle);
     Ok(())
+}
+
+thread_local! {
+    /// The lines of this thread that are to be written together.
+    static GATHERED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// So many are written at once. Unit: octets.
+const GATHERED_MAX: usize = 64 * 1024;
+
+/// Runs `act` and writes what this thread logs meanwhile in one piece at its end.
+pub(crate) fn together<T>(act: impl FnOnce() -> T) -> T {
+    /// Writes also where `act` panics.
+    struct Writes;
+    impl Drop for Writes {
+        fn drop(&mut self) {
+            let lines = GATHERED.take().unwrap_or_default();
+            // There is no place to say that the log cannot be written.
+            let _ = write_out(&lines);
+        }
+    }
+    GATHERED.set(Some(Vec::new()));
+    let _writes = Writes;
+    act()
+}
+
+/// Where lines go: a whole one with each write.
+struct Out;
+
+impl io::Write for Out {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let full = GATHERED.with_borrow_mut(|gathered| {
+            let Some(lines) = gathered else { return Some(line.to_owned()) };
+            lines.extend_from_slice(line);
+            (lines.len() >= GATHERED_MAX).then(|| std::mem::take(lines))
+        });
+        full.map_or(Ok(()), |lines| write_out(&lines)).map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_out(lines: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+    if lines.is_empty() {
+        return Ok(());
+    }
+    match FILE.get() {
+        Some(file) => {
+            let file = Arc::clone(&file.read().unwrap_or_else(PoisonError::into_inner));
+            (&*file).write_all(lines)
+        }
+        None => io::stderr().write_all(lines),
+    }
 }
 
 /// Opens the file anew: the one before may have been moved away.
@@ -251,6 +306,19 @@ mod tests {
         for (fields, expected) in table {
             assert_eq!(text_line("t", Level::INFO, "sip", &fields), expected);
         }
+    }
+
+    #[test]
+    fn lines_of_a_pass_are_written_together() {
+        let mut out = Out;
+        let gathered = || GATHERED.with_borrow(|it| it.as_ref().map(Vec::len));
+        together(|| {
+            for _ in 0..3 {
+                assert_eq!(io::Write::write(&mut out, b"line\n").ok(), Some(5));
+            }
+            assert_eq!(gathered(), Some(15));
+        });
+        assert_eq!(gathered(), None);
     }
 
     #[test]

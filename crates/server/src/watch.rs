@@ -14,9 +14,10 @@ use pbx::time::Now;
 use pbx::trunk::live::TrunkStatus;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// Most events waiting for the board; more are dropped, and the board asks anew.
@@ -32,16 +33,37 @@ const STATES_MAX: usize = 65_536;
 const THROTTLED_AGAIN: Duration = Duration::from_secs(60);
 /// Sources remembered for that; when there are more, all are forgotten.
 const THROTTLED_MAX: usize = 1024;
+/// How much the thread gives way to those that carry calls.
+const NICE: i32 = 5;
 const SWEEP: Duration = Duration::from_secs(1);
-/// How often the channels are emptied. Nobody waits in them: to wake this thread for each event
-/// would cost the core thread more than the event does.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How often the channels are emptied while anything comes. Nobody waits in them: to wake this
+/// thread for each event would cost the core thread more than the event does.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The core's end. Never waits.
 pub(crate) struct Sink {
     events: SyncSender<Event>,
     strangers: SyncSender<Event>,
     dropped: Arc<Dropped>,
+    watcher: Arc<Sleep>,
+}
+
+/// The watcher's sleep while nothing comes.
+#[derive(Default)]
+struct Sleep {
+    deep: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+impl Sleep {
+    /// An event wakes who sleeps deeply; the others come with the next look.
+    fn end(&self) {
+        // Not to be moved before the event is in.
+        fence(Ordering::SeqCst);
+        if self.deep.load(Ordering::SeqCst) && self.deep.swap(false, Ordering::SeqCst) {
+            self.thread.get().map(Thread::unpark);
+        }
+    }
 }
 
 /// How many events found their channel full.
@@ -70,6 +92,7 @@ impl Sink {
         if let Err(TrySendError::Full(_)) = channel.try_send(event) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+        self.watcher.end();
     }
 }
 
@@ -82,8 +105,10 @@ pub(crate) fn start(
     let (events, events_out) = sync_channel(EVENTS_MAX);
     let (strangers, strangers_out) = sync_channel(STRANGER_EVENTS_MAX);
     let dropped = Arc::new(Dropped::default());
+    let sleep = Arc::new(Sleep::default());
     let mut watcher = Watcher {
         board,
+        sleep: Arc::clone(&sleep),
         dropped: Arc::clone(&dropped),
         dropped_seen: 0,
         states: BTreeMap::new(),
@@ -93,11 +118,12 @@ pub(crate) fn start(
     std::thread::Builder::new()
         .name("board".to_owned())
         .spawn(move || watcher.run(&events_out, &strangers_out, &report))?;
-    Ok((Sink { events, strangers, dropped: Arc::clone(&dropped) }, dropped))
+    Ok((Sink { events, strangers, dropped: Arc::clone(&dropped), watcher: sleep }, dropped))
 }
 
 struct Watcher {
     board: Arc<Board>,
+    sleep: Arc<Sleep>,
     dropped: Arc<Dropped>,
     dropped_seen: u64,
     /// The state last logged of each running call.
@@ -111,20 +137,25 @@ impl Watcher {
     fn run(&mut self, events: &Receiver<Event>, strangers: &Receiver<Event>, report: &dyn Fn()) {
         let mut swept = instant();
         self.board.watched_by(std::thread::current());
+        let _ = self.sleep.thread.set(std::thread::current());
+        // Calls wait for no burst of log lines. It works as well without, only less smoothly.
+        let _ = rustix::process::setpriority_process(None, NICE);
+        let mut quiet = false;
         loop {
-            std::thread::park_timeout(PAUSE);
+            std::thread::park_timeout(if quiet { SWEEP } else { PAUSE });
             let now = crate::clock::now();
-            self.board.begin_pass();
-            for _ in 0..EVENTS_MAX {
-                match events.try_recv() {
-                    Ok(event) => self.take(&event, now),
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return,
+            quiet = true;
+            // It says that it sleeps deeply, and looks once more for what came before it said so.
+            for deep in [false, true] {
+                self.sleep.deep.store(deep, Ordering::SeqCst);
+                let Some(found) = crate::logs::together(|| self.pass(events, strangers, now))
+                else {
+                    return;
+                };
+                if found > 0 {
+                    quiet = false;
+                    break;
                 }
-            }
-            self.board.end_pass();
-            for event in strangers.try_iter().take(STRANGER_EVENTS_MAX) {
-                self.log_stranger(&event, now.instant);
             }
             if now.instant.duration_since(swept) >= SWEEP {
                 swept = now.instant;
@@ -133,6 +164,31 @@ impl Watcher {
                 self.recover(now.instant, report);
             }
         }
+    }
+
+    /// Takes all that there is; how many, or `None` where the core has ended.
+    fn pass(
+        &mut self,
+        events: &Receiver<Event>,
+        strangers: &Receiver<Event>,
+        now: Now,
+    ) -> Option<usize> {
+        let mut found = 0;
+        self.board.begin_pass();
+        while found < EVENTS_MAX {
+            match events.try_recv() {
+                Ok(event) => self.take(&event, now),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return None,
+            }
+            found += 1;
+        }
+        self.board.end_pass();
+        for event in strangers.try_iter().take(STRANGER_EVENTS_MAX) {
+            self.log_stranger(&event, now.instant);
+            found += 1;
+        }
+        Some(found)
     }
 
     fn take(&mut self, event: &Event, now: Now) {
