@@ -48,6 +48,8 @@ const PROJECTION_BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 const CONNECTIONS_MAX: u32 = 4;
 /// Rows in one INSERT: 45 columns each stay below SQLite's limit of 32,766 parameters.
 pub(crate) const ROWS_PER_STATEMENT: usize = 500;
+/// Rows that the projection writes with one INSERT: a power of two.
+const PORTION_MAX: usize = 64;
 
 /// The open database and the key of its secrets. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -107,6 +109,17 @@ impl Db {
 /// A connection of its own, for the projection.
 pub(crate) async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     options(path).busy_timeout(PROJECTION_BUSY_TIMEOUT).connect().await
+}
+
+/// Rows in portions of as many as a power of two: so few statements stay prepared, where to read
+/// one costs more than to run it.
+pub(crate) fn portions<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = 1 << rows.len().min(PORTION_MAX).checked_ilog2()?;
+        let (portion, rest) = rows.split_at(size);
+        rows = rest;
+        Some(portion)
+    })
 }
 
 /// How far the journal is in these tables.

@@ -21,9 +21,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// Most records of one transaction.
-const BATCH_RECORDS: usize = 500;
-/// How long a fact may wait for its transaction.
-const BATCH_INTERVAL: Duration = Duration::from_millis(200);
+const BATCH_RECORDS: usize = 1000;
+/// How long a fact may wait for its transaction, which costs more than the facts in it.
+const BATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// After a failure, doubled up to the most.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);

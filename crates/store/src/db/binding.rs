@@ -1,6 +1,6 @@
 //! Who is registered: the projection of the journal that a start reads.
 
-use super::{Db, ROWS_PER_STATEMENT, integer};
+use super::{Db, integer, portions};
 use crate::error::StoreError;
 use pbx::id::TenantId;
 use pbx::record::{Binding, BindingKey};
@@ -30,12 +30,12 @@ pub(crate) async fn upsert_bindings(
     connection: &mut SqliteConnection,
     bindings: &[&Binding],
 ) -> Result<(), sqlx::Error> {
-    for chunk in bindings.chunks(ROWS_PER_STATEMENT) {
+    for portion in portions(bindings) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO bindings (tenant_id, extension, device, contact, transport, local, remote,
                 connection, call_id, cseq, q, user_agent, registered_at, expires_at) ",
         );
-        query.push_values(chunk, |mut row, it| {
+        query.push_values(portion, |mut row, it| {
             row.push_bind(i64::from(it.key.tenant.0))
                 .push_bind(&*it.key.extension)
                 .push_bind(&*it.key.device)
@@ -58,7 +58,7 @@ pub(crate) async fn upsert_bindings(
                 cseq = excluded.cseq, q = excluded.q, user_agent = excluded.user_agent,
                 registered_at = excluded.registered_at, expires_at = excluded.expires_at",
         );
-        query.build().persistent(false).execute(&mut *connection).await?;
+        query.build().execute(&mut *connection).await?;
     }
     Ok(())
 }

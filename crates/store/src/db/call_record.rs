@@ -1,7 +1,7 @@
 //! Call records in SQL: written by the projection, read page by page.
 
 use super::binding::number;
-use super::{Db, ROWS_PER_STATEMENT, from_word, integer};
+use super::{Db, from_word, integer, portions};
 use crate::columns::{COLUMNS, Cell, cells, timestamp};
 use crate::error::StoreError;
 use crate::journal::Sequence;
@@ -84,10 +84,10 @@ pub(crate) async fn upsert_call_records(
     calls: &[(Sequence, &CallRecord)],
 ) -> Result<(), sqlx::Error> {
     let columns = COLUMNS.map(sql_name);
-    for chunk in calls.chunks(ROWS_PER_STATEMENT) {
+    for portion in portions(calls) {
         let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO call_records (");
         query.push(columns.join(", ")).push(") ");
-        query.push_values(chunk, |mut row, (sequence, record)| {
+        query.push_values(portion, |mut row, (sequence, record)| {
             for cell in cells(record, *sequence) {
                 match cell {
                     Cell::Nothing => row.push("NULL"),
@@ -101,7 +101,7 @@ pub(crate) async fn upsert_call_records(
         });
         let replaced = columns.map(|it| format!("{it} = excluded.{it}"));
         query.push(" ON CONFLICT (call_id) DO UPDATE SET ").push(replaced.join(", "));
-        query.build().persistent(false).execute(&mut *connection).await?;
+        query.build().execute(&mut *connection).await?;
     }
     Ok(())
 }

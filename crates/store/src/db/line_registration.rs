@@ -1,7 +1,7 @@
 //! How the lines stand with their carriers: the projection of the journal that a start reads.
 
 use super::binding::number;
-use super::{Db, ROWS_PER_STATEMENT, integer};
+use super::{Db, integer, portions};
 use crate::error::StoreError;
 use pbx::id::TenantId;
 use pbx::record::LineRegistration;
@@ -28,12 +28,12 @@ pub(crate) async fn upsert_line_registrations(
     connection: &mut SqliteConnection,
     lines: &[&LineRegistration],
 ) -> Result<(), sqlx::Error> {
-    for chunk in lines.chunks(ROWS_PER_STATEMENT) {
+    for portion in portions(lines) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO line_registrations
                 (tenant_id, account, call_id, cseq, contact, since, until) ",
         );
-        query.push_values(chunk, |mut row, it| {
+        query.push_values(portion, |mut row, it| {
             row.push_bind(i64::from(it.tenant.0))
                 .push_bind(&*it.account)
                 .push_bind(&*it.call_id)
@@ -47,7 +47,7 @@ pub(crate) async fn upsert_line_registrations(
                 cseq = excluded.cseq, contact = excluded.contact, since = excluded.since,
                 until = excluded.until",
         );
-        query.build().persistent(false).execute(&mut *connection).await?;
+        query.build().execute(&mut *connection).await?;
     }
     Ok(())
 }

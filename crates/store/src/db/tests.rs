@@ -27,6 +27,23 @@ fn extension(number: &str, password: &str) -> NewExtension {
 }
 
 #[test]
+fn rows_come_in_portions_of_few_sizes() {
+    #[rustfmt::skip]
+    let table: [(usize, &[usize]); 5] = [
+        (0,   &[]),
+        (1,   &[1]),
+        (7,   &[4, 2, 1]),
+        (64,  &[64]),
+        (200, &[64, 64, 64, 8]),
+    ];
+    for (rows, expected) in table {
+        let rows: Vec<usize> = (0..rows).collect();
+        assert_eq!(portions(&rows).map(<[_]>::len).collect::<Vec<_>>(), expected);
+        assert_eq!(portions(&rows).collect::<Vec<_>>().concat(), rows);
+    }
+}
+
+#[test]
 fn extensions_are_added_changed_and_removed() {
     run(async {
         let dir = TempDir::new().unwrap();
