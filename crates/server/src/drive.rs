@@ -393,6 +393,9 @@ impl Driver {
                 self.parts.media_events.promise(now.instant);
             }
             for command in std::mem::take(&mut self.outbox.media) {
+                if matches!(command, pbx::media::Command::Want { .. }) {
+                    self.parts.media_events.await_ports();
+                }
                 if let Err(media::Full(command)) = self.parts.media.command(command) {
                     self.refuse(&command, now);
                 }
