@@ -88,8 +88,20 @@ pub enum Command {
     Shutdown,
     /// The journal cannot take more: new REGISTER and INVITE get 503 with Retry-After.
     Overload(bool),
+    /// Messages come faster than they are read: such REGISTER and INVITE get 503 with Retry-After.
+    Shed(Shed),
     /// How much unauthenticated work a source may cause, from now on.
     Guard { stranger: Rate, known: Rate },
+}
+
+/// Which new calls and registrations from outside are refused. What was begun goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shed {
+    #[default]
+    Nothing,
+    /// Those without credentials: who has them was challenged, and half of the work is done.
+    Unproven,
+    Everything,
 }
 
 /// What the surroundings must do. The core never does it itself.
@@ -182,6 +194,8 @@ pub struct Core {
     closing: bool,
     /// No new call or registration: the journal is full.
     overloaded: bool,
+    /// The core is behind.
+    shedding: Shed,
     /// Secret of the To tags of stateless responses.
     tag_seed: ahash::RandomState,
 }
@@ -213,6 +227,7 @@ impl Core {
             alive_at: now.instant,
             closing: false,
             overloaded: false,
+            shedding: Shed::Nothing,
             tag_seed,
         };
         core.flush(now);
@@ -333,6 +348,7 @@ impl Core {
                 });
             }
             Command::Overload(overloaded) => self.overloaded = overloaded,
+            Command::Shed(shedding) => self.shedding = shedding,
             Command::Guard { stranger, known } => self.guard.set_rates(stranger, known),
         }
     }

@@ -22,6 +22,8 @@ pub struct Counters {
     pub parse_errors: u64,
     /// Datagrams dropped because their source had no token left.
     pub throttled: u64,
+    /// Calls and registrations refused because the core was behind.
+    pub shed: u64,
     pub challenges: u64,
     pub auth_failures: u64,
     pub registrations_ok: u64,

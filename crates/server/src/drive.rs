@@ -7,6 +7,7 @@
 //! Then the turn's facts go to the journal in one write, its media commands to the media edge, and
 //! only then its messages to the sockets (architecture, "The data path").
 
+mod backlog;
 mod fence;
 mod media_events;
 mod outbox;
@@ -15,6 +16,7 @@ use crate::clock;
 use crate::metrics::Published;
 use crate::ring;
 use crate::watch;
+use backlog::{Backlog, News};
 use fence::{Fence, Verdict};
 use media::Media;
 pub(crate) use media_events::{MediaEvents, MediaSink};
@@ -110,13 +112,19 @@ pub(crate) enum Ended {
 
 pub(crate) struct Driver {
     poller: Poller,
+    events: Events,
     sockets: Vec<Socket>,
+    /// Of each socket, whether there is something to read.
+    readable: Vec<bool>,
+    /// A budget was spent: there may be more at once.
+    more: bool,
     orders: Receiver<Order>,
     parts: Parts,
     /// Away while its datagrams are handled.
     batch: Option<Batch>,
     outbox: Outbox,
     fence: Fence,
+    backlog: Backlog,
     journal_waits: bool,
     overloaded: bool,
     stopping_since: Option<Instant>,
@@ -163,14 +171,19 @@ impl Listeners {
 impl Driver {
     pub(crate) fn new(listeners: Listeners, parts: Parts) -> Self {
         let outbox = Outbox::new(&listeners.sockets);
+        let count = listeners.sockets.len();
         Self {
             poller: listeners.poller,
+            events: Events::new(count + 1),
             sockets: listeners.sockets,
+            readable: vec![true; count],
+            more: true,
             orders: listeners.orders,
             parts,
             batch: Some(Batch::new(BATCH, DATAGRAM_BYTES_MAX)),
             outbox,
             fence: Fence::default(),
+            backlog: Backlog::default(),
             journal_waits: false,
             overloaded: false,
             stopping_since: None,
@@ -181,23 +194,8 @@ impl Driver {
 
     /// Runs until it is asked to stop, or until the core has failed too often.
     pub(crate) fn run(mut self) -> Ended {
-        let mut events = Events::new(self.sockets.len() + 1);
-        let mut readable = vec![true; self.sockets.len()];
-        let mut more = true;
         loop {
-            let before = clock::now();
-            let timeout = if more { Duration::ZERO } else { self.timeout(before.instant) };
-            if let Err(error) = self.poller.wait(&mut events, Some(timeout)) {
-                tracing::error!(%error, "waiting for input failed");
-            }
-            for token in events.iter() {
-                // The waker's token is beyond the sockets'.
-                if let Some(readable) = readable.get_mut(token) {
-                    *readable = true;
-                }
-            }
-            let now = clock::now();
-            more = self.turn(&mut readable, now);
+            let now = self.step();
             if self.fence.verdict(now.instant) == Verdict::StartAnew {
                 return Ended::Faults;
             }
@@ -208,20 +206,40 @@ impl Driver {
         }
     }
 
+    /// Waits for something to do, and does it; when that was.
+    fn step(&mut self) -> Now {
+        let before = clock::now();
+        let timeout = if self.more { Duration::ZERO } else { self.timeout(before.instant) };
+        if let Err(error) = self.poller.wait(&mut self.events, Some(timeout)) {
+            tracing::error!(%error, "waiting for input failed");
+        }
+        for token in self.events.iter() {
+            // The waker's token is beyond the sockets'.
+            if let Some(readable) = self.readable.get_mut(token) {
+                *readable = true;
+            }
+        }
+        let now = clock::now();
+        self.more = self.turn(now);
+        now
+    }
+
     /// One turn. True where a budget was spent, so that there may be more at once.
-    fn turn(&mut self, readable: &mut [bool], now: Now) -> bool {
+    fn turn(&mut self, now: Now) -> bool {
         self.parts.published.turn(now.instant);
         self.fire_timers(now);
         let mut more = self.take_orders(now);
         more |= self.take_media(now);
-        more |= self.take_streams(now);
+        let mut left = self.take_streams(now);
         self.flush(now);
-        for (index, readable) in readable.iter_mut().enumerate() {
-            if std::mem::take(readable) {
-                self.take_datagrams(index, now);
+        for index in 0..self.sockets.len() {
+            if std::mem::take(&mut self.readable[index]) {
+                left |= self.take_datagrams(index, now);
                 self.flush(now);
             }
         }
+        more |= left;
+        self.judge_backlog(left, now);
         self.retry_journal(now);
         self.publish(now.instant);
         more || !self.outbox.is_empty()
@@ -299,12 +317,15 @@ impl Driver {
         true
     }
 
-    fn take_datagrams(&mut self, index: usize, now: Now) {
-        let Some(mut batch) = self.batch.take() else { return };
+    /// Takes a batch; true where there may be more.
+    fn take_datagrams(&mut self, index: usize, now: Now) -> bool {
+        let Some(mut batch) = self.batch.take() else { return false };
+        let mut left = false;
         let socket = &self.sockets[index];
         let port = socket.local_addr().port();
         match socket.recv_batch(&mut batch) {
-            Ok(_) => {
+            Ok(count) => {
+                left = count == batch.capacity();
                 for datagram in batch.iter() {
                     let local = SocketAddr::new(datagram.local, port);
                     let remote = datagram.remote;
@@ -316,6 +337,26 @@ impl Driver {
             Err(error) => tracing::debug!(%error, "receiving failed"),
         }
         self.batch = Some(batch);
+        left
+    }
+
+    /// Has the core refuse new work while it cannot read as fast as messages come.
+    fn judge_backlog(&mut self, left: bool, now: Now) {
+        let before = self.backlog.sheds();
+        match self.backlog.turned(left, now.instant) {
+            Some(News::Overloaded) => {
+                tracing::warn!("messages come too fast: new calls and registrations get 503");
+            }
+            Some(News::Recovered(lasted)) => {
+                let lasted_ms = lasted.as_millis();
+                tracing::info!(lasted_ms, "new calls and registrations are taken again");
+            }
+            None => {}
+        }
+        let sheds = self.backlog.sheds();
+        if sheds != before {
+            self.handle(Input::Command(Command::Shed(sheds)), now);
+        }
     }
 
     /// One message: into the core, into the ring, and its consequences into the outbox.
@@ -463,10 +504,11 @@ impl Driver {
         let oversize = self.batch.as_ref().map_or(0, Batch::truncated);
         let traced = self.parts.ring.pushed();
         let wire = self.outbox.counts();
+        let overloaded = self.backlog.is_alarmed();
         // A reader that holds the lock makes this wait for the next turn, not the thread.
         self.unpublished = !self.parts.published.offer(
             self.parts.core.counters(),
-            crate::metrics::Wire { streams, open, oversize, traced, ..wire },
+            crate::metrics::Wire { streams, open, oversize, traced, overloaded, ..wire },
         );
         self.published_at = Some(now);
     }

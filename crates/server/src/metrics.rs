@@ -30,6 +30,8 @@ pub(crate) struct Wire {
     pub(crate) refused: u64,
     /// Messages copied into the ring: those received, those sent.
     pub(crate) traced: [u64; 2],
+    /// New work is refused now and then.
+    pub(crate) overloaded: bool,
 }
 
 /// A core thread that has not taken a turn for this long is stuck: idle, it takes one a second.
@@ -148,6 +150,8 @@ fn signalling(page: &mut Page, counters: &Counters, wire: &Wire) {
         ("counter", "sip_retransmits_total", "Messages sent again.", counters.retransmits_out),
         ("counter", "sip_parse_errors_total", "Messages that could not be read.", counters.parse_errors),
         ("counter", "sip_throttled_total", "Requests dropped because their source had no token.", counters.throttled),
+        ("counter", "sip_shed_total", "New calls and registrations refused because messages came too fast.", counters.shed),
+        ("gauge", "sip_overloaded", "1 while new calls and registrations are refused now and then, and 5 s longer.", u64::from(wire.overloaded)),
         ("counter", "sip_challenges_total", "Requests answered with 401.", counters.challenges),
         ("gauge", "sip_transactions_active", "Transactions now.", counters.transactions_active),
         ("gauge", "sip_timers", "Timers now.", counters.timers),

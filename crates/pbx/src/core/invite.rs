@@ -20,6 +20,9 @@ impl Core {
         if self.closing || self.overloaded || self.calls.is_full() {
             return self.unavailable(request);
         }
+        if self.is_shed(request) {
+            return self.shed(request, now);
+        }
         if self.came_back(request) || self.office.endpoint.is_merged(it) {
             return self.reply(request, 482);
         }

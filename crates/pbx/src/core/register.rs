@@ -16,6 +16,9 @@ impl Core {
         if self.closing || self.overloaded {
             return self.unavailable(request);
         }
+        if self.is_shed(request) {
+            return self.shed(request, now);
+        }
         let identity = match self.identify(request, now) {
             Ok(identity) => identity,
             Err(why) => return self.refuse(request, why, now),

@@ -1,12 +1,14 @@
 //! Answers that leave nothing behind (RFC 3261 §8.2.7).
 
-use super::Core;
+use super::{Core, Shed};
 use crate::authenticate::Refusal;
 use crate::event::Event;
 use crate::id::CallId;
 use crate::time::Now;
 use sip::Flow;
-use sip::message::{Essentials, Message, Short, Writer, reason_phrase, response_to_checked};
+use sip::message::{
+    Essentials, HeaderName, Message, Short, Writer, reason_phrase, response_to_checked,
+};
 
 /// A request being served.
 #[derive(Clone, Copy)]
@@ -79,6 +81,23 @@ impl Core {
         self.authenticator.challenge(tenant, request.flow, stale, rng, now, &mut writer);
         self.send(request, writer);
         None
+    }
+
+    /// Whether there is too much work to take this.
+    pub(super) fn is_shed(&self, request: Request<'_>) -> bool {
+        match self.shedding {
+            Shed::Nothing => false,
+            Shed::Unproven => request.message.headers.get(HeaderName::Authorization).is_none(),
+            Shed::Everything => true,
+        }
+    }
+
+    /// Refuses new work because there is too much of it. Nobody has proved who he is, so it costs
+    /// his source a token: a flood gets no more answers than at other times.
+    pub(super) fn shed(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
+        self.guard.charge(request.flow.remote.ip(), now.instant);
+        self.office.counters.shed += 1;
+        self.unavailable(request)
     }
 
     /// Out of service for the moment (RFC 3261 §21.5.4).

@@ -182,6 +182,48 @@ fn overload_refuses_what_is_new_only() {
 }
 
 #[test]
+fn a_core_that_is_behind_goes_on_with_what_was_begun() {
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+        behind far
+        carol -> pbx          INVITE 101
+        carol <- pbx          503 header=Retry-After
+        carol -> pbx          ACK
+        carol -> pbx          REGISTER
+        carol <- pbx          503 header=Retry-After
+        behind                                      # who was challenged is served
+        carol -> pbx          REGISTER
+        carol <- pbx          200
+        carol -> pbx          INVITE 101 nocred
+        carol <- pbx          503 header=Retry-After
+        carol -> pbx          ACK
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+        alice -> pbx          INVITE 101 sdp=offer(sendonly)
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob   BYE
+                 pbx <- bob   200
+        record release=caller.hangup
+        behind over
+        carol -> pbx          REGISTER
+        carol <- pbx          200
+        ",
+    );
+}
+
+#[test]
 fn an_administrator_ends_a_call() {
     check(
         "

@@ -19,6 +19,7 @@ pub enum State {
 #[derive(Debug, Default)]
 pub struct Status {
     written: AtomicU64,
+    writes: AtomicU64,
     synced: AtomicU64,
     spooled_bytes: AtomicU64,
     state: AtomicU8,
@@ -36,6 +37,11 @@ impl Status {
     /// The newest record that is in a file: a reader finds everything up to here.
     pub fn written(&self) -> Sequence {
         self.written.load(Ordering::Acquire)
+    }
+
+    /// How often the file was written to.
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Acquire)
     }
 
     /// The newest record that survives a power cut.
@@ -68,6 +74,10 @@ impl Status {
     /// No further segment can be allocated: the alarm before anything is spooled.
     pub fn disk_full(&self) -> bool {
         self.disk_full.load(Ordering::Acquire)
+    }
+
+    pub(super) fn count_write(&self) {
+        self.writes.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(super) fn set_written(&self, sequence: Sequence) {

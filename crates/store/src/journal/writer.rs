@@ -209,6 +209,7 @@ impl Writer {
 
     fn write_at_end(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(segment) = &mut self.segment else { return Err(io::ErrorKind::NotFound.into()) };
+        self.status.count_write();
         segment.file.write_all_at(bytes, segment.position)?;
         segment.position += bytes.len() as u64;
         Ok(())

@@ -1,5 +1,6 @@
 //! One line of a ladder: its text becomes a step.
 
+use pbx::core::Shed;
 use std::time::Duration;
 
 /// What a line asks for.
@@ -32,6 +33,7 @@ pub(super) enum Step {
     Shutdown,
     Hangup,
     Overload(bool),
+    Behind(Shed),
     Disconnect(String),
     /// The administrator changes an extension.
     Change(Words),
@@ -126,6 +128,12 @@ pub(super) fn parse(line: &str) -> Result<Option<Step>, String> {
         "shutdown" => Step::Shutdown,
         "hangup" => Step::Hangup,
         "overload" => Step::Overload(argument != Some("over")),
+        "behind" => Step::Behind(match argument {
+            None => Shed::Unproven,
+            Some("far") => Shed::Everything,
+            Some("over") => Shed::Nothing,
+            Some(other) => return Err(format!("behind {other}?")),
+        }),
         "edge" if argument == Some("fails") => Step::EdgeFails,
         "silence" => Step::Silence(phone()?),
         "disconnect" => Step::Disconnect(phone()?),

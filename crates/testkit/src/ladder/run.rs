@@ -56,6 +56,7 @@ impl Run {
             }
             Step::Shutdown => self.command(Command::Shutdown),
             Step::Overload(on) => self.command(Command::Overload(*on)),
+            Step::Behind(what) => self.command(Command::Shed(*what)),
             Step::Hangup => {
                 let call = self.stage.office.journal.open.keys().next_back().copied();
                 self.command(Command::Hangup(call.ok_or("there is no call")?))

@@ -5,7 +5,7 @@ use super::world::{Plan, World, below};
 use crate::office::{Office, extension, flow_of};
 use crate::phone::{Phone, Request, Target, Wishes};
 use bytes::Bytes;
-use pbx::core::{Command, Input};
+use pbx::core::{Command, Input, Shed};
 use pbx::settings::Settings;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
@@ -95,8 +95,11 @@ pub(super) fn direct(world: &mut World) -> Result<(), String> {
                 world.office.command(Command::Hangup(call));
             }
         }
-        990..993 => world.office.command(Command::Overload(true)),
-        _ => world.office.command(Command::Overload(false)),
+        990..992 => world.office.command(Command::Overload(true)),
+        992..995 => world.office.command(Command::Overload(false)),
+        995 => world.office.command(Command::Shed(Shed::Unproven)),
+        996 => world.office.command(Command::Shed(Shed::Everything)),
+        _ => world.office.command(Command::Shed(Shed::Nothing)),
     }
     Ok(())
 }
@@ -104,6 +107,7 @@ pub(super) fn direct(world: &mut World) -> Result<(), String> {
 /// The end of the acting: everybody hangs up.
 pub(super) fn call_it_a_day(world: &mut World) {
     world.office.command(Command::Overload(false));
+    world.office.command(Command::Shed(Shed::Nothing));
     world.office.edge.fail_next = false;
     world.office.faults.set(0);
     for actor in 0..world.actors.len() {
