@@ -8,6 +8,8 @@
 //! only then its messages to the sockets (architecture, "The data path").
 
 mod backlog;
+#[cfg(test)]
+mod count_tests;
 mod fence;
 mod media_events;
 mod outbox;
