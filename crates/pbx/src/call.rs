@@ -87,6 +87,8 @@ pub struct Call {
     joining: Option<Box<join::Joining>>,
     /// Extensions that sent the call on before it came here.
     forwarders: Vec<Box<str>>,
+    /// Legs another call is to get by an errand: whatever ends this one leaves them alone.
+    parting: SmallVec<[LegId; 2]>,
     /// The target's offer, until the transferee is here.
     offer: Option<body::OwnedBody>,
 }

@@ -95,7 +95,7 @@ impl Call {
         };
         let q850 = cause.q850.unwrap_or_else(|| code.cause());
         self.cancel_transfer(office);
-        self.undo_join(office, status, now);
+        self.undo_join(office, (code, status), now);
         self.state = State::Ended { recorded: false };
         self.invite = None;
         let ours = Short::new().text("Q.850;cause=").decimal(q850.into());
@@ -185,6 +185,23 @@ impl Call {
         if status == 487 && office.is_planted(Planted::ForgottenRefusal) {
             return;
         }
+        for leg in self.legs() {
+            match leg {
+                // Another call gets it, or it ends when none does.
+                leg if self.parting.contains(&leg) => {}
+                LegId::Caller => self.release_caller(office, status, (reason, told), now),
+                LegId::Callee(index) => self.release_fork(office, index.into(), reason, now),
+            }
+        }
+    }
+
+    fn release_caller(
+        &mut self,
+        office: &mut Office,
+        status: u16,
+        (reason, told): (&str, &[(&'static str, Box<str>)]),
+        now: Instant,
+    ) {
         self.with_session(office, LegId::Caller, now, |session, seat| {
             if session.is_early() {
                 let extra = |writer: &mut Writer| {
@@ -201,9 +218,6 @@ impl Call {
                 session.close(seat, reason);
             }
         });
-        for index in 0..self.forks.len() {
-            self.release_fork(office, index, reason, now);
-        }
     }
 
     /// The way of a BYE is broken: its phone is told by another way, where there is one.

@@ -15,7 +15,6 @@ use crate::office::{LegId, Office, Owner};
 use crate::record::{CallStarted, Record, Side};
 use crate::release::ReleaseCode;
 use sip::message::{Message, Writer};
-use sip::session::Session;
 use smallvec::SmallVec;
 use std::time::Instant;
 
@@ -275,14 +274,11 @@ impl Call {
     }
 
     /// The phone that asked for the transfer is gone; what it was placed for stays here.
-    pub fn keep_transferee(&mut self, office: &mut Office, leg: Option<(Box<Leg>, Owner)>) {
+    pub fn keep_transferee(&mut self) {
         let Some(joining) = &mut self.joining else { return };
         joining.told = None;
         joining.awaited = None;
         joining.lenders.retain(|it| it.slot != LegId::Caller);
-        if let Some(leg) = leg {
-            self.take_leg(office, LegId::Caller, leg);
-        }
     }
 
     /// The call counts as answered: those its legs came from are over.
@@ -293,25 +289,26 @@ impl Call {
         }
     }
 
-    /// The call ends before its sides talked: what was borrowed goes back, and who asked is told.
-    pub(super) fn undo_join(&mut self, office: &mut Office, status: u16, now: Instant) {
+    /// The call ends before its sides talked: who asked is told, and what was borrowed goes back.
+    pub(super) fn undo_join(
+        &mut self,
+        office: &mut Office,
+        (code, status): (ReleaseCode, u16),
+        now: Instant,
+    ) {
         let Some(joining) = self.joining.take() else { return };
-        for Lender { slot, call, leg } in joining.lenders {
-            self.with_session(office, slot, now, |session, seat| session.cancel_modify(seat));
-            if !self.leg(slot).is_some_and(|it| it.session.is_established()) {
-                continue;
-            }
-            if let Some((leg_back, was)) = self.give_leg(office, slot) {
-                office.errands.push_back(Errand::Return {
-                    leg: leg_back,
-                    was,
-                    to: call,
-                    slot: leg,
-                });
-            }
-        }
         if let Some(to) = joining.told {
             office.errands.push_back(Errand::Report { to, status });
+        }
+        for Lender { slot, call, leg } in joining.lenders {
+            let to = (call, leg);
+            if !self.leg(slot).is_some_and(|it| it.session.is_established()) {
+                office.errands.push_back(Errand::Gone { to, code });
+                continue;
+            }
+            self.with_session(office, slot, now, |session, seat| session.cancel_modify(seat));
+            self.parting.push(slot);
+            office.errands.push_back(Errand::Return { from: (self.id, slot), to });
         }
     }
 
@@ -321,13 +318,6 @@ impl Call {
             office.errands.push_back(Errand::Report { to, status });
         }
     }
-}
-
-/// Ends a leg that no call takes back.
-pub fn dismiss(office: &mut Office, (mut leg, was): (Box<Leg>, Owner), now: Instant) {
-    office.release_tag(leg.tag);
-    let mut seat = office.seat(was, now);
-    Session::close(&mut leg.session, &mut seat, "Q.850;cause=16");
 }
 
 impl Fork {

@@ -4,7 +4,7 @@
 //! side ([`join`](super::join)); if that fails, nothing has happened.
 
 use super::refer_to::{Replaced, refer_to};
-use super::{Call, Leg, State};
+use super::{Call, Leg};
 use crate::id::CallId;
 use crate::office::{LegId, Office, Owner};
 use crate::record::Side;
@@ -39,9 +39,12 @@ pub enum Errand {
     /// This call's target is there: it wants the leg it was placed for.
     Fetch { call: CallId },
     /// A leg goes back to the call it was borrowed from.
-    Return { leg: Box<Leg>, was: Owner, to: CallId, slot: LegId },
-    /// Who asked for the transfer has left: the new call keeps what it was placed for.
-    Leave { leg: Option<(Box<Leg>, Owner)>, to: CallId },
+    Return { from: (CallId, LegId), to: (CallId, LegId) },
+    /// A leg that was borrowed will not come back: its phone hung up, or is lost.
+    Gone { to: (CallId, LegId), code: ReleaseCode },
+    /// Who asked for the transfer has left: the new call keeps what it was placed for, or gets it
+    /// from this leg.
+    Leave { from: CallId, leg: Option<LegId>, to: CallId },
     /// The call that is transferred has ended.
     Cancel { call: CallId },
     /// How the new call goes.
@@ -129,8 +132,8 @@ impl Call {
         self.transfer = None;
         let other = self.other(by);
         let leg = other.filter(|it| self.leg(*it).is_some_and(|it| it.session.is_established()));
-        let leg = leg.and_then(|slot| self.give_leg(office, slot));
-        office.errands.push_back(Errand::Leave { leg, to });
+        self.parting.extend(leg);
+        office.errands.push_back(Errand::Leave { from: self.id, leg, to });
         true
     }
 
@@ -160,6 +163,24 @@ impl Call {
         Some((Box::new(std::mem::replace(leg, empty)), owner))
     }
 
+    /// A leg was to go to another call, which takes it, or has ended meanwhile: then the leg ends
+    /// here, where what is under way with it comes to its end too.
+    pub fn part_with(
+        &mut self,
+        office: &mut Office,
+        slot: LegId,
+        awaited: bool,
+        now: Instant,
+    ) -> Option<(Box<Leg>, Owner)> {
+        self.parting.retain(|it| *it != slot);
+        if awaited {
+            return self.give_leg(office, slot);
+        }
+        let reason = "Q.850;cause=16";
+        self.with_session(office, slot, now, |session, seat| session.close(seat, reason));
+        None
+    }
+
     /// Puts a leg of another call into this one.
     pub fn take_leg(&mut self, office: &mut Office, slot: LegId, leg: (Box<Leg>, Owner)) {
         let leg = self.move_in(office, slot, leg);
@@ -182,11 +203,30 @@ impl Call {
         *leg
     }
 
-    /// Whether a leg may come back: the other one is still there.
+    /// Whether a leg may come: whom this call is placed for, or back to the one that is still there.
     pub fn awaits(&self, slot: LegId) -> bool {
         let there = self.other(slot).and_then(|it| self.leg(it));
-        matches!(self.state, State::Answered { .. })
-            && there.is_some_and(|it| it.session.is_established())
+        let placed_for = self.is_joining() && slot == LegId::Caller;
+        placed_for || there.is_some_and(|it| it.session.is_established())
+    }
+
+    /// A leg that was lent is lost: nobody is left to talk to.
+    pub fn partner_gone(
+        &mut self,
+        office: &mut Office,
+        slot: LegId,
+        code: ReleaseCode,
+        now: Instant,
+    ) {
+        use ReleaseCode::{CalleeHangup, CallerCancelled, CallerHangup};
+        let (hangup, side) = match slot {
+            LegId::Caller => (CallerHangup, Side::Caller),
+            LegId::Callee(_) => (CalleeHangup, Side::Callee),
+        };
+        // It was another side there.
+        let hung_up = matches!(code, CallerCancelled | CallerHangup | CalleeHangup);
+        let code = if hung_up { hangup } else { code };
+        self.end(office, code, side, now);
     }
 
     /// The other side of a leg in an answered call, for whoever wants to talk to it.

@@ -4,11 +4,11 @@
 use super::Core;
 use crate::call::Call;
 use crate::call::begin::Attempt;
-use crate::call::join::{Transferee, dismiss};
+use crate::call::join::Transferee;
 use crate::call::refer_to::Replaced;
 use crate::call::transfer::Errand;
 use crate::id::CallId;
-use crate::office::{LegId, Owner};
+use crate::office::LegId;
 use crate::origin::Origin;
 use crate::record::Side;
 use crate::release::ReleaseCode;
@@ -46,12 +46,14 @@ impl Core {
                 }
             }
             Errand::Fetch { call } => self.fetch(call, now),
-            Errand::Return { leg, was, to, slot } => self.give_back((leg, was), (to, slot), now),
-            Errand::Leave { leg, to } => {
-                let mut leg = leg;
-                self.with_call(to, |call, office| call.keep_transferee(office, leg.take()));
+            Errand::Return { from, to } => self.hand_over(from, to, now),
+            Errand::Gone { to: (to, leg), code } => {
+                self.with_call(to, |call, office| call.partner_gone(office, leg, code, at));
+            }
+            Errand::Leave { from, leg, to } => {
+                self.with_call(to, |call, _| call.keep_transferee());
                 if let Some(leg) = leg {
-                    dismiss(&mut self.office, leg, at);
+                    self.hand_over((from, leg), (to, LegId::Caller), now);
                 }
             }
             Errand::Cancel { call } => {
@@ -239,17 +241,15 @@ impl Core {
         });
     }
 
-    fn give_back(&mut self, leg: (Box<crate::call::Leg>, Owner), to: (CallId, LegId), now: Now) {
-        let mut leg = Some(leg);
-        self.with_call(to.0, |call, office| {
-            if call.awaits(to.1)
-                && let Some(leg) = leg.take()
-            {
-                call.take_leg(office, to.1, leg);
-            }
+    /// Moves a leg to the call that waits for it; one that has ended meanwhile takes none.
+    fn hand_over(&mut self, from: (CallId, LegId), to: (CallId, LegId), now: Now) {
+        let awaited = self.calls.find(to.0).is_some_and(|it| it.awaits(to.1));
+        let mut leg = None;
+        self.with_call(from.0, |call, office| {
+            leg = call.part_with(office, from.1, awaited, now.instant);
         });
         if let Some(leg) = leg {
-            dismiss(&mut self.office, leg, now.instant);
+            self.with_call(to.0, |call, office| call.take_leg(office, to.1, leg));
         }
     }
 }

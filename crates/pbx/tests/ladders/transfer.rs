@@ -456,3 +456,65 @@ fn an_invite_that_replaces_the_call_of_others() {
         {DOWN}"
     ));
 }
+
+/// Both calls end at once while the transferee has yet to answer: its late answer is acknowledged
+/// all the same.
+#[test]
+fn both_calls_end_while_the_transferee_is_asked() {
+    check(&format!(
+        "
+        given carol
+        {UP}
+        alice -> pbx          REFER header=Refer-To:<sip:102@10.0.0.1>
+        alice <- pbx          202
+        alice <- pbx          NOTIFY
+                 pbx -> carol INVITE
+        alice -> pbx          200 NOTIFY
+                 pbx <- carol 200 sdp=offer(pcma)
+                 pbx -> bob   INVITE sdp=offer(pcma)
+        silence alice
+        alice <- pbx          BYE
+                 pbx -> carol ACK
+                 pbx -> carol BYE
+                 pbx -> bob   BYE
+        alice -> pbx          200 BYE
+                 pbx <- carol 200 BYE
+                 pbx <- bob   200 BYE
+                 pbx <- bob   200 INVITE
+                 pbx -> bob   ACK
+        record release=caller.cancelled linked=yes
+        record release=media.timeout
+        "
+    ));
+}
+
+/// The transferee hangs up while it is asked: nobody is left on the other side of who transfers.
+#[test]
+fn the_transferee_hangs_up_while_it_is_asked() {
+    check(&format!(
+        "
+        given carol
+        {UP}
+        alice -> pbx          REFER header=Refer-To:<sip:102@10.0.0.1>
+        alice <- pbx          202
+        alice <- pbx          NOTIFY
+                 pbx -> carol INVITE
+        alice -> pbx          200 NOTIFY
+                 pbx <- carol 200 sdp=offer(pcma)
+                 pbx -> bob   INVITE sdp=offer(pcma)
+                 pbx <- bob   BYE
+                 pbx -> bob   200 BYE
+                 pbx -> carol ACK
+                 pbx -> carol BYE
+        alice <- pbx          NOTIFY body=\"SIP/2.0 487\" header=Subscription-State:terminated
+        alice <- pbx          BYE
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+                 pbx <- carol 200 BYE
+        alice -> pbx          200 NOTIFY
+        alice -> pbx          200 BYE
+        record release=caller.cancelled linked=yes
+        record release=callee.hangup
+        "
+    ));
+}
