@@ -73,7 +73,7 @@ impl Call {
             // Nobody is there yet, which is no reason to end the dialog (RFC 5057 §5.1).
             return self.respond(office, from, 480, now);
         };
-        if self.asks.len() >= ASKS_MAX {
+        if !self.may_ask_more() {
             return self.respond(office, from, 503, now);
         }
         let to = self.with_session(office, other, now, |session, seat| {
@@ -81,6 +81,10 @@ impl Call {
             session.request(seat, method, &extra, body::of(message))
         });
         self.asks.extend(to.map(|to| Ask { by: leg, from, to, exchange: Exchange::None }));
+    }
+
+    pub(super) fn may_ask_more(&self) -> bool {
+        self.asks.len() < ASKS_MAX
     }
 
     /// Who hears what a leg says: before the answer, the caller and the phone whose early media is

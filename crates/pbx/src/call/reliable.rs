@@ -115,6 +115,7 @@ impl Call {
     ) {
         let passed = self.pass_offer(office, LegId::Caller, fork_id(fork), message, now);
         let view = passed.as_ref().ok().and_then(Option::as_ref).map(body::OwnedBody::view);
+        let view = view.filter(|_| self.may_ask_more());
         let to = self.with_session(office, fork_id(fork), now, |session, seat| {
             let extra = |writer: &mut Writer| headers::pass(&message.headers, writer);
             let prack = session.prack(seat, &extra, view);

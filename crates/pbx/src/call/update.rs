@@ -74,6 +74,9 @@ impl Call {
         if self.turn(other) != Turn::Free {
             return Err(491);
         }
+        if !self.may_ask_more() {
+            return Err(503);
+        }
         let session = self.session(other).ok_or(480_u16)?;
         let (takes_update, may_offer) = (session.allows_update(), session.may_offer());
         if !takes_update && !may_offer {

@@ -324,3 +324,53 @@ fn junk_in_an_update() {
         {DOWN}"
     ));
 }
+
+/// Eight requests under way are enough: an offer is one more.
+#[test]
+fn too_many_requests_under_way() {
+    let asked = "
+        alice -> pbx          INFO body=\"Signal=5\"
+                 pbx -> bob   INFO
+    "
+    .repeat(8);
+    let answered = "
+                 pbx <- bob   200 INFO
+        alice <- pbx          200 INFO
+    "
+    .repeat(8);
+    check(&format!(
+        "{UP}{asked}
+        alice -> pbx          UPDATE direction=sendonly
+        alice <- pbx          503 UPDATE
+        {answered}{DOWN}"
+    ));
+}
+
+/// A PRACK goes on all the same, without its offer.
+#[test]
+fn too_many_requests_under_way_before_the_answer() {
+    let asked = "
+        alice -> pbx          INFO body=\"Signal=5\"
+                 pbx -> bob   INFO
+    "
+    .repeat(8);
+    let answered = "
+                 pbx <- bob   200 INFO
+        alice <- pbx          200 INFO
+    "
+    .repeat(8);
+    check(&format!(
+        "
+        alice -> pbx          INVITE 101 require=100rel header=Allow:INVITE,UPDATE
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   183 rseq=1 sdp=answer(pcma) header=Allow:INVITE,UPDATE
+        alice <- pbx          183 sdp=answer(pcma)
+        {asked}
+        alice -> pbx          PRACK sdp=offer(pcmu)
+                 pbx -> bob   PRACK sdp=none
+        alice <- pbx          488 PRACK
+                 pbx <- bob   200 PRACK
+        {answered}{ANSWERED}{DOWN}"
+    ));
+}
