@@ -48,6 +48,11 @@ impl<K: Copy> TimerQueue<K> {
         self.heap.pop().map(|it| (it.at, it.key))
     }
 
+    /// Drops the entries that `keep` says no to.
+    pub fn retain(&mut self, mut keep: impl FnMut(Instant, K) -> bool) {
+        self.heap.retain(|it| keep(it.at, it.key));
+    }
+
     pub fn len(&self) -> usize {
         self.heap.len()
     }
@@ -97,5 +102,10 @@ mod tests {
             due.push(key);
         }
         assert_eq!((due.as_str(), queue.next()), ("abc", Some(at(3))));
+        queue.set(at(4), 'e');
+        queue.set(at(4), 'f');
+        queue.retain(|when, key| when == at(4) && key != 'e');
+        assert_eq!(queue.pop_due(at(9)), Some((at(4), 'f')));
+        assert!(queue.is_empty());
     }
 }

@@ -16,6 +16,10 @@ use std::time::Instant;
 /// 503.
 pub(super) const CALLS_MAX: usize = 50_000;
 
+/// Entries of the queue that may be of no use any more, besides as many as there are calls: those of
+/// ended calls, whose session timers may be due in years. Beyond that they are dropped.
+const STALE_TIMERS_MAX: usize = 1024;
+
 /// All calls of a shard.
 #[derive(Default)]
 pub(super) struct Calls {
@@ -221,7 +225,37 @@ impl Calls {
         let Some(due) = place.call.poll_timeout() else { return };
         if place.armed.is_none_or(|armed| due < armed) {
             place.armed = Some(due);
-            self.timers.set(due, (index, place.serial));
+            let serial = place.serial;
+            self.drop_stale_timers();
+            self.timers.set(due, (index, serial));
+        }
+    }
+
+    fn drop_stale_timers(&mut self) {
+        if self.timers.len() < 2 * self.slab.len() + STALE_TIMERS_MAX {
+            return;
+        }
+        let slab = &self.slab;
+        self.timers.retain(|at, (index, serial)| {
+            slab.get(index).is_some_and(|it| it.serial == serial && it.armed == Some(at))
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to count from")]
+    fn deadlines_of_ended_calls_do_not_pile_up() {
+        let mut calls = Calls::default();
+        let in_years = Instant::now() + Duration::from_secs(u32::MAX.into());
+        for serial in 0..3 * u32::try_from(STALE_TIMERS_MAX).unwrap() {
+            calls.drop_stale_timers();
+            calls.timers.set(in_years, (0, serial));
+            assert!(calls.timers.len() <= STALE_TIMERS_MAX, "{serial}");
         }
     }
 }
