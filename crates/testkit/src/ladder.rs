@@ -21,7 +21,8 @@
 //! wait 10min next         until the server sends something, at most this long
 //! media alice hears bob
 //! record release=caller.hangup status=200   the next call record
-//! clock +1h | kill | shutdown | hangup | overload | behind | disconnect bob | change 101 deleted
+//! clock +1h | kill | shutdown | hangup | overload | behind | disconnect bob | move bob
+//! change 101 deleted
 //! edge fails | silence bob                  the media edge: no session; no packets from bob
 //! alice -> pbx  INVITE forked               the same once more, with another branch
 //! pbx <- bob  INVITE looped                 with the Via of the request bob has open below its own

@@ -380,3 +380,92 @@ fn the_refresh_meets_a_lost_connection() {
         "
     ));
 }
+
+/// A phone whose network has changed describes itself as before: its media is looked for anew.
+#[test]
+fn the_same_description_from_elsewhere_is_news() {
+    let up = caller_with(
+        "header=Supported:timer header=Session-Expires:600;refresher=uac",
+        "header=Session-Expires:600;refresher=uac",
+    );
+    check(&format!(
+        "{up}
+        wait 300s
+        alice -> pbx          INVITE unchanged header=Supported:timer header=Session-Expires:600;refresher=uac
+        alice <- pbx          100
+        alice <- pbx          200
+        alice -> pbx          ACK
+        move alice
+        alice -> pbx          INVITE unchanged header=Supported:timer header=Session-Expires:600;refresher=uac
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+        {DOWN}"
+    ));
+}
+
+/// What a phone was told by UPDATE before its answer is what a refresh tells it again.
+#[test]
+fn an_early_update_is_what_stands() {
+    check(&format!(
+        "
+        given setting rtp_timeout_s=0
+        alice -> pbx          INVITE 101 require=100rel header=Allow:INVITE,UPDATE
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   183 rseq=1 sdp=answer(pcma) header=Allow:INVITE,UPDATE
+        alice <- pbx          183 sdp=answer(pcma)
+        alice -> pbx          PRACK
+                 pbx -> bob   PRACK
+        alice <- pbx          200 PRACK
+                 pbx <- bob   200 PRACK
+        alice -> pbx          UPDATE sdp=offer(pcmu)
+                 pbx -> bob   UPDATE sdp=offer(pcmu)
+                 pbx <- bob   200
+        alice <- pbx          200
+                 pbx <- bob   200 INVITE sdp=none header=Allow:INVITE header=Session-Expires:600;refresher=uac
+                 pbx -> bob   ACK
+        alice <- pbx          200 sdp=none
+        alice -> pbx          ACK
+        wait 300s
+                 pbx -> bob   INVITE sdp=offer(pcmu)
+                 pbx <- bob   200 header=Session-Expires:600;refresher=uac
+                 pbx -> bob   ACK
+        media alice hears bob
+        {DOWN}"
+    ));
+}
+
+/// The same for what it was told in the answer to its own UPDATE.
+#[test]
+fn the_answer_to_an_early_update_is_what_stands() {
+    check(&format!(
+        "
+        given setting rtp_timeout_s=0
+        alice -> pbx          INVITE 101 require=100rel header=Supported:timer header=Session-Expires:600;refresher=uas
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   183 rseq=1 sdp=answer(pcma) header=Allow:INVITE,UPDATE
+        alice <- pbx          183 sdp=answer(pcma)
+        alice -> pbx          PRACK
+                 pbx -> bob   PRACK
+        alice <- pbx          200 PRACK
+                 pbx <- bob   200 PRACK
+        alice -> pbx          UPDATE sdp=offer(pcmu)
+                 pbx -> bob   UPDATE sdp=offer(pcmu)
+                 pbx <- bob   200
+        alice <- pbx          200
+                 pbx <- bob   200 INVITE sdp=none
+                 pbx -> bob   ACK
+        alice <- pbx          200 sdp=none header=Session-Expires:600;refresher=uas
+        alice -> pbx          ACK
+        wait 300s
+        alice <- pbx          INVITE sdp=offer(pcmu)
+        alice -> pbx          200 header=Session-Expires:600;refresher=uac
+        alice <- pbx          ACK
+        {DOWN}"
+    ));
+}

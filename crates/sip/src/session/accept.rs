@@ -87,8 +87,10 @@ impl Session {
         self.timer.accept(&mut writer, seat.now);
         let described = self.described().cloned();
         let described = described.as_ref().and_then(|it| Message::parse(it).ok());
-        let stands = body.or_else(|| described.as_ref().and_then(body_of));
-        self.timer.keep(stands);
+        match body {
+            Some(body) => self.timer.keep(Some(body)),
+            None => self.timer.begin(described.as_ref().and_then(body_of)),
+        }
         let answer = finish(writer, body);
         let answer = if self.is_early() { self.hold_answer(answer) } else { Some(answer) };
         let Some(answer) = answer else { return false };

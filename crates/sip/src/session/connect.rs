@@ -112,13 +112,32 @@ impl Session {
                 self.later_response(seat, transaction, (message, it), code)
             }
             (_, 200..) => {
-                if it.cseq.method == Method::Update && code < 300 {
-                    self.refresh_target(message);
-                    self.timer.accepted(message, seat.now);
-                }
+                self.description_accepted(message, it.cseq.method, code, seat.now);
                 Answer::Other(transaction, code)
             }
             _ => Answer::Nothing,
+        }
+    }
+
+    /// What an UPDATE or PRACK of ours said stands.
+    fn description_accepted(
+        &mut self,
+        message: &Message<'_>,
+        method: Method<'_>,
+        code: u16,
+        now: Instant,
+    ) {
+        if code >= 300 {
+            return;
+        }
+        let (update, early) = (method == Method::Update, self.is_early());
+        if update {
+            self.refresh_target(message);
+        }
+        if early && (update || method == Method::Prack) {
+            self.timer.accepted_early();
+        } else if update {
+            self.timer.accepted(message, now);
         }
     }
 
@@ -234,6 +253,7 @@ impl Session {
         }
         self.dialog.local_cseq = cseq;
         self.provisionals = Provisionals::Plain;
+        self.timer.forget_early();
         self.sent = Some(bytes.clone());
         let owner = Some(seat.owner);
         let invite =
@@ -254,10 +274,10 @@ impl Session {
 
     /// The first INVITE is answered: its description stands.
     fn start_timer<O: Copy>(&mut self, seat: &Seat<'_, O>, message: &Message<'_>) {
-        self.timer.accepted(message, seat.now);
-        let Some(sent) = self.sent.take().filter(|_| self.timer.runs()) else { return };
-        let Ok(invite) = Message::parse(&sent) else { return };
-        self.timer.keep(body_of(&invite));
+        self.timer.refreshed(message, seat.now);
+        let sent = self.sent.take();
+        let invite = sent.as_ref().and_then(|it| Message::parse(it).ok());
+        self.timer.begin(invite.as_ref().and_then(body_of));
     }
 
     /// A response to a re-INVITE, or one more 2xx to the first INVITE.

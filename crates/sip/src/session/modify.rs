@@ -51,6 +51,8 @@ impl Session {
             if body.is_some() {
                 self.timer.propose(body);
             }
+        } else if matches!(method, Method::Update | Method::Prack) {
+            self.timer.propose_early(body);
         }
         extra(&mut writer);
         let (bytes, owner) = (finish(writer, body), Some(seat.owner));

@@ -176,6 +176,9 @@ impl Session {
         if let Some(mut writer) = seat.endpoint.response(prack, code, reason, Some(&tag)) {
             extra(&mut writer);
             seat.endpoint.respond(prack, code, finish(writer, body), seat.now);
+            if self.is_early() {
+                self.timer.keep_early(body);
+            }
         }
         let Provisionals::Sending(it) = &mut self.provisionals else { return false };
         let acknowledged =
@@ -258,6 +261,9 @@ impl Session {
             Some((Phase::Sent { .. }, open)) => {
                 let prack = seat.endpoint.open(flow, message, it, seat.owner);
                 open.phase = Phase::Acknowledged { prack };
+                if self.is_early() {
+                    self.timer.hear_prack(message);
+                }
                 return Some(prack);
             }
             Some((Phase::Over, _)) => self.answer(seat, flow, (message, it), (200, "OK")),

@@ -4,6 +4,7 @@ use super::{Extra, InviteState, Seat, Session, State, no_extra, timer};
 use crate::endpoint::ServerTx;
 use crate::flow::Flow;
 use crate::message::{Essentials, Message, Method, Writer, response_to_checked};
+use std::net::IpAddr;
 
 /// What a request within the dialog means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,7 @@ impl Session {
         it: &Essentials<'_>,
     ) -> Request {
         let method = it.cseq.method;
+        let known_host = self.flow.remote.ip();
         self.follow(flow, it);
         if method == Method::Ack {
             let acked = self.acked(it.cseq.number);
@@ -56,8 +58,8 @@ impl Session {
                 self.answer_too_brief(seat, flow, (message, it));
                 return Request::Nothing;
             }
-            self.timer.hear_request(message);
         }
+        self.hear_timer(message, method, known_host);
         match (method, self.state) {
             (Method::Bye, State::Closed) => {
                 self.answer(seat, flow, (message, it), (481, "Call/Transaction Does Not Exist"));
@@ -93,6 +95,19 @@ impl Session {
                 }
                 Request::Other(seat.endpoint.open(flow, message, it, seat.owner))
             }
+        }
+    }
+
+    /// What a request says of the session timer and of the description that stands.
+    fn hear_timer(&mut self, message: &Message<'_>, method: Method<'_>, known_host: IpAddr) {
+        if matches!(method, Method::Invite | Method::Update) && self.is_established() {
+            self.timer.hear_request(message);
+        } else if method == Method::Update && !message.body.is_empty() {
+            self.timer.hear_early_offer();
+        }
+        if self.flow.remote.ip() != known_host {
+            // Its media comes from elsewhere too: the same description is news.
+            self.timer.hear_move();
         }
     }
 

@@ -54,7 +54,8 @@ pub(super) struct Timer {
     /// Our refresh, and how often its interval was raised.
     refresh: Option<ClientTx>,
     raised: u8,
-    /// Our newest description, and one that is not accepted yet. Kept while the timer runs.
+    /// Our newest description, and one that is not accepted yet. Kept while the timer runs, and
+    /// before the answer, which tells whether it will.
     ours: Option<Kept>,
     draft: Option<Kept>,
     /// The peer's newest description, and one that we have not accepted yet: their hashes.
@@ -176,6 +177,16 @@ impl Timer {
         self.offered = hash(message);
     }
 
+    /// The peer described itself anew before the answer: what its INVITE said does not stand.
+    pub(super) fn hear_early_offer(&mut self) {
+        (self.offered, self.theirs) = (None, None);
+    }
+
+    /// The peer has another address: a description of it that stands is to be looked at again.
+    pub(super) fn hear_move(&mut self) {
+        self.theirs = None;
+    }
+
     /// The headers of an INVITE that begins a session.
     pub(super) fn write_first(&self, writer: &mut Writer) {
         if self.terms.expires_s > 0 {
@@ -216,7 +227,7 @@ impl Timer {
     }
 
     /// The peer's 2xx to our refresh.
-    fn refreshed(&mut self, message: &Message<'_>, now: Instant) {
+    pub(super) fn refreshed(&mut self, message: &Message<'_>, now: Instant) {
         let agreed = granted(message, self.terms.min_s);
         self.running = Running::of(agreed, Refresher::Uac, now);
         self.theirs = hash(message).or(self.theirs);
@@ -244,9 +255,48 @@ impl Timer {
         self.draft = Kept::of(body.filter(|_| self.runs()));
     }
 
-    /// The peer's answer in its ACK or PRACK.
+    /// The same before the answer, in a PRACK or UPDATE.
+    pub(super) fn propose_early(&mut self, body: Option<Body<'_>>) {
+        self.draft = Kept::of(body).or_else(|| self.draft.take());
+    }
+
+    /// The peer accepted it.
+    pub(super) fn accepted_early(&mut self) {
+        self.ours = self.draft.take().or_else(|| self.ours.take());
+    }
+
+    /// A description of ours that stands before the answer: it goes over that of the INVITE.
+    pub(super) fn keep_early(&mut self, body: Option<Body<'_>>) {
+        self.ours = Kept::of(body).or_else(|| self.ours.take());
+    }
+
+    /// The first INVITE is answered: its description stands, unless a newer one does.
+    pub(super) fn begin(&mut self, body: Option<Body<'_>>) {
+        if self.ours.is_none() || !self.runs() {
+            self.keep(body);
+        }
+    }
+
+    /// The first INVITE goes out again.
+    pub(super) fn forget_early(&mut self) {
+        (self.ours, self.draft) = (None, None);
+    }
+
+    /// The peer's answer in its ACK.
     pub(super) fn hear_answer(&mut self, message: &Message<'_>) {
         self.theirs = hash(message).or(self.theirs);
+    }
+
+    /// The description in a PRACK is the answer to ours, or a new offer.
+    pub(super) fn hear_prack(&mut self, message: &Message<'_>) {
+        if message.body.is_empty() {
+            return;
+        }
+        if self.offered.is_some() || self.theirs.is_some() {
+            self.hear_early_offer();
+        } else {
+            self.hear_answer(message);
+        }
     }
 
     /// 422: asks for more next time, unless that was tried too often (§7.3).

@@ -28,6 +28,8 @@ impl Session {
             if self.is_established() {
                 self.timer.accept(&mut writer, seat.now);
                 self.timer.keep(body);
+            } else {
+                self.timer.keep_early(body);
             }
         }
         extra(&mut writer);

@@ -35,6 +35,8 @@ pub(super) enum Step {
     Overload(bool),
     Behind(Shed),
     Disconnect(String),
+    /// The phone has another address from now on, as after a change of its network.
+    Move(String),
     /// The administrator changes an extension.
     Change(Words),
     Media {
@@ -137,6 +139,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Step>, String> {
         "edge" if argument == Some("fails") => Step::EdgeFails,
         "silence" => Step::Silence(phone()?),
         "disconnect" => Step::Disconnect(phone()?),
+        "move" => Step::Move(phone()?),
         "media" => match tokens.as_slice() {
             [_, hearer, hears, speaker] if hears == "hears" => Step::Media {
                 hearer: hearer.clone(),

@@ -12,8 +12,11 @@ use bytes::Bytes;
 use pbx::core::{Command, Input};
 use sdp::Direction;
 use sip::message::{HeaderName, Message};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+
+/// The address of a phone whose network has changed.
+const MOVED_TO: Ipv4Addr = Ipv4Addr::new(10, 0, 77, 1);
 
 /// A ladder under way.
 pub(super) struct Run {
@@ -62,6 +65,11 @@ impl Run {
                 self.command(Command::Hangup(call.ok_or("there is no call")?))
             }
             Step::Disconnect(phone) => self.disconnect(phone),
+            Step::Move(phone) => {
+                let phone = self.stage.phone(phone)?;
+                phone.flow.remote.set_ip(IpAddr::V4(MOVED_TO));
+                Ok(())
+            }
             Step::Change(words) => self.change(words),
             Step::Media { hearer, speaker } => self.media(hearer, speaker.as_deref()),
             Step::EdgeFails => {
