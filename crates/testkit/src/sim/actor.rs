@@ -364,6 +364,11 @@ impl Actor {
                 ("RSeq".into(), (1 + below(hands.rng, 1000)).to_string()),
             ];
         }
+        if key.1 == "INVITE" && (200..300).contains(&code) && hands.chance(150) {
+            let expires = super::director::session_expires(hands.rng);
+            wishes.headers.push(("Require".into(), "timer".into()));
+            wishes.headers.push(("Session-Expires".into(), expires));
+        }
         let Ok(bytes) = self.phone.answer_open(index, code, &wishes) else { return };
         hands.out.push(bytes.clone());
         if code < 200 {

@@ -129,7 +129,17 @@ fn call(world: &mut World, actor: usize) {
     if world.chance(150) {
         wishes.headers.push(("Require".to_owned(), "100rel".to_owned()));
     }
+    if world.chance(150) {
+        wishes.headers.push(("Supported".to_owned(), "timer".to_owned()));
+        wishes.headers.push(("Session-Expires".to_owned(), session_expires(&mut world.rng)));
+    }
     ask(world, actor, "INVITE", Target::Number(number), wishes);
+}
+
+/// Some are too small to be taken; whoever is to refresh seldom does.
+pub(super) fn session_expires(rng: &mut ChaCha8Rng) -> String {
+    let refresher = ["", ";refresher=uac", ";refresher=uas"][below(rng, 3) as usize];
+    format!("{}{refresher}", 60 + below(rng, 121))
 }
 
 fn of_a_call(world: &mut World, actor: usize, todo: fn(usize) -> Todo) {
