@@ -53,11 +53,10 @@ impl Session {
             return Request::Nothing;
         }
         self.dialog.remote_cseq = Some(it.cseq.number);
-        if matches!(method, Method::Invite | Method::Update) && self.is_established() {
-            if timer::is_too_brief(message, self.timer.terms().min_s) {
-                self.answer_too_brief(seat, flow, (message, it));
-                return Request::Nothing;
-            }
+        let renews = matches!(method, Method::Invite | Method::Update) && self.is_established();
+        if renews && timer::is_too_brief(message, self.timer.terms().min_s) {
+            self.answer_too_brief(seat, flow, (message, it));
+            return Request::Nothing;
         }
         self.hear_timer(message, method, known_host);
         match (method, self.state) {
