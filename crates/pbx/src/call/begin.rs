@@ -120,7 +120,7 @@ impl Call {
             invite: None,
             transfer: None,
             joining: None,
-            parting: smallvec::SmallVec::new(),
+            parting: SmallVec::new(),
             forwarders: Vec::new(),
             offer: None,
         }
