@@ -204,9 +204,9 @@ fn a_core_that_is_behind_goes_on_with_what_was_begun() {
                  pbx -> bob   ACK
         alice <- pbx          200
         alice -> pbx          ACK
-        alice -> pbx          INVITE 101 sdp=offer(sendonly)
+        alice -> pbx          INVITE direction=sendonly
         alice <- pbx          100
-                 pbx -> bob   INVITE
+                 pbx -> bob   INVITE direction=sendonly
                  pbx <- bob   200
                  pbx -> bob   ACK
         alice <- pbx          200
