@@ -181,6 +181,7 @@ pub(crate) fn extension(number: &str, name: &str) -> Extension {
         weak_password: false,
         plan: None,
         levels: Levels::NONE,
+        services: Default::default(),
     }
 }
 

@@ -15,6 +15,7 @@ use pbx::directory::{Directory, Extension, Relay, Tenant};
 use pbx::id::TenantId;
 use pbx::line::Line;
 use pbx::media::MediaSource;
+use pbx::supplementary::Services;
 use pbx::time::UnixMillis;
 use pbx::trunk::Trunk;
 use std::hint::black_box;
@@ -95,6 +96,7 @@ fn query<'a>(caller: &'a str, dialled: &'a str) -> Query<'a> {
     Query {
         tenant: TenantId::default(),
         caller: Caller::Extension(caller),
+        on_behalf_of: None,
         dialled,
         at: UnixMillis(1_795_659_300_000),
         dice: 50,
@@ -208,5 +210,6 @@ fn extension(number: &str) -> Extension {
         weak_password: false,
         plan: None,
         levels: Levels::new(&[1]).unwrap_or_default(),
+        services: Services::default(),
     }
 }

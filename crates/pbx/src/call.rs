@@ -4,11 +4,13 @@
 //! A file per thing that happens to a call: [`begin`], [`fork`] (its phones and their responses),
 //! [`modify`] (re-INVITE and hold), [`update`] (UPDATE), [`reliable`] (PRACK),
 //! [`relay_request`] (INFO, MESSAGE), [`transfer`] (REFER), [`join`] (Replaces), [`forward`]
-//! (3xx), [`end`]. A session says what a message means; the call says what follows.
+//! (forwarding, 3xx), [`confirm`] (feature codes), [`end`]. A session says what a message means; the call says what follows.
 
 pub mod begin;
 pub(crate) mod body;
 mod challenge;
+mod confirm;
+pub(crate) mod diversion;
 mod echo;
 mod end;
 pub(crate) mod fork;
@@ -32,6 +34,7 @@ use crate::office::{LegId, Office, Owner, TransactionUser};
 use crate::record::{CallRecord, Side};
 use crate::release::ReleaseCode;
 use crate::shared::Shared;
+use crate::supplementary::Forwarding;
 use fork::Fork;
 use media::{CallMedia, Half};
 use relay_request::Ask;
@@ -85,10 +88,12 @@ pub struct Call {
     transfer: Option<transfer::Transfer>,
     /// Its legs come from other calls.
     joining: Option<Box<join::Joining>>,
-    /// Extensions that sent the call on before it came here.
-    forwarders: Vec<Box<str>>,
     /// Legs another call is to get by an errand: whatever ends this one leaves them alone.
     parting: SmallVec<[LegId; 2]>,
+    /// Who sent the call on before it came here.
+    history: diversion::History,
+    /// A feature code was carried out: until then the phone shows it.
+    confirming: Option<confirm::Confirming>,
     /// The target's offer, until the transferee is here.
     offer: Option<body::OwnedBody>,
 }
@@ -252,7 +257,7 @@ impl Call {
             State::Answered { .. } | State::Ended { .. } => None,
         };
         let legs = self.sessions().filter_map(Session::poll_timeout);
-        let others = [give_up, self.silence_ends_at(), self.media.deadline()];
+        let others = [give_up, self.silence_ends_at(), self.media.deadline(), self.confirmed_at()];
         legs.chain(others.into_iter().flatten()).min()
     }
 
@@ -273,12 +278,18 @@ impl Call {
             self.end(office, ReleaseCode::MediaFailed, Side::System, now);
             self.finish(office);
         }
+        if self.confirmed_at().is_some_and(|at| at <= now) {
+            self.confirmed(office, now);
+        }
         if self.silence_ends_at().is_some_and(|at| at <= now) {
             self.outside_is_silent(office, now);
         }
         if let State::Calling { give_up_at, expires, .. } = self.state
             && give_up_at <= now
         {
+            if !expires && self.is_forwarded(office, Forwarding::NoAnswer, now) {
+                return;
+            }
             let status = expires.then_some(487);
             let cause = end::Cause { status, ..end::Cause::default() };
             self.end_as(office, ReleaseCode::CalleeNoAnswer, Side::System, cause, now);

@@ -32,6 +32,7 @@ use crate::network::Network;
 use crate::office::{Office, TransactionUser};
 use crate::record::{Binding, BindingKey, DialogFacts, LineRegistration, Record, Side};
 use crate::release::ReleaseCode;
+use crate::supplementary::{PhoneChange, PhoneRecord};
 use crate::time::Now;
 use bytes::Bytes;
 use calls::Calls;
@@ -83,6 +84,8 @@ pub enum Command {
     ReportCalls,
     /// Register a line now, whatever it waits for.
     RegisterLine { tenant: TenantId, account: Box<str> },
+    /// Change what the phones of an extension have set.
+    SetPhone { tenant: TenantId, extension: Box<str>, change: PhoneChange },
     /// No new call or registration; every running call gets its BYEs. Done when
     /// [`Core::is_idle`].
     Shutdown,
@@ -170,6 +173,8 @@ impl Default for Config {
 pub struct Recovered {
     pub bindings: Vec<Binding>,
     pub lines: Vec<LineRegistration>,
+    /// What phones had set.
+    pub phones: Vec<PhoneRecord>,
     /// Calls that were running: their records (already written with `system.crash`) and dialogs,
     /// which get a BYE each.
     pub dialogs: Vec<DialogFacts>,
@@ -217,6 +222,7 @@ impl Core {
             office.registrar.put(Arc::new(binding), now);
         }
         office.lines.recover(recovered.lines);
+        recovered.phones.into_iter().for_each(|it| office.phones.put(it));
         let orphans = Orphans::end(&mut office, recovered.dialogs, now);
         let mut core = Self {
             office,
@@ -339,6 +345,11 @@ impl Core {
                     self.register_line(key, now);
                 }
             }
+            Command::SetPhone { tenant, extension, change } => {
+                if self.office.tenant(tenant).is_some_and(|it| it.extension(&extension).is_some()) {
+                    self.office.set_by_phone(tenant, &extension, change);
+                }
+            }
             Command::Shutdown => {
                 self.closing = true;
                 self.leave_carriers(now);
@@ -364,7 +375,8 @@ impl Core {
         }
         if old.tenants.is_empty() {
             // The first one: what was recovered may have been deleted while nothing ran.
-            for (id, number) in self.office.registrar.extensions() {
+            let known = self.office.registrar.extensions();
+            for (id, number) in known.into_iter().chain(self.office.phones.extensions()) {
                 if directory.tenant(id).is_none_or(|it| it.extension(&number).is_none()) {
                     self.forget_extension(id, &number);
                 }
@@ -377,6 +389,9 @@ impl Core {
     fn forget_extension(&mut self, tenant: TenantId, number: &str) {
         for binding in self.office.registrar.forget(tenant, number) {
             self.unbound(binding.key.clone(), UnregisterReason::Deleted);
+        }
+        if let Some(it) = self.office.phones.forget(tenant, number) {
+            self.office.record(Record::Phone(Box::new(it)));
         }
     }
 

@@ -22,7 +22,7 @@ pub mod tables;
 pub mod time;
 pub mod transition;
 
-pub use feature::Feature;
+pub use feature::{DialledFeature, Feature};
 pub use live::Live;
 pub use print::print;
 pub use query::{Caller, Candidate, Candidates, Outgoing, Query, Refusal, Route};

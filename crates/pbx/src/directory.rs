@@ -10,6 +10,7 @@ use crate::id::TenantId;
 use crate::line::table::Lines;
 use crate::media::MediaSource;
 use crate::settings::Settings;
+use crate::supplementary::Services;
 use crate::trunk::Trunk;
 use imbl::ordmap::DiffItem;
 use imbl::{GenericHashMap, OrdMap};
@@ -73,6 +74,8 @@ pub struct Extension {
     pub plan: Option<Box<str>>,
     /// Call levels (呼叫级别): the rights of its calls. Default: none.
     pub levels: Levels,
+    /// Its supplementary services (补充业务).
+    pub services: Services,
 }
 
 /// The digests of a password (RFC 7616 §3.4.2: H(A1)), derived when the directory is built.

@@ -26,5 +26,6 @@ pub mod registrar;
 pub mod release;
 pub mod settings;
 pub mod shared;
+pub mod supplementary;
 pub mod time;
 pub mod trunk;

@@ -21,6 +21,7 @@ use crate::ports::Ports;
 use crate::record::{DialogFacts, Record};
 use crate::registrar::Registrar;
 use crate::settings::Settings;
+use crate::supplementary::{Forwarding, PhoneChange, PhoneTable};
 use crate::time::UnixMillis;
 use crate::trunk::live::{LiveTrunk, ServerKey, Trunks};
 use rand_core::Rng;
@@ -100,6 +101,8 @@ pub struct Office {
     pub registrar: Registrar,
     pub lines: Lines,
     pub trunks: Trunks,
+    /// What phones have set.
+    pub phones: PhoneTable,
     pub ports: Ports,
     pub counters: Counters,
     pub effects: VecDeque<Effect>,
@@ -132,6 +135,7 @@ impl Office {
             registrar: Registrar::default(),
             lines: Lines::default(),
             trunks: Trunks::default(),
+            phones: PhoneTable::default(),
             ports: Ports::default(),
             counters: Counters::default(),
             effects: VecDeque::new(),
@@ -220,6 +224,20 @@ impl Office {
         let end = self.local_end(flow, tag);
         let seen_at = line.and_then(|it| self.lines.get(it)?.seen_at(flow));
         LocalEnd { contact: seen_at.unwrap_or(end.contact), ..end }
+    }
+
+    /// Where the extension sends its calls then; it has the right to it.
+    pub fn forwards_to(&self, tenant: TenantId, number: &str, when: Forwarding) -> Option<&str> {
+        let set = self.phones.get(tenant, number)?.forward(when)?;
+        let extension = self.tenant(tenant)?.extension(number)?;
+        extension.services.may_forward.has(when).then_some(set)
+    }
+
+    /// A phone of the extension, or an administrator for it, sets something: at once, and recorded.
+    pub fn set_by_phone(&mut self, tenant: TenantId, number: &str, change: PhoneChange) {
+        if let Some(it) = self.phones.change(tenant, number, change) {
+            self.record(Record::Phone(Box::new(it)));
+        }
     }
 
     /// Counts one more call of an extension, unless it has all it may have.

@@ -5,6 +5,7 @@
 
 use crate::id::{CallId, TenantId};
 use crate::release::ReleaseCode;
+use crate::supplementary::PhoneRecord;
 use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use sip::Flow;
@@ -31,6 +32,8 @@ pub enum Record {
         tenant: TenantId,
         account: Box<str>,
     },
+    /// What the phones of an extension have set; replaces what was known of it.
+    Phone(Box<PhoneRecord>),
 }
 
 /// Which binding: the device within its address-of-record.

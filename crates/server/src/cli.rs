@@ -235,6 +235,8 @@ mod tests {
             ("dialtone ext set 100 --relay sometimes",                              false),
             ("dialtone ext set 100 --levels 1,16 --plan guest",                     true),
             ("dialtone ext set 100 --levels 17",                                    false),
+            ("dialtone ext set 100 --forward-busy 102 --may-forward busy,always --ring 15", true),
+            ("dialtone ext set 100 --may-forward sometimes",                        false),
             ("dialtone ext set 100 --calls 0",                                      false),
             ("dialtone line add 5678 --domain sip.example.com --password-file - --calls-out 4 --100rel off", true),
             ("dialtone line set 5678 --incoming number:138 --caller-number fixed:0755 --owner= --calls-in=", true),

@@ -15,6 +15,7 @@ use pbx::event::{CallState, CallStatus, LegStatus};
 use pbx::id::{CallId, TenantId};
 use pbx::line::live::LineStatus;
 use pbx::record::{Binding, CallRecord};
+use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use std::collections::VecDeque;
@@ -105,6 +106,11 @@ impl Running for Live {
     fn hangup(&self, call: &Call) -> bool {
         let id = call.id.parse::<CallId>();
         id.is_ok_and(|id| self.orders.give(Order::Command(Command::Hangup(id))))
+    }
+
+    fn set_by_phone(&self, extension: &str, change: PhoneChange) -> bool {
+        let (tenant, extension) = (TenantId::default(), extension.into());
+        self.orders.give(Order::Command(Command::SetPhone { tenant, extension, change }))
     }
 
     fn ladder(&self, call: &Call, most: usize) -> Vec<Traced> {

@@ -189,6 +189,17 @@ fn extensions_are_edited_online_and_the_core_hears_of_it() {
         assert_eq!(got, code, "{arguments:?}: {text}");
         assert!(text.contains(word), "{arguments:?}: {text}");
     }
+    let set =
+        ["ext", "set", "100", "--forward-busy", "101", "--forward-always", "90138", "--ring", "15"];
+    let set = server.json(&[&set[..], &["--may-forward", "busy"]].concat());
+    assert_eq!((&set["forward"]["busy"], &set["ring_s"]), (&"101".into(), &15.into()));
+    assert_eq!(set["may_forward"], serde_json::json!(["busy"]));
+    until("the forwarding is in the database", || {
+        let (_, text) = server.run(&["ext", "list"]);
+        text.contains("busy:101 always:90138(no right)")
+    });
+    let own = server.run(&["ext", "set", "100", "--forward-busy", "100"]);
+    assert!(own.0 == 4 && own.1.contains("must be another number"), "{own:?}");
     assert_eq!(server.run(&["ext", "add", "104-105"]).0, 0);
     let (code, text) = server.run(&["ext", "del", "102-105"]);
     assert_eq!((code, &*text), (0, "3 removed; 1 did not exist\n"));

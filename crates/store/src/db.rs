@@ -9,6 +9,7 @@ mod dial_plan;
 mod extension;
 mod line_registration;
 mod migrate;
+mod phone;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub(crate) use extension::{bound_to, stored};
 pub(crate) use line_registration::{
     LineName, delete_line_registrations, upsert_line_registrations,
 };
+pub(crate) use phone::replace_phones;
 pub(crate) use setting::{parse as parse_settings, tenant_names, time_zone};
 
 use crate::error::StoreError;

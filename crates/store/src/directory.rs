@@ -167,6 +167,7 @@ fn extension(
         weak_password,
         plan: profile.plan.map(Into::into),
         levels: profile.levels,
+        services: profile.services,
     })
 }
 
@@ -227,6 +228,7 @@ mod tests {
             weak_password: false,
             plan: None,
             levels: Levels::NONE,
+            services: Default::default(),
         };
         let tenant = TenantId::default();
         let one = apply_extension_change(&empty, tenant, ExtensionChange::Put(extension));

@@ -11,6 +11,7 @@ use crate::journal::{Disk, Gap, Reader, Sequence, Status, can_delete_before, del
 use csv::CsvFiles;
 use pbx::id::CallId;
 use pbx::record::{Binding, BindingKey, CallRecord, LineRegistration, Record};
+use pbx::supplementary::PhoneRecord;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeMap;
@@ -177,6 +178,7 @@ impl Projection {
         db::delete_bindings(&mut transaction, &changes.unbound).await?;
         db::upsert_line_registrations(&mut transaction, &changes.lines).await?;
         db::delete_line_registrations(&mut transaction, &changes.lines_gone).await?;
+        db::replace_phones(&mut transaction, &changes.phones).await?;
         db::upsert_call_records(&mut transaction, &changes.calls).await?;
         db::set_applied(&mut transaction, last).await?;
         transaction.commit().await?;
@@ -199,7 +201,8 @@ impl Projection {
                 | Record::Unbound(_)
                 | Record::Alive(_)
                 | Record::LineRegistration(_)
-                | Record::LineForgotten { .. } => {}
+                | Record::LineForgotten { .. }
+                | Record::Phone(_) => {}
             }
         }
     }
@@ -259,6 +262,7 @@ struct Changes<'a> {
     calls: Vec<(Sequence, &'a CallRecord)>,
     lines: Vec<&'a LineRegistration>,
     lines_gone: Vec<LineName>,
+    phones: Vec<&'a PhoneRecord>,
 }
 
 impl<'a> Changes<'a> {
@@ -266,6 +270,7 @@ impl<'a> Changes<'a> {
     fn of(pending: &'a [(Sequence, Record)], applied: Sequence) -> Self {
         let mut bindings: BTreeMap<&BindingKey, Option<&Binding>> = BTreeMap::new();
         let mut calls = BTreeMap::new();
+        let mut phones: BTreeMap<_, &PhoneRecord> = BTreeMap::new();
         let mut lines: BTreeMap<LineName, Option<&LineRegistration>> = BTreeMap::new();
         for (sequence, record) in pending.iter().filter(|it| it.0 > applied) {
             match record {
@@ -284,10 +289,15 @@ impl<'a> Changes<'a> {
                 Record::LineForgotten { tenant, account } => {
                     lines.insert((*tenant, account.clone()), None);
                 }
+                Record::Phone(it) => {
+                    phones.insert((it.tenant, &it.extension), it);
+                }
                 Record::CallStarted(_) | Record::CallAnswered(_) | Record::Alive(_) => {}
             }
         }
-        let mut changes = Self { calls: calls.into_values().collect(), ..Self::default() };
+        let calls = calls.into_values().collect();
+        let phones = phones.into_values().collect();
+        let mut changes = Self { calls, phones, ..Self::default() };
         for (key, binding) in bindings {
             match binding {
                 Some(binding) => changes.bound.push(binding),

@@ -7,9 +7,10 @@ use crate::db::{Db, LineName};
 use crate::error::StoreError;
 use crate::journal::{Disk, Gap, Reader, Sequence};
 use pbx::core::Recovered;
-use pbx::id::CallId;
+use pbx::id::{CallId, TenantId};
 use pbx::record::{Binding, BindingKey, CallRecord, DialogFacts, LineRegistration, Record, Side};
 use pbx::release::ReleaseCode;
+use pbx::supplementary::PhoneRecord;
 use pbx::time::{UnixMillis, millis};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,9 +48,11 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
     // Expired ones too: the tail of the journal may have renewed them.
     let stored = db.bindings(UnixMillis(0)).await?;
     let lines = db.line_registrations().await?;
+    let phones = db.phone_settings().await?;
     let mut tail = Tail {
         bindings: stored.into_iter().map(|it| (it.key.clone(), it)).collect(),
         lines: lines.into_iter().map(|it| ((it.tenant, it.account.clone()), it)).collect(),
+        phones: phones.into_iter().map(|it| ((it.tenant, it.extension.clone()), it)).collect(),
         ..Tail::default()
     };
     let failed = |error| StoreError::Io { path: disk.dir.clone(), source: error };
@@ -66,6 +69,7 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
     }
     recovery.newest = recovery.newest.max(applied);
     recovery.recovered.lines = tail.lines.into_values().collect();
+    recovery.recovered.phones = tail.phones.into_values().collect();
     for (key, binding) in tail.bindings {
         if binding.expires_at > now {
             recovery.recovered.bindings.push(binding);
@@ -88,6 +92,7 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
 struct Tail {
     bindings: BTreeMap<BindingKey, Binding>,
     lines: BTreeMap<LineName, LineRegistration>,
+    phones: BTreeMap<(TenantId, Box<str>), PhoneRecord>,
     open: BTreeMap<CallId, OpenCall>,
     /// The latest time at which a record was written, as far as records tell.
     last_seen: UnixMillis,
@@ -134,7 +139,10 @@ impl Tail {
             Record::LineForgotten { tenant, account } if is_new => {
                 self.lines.remove(&(tenant, account));
             }
-            Record::LineRegistration(_) | Record::LineForgotten { .. } => {}
+            Record::Phone(it) if is_new => {
+                self.phones.insert((it.tenant, it.extension.clone()), *it);
+            }
+            Record::LineRegistration(_) | Record::LineForgotten { .. } | Record::Phone(_) => {}
         }
     }
 

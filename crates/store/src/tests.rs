@@ -11,6 +11,7 @@ use crate::{Db, Options, Started, open_offline, start};
 use pbx::id::TenantId;
 use pbx::record::{Binding, BindingKey, CallRecord, LineRegistration, Record, Side};
 use pbx::release::ReleaseCode;
+use pbx::supplementary::{Forwarding, PhoneChange, PhoneRecord, PhoneSettings};
 use pbx::time::UnixMillis;
 use samples::START;
 use sqlx::ConnectOptions;
@@ -202,6 +203,41 @@ fn lines_keep_their_call_id_cseq_and_contact() {
         let db = again.db.clone();
         stop(again);
         assert_eq!(db.line_registrations().await.unwrap(), [known("5678", 3, None)]);
+    });
+}
+
+/// What phones have set is found again, from the database and from the journal's tail.
+#[test]
+fn phones_keep_what_they_have_set() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let mut store = started(dir.path()).await;
+        let known = |extension: &str, number: Option<&str>| {
+            let mut settings = PhoneSettings::default();
+            settings.apply(PhoneChange::Forward(Forwarding::NoAnswer, number.map(Into::into)));
+            PhoneRecord { tenant: TenantId::default(), extension: extension.into(), settings }
+        };
+        let told = |it: PhoneRecord| Record::Phone(Box::new(it));
+        let _ = store.writer.append_batch(&[
+            told(known("100", Some("102"))),
+            told(known("101", Some("102"))),
+            told(known("101", Some("90138"))),
+        ]);
+        stop(store);
+        let mut store = started(dir.path()).await;
+        let expected = [known("100", Some("102")), known("101", Some("90138"))];
+        assert_eq!(store.recovery.recovered.phones, expected);
+        let _ =
+            store.writer.append_batch(&[told(known("100", None)), told(known("101", Some("7")))]);
+        let after = killed(dir.path());
+        stop(store);
+        let again = started(after.path()).await;
+        let settings = |it: &PhoneRecord| (it.extension.clone(), it.settings.is_empty());
+        let recovered: Vec<_> = again.recovery.recovered.phones.iter().map(settings).collect();
+        assert_eq!(recovered, [("100".into(), true), ("101".into(), false)]);
+        let db = again.db.clone();
+        stop(again);
+        assert_eq!(db.phone_settings().await.unwrap(), [known("101", Some("7"))]);
     });
 }
 

@@ -7,6 +7,7 @@
 //! ```text
 //! given bob tcp unregistered                what differs from a registered UDP phone
 //! given 101 calls=1 devices=3               what differs from a usual extension
+//! given 101 forward-busy=102 ring=15        with the right to it; may-forward=busy is the right alone
 //! given setting no_answer_s=20
 //! alice -> pbx            INVITE 101        a phone sends; words on the right say how
 //! alice <- pbx            100               the server sends; words on the right are checked

@@ -269,6 +269,7 @@ pub fn extension(number: &str, name: &str, password: &str, settings: &Settings) 
         weak_password: false,
         plan: None,
         levels: Levels::NONE,
+        services: Default::default(),
     }
 }
 

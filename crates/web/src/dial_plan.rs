@@ -42,6 +42,7 @@ pub fn simulate(
         })?,
     };
     let query = Query {
+        on_behalf_of: None,
         tenant: TenantId::default(),
         caller: caller(tenant, request)?,
         dialled: request.line.as_deref().unwrap_or(&request.dial),
@@ -116,7 +117,7 @@ fn shown(explanation: &Explanation, warnings: Vec<Finding>) -> Simulation {
 fn endpoint(candidate: &Candidate) -> Endpoint {
     let name = match candidate {
         Candidate::Extension(it) => it.number.to_string(),
-        Candidate::Feature(it) => it.code().to_string(),
+        Candidate::Feature(it) => format!("{}{}", it.feature.code(), it.number),
         Candidate::Line(it, _) => it.account.to_string(),
         Candidate::Trunk(it, _) => it.id.to_string(),
     };

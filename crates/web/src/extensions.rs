@@ -4,13 +4,15 @@
 use crate::resource::{
     AddRequest, Change, Credentials, Extension, Failure, NewExtension, PasswordRequest,
 };
-use crate::{Edit, Office};
+use crate::{Edit, Office, supplementary};
 use axum::Json;
 use axum::extract::{Path, State};
 use pbx::dialplan::rows::DEFAULT_PLAN;
 use pbx::directory::AllowedAddress;
 use pbx::id::TenantId;
+use pbx::supplementary::PhoneChange;
 use pbx::text;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use store::db::{self, ExtensionProfile, StoredExtension};
 use store::password::NewPassword;
@@ -22,15 +24,37 @@ pub const EXTENSIONS_PER_REQUEST_MAX: usize = 100_000;
 /// All extensions, by number.
 pub async fn list(db: &Db) -> Result<Vec<Extension>, Failure> {
     let found = db.extensions(TenantId::default()).await?;
-    Ok(found.into_iter().map(Extension::from).collect())
+    let mut shown: Vec<_> = found.into_iter().map(Extension::from).collect();
+    for phone in db.phone_settings().await? {
+        let at = shown.binary_search_by(|it| (*it.number).cmp(&phone.extension));
+        if let Some(it) = at.ok().and_then(|at| shown.get_mut(at)) {
+            supplementary::show(it, &phone.settings);
+        }
+    }
+    Ok(shown)
 }
 
 pub async fn show(db: &Db, number: &str) -> Result<Extension, Failure> {
-    Ok(db.extension(TenantId::default(), number).await?.into())
+    let mut shown = Extension::from(db.extension(TenantId::default(), number).await?);
+    supplementary::show(&mut shown, &db.phone(TenantId::default(), number).await?);
+    Ok(shown)
 }
 
-/// Adds all of them or none. The answer is the only place where the passwords are ever shown.
+/// Adds all of them or none, while no server runs. The answer is the only place where the passwords
+/// are ever shown.
 pub async fn add(db: &Db, request: AddRequest) -> Result<Vec<Credentials>, Failure> {
+    let (made, phones) = added(db, request).await?;
+    for (number, changes) in phones {
+        supplementary::set_offline(db, &number, changes).await?;
+    }
+    Ok(made)
+}
+
+/// What is to be set in the place of the phones of an extension.
+type ByPhone = (String, Vec<PhoneChange>);
+
+/// The same without what phones could have set.
+async fn added(db: &Db, request: AddRequest) -> Result<(Vec<Credentials>, Vec<ByPhone>), Failure> {
     if request.extensions.len() > EXTENSIONS_PER_REQUEST_MAX {
         let detail = text!(
             "at most {EXTENSIONS_PER_REQUEST_MAX} extensions at a time",
@@ -40,22 +64,36 @@ pub async fn add(db: &Db, request: AddRequest) -> Result<Vec<Credentials>, Failu
     }
     let mut rows = Vec::with_capacity(request.extensions.len());
     let mut credentials = Vec::with_capacity(request.extensions.len());
+    let mut phones = Vec::new();
     for new in request.extensions {
         let number = new.number.clone();
-        let (row, made) =
-            prepare(new, request.allow_weak).map_err(|it| it.about(number.clone()))?;
+        let about = |it: Failure| it.about(number.clone());
+        let changes = supplementary::by_phone(&number, &new.change).map_err(about)?;
+        if !changes.is_empty() {
+            phones.push((number.clone(), changes));
+        }
+        let (row, made) = prepare(new, request.allow_weak).map_err(about)?;
         credentials.push(Credentials { number, password: made });
         rows.push(row);
     }
     db.insert_extensions(TenantId::default(), rows).await?;
-    Ok(credentials)
+    Ok((credentials, phones))
 }
 
+/// Changes an extension while no server runs.
 pub async fn set(db: &Db, number: &str, change: Change) -> Result<Extension, Failure> {
+    let changes = stored(db, number, change).await?;
+    supplementary::set_offline(db, number, changes).await?;
+    show(db, number).await
+}
+
+/// Changes what the database decides, and returns the rest.
+async fn stored(db: &Db, number: &str, change: Change) -> Result<Vec<PhoneChange>, Failure> {
+    let changes = supplementary::by_phone(number, &change)?;
     let stored = db.extension(TenantId::default(), number).await?;
     let profile = changed(stored.profile, change)?;
     db.update_extension(TenantId::default(), profile).await?;
-    show(db, number).await
+    Ok(changes)
 }
 
 pub async fn delete(db: &Db, number: &str) -> Result<(), Failure> {
@@ -98,6 +136,7 @@ fn password(number: &str, text: Option<&str>, allow_weak: bool) -> Result<NewPas
 }
 
 fn changed(mut profile: ExtensionProfile, change: Change) -> Result<ExtensionProfile, Failure> {
+    supplementary::grant(&mut profile.services, &change);
     if let Some(name) = change.name {
         profile.name = name;
     }
@@ -170,6 +209,9 @@ impl From<StoredExtension> for Extension {
             digest_without_qop: profile.digest_without_qop,
             plan: profile.plan.unwrap_or_else(|| DEFAULT_PLAN.to_owned()),
             levels: profile.levels,
+            may_forward: profile.services.may_forward,
+            ring_s: profile.services.ring_s,
+            forward: BTreeMap::new(),
             has_password: it.has_password,
             weak_password: it.weak_password,
         }
@@ -192,9 +234,12 @@ pub(crate) async fn on_add(
     Json(request): Json<AddRequest>,
 ) -> Result<Json<Vec<Credentials>>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let made = add(&office.db, request).await?;
+    let (made, phones) = added(&office.db, request).await?;
     let numbers = made.iter().map(|it| it.number.clone()).collect();
     office.running.changed(Edit::Extensions(numbers)).await?;
+    for (number, changes) in phones {
+        set_by_phone(&office, &number, changes)?;
+    }
     Ok(Json(made))
 }
 
@@ -204,9 +249,29 @@ pub(crate) async fn on_set(
     Json(change): Json<Change>,
 ) -> Result<Json<Extension>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let extension = set(&office.db, &number, change).await?;
-    office.running.changed(Edit::Extensions(vec![number])).await?;
+    let changes = stored(&office.db, &number, change).await?;
+    office.running.changed(Edit::Extensions(vec![number.clone()])).await?;
+    // The core has it at once, the database with the journal's next batch: shown is what will be.
+    let mut extension = Extension::from(office.db.extension(TenantId::default(), &number).await?);
+    let mut settings = office.db.phone(TenantId::default(), &number).await?;
+    changes.iter().cloned().for_each(|it| settings.apply(it));
+    supplementary::show(&mut extension, &settings);
+    set_by_phone(&office, &number, changes)?;
     Ok(Json(extension))
+}
+
+/// The running server is the one who writes what phones set.
+fn set_by_phone(office: &Office, number: &str, changes: Vec<PhoneChange>) -> Result<(), Failure> {
+    for change in changes {
+        if !office.running.set_by_phone(number, change) {
+            let detail = text!(
+                "the server is too busy: {number} keeps its forwarding; try again",
+                "服务器繁忙，{number}的呼叫转移未改变，请重试"
+            );
+            return Err(Failure::new(503, "busy", detail));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) async fn on_delete(

@@ -13,6 +13,7 @@ pub mod records;
 pub mod resource;
 pub mod settings;
 mod socket;
+mod supplementary;
 mod whole;
 
 pub use live::{CallPage, Changed, Edit, Running, TraceFilter, TraceSource};

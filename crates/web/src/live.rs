@@ -14,6 +14,7 @@ use pbx::directory::Directory;
 use pbx::id::CallId;
 use pbx::line::live::LineStatus;
 use pbx::record::CallRecord;
+use pbx::supplementary::PhoneChange;
 use pbx::text;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
@@ -58,6 +59,8 @@ pub trait Running: Send + Sync + 'static {
     fn of_record(&self, record: &CallRecord) -> Call;
     /// Asks the core to end a call that is up.
     fn hangup(&self, call: &Call) -> bool;
+    /// Asks the core to set something in the place of a phone of the extension.
+    fn set_by_phone(&self, extension: &str, change: PhoneChange) -> bool;
     /// The remembered messages of a call, the first of them up to `most`.
     fn ladder(&self, call: &Call, most: usize) -> Vec<Traced>;
     /// A place in the stream of messages: at the oldest one remembered, or at the end.

@@ -7,8 +7,10 @@ use pbx::dialplan::levels::Levels;
 use pbx::directory::Relay;
 use pbx::language::Text;
 use pbx::media::MediaSource;
+use pbx::supplementary::{Forwarding, Forwardings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// An extension as the API shows it: never with its password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,12 @@ pub struct Extension {
     pub plan: String,
     /// Call levels.
     pub levels: Levels,
+    /// The right to each kind of forwarding.
+    pub may_forward: Forwardings,
+    /// How long its phones ring. Unit: seconds; 0: as the system has it.
+    pub ring_s: u16,
+    /// Where its calls go, as its phones or an administrator have set it.
+    pub forward: BTreeMap<Forwarding, String>,
     pub has_password: bool,
     pub weak_password: bool,
 }
@@ -57,6 +65,15 @@ pub struct Change {
     pub plan: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub levels: Option<Levels>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may_forward: Option<Forwardings>,
+    /// 0 to 600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ring_s: Option<u16>,
+    /// An empty number takes a forwarding off; any other one also gives the right to it, unless
+    /// `may_forward` says otherwise.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub forward: BTreeMap<Forwarding, String>,
 }
 
 /// One extension to make.

@@ -1,12 +1,13 @@
 //! How a call begins: an authenticated INVITE, its route, its first steps.
 
 use super::challenge::Credentials;
+use super::diversion::History;
 use super::end::Cause;
 use super::fork::{Fork, bracketed, device};
 use super::media::{CallMedia, Half, Unusable, relay};
 use super::refer_to::Replaced;
 use super::{Call, FORKS_MAX, Leg, State, body, headers};
-use crate::dialplan::{self, Candidate, Feature, Query, Refusal as Refused};
+use crate::dialplan::{self, Candidate, Query, Refusal as Refused};
 use crate::directory::Extension;
 use crate::id::{CallId, TenantId};
 use crate::office::{LegId, Office, Owner};
@@ -15,6 +16,7 @@ use crate::record::{CallRecord, CallStarted, Direction, Record, Side};
 use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
 use crate::release::ReleaseCode;
 use crate::shared::Shared;
+use crate::supplementary::Forwarding;
 use rand_core::Rng;
 use sip::dialog::contact_uri;
 use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, reason_phrase};
@@ -121,7 +123,12 @@ impl Call {
             transfer: None,
             joining: None,
             parting: SmallVec::new(),
-            forwarders: Vec::new(),
+            history: match attempt.origin.extension() {
+                // A phone could claim anything.
+                Some(_) => History::default(),
+                None => History::of(message),
+            },
+            confirming: None,
             offer: None,
         }
     }
@@ -161,6 +168,7 @@ impl Call {
             tenant: self.tenant,
             caller: attempt.origin.caller(),
             dialled: &self.record.dialled_number,
+            on_behalf_of: self.history.is_ours().then_some(&*self.record.caller_number),
             at: office.utc,
             dice: dice(&mut *office.rng),
         };
@@ -179,10 +187,14 @@ impl Call {
                 let callee = Arc::clone(callee);
                 self.call_extension(office, attempt, &callee, now);
             }
-            Candidate::Feature(_) if self.is_joining() => {
+            // A code is dialled by who it is about, and by nobody in his place.
+            Candidate::Feature(_) if self.is_joining() || self.history.is_ours() => {
                 self.end(office, ReleaseCode::CallerForbidden, Side::System, now);
             }
-            Candidate::Feature(Feature::Echo) => self.answer_echo(office, attempt.message, now),
+            Candidate::Feature(it) => {
+                let it = it.clone();
+                self.start_feature(office, attempt, &it, now);
+            }
             Candidate::Line(..) | Candidate::Trunk(..) => {
                 let invite = (attempt.flow, attempt.message, attempt.raw);
                 self.go_outside(office, candidates, invite, attempt.origin.relay(), now);
@@ -195,7 +207,7 @@ impl Call {
         match origin {
             // Who transfers a call is about to leave it; a forwarded call counts for who began it,
             // the others for nobody twice.
-            Origin::Extension(_) if self.is_joining() || !self.forwarders.is_empty() => Ok(()),
+            Origin::Extension(_) if self.is_joining() || self.history.is_ours() => Ok(()),
             Origin::Extension(it) if self.claim_busy(office, it) => Ok(()),
             Origin::Extension(_) => Err(ReleaseCode::CallerLimit),
             Origin::Line(line, _) => self.claim_incoming(office, line),
@@ -234,11 +246,21 @@ impl Call {
         self.record.sent_number = callee.number.clone();
         self.record.callee_number = callee.number.clone();
         self.record.callee_extension = Some(callee.number.clone());
+        self.invite = Some(attempt.raw.into());
+        if self.is_forwarded(office, Forwarding::Always, now) {
+            return;
+        }
         let targets = self.targets(office, callee);
         if targets.is_empty() {
+            if self.is_forwarded(office, Forwarding::Unreachable, now) {
+                return;
+            }
             return self.end(office, ReleaseCode::CalleeNotRegistered, Side::System, now);
         }
         if !self.claim_busy(office, callee) {
+            if self.is_forwarded(office, Forwarding::Busy, now) {
+                return;
+            }
             return self.end(office, ReleaseCode::CalleeLimit, Side::System, now);
         }
         let caller = (attempt.flow.remote.ip(), stated_address(contact_uri(attempt.message)));
@@ -248,7 +270,7 @@ impl Call {
         };
         self.media.relayed = targets.iter().any(relays);
         office.record(Record::CallStarted(Box::new(CallStarted { record: self.record.share() })));
-        self.invite = Some(attempt.raw.into());
+        self.ring_for(callee.services.ring_s, now);
         let (forks, ways): (Vec<_>, SmallVec<[_; 4]>) = targets.into_iter().unzip();
         self.forks = forks;
         self.publish(office);
@@ -264,6 +286,18 @@ impl Call {
                     office.connect(self.owner(super::fork_id(index)), address);
                 }
                 Way::Lost(_) => self.connect_failed(office, index, now),
+            }
+        }
+    }
+
+    /// The extension's phones ring no longer than this; 0: as long as any.
+    fn ring_for(&mut self, seconds: u16, now: Instant) {
+        if let State::Calling { give_up_at, expires, .. } = &mut self.state
+            && seconds > 0
+        {
+            let at = now + Duration::from_secs(seconds.into());
+            if at < *give_up_at {
+                (*give_up_at, *expires) = (at, false);
             }
         }
     }
@@ -372,7 +406,7 @@ fn by_address(office: &Office, callee: &Extension) -> Option<(Fork, Way)> {
 }
 
 /// Even over 0..100, but for a bias of less than one in a million.
-fn dice(rng: &mut dyn Rng) -> u8 {
+pub(super) fn dice(rng: &mut dyn Rng) -> u8 {
     u8::try_from(rng.next_u32() % 100).unwrap_or_default()
 }
 

@@ -63,7 +63,9 @@ impl Call {
         message: &Message<'_>,
         now: Instant,
     ) {
-        if !self.media.echo.as_ref().is_some_and(|it| it.open) {
+        let is_open = self.media.echo.as_ref().is_some_and(|it| it.open);
+        // Who only hears that his code was carried out has nothing to say.
+        if !is_open || self.confirming.is_some() {
             return;
         }
         let answer = body::of(message).and_then(|it| Some(&it.bytes[body::sdp_range(it)?]));

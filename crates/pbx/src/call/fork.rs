@@ -2,7 +2,9 @@
 //! 5, 6 and 10, as a B2BUA does them).
 
 use super::begin::unusable;
+use super::diversion::Shown;
 use super::end::Cause;
+use super::forward::forwarding_of;
 use super::media::{Half, Peer, Unusable};
 use super::outside::{Addressing, Again, Outside};
 use super::{Call, Leg, State, body, fork_id, headers};
@@ -157,7 +159,9 @@ impl Call {
             from,
             to: ["<sip:", &self.forks[index].number, "@", &host, ">"].concat(),
             routes: RouteSet::default(),
-            headers: Vec::new(),
+            headers: self
+                .history
+                .headers(&self.record.dialled_number, &Shown { host: &host, account: None }),
             credentials: Box::default(),
             reliability: Reliability::Auto,
             terms: office.settings(self.tenant).session_terms(),
@@ -410,6 +414,9 @@ impl Call {
             return;
         };
         let (release, status) = self.release_of_outside(code).unwrap_or_else(|| release_of(code));
+        if forwarding_of(release).is_some_and(|it| self.is_forwarded(office, it, now)) {
+            return;
+        }
         let ours = (release == ReleaseCode::CalleeRejected).then(|| cause_of_status(code));
         let cause = Cause { status: Some(status), q850: cause.q850.or(ours), ..cause };
         self.end_as(office, release, Side::Callee, cause, now);

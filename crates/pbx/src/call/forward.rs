@@ -1,33 +1,55 @@
-//! A phone sends its call on: 3xx means forwarding (RFC 3261 §8.1.3.4 lets a UAC ask first; here the
-//! dial plan is asked).
+//! A call is sent on: by the forwarding of the called extension (呼叫转移), or by its phone, whose 3xx
+//! means the same (RFC 3261 §8.1.3.4 lets a UAC ask first; here the dial plan is asked).
 //!
-//! The number in its Contact is dialled with the rights of the extension that forwards, never the
-//! address. It is a new call with a record of its own; the caller's leg moves there and hears 181.
+//! The number is dialled with the rights of the extension that forwards; of a Contact it is the
+//! number, never the address. It is a new call with a record of its own; the caller's leg moves
+//! there and hears 181.
 
 use super::begin::Attempt;
+use super::diversion::{History, Why};
 use super::end::Cause;
 use super::fork::bracketed;
+use super::outside::Claim;
 use super::transfer::Errand;
-use super::{Call, Leg};
+use super::{Call, Leg, State};
 use crate::id::CallId;
 use crate::office::{LegId, Office, Owner};
-use crate::record::Side;
+use crate::record::{CallRecord, Direction, Side};
 use crate::release::ReleaseCode;
+use crate::supplementary::{Forwarding, is_forwardable};
 use sip::message::{Uri, Writer, reason_phrase};
 use std::time::Instant;
 
-/// Most times a call is forwarded; once more is a loop.
-const FORWARDS_MAX: usize = 5;
-/// Longest number in a Contact that is dialled. Unit: octets.
-const NUMBER_LENGTH_MAX: usize = 64;
-
 /// What the new call takes over of the old one.
 pub struct Forwarded {
-    pub from: CallId,
+    number: Box<str>,
+    leg: (Box<Leg>, Owner),
+    history: History,
+    /// Of the old call.
+    record: Box<CallRecord>,
+    /// The line or trunk it came by is still in use.
+    claims: smallvec::SmallVec<[Claim; 2]>,
+}
+
+/// Who sends a call on, where to and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Onward {
+    pub by: Box<str>,
     pub number: Box<str>,
-    pub leg: (Box<Leg>, Owner),
-    pub forwarders: Vec<Box<str>>,
-    pub caller: (Box<str>, Box<str>, Option<Box<str>>, Box<str>),
+    pub why: Why,
+}
+
+impl Why {
+    /// What the call that ends here ended with.
+    fn release(self) -> ReleaseCode {
+        match self {
+            Self::Forwarding(Forwarding::Busy) => ReleaseCode::CalleeForwardedBusy,
+            Self::Forwarding(Forwarding::Unreachable) => ReleaseCode::CalleeForwardedUnreachable,
+            Self::Forwarding(Forwarding::NoAnswer) => ReleaseCode::CalleeForwardedNoAnswer,
+            Self::Forwarding(Forwarding::Always) => ReleaseCode::CalleeForwardedAlways,
+            Self::Deflection => ReleaseCode::CalleeForwarded,
+        }
+    }
 }
 
 /// The number a Contact stands for; `None` for one that cannot be dialled.
@@ -39,28 +61,50 @@ fn number_in(contact: &str) -> Option<Box<str>> {
         Uri::Sip { .. } => uri.user_unescaped(),
     };
     let number = number.split(';').next().unwrap_or_default();
-    let can_be_dialled = |it: u8| {
-        it.is_ascii_alphanumeric() || matches!(it, b'+' | b'*' | b'#' | b'-' | b'.' | b'_')
-    };
-    let fits = (1..=NUMBER_LENGTH_MAX).contains(&number.len());
-    (fits && number.bytes().all(can_be_dialled)).then(|| number.into())
+    is_forwardable(number).then(|| number.into())
 }
 
 impl Call {
     /// The callee's phones have refused, one of them with 3xx.
     pub(super) fn forward(&mut self, office: &mut Office, contact: &str, now: Instant) {
-        let by = self.record.callee_number.clone();
-        let session = &self.caller.session;
-        let may_move = session.is_early() && !session.has_described() && !self.is_joining();
-        let Some(number) = number_in(contact).filter(|_| may_move) else {
+        let Some(number) = number_in(contact).filter(|_| self.may_be_sent_on()) else {
             let cause = Cause { status: Some(480), ..Cause::default() };
             return self.end_as(office, ReleaseCode::CalleeRejected, Side::Callee, cause, now);
         };
-        let back = number == by || self.forwarders.contains(&number);
-        if back || self.forwarders.len() >= FORWARDS_MAX {
+        let by = self.record.callee_number.clone();
+        self.send_on(office, Onward { by, number, why: Why::Deflection }, now);
+    }
+
+    /// The called extension has a forwarding for this, with the right to it: the call is sent on.
+    pub(super) fn is_forwarded(
+        &mut self,
+        office: &mut Office,
+        when: Forwarding,
+        now: Instant,
+    ) -> bool {
+        let Some(by) = self.record.callee_extension.as_deref() else { return false };
+        let Some(number) = office.forwards_to(self.tenant, by, when) else { return false };
+        if !self.may_be_sent_on() {
+            return false;
+        }
+        let (by, number) = (by.into(), number.into());
+        self.send_on(office, Onward { by, number, why: Why::Forwarding(when) }, now);
+        true
+    }
+
+    /// The caller still waits for an answer, and has had none reliably.
+    fn may_be_sent_on(&self) -> bool {
+        let session = &self.caller.session;
+        let calling = matches!(self.state, State::Calling { .. });
+        calling && session.is_early() && !session.has_described() && !self.is_joining()
+    }
+
+    fn send_on(&mut self, office: &mut Office, onward: Onward, now: Instant) {
+        let Onward { by, number, .. } = &onward;
+        let host = bracketed(self.caller.session.dialog.end.address.ip());
+        if self.history.is_loop(by, number, &host) {
             return self.end(office, ReleaseCode::LoopDetected, Side::System, now);
         }
-        let host = bracketed(session.dialog.end.address.ip());
         self.with_session(office, LegId::Caller, now, |session, seat| {
             let extra = |writer: &mut Writer| {
                 let who = format_args!("username=\"{by}\";contact=\"{number}\"");
@@ -69,7 +113,11 @@ impl Call {
             };
             session.provisional(seat, (181, reason_phrase(181)), &extra, None);
         });
-        office.errands.push_back(Errand::Forward { call: self.id, by, number });
+        if let State::Calling { give_up_at, .. } = &mut self.state {
+            // It ends with this input, and not for its time.
+            *give_up_at = now + office.settings(self.tenant).no_answer();
+        }
+        office.errands.push_back(Errand::Forward { call: self.id, onward });
     }
 
     /// The INVITE as it came, for the new call.
@@ -81,30 +129,23 @@ impl Call {
     pub fn hand_over(
         &mut self,
         office: &mut Office,
-        (by, number): (Box<str>, Box<str>),
+        onward: Onward,
         now: Instant,
     ) -> Option<Forwarded> {
         if !self.caller.session.is_early() {
             return None;
         }
-        let early = self.early_fork().is_some();
-        if early {
+        if self.early_fork().is_some() {
             self.begin_another_dialog(office);
         }
         let leg = self.give_leg(office, LegId::Caller)?;
-        let mut forwarders = std::mem::take(&mut self.forwarders);
-        forwarders.push(by);
-        let record = &self.record;
-        let caller = (
-            record.caller_number.clone(),
-            record.caller_name.clone(),
-            record.caller_extension.clone(),
-            record.caller_device.clone(),
-        );
-        let from = self.id;
+        let mut history = std::mem::take(&mut self.history);
+        let (code, record) = (onward.why.release(), Box::new(CallRecord::clone(&self.record)));
+        history.push(onward.by, onward.why);
+        let claims = self.outward.give_incoming();
         let cause = Cause { status: Some(302), ..Cause::default() };
-        self.end_as(office, ReleaseCode::CalleeForwarded, Side::Callee, cause, now);
-        Some(Forwarded { from, number, leg, forwarders, caller })
+        self.end_as(office, code, Side::Callee, cause, now);
+        Some(Forwarded { number: onward.number, leg, history, record, claims })
     }
 
     /// Nobody can take it: the forwarding extension is gone, or the server is full.
@@ -121,19 +162,37 @@ impl Call {
         forwarded: Forwarded,
         now: Instant,
     ) -> Self {
-        let Forwarded { from, number, leg: (leg, was), forwarders, caller } = forwarded;
+        let Forwarded { number, leg: (leg, was), history, record: before, claims } = forwarded;
         let owner = Owner { call: place.0, serial: place.1, leg: LegId::Caller };
         office.endpoint.change_owner(was.into(), owner.into());
         office.dialogs.insert(leg.tag, owner);
         let mut call = Self::with_caller(office, (id, place), attempt, *leg, now);
-        call.forwarders = forwarders;
+        call.history = history;
+        call.outward.take_incoming(claims);
         let record = &mut call.record;
-        record.linked_call_id = Some(from);
+        record.linked_call_id = Some(before.call_id);
         record.dialled_number = number;
-        (record.caller_number, record.caller_name, record.caller_extension, record.caller_device) =
-            caller;
+        record.caller_number = before.caller_number;
+        record.caller_name = before.caller_name;
+        record.caller_extension = before.caller_extension;
+        record.caller_device = before.caller_device;
+        if before.direction == Direction::Incoming {
+            record.direction = before.direction;
+            (record.line, record.trunk) = (before.line, before.trunk);
+        }
         call
     }
+}
+
+/// The forwarding that takes a call which ends like this.
+pub(super) fn forwarding_of(release: ReleaseCode) -> Option<Forwarding> {
+    let table = [
+        (ReleaseCode::CalleeBusy, Forwarding::Busy),
+        (ReleaseCode::CalleeNoAnswer, Forwarding::NoAnswer),
+        (ReleaseCode::CalleeUnreachable, Forwarding::Unreachable),
+        (ReleaseCode::CalleeFlowLost, Forwarding::Unreachable),
+    ];
+    table.into_iter().find(|it| it.0 == release).map(|it| it.1)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use super::begin::{Way, stated_address, unusable};
 use super::challenge::Credentials;
+use super::diversion::Shown;
 use super::fork::{Fork, bracketed, escaped};
 use super::media::relay;
 use super::{Call, State, fork_id};
@@ -54,6 +55,20 @@ pub(super) struct Outward {
     caller: Option<(IpAddr, Option<IpAddr>)>,
 }
 
+impl Outward {
+    /// What the call came by, for a call that goes on in its place.
+    pub(super) fn give_incoming(&mut self) -> SmallVec<[Claim; 2]> {
+        let (incoming, outgoing) =
+            std::mem::take(&mut self.claims).into_iter().partition(Claim::is_incoming);
+        self.claims = outgoing;
+        incoming
+    }
+
+    pub(super) fn take_incoming(&mut self, claims: SmallVec<[Claim; 2]>) {
+        self.claims.extend(claims);
+    }
+}
+
 /// One call of a line or trunk, in or out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
@@ -61,6 +76,12 @@ pub enum Claim {
     LineOut(LineKey),
     TrunkIn(TrunkKey),
     TrunkOut(TrunkKey),
+}
+
+impl Claim {
+    fn is_incoming(&self) -> bool {
+        matches!(self, Self::LineIn(_) | Self::TrunkIn(_))
+    }
 }
 
 /// A fork that leads outside.
@@ -416,17 +437,21 @@ impl Call {
                 let live = office.lines.get(*key)?;
                 let own = [&*line.domain];
                 let account = live.account(line, &own);
-                let headers = identity_headers(&line.interop, &out.caller, &line.domain);
+                let mut headers = identity_headers(&line.interop, &out.caller, &line.domain);
                 let credentials = auth.answers(&account, Method::Invite, target, &cnonce).into();
                 let hidden = line.interop.privacy && line.from_user == FromUser::Caller;
                 let from = from(hidden, "", &line.from_uri(&out.caller));
+                let shown = Shown { host: &line.domain, account: Some(&line.account) };
+                headers.extend(self.history.headers(&out.called, &shown));
                 let routes = RouteSet::of_routes(routes.clone());
                 Some(Addressing { from, to, routes, headers, credentials, reliability, terms })
             }
             Through::Trunk { trunk, .. } => {
                 let host = bracketed(end.address.ip());
                 let uri = format!("sip:{}@{host}", escape_user(&out.caller));
-                let headers = identity_headers(&trunk.interop, &out.caller, &host);
+                let mut headers = identity_headers(&trunk.interop, &out.caller, &host);
+                let shown = Shown { host: &host, account: None };
+                headers.extend(self.history.headers(&out.called, &shown));
                 let own = trunk.caller_number.is_empty();
                 let name = if own { &*self.record.caller_name } else { "" };
                 let from = from(trunk.interop.privacy, name, &uri);
@@ -475,12 +500,11 @@ impl Call {
 
     /// The outgoing line is given back.
     fn release_out(&mut self, office: &mut Office) {
-        self.outward.claims.retain(|claim| match claim {
-            Claim::LineOut(_) | Claim::TrunkOut(_) => {
+        self.outward.claims.retain(|claim| {
+            if !claim.is_incoming() {
                 office.release_outside(*claim);
-                false
             }
-            Claim::LineIn(_) | Claim::TrunkIn(_) => true,
+            claim.is_incoming()
         });
     }
 

@@ -3,6 +3,7 @@
 //! This is the call that is transferred. It stays as it is until the new call has taken its other
 //! side ([`join`](super::join)); if that fails, nothing has happened.
 
+use super::forward::Onward;
 use super::refer_to::{Replaced, refer_to};
 use super::{Call, Leg};
 use crate::id::CallId;
@@ -49,8 +50,8 @@ pub enum Errand {
     Cancel { call: CallId },
     /// How the new call goes.
     Report { to: CallId, status: u16 },
-    /// A phone of the callee sent this call on.
-    Forward { call: CallId, by: Box<str>, number: Box<str> },
+    /// The callee, or a phone of it, sent this call on.
+    Forward { call: CallId, onward: Onward },
     /// Its two sides talk: this call is over.
     Joined { call: CallId },
 }

@@ -4,6 +4,7 @@
 use super::Core;
 use crate::call::Call;
 use crate::call::begin::Attempt;
+use crate::call::forward::Onward;
 use crate::call::join::Transferee;
 use crate::call::refer_to::Replaced;
 use crate::call::transfer::Errand;
@@ -64,8 +65,8 @@ impl Core {
             Errand::Report { to, status } => {
                 self.with_call(to, |call, office| call.transfer_reported(office, status, at));
             }
-            Errand::Forward { call, by, number } => {
-                if self.forward(call, (by, number), now).is_none() {
+            Errand::Forward { call, onward } => {
+                if self.forward(call, onward, now).is_none() {
                     self.with_call(call, |call, office| call.refuse_forward(office, at));
                 }
             }
@@ -147,19 +148,14 @@ impl Core {
         Ok(())
     }
 
-    /// A phone sent its call on: the caller's leg goes to a new call.
-    fn forward(
-        &mut self,
-        from: CallId,
-        (by, number): (Box<str>, Box<str>),
-        now: Now,
-    ) -> Option<()> {
+    /// A call is sent on: the caller's leg goes to a new one.
+    fn forward(&mut self, from: CallId, onward: Onward, now: Now) -> Option<()> {
         if self.closing || self.overloaded || self.calls.is_full() {
             return None;
         }
         let call = self.calls.find(from)?;
         let (tenant, flow, raw) = (call.tenant, call.caller.session.flow, call.invitation()?);
-        let extension = self.office.tenant(tenant)?.extension(&by)?.clone();
+        let extension = self.office.tenant(tenant)?.extension(&onward.by)?.clone();
         // Parsed once already when it came.
         let message = Message::parse(&raw).ok()?;
         let it = check(&message).ok()?;
@@ -170,7 +166,7 @@ impl Core {
         let id = CallId::new(self.office.utc, &mut *self.office.rng);
         let mut forwarded = None;
         self.with_call(from, |call, office| {
-            forwarded = call.hand_over(office, (by, number), now.instant);
+            forwarded = call.hand_over(office, onward, now.instant);
         });
         // Only now: the call it comes from may have left its place.
         let place = self.calls.next_place();

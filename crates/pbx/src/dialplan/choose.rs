@@ -190,7 +190,7 @@ impl<T: Trace> Decision<'_, T> {
         for (line, pool) in found.lines {
             let caller = match &line.caller_number {
                 CallerNumber::Account => &line.account,
-                CallerNumber::Caller => &*self.caller,
+                CallerNumber::Caller => self.query.on_behalf_of.unwrap_or(&self.caller),
                 CallerNumber::Fixed(number) => number,
             };
             let out = self.refine(caller.into(), line.group, pool);
@@ -198,7 +198,8 @@ impl<T: Trace> Decision<'_, T> {
         }
         for trunk in found.trunks {
             let unified = &*trunk.caller_number;
-            let caller = if unified.is_empty() { &*self.caller } else { unified };
+            let own = self.query.on_behalf_of.unwrap_or(&self.caller);
+            let caller = if unified.is_empty() { own } else { unified };
             let out = self.refine(caller.into(), trunk.group, None);
             candidates.push(Candidate::Trunk(trunk, out));
         }

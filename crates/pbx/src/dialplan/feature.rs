@@ -1,22 +1,51 @@
 //! Features with a code of their own: numbers that stand for something to do.
 
+use crate::supplementary::Forwarding;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a feature code does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
     /// To hear oneself: proves that audio passes both ways.
     Echo,
+    /// One's own calls go to the number that follows, in that case.
+    ForwardBusy,
+    ForwardBusyOff,
+    ForwardUnreachable,
+    ForwardUnreachableOff,
+    ForwardNoAnswer,
+    ForwardNoAnswerOff,
+    ForwardAlways,
+    ForwardAlwaysOff,
 }
 
 impl Feature {
-    pub const ALL: &[Self] = &[Self::Echo];
+    pub const ALL: &[Self] = &[
+        Self::Echo,
+        Self::ForwardBusy,
+        Self::ForwardBusyOff,
+        Self::ForwardUnreachable,
+        Self::ForwardUnreachableOff,
+        Self::ForwardNoAnswer,
+        Self::ForwardNoAnswerOff,
+        Self::ForwardAlways,
+        Self::ForwardAlwaysOff,
+    ];
 
-    /// What is dialled.
+    /// What is dialled; a number follows where the feature takes one.
     pub fn code(self) -> &'static str {
         match self {
             Self::Echo => "*43",
+            Self::ForwardBusy => "*90*",
+            Self::ForwardBusyOff => "*90#",
+            Self::ForwardUnreachable => "*91*",
+            Self::ForwardUnreachableOff => "*91#",
+            Self::ForwardNoAnswer => "*92*",
+            Self::ForwardNoAnswerOff => "*92#",
+            Self::ForwardAlways => "*93*",
+            Self::ForwardAlwaysOff => "*93#",
         }
     }
 
@@ -24,15 +53,110 @@ impl Feature {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Echo => "echo",
+            Self::ForwardBusy => "forward-busy",
+            Self::ForwardBusyOff => "forward-busy-off",
+            Self::ForwardUnreachable => "forward-unreachable",
+            Self::ForwardUnreachableOff => "forward-unreachable-off",
+            Self::ForwardNoAnswer => "forward-no-answer",
+            Self::ForwardNoAnswerOff => "forward-no-answer-off",
+            Self::ForwardAlways => "forward-always",
+            Self::ForwardAlwaysOff => "forward-always-off",
         }
     }
 
-    /// The feature whose code this number is.
-    pub fn dialled(number: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|it| it.code() == number)
+    /// Its code is followed by a number.
+    pub fn takes_number(self) -> bool {
+        self.forwards().is_some_and(|it| it.1)
+    }
+
+    /// The forwarding it sets (`true`) or cancels.
+    pub fn forwards(self) -> Option<(Forwarding, bool)> {
+        match self {
+            Self::ForwardBusy => Some((Forwarding::Busy, true)),
+            Self::ForwardBusyOff => Some((Forwarding::Busy, false)),
+            Self::ForwardUnreachable => Some((Forwarding::Unreachable, true)),
+            Self::ForwardUnreachableOff => Some((Forwarding::Unreachable, false)),
+            Self::ForwardNoAnswer => Some((Forwarding::NoAnswer, true)),
+            Self::ForwardNoAnswerOff => Some((Forwarding::NoAnswer, false)),
+            Self::ForwardAlways => Some((Forwarding::Always, true)),
+            Self::ForwardAlwaysOff => Some((Forwarding::Always, false)),
+            Self::Echo => None,
+        }
+    }
+
+    /// It acts on the extension that dials it: nobody outside can mean one.
+    pub fn is_of_an_extension(self) -> bool {
+        self != Self::Echo
     }
 
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|it| it.as_str() == name)
+    }
+}
+
+/// A feature as it was dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialledFeature {
+    pub feature: Feature,
+    /// What follows the code; empty where nothing does.
+    pub number: Box<str>,
+}
+
+impl DialledFeature {
+    /// The feature whose code this number is, or begins with.
+    pub fn of(dialled: &str) -> Option<Self> {
+        Feature::ALL.iter().find_map(|&it| Self::by(it, it.code(), dialled))
+    }
+
+    /// The feature, if `code` stands for it and was dialled. A code that takes a number is not
+    /// complete without one.
+    pub fn by(feature: Feature, code: &str, dialled: &str) -> Option<Self> {
+        let number = dialled.strip_prefix(code)?;
+        (feature.takes_number() != number.is_empty())
+            .then(|| Self { feature, number: number.into() })
+    }
+}
+
+impl fmt::Display for DialledFeature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.feature.as_str())?;
+        if self.number.is_empty() { Ok(()) } else { write!(f, " {}", self.number) }
+    }
+}
+
+/// Whether a number looks like a feature code, known or not.
+pub fn is_code(number: &str) -> bool {
+    number.starts_with(['*', '#'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_table() {
+        #[rustfmt::skip]
+        let table = [
+            ("*43",       Some((Feature::Echo, ""))),
+            ("*43*",      None),
+            ("*90*102",   Some((Feature::ForwardBusy, "102"))),
+            ("*90*",      None),
+            ("*90#",      Some((Feature::ForwardBusyOff, ""))),
+            ("*93*90138", Some((Feature::ForwardAlways, "90138"))),
+            ("*94*1",     None),
+            ("102",       None),
+        ];
+        for (dialled, expected) in table {
+            let found = DialledFeature::of(dialled);
+            let found = found.as_ref().map(|it| (it.feature, &*it.number));
+            assert_eq!(found, expected, "{dialled}");
+        }
+    }
+
+    #[test]
+    fn names_read_back() {
+        for &it in Feature::ALL {
+            assert_eq!(Feature::named(it.as_str()), Some(it));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is asked of the dial plan, and what it answers.
 
-use super::feature::Feature;
+use super::feature::DialledFeature;
 use crate::directory::Extension;
 use crate::id::TenantId;
 use crate::line::Line;
@@ -21,6 +21,8 @@ pub struct Query<'a> {
     pub caller: Caller<'a>,
     /// As dialled; of an external line, its account.
     pub dialled: &'a str,
+    /// The number of whom the caller sends on; what goes out shows that one.
+    pub on_behalf_of: Option<&'a str>,
     pub at: UnixMillis,
     /// Even over 0..100: decides on the rows of the black list that block a part.
     pub dice: u8,
@@ -68,7 +70,7 @@ pub type Candidates = SmallVec<[Candidate; 1]>;
 pub enum Candidate {
     /// To every device of this extension.
     Extension(Arc<Extension>),
-    Feature(Feature),
+    Feature(DialledFeature),
     Line(Arc<Line>, Outgoing),
     Trunk(Arc<Trunk>, Outgoing),
 }
@@ -91,7 +93,7 @@ impl Candidate {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Extension(_) => "extension",
-            Self::Feature(feature) => feature.as_str(),
+            Self::Feature(it) => it.feature.as_str(),
             Self::Line(..) => "line",
             Self::Trunk(..) => "trunk",
         }

@@ -5,7 +5,7 @@
 //! number.
 
 use super::choose::Choice;
-use super::feature::Feature;
+use super::feature::{DialledFeature, Feature, is_code};
 use super::live::Live;
 use super::query::{Caller, Candidate, Candidates, Query, Refusal, Route};
 use super::rows::{CalledRow, DEFAULT_PLAN, LineChoice, RouteType};
@@ -215,12 +215,12 @@ impl<'a, T: Trace> Decision<'a, T> {
     }
 
     /// Feature codes are for the office's own phones.
-    fn feature_code(&mut self) -> Option<Feature> {
+    fn feature_code(&mut self) -> Option<DialledFeature> {
         if !matches!(self.query.caller, Caller::Extension(_)) {
             return None;
         }
-        let feature = Feature::dialled(&self.called);
-        self.trace.step(|| Step::FeatureCode(feature));
+        let feature = DialledFeature::of(&self.called);
+        self.trace.step(|| Step::FeatureCode(feature.clone()));
         feature
     }
 
@@ -275,12 +275,25 @@ impl<'a, T: Trace> Decision<'a, T> {
             RouteType::ExternalLine(choice) => self.by_lines(choice).map_err(by_row),
             RouteType::SipTrunk(choice) => self.by_trunks(choice).map_err(by_row),
             RouteType::Service(_) => Err(by_row(ReleaseCode::RouteNoService.into())),
-            RouteType::FeatureCode(feature) => Ok(smallvec![Candidate::Feature(*feature)]),
+            RouteType::FeatureCode(feature) => self.by_row(*feature, row).map_err(by_row),
             RouteType::Reject(status) => {
                 let refusal = by_row(ReleaseCode::RouteRejected.into());
                 Err(Refusal { status: *status, ..refusal })
             }
         }
+    }
+
+    /// The feature of a row; the number it takes is what follows the row's prefix.
+    fn by_row(&self, feature: Feature, row: &CalledRow) -> Result<Candidates, Refusal> {
+        if !matches!(self.query.caller, Caller::Extension(_)) && feature.is_of_an_extension() {
+            return Err(ReleaseCode::CallerForbidden.into());
+        }
+        let rest = self.called.strip_prefix(&*row.prefix).unwrap_or(&self.called);
+        let number = if feature.takes_number() { rest } else { "" };
+        if feature.takes_number() && number.is_empty() {
+            return Err(ReleaseCode::FeatureUnknown.into());
+        }
+        Ok(smallvec![Candidate::Feature(DialledFeature { feature, number: number.into() })])
     }
 
     /// No row matched: a local user, else an external line if the number begins with the
@@ -298,7 +311,10 @@ impl<'a, T: Trace> Decision<'a, T> {
         let inside = matches!(self.query.caller, Caller::Extension(_));
         let Some(after) = after.filter(|_| inside && !prefix.is_empty()) else {
             self.trace.step(|| Step::Fallback(Fallback::Nothing));
-            return Err(ReleaseCode::RouteNoMatch.into());
+            let is_code = inside && is_code(&self.called);
+            let code =
+                if is_code { ReleaseCode::FeatureUnknown } else { ReleaseCode::RouteNoMatch };
+            return Err(code.into());
         };
         let (before, after) = (&self.called, after.to_owned());
         self.trace.step(|| {

@@ -1,6 +1,6 @@
 //! The steps of a decision as data: which row matched, and why the others did not.
 
-use super::feature::Feature;
+use super::feature::DialledFeature;
 use super::lint::finding::TableName;
 use super::query::{Candidate, Query, Route};
 use super::rows::{BlockRow, CalledRow, CallerRow, LineChoice, RefineRow, TrunkChoice};
@@ -76,7 +76,7 @@ pub enum Step {
         before: Box<str>,
         after: Box<str>,
     },
-    FeatureCode(Option<Feature>),
+    FeatureCode(Option<DialledFeature>),
     /// `held` says whether the caller has the level of the row.
     CalledAnalysis {
         found: Found<CalledRow>,

@@ -75,6 +75,7 @@ pub(super) fn extension(number: &str) -> Extension {
         weak_password: false,
         plan: None,
         levels: Levels::NONE,
+        services: Default::default(),
     }
 }
 
@@ -135,7 +136,7 @@ fn directory(tenant: Tenant) -> Directory {
 
 fn ask<'a>(caller: &'a str, dialled: &'a str) -> Query<'a> {
     let caller = Caller::Extension(caller);
-    Query { tenant: TenantId::default(), caller, dialled, at: AT, dice: 50 }
+    Query { tenant: TenantId::default(), caller, dialled, on_behalf_of: None, at: AT, dice: 50 }
 }
 
 /// `line 1234: 138 as 1234, line 5678: …`, `extension 101`, or the release code.
@@ -146,7 +147,7 @@ fn words(route: &Route) -> String {
     };
     let words = candidates.iter().map(|it| match it {
         Candidate::Extension(it) => format!("extension {}", it.number),
-        Candidate::Feature(it) => format!("feature {}", it.as_str()),
+        Candidate::Feature(it) => format!("feature {it}"),
         Candidate::Line(it, out) => {
             format!("line {}: {} as {}", it.account, out.called, out.caller)
         }

@@ -7,6 +7,7 @@ mod dialog;
 mod echo;
 mod ends;
 mod forward;
+mod forwarding;
 mod line_calls;
 mod line_changes;
 mod lines;

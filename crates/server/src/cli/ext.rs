@@ -1,5 +1,7 @@
 //! `dialtone ext`: extensions, on the running server or, while none runs, in its database.
 
+mod services;
+
 use super::offline::Backend;
 use super::output::{Column, Output, table};
 use super::{Common, Exit, Failed, Invalid, Result, block_on, import, password};
@@ -112,6 +114,8 @@ pub(super) struct Settings {
     /// Its call levels, 1 to 16, as 1,2; "" takes all away.
     #[arg(long, value_name = "LIST", value_parser = levels)]
     levels: Option<Levels>,
+    #[command(flatten)]
+    services: services::Arguments,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -260,7 +264,7 @@ fn write_credentials(file: std::fs::File, made: &[Credentials]) -> Result<()> {
     Ok(file.sync_all()?)
 }
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     ("NUMBER", "号码"),
     ("NAME", "名称"),
     ("PASSWORD", "密码"),
@@ -269,6 +273,7 @@ const COLUMNS: [Column; 9] = [
     ("RELAY", "转发媒体流"),
     ("PLAN", "拨号计划"),
     ("LEVELS", "呼叫级别"),
+    ("FORWARDS", "呼叫转移"),
     ("ADDRESSES", "地址"),
 ];
 
@@ -288,6 +293,7 @@ fn list(extensions: &[Extension], language: Language) -> String {
             format!("{:?}", it.relay).to_lowercase(),
             it.plan.clone(),
             it.levels.to_string(),
+            services::forwards(it, language),
             it.addresses.join(" "),
         ]
     };
@@ -328,6 +334,9 @@ impl Settings {
             digest_without_qop: self.digest_without_qop,
             plan: self.plan,
             levels: self.levels,
+            may_forward: self.services.may_forward,
+            ring_s: self.services.ring,
+            forward: self.services.forwards(),
         }
     }
 }

@@ -13,6 +13,7 @@ use pbx::directory::{AllowedAddress, Relay};
 use pbx::id::TenantId;
 use pbx::language::Text;
 use pbx::media::MediaSource;
+use pbx::supplementary::Services;
 use pbx::text;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -25,6 +26,8 @@ const NAME_CHARS_MAX: usize = 64;
 const ADDRESSES_MAX: usize = 32;
 /// Most devices the right *one number, many phones* can give.
 const DEVICES_MAX: u8 = 32;
+/// Longest ringing of an extension. Unit: seconds.
+const RING_S_MAX: u16 = 600;
 
 /// Everything about an extension that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +45,7 @@ pub struct ExtensionProfile {
     pub plan: Option<String>,
     /// Call levels (呼叫级别).
     pub levels: Levels,
+    pub services: Services,
 }
 
 /// An extension as the database has it.
@@ -74,6 +78,7 @@ impl Default for ExtensionProfile {
             digest_without_qop: true,
             plan: None,
             levels: Levels::NONE,
+            services: Services::default(),
         }
     }
 }
@@ -108,6 +113,10 @@ impl ExtensionProfile {
         }
         if let Some(devices) = self.devices_max.filter(|it| !(1..=DEVICES_MAX).contains(it)) {
             return Err(invalid("devices_max", devices, text!("must be 1 to 32", "取值应为1至32")));
+        }
+        if self.services.ring_s > RING_S_MAX {
+            let rule = text!("must be at most 600 seconds", "不能超过600秒");
+            return Err(invalid("ring_s", self.services.ring_s, rule));
         }
         if self.addresses.len() > ADDRESSES_MAX {
             return Err(invalid(
@@ -178,7 +187,8 @@ impl Db {
         self.check_plan(tenant, profile.plan.as_deref()).await?;
         let done = sqlx::query(
             "UPDATE extensions SET name = ?, addresses = ?, devices_max = ?, calls_max = ?,
-                relay = ?, media_source = ?, digest_without_qop = ?, plan = ?, levels = ?
+                relay = ?, media_source = ?, digest_without_qop = ?, plan = ?, levels = ?,
+                services = ?
             WHERE tenant_id = ? AND number = ?",
         )
         .bind(&profile.name)
@@ -190,6 +200,7 @@ impl Db {
         .bind(profile.digest_without_qop)
         .bind(&profile.plan)
         .bind(levels_text(&profile)?)
+        .bind(services_text(&profile)?)
         .bind(i64::from(tenant.0))
         .bind(&profile.number)
         .execute(&self.pool)
@@ -235,7 +246,7 @@ impl Db {
         one_row(done.rows_affected(), number)
     }
 
-    /// Its bindings go with it: whoever gets the number next shall not find the phones of whoever
+    /// Its bindings and what its phones have set go with it: whoever gets the number next shall not find the phones of whoever
     /// had it before.
     pub async fn delete_extension(&self, tenant: TenantId, number: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
@@ -245,11 +256,16 @@ impl Db {
             .execute(&mut *transaction)
             .await?;
         one_row(done.rows_affected(), number)?;
-        sqlx::query("DELETE FROM bindings WHERE tenant_id = ? AND extension = ?")
-            .bind(i64::from(tenant.0))
-            .bind(number)
-            .execute(&mut *transaction)
-            .await?;
+        for statement in [
+            "DELETE FROM bindings WHERE tenant_id = ? AND extension = ?",
+            "DELETE FROM phone_settings WHERE tenant_id = ? AND extension = ?",
+        ] {
+            sqlx::query(statement)
+                .bind(i64::from(tenant.0))
+                .bind(number)
+                .execute(&mut *transaction)
+                .await?;
+        }
         Ok(transaction.commit().await?)
     }
 }
@@ -280,6 +296,8 @@ pub(crate) fn stored(row: &SqliteRow) -> Result<StoredExtension, StoreError> {
         plan: row.try_get("plan")?,
         levels: serde_json::from_str(row.try_get("levels")?)
             .map_err(|error| StoreError::damaged(&*what, error))?,
+        services: serde_json::from_str(row.try_get("services")?)
+            .map_err(|error| StoreError::damaged(&*what, error))?,
     };
     let password: Option<&[u8]> = row.try_get("password")?;
     let weak_password = row.try_get("weak_password")?;
@@ -303,15 +321,17 @@ async fn insert_chunk(
         return Err(StoreError::ExtensionExists(number));
     }
 
-    let lists = rows.iter().map(|it| Ok((addresses_text(&it.0)?, levels_text(&it.0)?)));
+    let lists = rows
+        .iter()
+        .map(|it| Ok((addresses_text(&it.0)?, levels_text(&it.0)?, services_text(&it.0)?)));
     let lists = lists.collect::<Result<Vec<_>, StoreError>>()?;
     let mut insert = QueryBuilder::<Sqlite>::new(
         "INSERT INTO extensions (tenant_id, number, name, password, weak_password, addresses,
-            devices_max, calls_max, relay, media_source, digest_without_qop, plan, levels) ",
+            devices_max, calls_max, relay, media_source, digest_without_qop, plan, levels, services) ",
     );
     insert.push_values(
         rows.iter().zip(lists),
-        |mut row, ((it, sealed, weak), (addresses, levels))| {
+        |mut row, ((it, sealed, weak), (addresses, levels, services))| {
             row.push_bind(i64::from(tenant.0))
                 .push_bind(&*it.number)
                 .push_bind(&*it.name)
@@ -324,7 +344,8 @@ async fn insert_chunk(
                 .push_bind(word(it.media_source))
                 .push_bind(it.digest_without_qop)
                 .push_bind(it.plan.as_deref())
-                .push_bind(levels);
+                .push_bind(levels)
+                .push_bind(services);
         },
     );
     insert.build().persistent(false).execute(connection).await?;
@@ -347,6 +368,10 @@ fn addresses_text(profile: &ExtensionProfile) -> Result<String, StoreError> {
 
 fn levels_text(profile: &ExtensionProfile) -> Result<String, StoreError> {
     serde_json::to_string(&profile.levels).map_err(|error| StoreError::damaged("levels", error))
+}
+
+fn services_text(profile: &ExtensionProfile) -> Result<String, StoreError> {
+    serde_json::to_string(&profile.services).map_err(|error| StoreError::damaged("services", error))
 }
 
 fn one_row(affected: u64, number: &str) -> Result<(), StoreError> {

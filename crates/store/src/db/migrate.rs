@@ -31,6 +31,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "extension_rights",
         sql: include_str!("../../migrations/sqlite/0004_extension_rights.sql"),
     },
+    Migration {
+        version: 5,
+        name: "supplementary",
+        sql: include_str!("../../migrations/sqlite/0005_supplementary.sql"),
+    },
 ];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {

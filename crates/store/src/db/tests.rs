@@ -17,6 +17,8 @@ use tempfile::TempDir;
 
 const TENANT: TenantId = TenantId(0);
 
+const SERVICES: &str = r#"{"may_forward":["busy","always"],"ring_s":15}"#;
+
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
@@ -71,6 +73,7 @@ fn extensions_are_added_changed_and_removed() {
             digest_without_qop: false,
             plan: Some("guest".to_owned()),
             levels: Levels::new(&[1, 3]).unwrap(),
+            services: serde_json::from_str(SERVICES).unwrap(),
             ..ExtensionProfile::new("100")
         };
         let error = db.update_extension(TENANT, profile.clone()).await.unwrap_err();

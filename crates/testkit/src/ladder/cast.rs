@@ -5,8 +5,11 @@ use super::line::{Step, Words};
 use super::stage::Stage;
 use crate::office::{self, Office};
 use crate::phone::Phone;
+use pbx::core::Command;
 use pbx::directory::{AllowedAddress, Extension, Relay};
+use pbx::id::TenantId;
 use pbx::settings::Settings;
+use pbx::supplementary::{Forwarding, Forwardings, PhoneChange};
 use sip::Transport;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -85,6 +88,9 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
             tenant.dial_plan.called.put(row);
         }
     });
+    for words in &given {
+        set_by_phone(&mut office, words);
+    }
     let mut stage = Stage::new(office, phones);
     carrier::register(&mut stage, carrier::registered(steps))?;
     for name in to_register {
@@ -92,6 +98,23 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
     }
     stage.settle();
     Ok(stage)
+}
+
+/// `given 101 forward-busy=102`: as if one of its phones had dialled the code.
+fn set_by_phone(office: &mut Office, words: &Words) {
+    for (key, value) in words.pairs() {
+        let Some(when) = forwarding(key) else { continue };
+        office.command(Command::SetPhone {
+            tenant: TenantId::default(),
+            extension: words.head.as_str().into(),
+            change: PhoneChange::Forward(when, Some(value.into())),
+        });
+    }
+}
+
+fn forwarding(key: &str) -> Option<Forwarding> {
+    let word = key.strip_prefix("forward-")?;
+    Forwarding::ALL.into_iter().find(|it| it.as_str() == word)
 }
 
 /// The phones in the order of their first lines.
@@ -155,6 +178,22 @@ pub(super) fn adjust(extension: &mut Extension, words: &Words) -> Result<(), Str
             "calls" => extension.calls_max = number?,
             "devices" => extension.devices_max = Some(number?),
             "name" => extension.name = value.into(),
+            "ring" => {
+                extension.services.ring_s = value.parse().map_err(|_| format!("ring={value}"))?
+            }
+            "may-forward" => {
+                let word = |it: &str| {
+                    let mut all = Forwarding::ALL.into_iter();
+                    all.find(|one| one.as_str() == it).ok_or_else(|| format!("{it}?"))
+                };
+                let all = value.split(',').map(word).collect::<Result<Vec<_>, _>>()?;
+                extension.services.may_forward = all.into();
+            }
+            _ if forwarding(key).is_some() => {
+                let rights = extension.services.may_forward;
+                extension.services.may_forward =
+                    forwarding(key).into_iter().fold(rights, Forwardings::with);
+            }
             "relay" => {
                 extension.relay = match value {
                     "always" => Relay::Always,

@@ -4,6 +4,7 @@ use pbx::core::Recovered;
 use pbx::id::{CallId, TenantId};
 use pbx::record::{Binding, BindingKey, CallRecord, DialogFacts, LineRegistration, Record, Side};
 use pbx::release::ReleaseCode;
+use pbx::supplementary::PhoneRecord;
 use pbx::time::UnixMillis;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub struct Journal {
     pub bindings: BTreeMap<BindingKey, Binding>,
     pub lines: BTreeMap<(TenantId, Box<str>), LineRegistration>,
+    pub phones: BTreeMap<(TenantId, Box<str>), PhoneRecord>,
     /// Calls started and not ended.
     pub open: BTreeMap<CallId, (CallRecord, Vec<DialogFacts>)>,
     /// The record of each ended call, in the order of their ends.
@@ -54,6 +56,9 @@ impl Journal {
             Record::LineForgotten { tenant, account } => {
                 self.lines.remove(&(tenant, account));
             }
+            Record::Phone(it) => {
+                self.phones.insert((it.tenant, it.extension.clone()), *it);
+            }
         }
     }
 
@@ -73,6 +78,7 @@ impl Journal {
         let mut recovered = Recovered {
             bindings: self.bindings.values().cloned().collect(),
             lines: self.lines.values().cloned().collect(),
+            phones: self.phones.values().cloned().collect(),
             ..Recovered::default()
         };
         for (mut record, dialogs) in std::mem::take(&mut self.open).into_values() {

@@ -49,9 +49,7 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
             (name("分析主叫号码"), self::found(found, &effect))
         }
         Step::FeatureCode(None) => (name("业务代码"), name("没有匹配")),
-        Step::FeatureCode(Some(feature)) => {
-            (name("业务代码"), format!("{} -> {}", feature.code(), feature.as_str()))
-        }
+        Step::FeatureCode(Some(it)) => (name("业务代码"), format!("{} -> {it}", it.feature.code())),
         Step::CalledAnalysis { found, held } => {
             let effect = found.row.as_ref().map(|it| called(it, *held, &of.caller));
             (name("分析被叫号码"), self::found(found, &effect.unwrap_or_default()))
@@ -111,7 +109,7 @@ pub(super) fn result(it: &Explanation) -> String {
 fn candidate(it: &Candidate) -> String {
     match it {
         Candidate::Extension(it) => format!("分机 {} 振铃", it.number),
-        Candidate::Feature(it) => format!("启动业务 {}", it.as_str()),
+        Candidate::Feature(it) => format!("启动业务 {it}"),
         Candidate::Line(line, out) => {
             format!("从外线 {} 发送被叫 {}, 主叫 {}", line.account, out.called, out.caller)
         }

@@ -53,8 +53,8 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
             (name("Caller analysis"), self::found(found, &effect))
         }
         Step::FeatureCode(None) => (name("Feature codes"), name("no match")),
-        Step::FeatureCode(Some(feature)) => {
-            (name("Feature codes"), format!("{} -> {}", feature.code(), feature.as_str()))
+        Step::FeatureCode(Some(it)) => {
+            (name("Feature codes"), format!("{} -> {it}", it.feature.code()))
         }
         Step::CalledAnalysis { found, held } => {
             let effect = found.row.as_ref().map(|it| called(it, *held, &of.caller));
@@ -117,7 +117,7 @@ pub(super) fn result(it: &Explanation) -> String {
 fn candidate(it: &Candidate) -> String {
     match it {
         Candidate::Extension(it) => format!("would ring extension {}", it.number),
-        Candidate::Feature(it) => format!("would start the feature {}", it.as_str()),
+        Candidate::Feature(it) => format!("would start the feature {it}"),
         Candidate::Line(line, out) => {
             format!("would send {} as {} on line {}", out.called, out.caller, line.account)
         }

@@ -1,0 +1,282 @@
+//! Forwarding of an extension (呼叫转移): set by codes, and what happens to its calls.
+
+use testkit::ladder::check;
+
+/// The code is answered, shown for a moment, and ended with a Reason that says what was done; the
+/// next call obeys it, also after a crash.
+#[test]
+fn set_by_its_code() {
+    check(
+        "
+        given 101 may-forward=always
+        given carol
+        bob -> pbx            INVITE *93*102
+        bob <- pbx            100
+        bob <- pbx            200 sdp=answer(pcma,telephone-event) media=pbx
+        bob -> pbx            ACK
+        wait 1s
+        bob <- pbx            BYE header=Reason:SIP;cause=200 header=Reason:always header=Reason:102
+        bob -> pbx            200
+        record release=feature.done status=200 answered=yes billable=1s dialled=*93*102
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          181 header=Call-Info:username= header=Call-Info:102
+                 pbx -> carol INVITE from=100 header=Diversion:<sip:101@10.0.0.1>;reason=unconditional header=History-Info:index=1
+        record release=callee.forwarded_always status=302 callee=101 answered=no
+                 pbx <- carol 486
+                 pbx -> carol ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record release=callee.busy callee=102 linked=yes
+        kill
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          181
+                 pbx -> carol INVITE
+                 pbx <- carol 486
+                 pbx -> carol ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        bob -> pbx            INVITE *93#
+        bob <- pbx            100
+        bob <- pbx            200
+        bob -> pbx            ACK
+        bob -> pbx            BYE
+        bob <- pbx            200
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        ",
+    );
+}
+
+/// What cannot be set is refused, with a status and a Reason in words.
+#[test]
+fn codes_that_are_refused() {
+    #[rustfmt::skip]
+    let table = [
+        ("*90*102",  403, "feature.denied"),
+        ("*93*",     404, "feature.unknown"),
+        ("*99",      404, "feature.unknown"),
+        ("*93*101",  484, "feature.bad_number"),
+        ("*93*77",   484, "feature.bad_number"),
+        ("*93**43",  484, "feature.bad_number"),
+    ];
+    for (code, status, release) in table {
+        let reason = match release {
+            "feature.unknown" => "",
+            _ => "header=Reason:text=",
+        };
+        check(&format!(
+            "
+            given 101 may-forward=always
+            bob -> pbx   INVITE {code}
+            bob <- pbx   100
+            bob <- pbx   {status} {reason}
+            bob -> pbx   ACK
+            record release={release} status={status}
+            "
+        ));
+    }
+}
+
+/// Without the right a number that is set does nothing.
+#[test]
+fn the_right_is_taken_away() {
+    check(
+        "
+        given 101 forward-always=102
+        given bob
+        change 101 may-forward=busy
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        ",
+    );
+}
+
+#[test]
+fn when_busy() {
+    check(
+        "
+        given 101 forward-busy=102
+        given carol
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   180
+        alice <- pbx          180
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          181
+                 pbx -> carol INVITE header=Diversion:user-busy
+                 pbx <- carol 200
+                 pbx -> carol ACK
+        alice <- pbx          200 sdp=answer media=pbx
+        alice -> pbx          ACK
+        media alice hears carol
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> carol BYE
+                 pbx <- carol 200
+        record release=callee.forwarded_busy cause=17 status=302
+        record release=caller.hangup linked=yes
+        ",
+    );
+}
+
+/// The office knows without asking: the extension has all the calls it may have.
+#[test]
+fn when_no_call_is_free() {
+    check(
+        "
+        given 101 calls=1 forward-busy=102
+        given dave
+        bob -> pbx            INVITE 103
+        bob <- pbx            100
+                 pbx -> dave  INVITE
+                 pbx <- dave  180
+        bob <- pbx            180
+        given carol
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          181
+                 pbx -> carol INVITE header=Diversion:user-busy
+                 pbx <- carol 486
+                 pbx -> carol ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+                 pbx <- dave  486
+                 pbx -> dave  ACK
+        bob <- pbx            486
+        bob -> pbx            ACK
+        ",
+    );
+}
+
+#[test]
+fn when_not_registered() {
+    check(
+        "
+        given 101 forward-unreachable=102
+        given bob unregistered
+        given carol
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          181
+                 pbx -> carol INVITE header=Diversion:unavailable
+                 pbx <- carol 486
+                 pbx -> carol ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record release=callee.forwarded_unreachable cause=20
+        record release=callee.busy linked=yes
+        ",
+    );
+}
+
+/// Its phone rings as long as the extension says; early media of it is gone with it.
+#[test]
+fn when_nobody_answers() {
+    check(
+        "
+        given 101 forward-no-answer=102 ring=15
+        given carol
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   183 sdp=answer
+        alice <- pbx          183 sdp=answer
+        wait 15s
+        alice <- pbx          181
+                 pbx -> bob   CANCEL
+                 pbx -> carol INVITE header=Diversion:no-answer
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+                 pbx <- carol 200
+                 pbx -> carol ACK
+        alice <- pbx          200 sdp=answer media=pbx
+        alice -> pbx          ACK
+        media alice hears carol
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> carol BYE
+                 pbx <- carol 200
+        record release=callee.forwarded_no_answer cause=19
+        record release=caller.hangup linked=yes
+        ",
+    );
+}
+
+/// The answer crosses the CANCEL of a call that went on: that phone is told, nobody else notices.
+#[test]
+fn the_answer_comes_too_late() {
+    check(
+        "
+        given 101 forward-no-answer=102 ring=15
+        given carol
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   180
+        alice <- pbx          180
+        wait 15s
+        alice <- pbx          181
+                 pbx -> bob   CANCEL
+                 pbx -> carol INVITE
+                 pbx <- bob   200 INVITE
+                 pbx -> bob   ACK
+                 pbx -> bob   BYE
+                 pbx <- bob   200 BYE
+                 pbx <- bob   200 CANCEL
+                 pbx <- carol 486
+                 pbx -> carol ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        ",
+    );
+}
+
+/// Two extensions that forward to each other, and one whose number comes back another way.
+#[test]
+fn loops() {
+    check(
+        "
+        given 101 forward-always=102
+        given 102 forward-always=101
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          181
+        alice <- pbx          482
+        alice -> pbx          ACK
+        record release=callee.forwarded_always
+        record release=loop.detected status=482 linked=yes
+        ",
+    );
+}
+
+/// A code is for who dials it, not for whose call comes there.
+#[test]
+fn nobody_is_forwarded_to_a_code() {
+    check(
+        "
+        given 101 forward-always=*93#
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          181
+        alice <- pbx          403
+        alice -> pbx          ACK
+        record release=callee.forwarded_always
+        record release=caller.forbidden linked=yes
+        ",
+    );
+}
