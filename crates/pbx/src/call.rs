@@ -13,6 +13,7 @@ mod confirm;
 pub(crate) mod diversion;
 mod echo;
 mod end;
+mod facts;
 pub(crate) mod fork;
 pub mod forward;
 pub mod headers;
@@ -35,6 +36,7 @@ use crate::record::{CallRecord, Side};
 use crate::release::ReleaseCode;
 use crate::shared::Shared;
 use crate::supplementary::Forwarding;
+use crate::verdict::fact::{Place, What, words};
 use fork::Fork;
 use media::{CallMedia, Half};
 use relay_request::Ask;
@@ -225,6 +227,7 @@ impl Call {
         let waits = self.session(leg).is_some_and(|it| it.is_open_invite(invite));
         if waits && matches!(self.state, State::Calling { .. }) {
             let cause = end::Cause { status: Some(487), ..end::Cause::default() };
+            self.note(Place::Caller, What::StreamLost, now);
             self.end_as(office, ReleaseCode::DialogPeerVanished, Side::Caller, cause, now);
         }
     }
@@ -232,18 +235,22 @@ impl Call {
     pub fn handle_media(&mut self, office: &mut Office, event: MediaEvent, now: Instant) {
         match event {
             MediaEvent::Configured { revision, .. } => self.media.configured(revision),
-            MediaEvent::Failed { .. } => {
+            MediaEvent::Failed { reason, .. } => {
+                self.note(Place::Office, What::MediaFailed { reason: words(&reason) }, now);
                 self.end(office, ReleaseCode::MediaFailed, Side::System, now);
             }
             MediaEvent::Closed { figures, .. } => {
                 self.media.finish(Some(figures));
-                self.finish(office);
+                self.finish(office, now);
             }
             MediaEvent::Progress { figures, .. } => {
                 self.media.progress(figures);
                 self.publish(office);
             }
-            MediaEvent::Silent { .. } => {
+            MediaEvent::Silent { transport, .. } => {
+                let for_s = office.settings(self.tenant).rtp_timeout_s;
+                let place = self.place_of_half(media::half_of(transport));
+                self.note(place, What::MediaStopped { for_s }, now);
                 self.end(office, ReleaseCode::MediaTimeout, Side::System, now);
             }
             MediaEvent::Latched { .. } | MediaEvent::PortsReady { .. } => {}
@@ -265,18 +272,22 @@ impl Call {
         for leg in self.legs() {
             let owner = self.owner(leg);
             let Some(session) = self.session(leg) else { continue };
-            let code = match session.handle_timeout(&mut office.seat(owner, now)) {
-                Some(Overdue::Ack) => ReleaseCode::DialogNoAck,
-                Some(Overdue::Prack) => ReleaseCode::DialogNoPrack,
-                Some(Overdue::Refresh) => ReleaseCode::DialogRefreshFailed,
-                None => continue,
+            // It forgets its interval when that is over.
+            let interval_s = session.refresh_interval_s();
+            let overdue = session.handle_timeout(&mut office.seat(owner, now));
+            let Some(overdue) = overdue else { continue };
+            let code = match overdue {
+                Overdue::Ack => ReleaseCode::DialogNoAck,
+                Overdue::Prack => ReleaseCode::DialogNoPrack,
+                Overdue::Refresh => ReleaseCode::DialogRefreshFailed,
             };
+            self.note_overdue(office, leg, (overdue, interval_s), now);
             self.end(office, code, Side::System, now);
         }
         if self.media.deadline().is_some_and(|at| at <= now) {
             self.media.finish(None);
             self.end(office, ReleaseCode::MediaFailed, Side::System, now);
-            self.finish(office);
+            self.finish(office, now);
         }
         if self.confirmed_at().is_some_and(|at| at <= now) {
             self.confirmed(office, now);
@@ -290,6 +301,9 @@ impl Call {
             if !expires && self.is_forwarded(office, Forwarding::NoAnswer, now) {
                 return;
             }
+            let waited = give_up_at.saturating_duration_since(self.started).as_secs();
+            let after_s = u32::try_from(waited).unwrap_or(u32::MAX);
+            self.note(Place::Office, What::NoAnswer { after_s }, now);
             let status = expires.then_some(487);
             let cause = end::Cause { status, ..end::Cause::default() };
             self.end_as(office, ReleaseCode::CalleeNoAnswer, Side::System, cause, now);
@@ -398,6 +412,7 @@ impl Call {
                 self.modify_refused(office, leg, code, message, now);
             }
             (Answer::Other(transaction, code), ..) => {
+                self.note_answer(leg, code, message, now);
                 self.ask_answered(office, (leg, transaction), (code, message), now);
             }
             (Answer::Vanished(code), ..) => self.vanished(office, leg, code, now),

@@ -402,6 +402,9 @@ impl Core {
     }
 
     fn unbound(&mut self, key: BindingKey, why: UnregisterReason) {
+        if why != UnregisterReason::Deleted {
+            self.office.registrar.leaves(&key, self.office.utc);
+        }
         self.office.record(Record::Unbound(key.clone()));
         self.office.event(Event::Unregistered { key, why });
     }

@@ -29,3 +29,4 @@ pub mod shared;
 pub mod supplementary;
 pub mod time;
 pub mod trunk;
+pub mod verdict;

@@ -7,6 +7,7 @@ use crate::id::{CallId, TenantId};
 use crate::release::ReleaseCode;
 use crate::supplementary::PhoneRecord;
 use crate::time::UnixMillis;
+use crate::verdict::fact::Facts;
 use serde::{Deserialize, Serialize};
 use sip::Flow;
 use std::borrow::Borrow;
@@ -21,8 +22,8 @@ pub enum Record {
     Unbound(BindingKey),
     CallStarted(Box<CallStarted>),
     CallAnswered(Box<CallAnswered>),
-    /// The one call record of an attempt.
-    CallEnded(Arc<CallRecord>),
+    /// The one call record of an attempt, with its facts.
+    CallEnded(#[serde(with = "with_facts")] Arc<CallRecord>),
     /// The server lived at this time; every 5 s. Calls left open end at the last one.
     Alive(UnixMillis),
     /// A line asked its carrier, or got its answer; replaces what was known of the line.
@@ -213,4 +214,29 @@ pub struct CallRecord {
     pub caller_media: MediaFigures,
     pub callee_media: MediaFigures,
     pub recording: Option<Box<str>>,
+    /// What led to its end; in the journal only behind the whole record of an ended call.
+    #[serde(skip)]
+    pub facts: Facts,
+}
+
+/// A record followed by its facts: what is last can be absent in what an earlier version wrote.
+mod with_facts {
+    use super::CallRecord;
+    use crate::verdict::fact::Facts;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::sync::Arc;
+
+    pub(super) fn serialize<S: Serializer>(
+        record: &CallRecord,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        (record, &record.facts).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<CallRecord>, D::Error> {
+        let (record, facts) = <(CallRecord, Facts)>::deserialize(deserializer)?;
+        Ok(Arc::new(CallRecord { facts, ..record }))
+    }
 }

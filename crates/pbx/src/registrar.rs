@@ -288,6 +288,8 @@ pub struct Registrar {
     bindings: HashMap<TenantId, HashMap<Box<str>, Devices, ahash::RandomState>, ahash::RandomState>,
     by_expiry: BTreeSet<(Instant, ByKey)>,
     by_connection: HashMap<ConnectionId, Vec<Arc<Binding>>, ahash::RandomState>,
+    /// When the last device of an extension left; one entry at most for each that was ever here.
+    left: HashMap<TenantId, HashMap<Box<str>, UnixMillis, ahash::RandomState>, ahash::RandomState>,
 }
 
 impl Registrar {
@@ -295,6 +297,18 @@ impl Registrar {
     pub fn bindings(&self, tenant: TenantId, number: &str) -> &[Bound] {
         let devices = self.bindings.get(&tenant).and_then(|it| it.get(number));
         devices.map_or(&[], |it| it.as_slice())
+    }
+
+    /// A device is gone. Where it was the last one of its extension, the time is remembered.
+    pub fn leaves(&mut self, key: &BindingKey, at: UnixMillis) {
+        if self.bindings(key.tenant, &key.extension).is_empty() {
+            self.left.entry(key.tenant).or_default().insert(key.extension.clone(), at);
+        }
+    }
+
+    /// When the last device of an extension left; not known of those that left before the start.
+    pub fn left_at(&self, tenant: TenantId, number: &str) -> Option<UnixMillis> {
+        self.left.get(&tenant)?.get(number).copied()
     }
 
     pub fn len(&self) -> usize {
@@ -374,6 +388,7 @@ impl Registrar {
 
     /// Forgets all devices of a deleted extension.
     pub fn forget(&mut self, tenant: TenantId, number: &str) -> Vec<Arc<Binding>> {
+        self.left.get_mut(&tenant).and_then(|it| it.remove(number));
         let list = self.bindings(tenant, number).iter();
         let bindings: Vec<_> = list.map(|it| Arc::clone(&it.binding)).collect();
         bindings.iter().filter_map(|it| self.remove(&it.key)).map(|it| it.binding).collect()

@@ -1,6 +1,7 @@
 //! Why a call ended: our documented codes, with the sentence for each and the status it sends.
 //!
 //! `docs/release-codes.md` is generated from here. `callTag=` in a call record is this code.
+//! [`verdict`](crate::verdict) decides on the code and has its remedy.
 
 use crate::language::Text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -87,9 +88,17 @@ release_codes! {
     LineIncomingBusy "line.incoming_busy" 486 17 "All incoming calls of the external line are in use." "该外线的入呼叫已全部占用";
     LineAuthFailed "line.auth_failed" 503 57 "The carrier refused user name or password." "运营商拒绝了用户名或密码";
     LineRejected "line.rejected" 403 21 "The carrier refused the call." "运营商拒绝了呼叫";
+    LineRejectedFrom "line.rejected_from" 403 21 "The carrier wants the account as caller number." "运营商要求主叫号码为账号";
+    LineRejectedUriParam "line.rejected_uri_param" 403 21 "The carrier does not accept the Request-URI parameters." "运营商不识别Request-URI附加参数";
+    LinePrackRefused "line.prack_refused" 503 127 "The carrier demands reliable responses but refuses PRACK." "运营商要求可靠临时响应，却拒绝PRACK";
     LineNoResponse "line.no_response" 503 38 "The carrier did not respond." "运营商没有任何响应";
     LineUnreachable "line.unreachable" 503 38 "The carrier cannot be reached." "无法连接到运营商";
     LineFailed "line.failed" 503 38 "The carrier could not place the call." "运营商无法接续呼叫";
+    LineRegCseq "line.reg_cseq" 503 38 "The carrier refuses the second REGISTER of one Call-ID." "运营商拒绝同一Call-ID的再次注册";
+    LineAuthUnknown "line.auth_unknown" 503 57 "The carrier asks for a kind of authentication that this server does not speak." "运营商要求的鉴权方式本服务器不支持";
+    LineNotBound "line.not_bound" 503 38 "The carrier accepts the registration but does not keep it." "运营商接受注册，却未保存";
+    LineRedirected "line.redirected" 503 38 "The carrier redirects the registration again and again." "运营商反复重定向注册请求";
+    LineDns "line.dns" 503 38 "The name of the carrier has no address here." "本地DNS无法解析运营商的域名";
     TrunkTakesNone "trunk.takes_none" 403 57 "The SIP trunk takes no incoming calls." "该SIP中继不允许入呼叫";
     TrunkIncomingBusy "trunk.incoming_busy" 486 17 "All incoming calls of the SIP trunk are in use." "该SIP中继的入呼叫已全部占用";
     TrunkRejected "trunk.rejected" 403 21 "The other server refused the call." "对端服务器拒绝了呼叫";
@@ -98,6 +107,10 @@ release_codes! {
     TrunkAllBusy "trunk.all_busy" 503 34 "All outgoing calls of the SIP trunk are in use." "SIP中继的出呼叫已全部占用";
     TrunkClosed "trunk.closed" 403 57 "The SIP trunk takes no outgoing calls." "该SIP中继不允许出呼叫";
     MediaCodec "media.codec" 488 65 "The two sides have no codec in common." "双方没有共同的语音编码";
+    MediaCrypto "media.crypto" 488 65 "One side insists on SRTP and the other has none." "一方要求SRTP，另一方不支持";
+    MediaOneWay "media.one_way" 200 16 "Only one side was heard." "语音单通";
+    MediaNone "media.none" 200 16 "There was no audio in either direction." "语音双不通";
+    MediaPrivateSdp "media.private_sdp" 200 16 "A phone outside named a private address, and its media was not relayed." "外网话机通告了私网地址，且媒体流未经转发";
     MediaTimeout "media.timeout" 200 102 "One side sent no media any more." "一方不再发送媒体流";
     MediaFailed "media.failed" 503 34 "No media port could be opened." "无法打开媒体端口";
     DialogNoAck "dialog.no_ack" 200 102 "The answer was never acknowledged (no ACK)." "应答后未收到ACK";

@@ -21,6 +21,7 @@ mod provoke;
 mod ring;
 mod running;
 mod serve;
+mod verdict;
 mod watch;
 
 /// Gives memory back to the system after a peak, also what one thread allocated and another freed:

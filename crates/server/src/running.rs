@@ -7,6 +7,7 @@ use crate::mask::masked;
 use crate::metrics::{self, Process, Published, Surroundings};
 use crate::present::Present;
 use crate::ring;
+use crate::verdict::explained;
 use crate::watch::Dropped;
 use pbx::core::Command;
 use pbx::dialplan;
@@ -93,14 +94,14 @@ impl Running for Live {
         let now = clock::now().utc;
         let meant = |call: CallId| call.to_string() == id || call.short().to_string() == id;
         let up = self.board.calls().into_iter().find(|it| meant(it.call));
-        up.map(|it| running(&it, now)).or_else(|| {
+        up.map(|it| self.explained(&it.record, running(&it, now))).or_else(|| {
             let ended = self.board.ended().into_iter().find(|it| meant(it.call_id));
-            ended.map(|it| self::ended(&it))
+            ended.map(|it| self.of_record(&it))
         })
     }
 
     fn of_record(&self, record: &CallRecord) -> Call {
-        ended(record)
+        self.explained(record, ended(record))
     }
 
     fn hangup(&self, call: &Call) -> bool {
@@ -187,6 +188,13 @@ impl Live {
     pub(crate) async fn read_again(&self) -> Result<(), Failure> {
         *self.behind.lock().await = true;
         self.changed(Edit::Extensions(vec![])).await
+    }
+
+    /// With its timeline and, once it is over, its verdict.
+    fn explained(&self, record: &CallRecord, call: Call) -> Call {
+        let zone = self.newest().tenant(record.tenant).map(|it| it.zone.clone());
+        let (verdict, timeline) = explained(record, &zone.unwrap_or_default());
+        Call { verdict, timeline, ..call }
     }
 
     fn newest(&self) -> Arc<Directory> {
@@ -303,6 +311,8 @@ fn running(status: &CallStatus, now: UnixMillis) -> Call {
         relayed: status.relayed,
         release_code: None,
         sip_status: None,
+        verdict: None,
+        timeline: vec![],
         legs: status.legs.iter().map(leg).collect(),
     }
 }
@@ -325,6 +335,8 @@ fn ended(record: &CallRecord) -> Call {
         relayed: record.relayed,
         release_code: record.release_code.map(|it| it.as_str().to_owned()),
         sip_status: Some(record.sip_status),
+        verdict: None,
+        timeline: vec![],
         legs: vec![],
     }
 }

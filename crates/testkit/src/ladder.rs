@@ -6,6 +6,8 @@
 //!
 //! ```text
 //! given bob tcp unregistered                what differs from a registered UDP phone
+//! given bob nat srtp                        behind a router; offers RTP/SAVP
+//! given bob mute                            sends no media; the others are heard by the end
 //! given 101 calls=1 devices=3               what differs from a usual extension
 //! given 101 forward-busy=102 ring=15        with the right to it; may-forward=busy is the right alone
 //! given setting no_answer_s=20
@@ -22,6 +24,7 @@
 //! wait 10min next         until the server sends something, at most this long
 //! media alice hears bob
 //! record release=caller.hangup status=200   the next call record
+//! record guilty=us says="…" zh="…"          its verdict
 //! clock +1h | kill | shutdown | hangup | overload | behind | disconnect bob | move bob
 //! change 101 deleted
 //! edge fails | silence bob                  the media edge: no session; no packets from bob

@@ -30,6 +30,8 @@ pub struct Phone {
     /// Where it wants its media.
     pub media: SocketAddr,
     pub codecs: Vec<String>,
+    /// Of the audio in its offers: `RTP/AVP` or `RTP/SAVP`.
+    pub profile: &'static str,
     /// `+sip.instance`, where it has one.
     pub instance: Option<String>,
     /// Value of the Allow header in its INVITEs and their responses, where it writes one.
@@ -119,6 +121,7 @@ impl Phone {
             flow,
             media: SocketAddr::new(flow.remote.ip(), 40_000),
             codecs: USUAL_CODECS.iter().map(|&it| it.to_owned()).collect(),
+            profile: "RTP/AVP",
             instance: None,
             allow: None,
             calls: Vec::new(),
@@ -289,7 +292,7 @@ impl Phone {
         };
         dialog.sdp_version += u32::from(*media != Media::Unchanged);
         dialog.offer_open = !dialog.answer_owed;
-        let text = described.write(&self.name, dialog.sdp_version);
+        let text = described.write(&self.name, dialog.sdp_version, self.profile);
         dialog.said_sdp = Some(described);
         Some(text)
     }

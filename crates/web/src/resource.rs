@@ -280,7 +280,43 @@ pub struct Call {
     pub relayed: bool,
     pub release_code: Option<String>,
     pub sip_status: Option<u16>,
+    /// Why it ended so; absent while it is up.
+    pub verdict: Option<Verdict>,
+    /// What happened to it, in its order.
+    pub timeline: Vec<Happening>,
     pub legs: Vec<Leg>,
+}
+
+/// Why a call ended as it did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// As in call records.
+    pub code: String,
+    /// `caller`, `callee`, `us`, `network` or `nobody`.
+    pub guilty: String,
+    pub sentence: Text,
+    pub remedy: Text,
+    /// The command that helps, where there is one.
+    pub action: Option<String>,
+    /// `certain`, `likely` or `possible`.
+    pub confidence: String,
+}
+
+/// One line of a call's timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happening {
+    /// Since the call started.
+    pub at_ms: u64,
+    /// `office`, `caller` or `callee`.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// Which of the phones, lines and trunks that were tried, from 1.
+    pub attempt: Option<u8>,
+    /// A stable word.
+    pub what: String,
+    pub text: Text,
+    /// The verdict rests on it.
+    pub decisive: bool,
 }
 
 /// One side of a call.

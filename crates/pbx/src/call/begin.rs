@@ -17,6 +17,8 @@ use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
 use crate::release::ReleaseCode;
 use crate::shared::Shared;
 use crate::supplementary::Forwarding;
+use crate::time::UnixMillis;
+use crate::verdict::fact::{Place, What};
 use rand_core::Rng;
 use sip::dialog::contact_uri;
 use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, reason_phrase};
@@ -145,7 +147,8 @@ impl Call {
     pub fn begin_forwarded(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
         let number = self.record.caller_extension.clone().unwrap_or_default();
         let caller = office.tenant(self.tenant).and_then(|it| it.extension(&number)).cloned();
-        if caller.is_some_and(|it| !self.claim_busy(office, &it)) {
+        if let Some(caller) = caller.filter(|it| !self.claim_busy(office, it)) {
+            self.note_full(&caller, now);
             return self.end(office, ReleaseCode::CallerLimit, Side::System, now);
         }
         self.route(office, attempt, now);
@@ -161,22 +164,22 @@ impl Call {
             Err(status) => return self.refuse_replacing(office, status, now),
         }
         if let Err(code) = self.claim_caller(office, &attempt.origin) {
+            if let Origin::Extension(it) = &attempt.origin {
+                self.note_full(it, now);
+            }
             return self.end(office, code, Side::System, now);
         }
         let directory = office.directory.clone();
-        let query = Query {
-            tenant: self.tenant,
-            caller: attempt.origin.caller(),
-            dialled: &self.record.dialled_number,
-            on_behalf_of: self.history.is_ours().then_some(&*self.record.caller_number),
-            at: office.utc,
-            dice: dice(&mut *office.rng),
-        };
+        let chance = dice(&mut *office.rng);
+        let query = self.query(&attempt.origin, office.utc, chance);
         let route = dialplan::route(&directory, office, &query);
         self.record.dial_plan = route.plan;
         let candidates = match route.outcome {
             Ok(candidates) => candidates,
-            Err(refusal) => return self.refuse_route(office, refusal, now),
+            Err(refusal) => {
+                self.note_unrouted(office, (&attempt.origin, chance), refusal, now);
+                return self.refuse_route(office, refusal, now);
+            }
         };
         let Some(first) = candidates.first() else {
             return self.end(office, ReleaseCode::RouteNoMatch, Side::System, now);
@@ -199,6 +202,18 @@ impl Call {
                 let invite = (attempt.flow, attempt.message, attempt.raw);
                 self.go_outside(office, candidates, invite, attempt.origin.relay(), now);
             }
+        }
+    }
+
+    /// What the dial plan is asked for this call.
+    pub(super) fn query<'a>(&'a self, origin: &'a Origin, at: UnixMillis, dice: u8) -> Query<'a> {
+        Query {
+            tenant: self.tenant,
+            caller: origin.caller(),
+            dialled: &self.record.dialled_number,
+            on_behalf_of: self.history.is_ours().then_some(&*self.record.caller_number),
+            at,
+            dice,
         }
     }
 
@@ -255,12 +270,15 @@ impl Call {
             if self.is_forwarded(office, Forwarding::Unreachable, now) {
                 return;
             }
+            let since = office.registrar.left_at(self.tenant, &callee.number);
+            self.note(Place::Office, What::NoPhone { since }, now);
             return self.end(office, ReleaseCode::CalleeNotRegistered, Side::System, now);
         }
         if !self.claim_busy(office, callee) {
             if self.is_forwarded(office, Forwarding::Busy, now) {
                 return;
             }
+            self.note_full(callee, now);
             return self.end(office, ReleaseCode::CalleeLimit, Side::System, now);
         }
         let caller = (attempt.flow.remote.ip(), stated_address(contact_uri(attempt.message)));

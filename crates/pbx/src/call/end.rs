@@ -131,7 +131,7 @@ impl Call {
         }
         self.media.close(office, self.id, now);
         if self.media.deadline().is_none() {
-            self.finish(office);
+            self.finish(office, now);
         }
     }
 
@@ -145,12 +145,14 @@ impl Call {
     }
 
     /// Writes the record, once: the media figures are in, or will not come.
-    pub(super) fn finish(&mut self, office: &mut Office) {
+    pub(super) fn finish(&mut self, office: &mut Office, now: Instant) {
         let State::Ended { recorded } = &mut self.state else { return };
         if std::mem::replace(recorded, true) {
             return;
         }
         self.media.describe(&mut self.record);
+        self.note_silence(now);
+        super::facts::settle(&mut self.record);
         let record = &self.record;
         office.counters.calls_active -= 1;
         office.counters.calls_ended += 1;

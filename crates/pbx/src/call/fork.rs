@@ -185,6 +185,7 @@ impl Call {
 
     /// The stream to a fork's phone cannot be opened.
     pub fn connect_failed(&mut self, office: &mut Office, fork: usize, now: Instant) {
+        self.note_refusal(fork, (503, None), &Cause::default(), now);
         self.fork_failed(office, fork, (FLOW_LOST, Cause::default()), now);
     }
 
@@ -297,6 +298,9 @@ impl Call {
                     session.ack(seat, None);
                 });
                 let why = refused.err().map_or(ReleaseCode::MediaCodec, unusable);
+                if why == ReleaseCode::MediaCodec {
+                    self.note_offer(now);
+                }
                 self.end(office, why, Side::System, now);
                 return;
             }
@@ -345,6 +349,7 @@ impl Call {
         if let State::Answered { fork } = self.state {
             self.answered = Some(now);
             self.describe_answer(office, fork);
+            self.note_addresses(now);
             self.settle_join(office);
         }
     }
@@ -372,6 +377,7 @@ impl Call {
             return;
         }
         let cause = message.map(Cause::of).unwrap_or_default();
+        self.note_refusal(fork, (code, message), &cause, now);
         // Without a message nobody was there (408), or the way broke (503).
         let code = match (message, code) {
             (None, 503) => FLOW_LOST,

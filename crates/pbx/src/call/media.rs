@@ -14,6 +14,7 @@ use crate::office::Office;
 use crate::ports::Lease;
 use crate::record::{CallRecord, MediaFigures};
 use crate::settings::Settings;
+use crate::verdict::fact::What;
 use sdp::Sdp;
 use sip::Flow;
 use smallvec::SmallVec;
@@ -22,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// How long the edge has to acknowledge a plan or a close.
 pub const ACKNOWLEDGE: Duration = Duration::from_secs(2);
+
+/// How long an answered call must last before its silence means something.
+pub const AUDIBLE: Duration = Duration::from_secs(3);
 
 /// Which half of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +78,8 @@ pub(super) struct Line {
     rtcp: Option<SocketAddr>,
     pub(super) muxed: bool,
     is_rtp: bool,
+    /// It brings candidates (RFC 8839): where media comes from is settled without us.
+    has_ice: bool,
     sends: bool,
     receives: bool,
 }
@@ -246,8 +252,48 @@ impl CallMedia {
 
     /// The figures of one half so far.
     pub fn figures(&self, half: Half) -> impl Iterator<Item = &Figures> {
-        let odd = half == Half::Callee;
-        self.figures.iter().filter(move |it| (it.transport.0 % 2 == 1) == odd)
+        self.figures.iter().filter(move |it| half_of(it.transport) == half)
+    }
+
+    /// A phone that names a private address for its media and speaks from a public one. Behind one
+    /// router, two phones reach each other by such addresses.
+    pub(super) fn private_address(&self, half: Half) -> Option<What> {
+        let (side, other) = (self.side_of(half), self.side_of(half.other()));
+        let line = side.description.as_ref()?.lines.iter().find(|it| !it.rejected)?;
+        let (stated, source) = (line.rtp?.ip(), side.peer?.signalling);
+        let (relayed, neighbours) =
+            (self.relayed, other.peer.is_some_and(|it| it.signalling == source));
+        let counts = is_private(stated) && !is_private(source) && !line.has_ice;
+        (counts && (relayed || !neighbours)).then_some(What::PrivateAddress {
+            stated,
+            source,
+            relayed,
+        })
+    }
+
+    /// Whether a half should have been heard and never was: where it said that its media would
+    /// come from, and how many packets came from elsewhere.
+    pub(super) fn never_heard(&self, half: Half) -> Option<(Option<SocketAddr>, u64)> {
+        // Without figures nobody knows.
+        if !self.relayed || self.figures.is_empty() || self.is_held() {
+            return None;
+        }
+        let (from, to) = (self.side_of(half), self.side_of(half.other()));
+        let from = from.description.as_ref()?;
+        let hears = |index: usize| match &self.echo {
+            Some(_) => half == Half::Caller,
+            None => to
+                .description
+                .as_ref()
+                .and_then(|it| it.lines.get(index))
+                .is_some_and(|it| it.receives),
+        };
+        let mut lines = from.lines.iter().enumerate();
+        let (_, line) =
+            lines.find(|(index, it)| it.is_rtp && it.sends && !it.rejected && hears(*index))?;
+        let sum = sum(self.figures(half));
+        let refused = self.figures(half).map(|it| it.refused).sum();
+        (sum.rtp_packets_in == 0).then_some((line.rtp, refused))
     }
 
     /// What one half speaks; empty before it has said so.
@@ -306,6 +352,13 @@ impl CallMedia {
             office.media(Command::Want { leased });
         }
         Ok(())
+    }
+
+    fn side_of(&self, half: Half) -> &Side {
+        match half {
+            Half::Caller => &self.caller,
+            Half::Callee => &self.callee,
+        }
     }
 
     fn side(&mut self, half: Half) -> &mut Side {
@@ -392,6 +445,11 @@ fn numbered(index: usize, half: Half) -> Option<u8> {
     Some(u8::try_from(index * 2).ok()? + u8::from(half == Half::Callee))
 }
 
+/// The half that a transport belongs to.
+pub fn half_of(transport: TransportId) -> Half {
+    if transport.0 % 2 == 1 { Half::Callee } else { Half::Caller }
+}
+
 /// Adds a stream, and its transport unless another line has brought it.
 fn add(
     plan: &mut Plan,
@@ -447,6 +505,7 @@ impl Description {
                 rtcp: sdp.rtcp_of(index),
                 muxed: media.rtcp_mux(),
                 is_rtp: media.is_rtp(),
+                has_ice: media.has_ice(),
                 sends: direction.sends(),
                 receives: direction.receives(),
             }

@@ -4,12 +4,14 @@
 use super::begin::unusable;
 use super::body::{self, OwnedBody};
 use super::end::{Cause, for_the_other_side};
+use super::facts::place_of;
 use super::media::{Peer, Unusable};
 use super::update::Turn;
 use super::{Call, Modifying, Purpose, State, half, headers};
 use crate::office::{LegId, Office};
 use crate::record::Side;
 use crate::release::ReleaseCode;
+use crate::verdict::fact::What;
 use sip::message::{Message, Writer, reason_phrase};
 use std::time::Instant;
 
@@ -182,6 +184,7 @@ impl Call {
         {
             session.abandon();
         }
+        self.note(place_of(leg), What::Vanished { status: code }, now);
         self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);
     }
 

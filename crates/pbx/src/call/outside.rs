@@ -24,6 +24,7 @@ use crate::time::Now;
 use crate::trunk::Trunk;
 use crate::trunk::health::Event as Happens;
 use crate::trunk::live::{ServerKey, TrunkKey};
+use crate::verdict::fact::Who;
 use rand_core::Rng;
 use sip::auth::client::ClientAuth;
 use sip::dialog::{Dialog, LocalEnd, contact_uri};
@@ -132,6 +133,30 @@ impl Through {
     }
 }
 
+impl Outside {
+    pub(super) fn who(&self) -> Who {
+        match &self.through {
+            Through::Line { line, .. } => Who::Line(line.account.clone()),
+            Through::Trunk { trunk, .. } => Who::Trunk(trunk.id.to_string().into()),
+        }
+    }
+
+    /// The user of From and the line's account, where From shows somebody else.
+    pub(super) fn showed(&self) -> Option<(Box<str>, Box<str>)> {
+        let Through::Line { line, .. } = &self.through else { return None };
+        let known = [&*line.account, line.auth_user()];
+        let differs = line.from_user == FromUser::Caller && !known.contains(&&*self.out.caller);
+        differs.then(|| (self.out.caller.clone(), line.account.clone()))
+    }
+
+    pub(super) fn uri_parameters(&self) -> Box<str> {
+        match &self.through {
+            Through::Line { line, .. } => line.uri_parameters.clone(),
+            Through::Trunk { trunk, .. } => trunk.uri_parameters.clone(),
+        }
+    }
+}
+
 /// What an INVITE says of who calls whom, and by which way.
 pub(super) struct Addressing {
     pub from: String,
@@ -179,14 +204,23 @@ impl Call {
     ) -> Result<(), ReleaseCode> {
         let mut why = ReleaseCode::RouteNoLine;
         while !self.outward.left.is_empty() {
-            let taken = match self.outward.left.remove(0) {
+            let candidate = self.outward.left.remove(0);
+            let who = match &candidate {
+                Candidate::Line(line, _) => Some(Who::Line(line.account.clone())),
+                Candidate::Trunk(trunk, _) => Some(Who::Trunk(trunk.id.to_string().into())),
+                Candidate::Extension(_) | Candidate::Feature(_) => None,
+            };
+            let taken = match candidate {
                 Candidate::Line(line, out) => self.take_line(office, &line, out, message, now),
                 Candidate::Trunk(trunk, out) => self.take_trunk(office, &trunk, out, message, now),
                 Candidate::Extension(_) | Candidate::Feature(_) => Err(ReleaseCode::RouteNoMatch),
             };
             match taken {
                 Ok(()) => return Ok(()),
-                Err(code) => why = code,
+                Err(code) => {
+                    why = code;
+                    who.into_iter().for_each(|it| self.note_not_taken(office, it, code, now));
+                }
             }
         }
         Err(why)

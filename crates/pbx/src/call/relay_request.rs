@@ -2,10 +2,12 @@
 //! (RFC 3428 §8). Offers in PRACK and UPDATE await their answers here too.
 
 use super::end::for_the_other_side;
+use super::facts::place_of;
 use super::{Call, Purpose, State, body, fork_id, headers};
 use crate::office::{LegId, Office};
 use crate::record::Side;
 use crate::release::ReleaseCode;
+use crate::verdict::fact::What;
 use sip::endpoint::{ClientTx, ServerTx};
 use sip::message::{Essentials, Message, Method, Writer, reason_phrase};
 use std::time::Instant;
@@ -111,7 +113,7 @@ impl Call {
         let Some(index) = self.asks.iter().position(|it| it.to == to) else { return };
         let Ask { by, from, exchange, .. } = self.asks.remove(index);
         match exchange {
-            Exchange::None => self.pass_response(office, from, (code, message), now),
+            Exchange::None => self.pass_response(office, (leg, from), (code, message), now),
             Exchange::Prack => self.prack_answered(office, (leg, from), (code, message), now),
             Exchange::Update => {
                 self.update_answered(office, (leg, by, from), (code, message), now);
@@ -122,10 +124,11 @@ impl Call {
     fn pass_response(
         &mut self,
         office: &mut Office,
-        from: ServerTx,
+        (leg, from): (LegId, ServerTx),
         (code, message): (u16, Option<&Message<'_>>),
         now: Instant,
     ) {
+        let status = code;
         // The dialog is gone on that side (RFC 3261 §12.2.1.2); a broken stream (503 without a message)
         // ends the request only.
         let vanished = matches!(code, 408 | 481);
@@ -149,6 +152,7 @@ impl Call {
         };
         office.endpoint.respond(from, code, bytes, now);
         if vanished && matches!(self.state, State::Answered { .. }) {
+            self.note(place_of(leg), What::Vanished { status }, now);
             self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);
         }
     }

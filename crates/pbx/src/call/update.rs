@@ -7,11 +7,13 @@
 use super::begin::unusable;
 use super::body::{self, OwnedBody};
 use super::end::for_the_other_side;
+use super::facts::place_of;
 use super::relay_request::{Ask, Exchange};
 use super::{Call, Modifying, Purpose, State, fork_id, headers};
 use crate::office::{LegId, Office};
 use crate::record::Side;
 use crate::release::ReleaseCode;
+use crate::verdict::fact::What;
 use sip::endpoint::ServerTx;
 use sip::message::{Message, Method, Writer, reason_phrase};
 use std::time::Instant;
@@ -128,6 +130,7 @@ impl Call {
             self.answer_update(office, (by, update), (told, None), now);
             // As after a re-INVITE: a broken stream ends the request only.
             if matches!(code, 408 | 481) && matches!(self.state, State::Answered { .. }) {
+                self.note(place_of(leg), What::Vanished { status: code }, now);
                 self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);
             }
             return;

@@ -239,7 +239,7 @@ fn who_calls_must_be_the_account() {
                  pbx -> telecom  ACK
         alice <- pbx             403
         alice -> pbx             ACK
-        record release=line.rejected
+        record release=line.rejected_from
         change line 5678 from=account
         alice -> pbx             INVITE 90138
         alice <- pbx             100

@@ -26,3 +26,4 @@ mod timer;
 mod transfer;
 mod trunks;
 mod update;
+mod verdicts;

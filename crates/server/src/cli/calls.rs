@@ -6,11 +6,10 @@ use super::{Common, Result, block_on};
 use crate::ladder;
 use hyper::Method;
 use pbx::language::{Language, Text};
-use pbx::release::ReleaseCode;
 use pbx::text;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use web::resource::{Call, Traced};
+use web::resource::{Call, Happening, Traced, Verdict};
 
 /// How often `--watch` looks.
 const WATCH: Duration = Duration::from_secs(1);
@@ -105,6 +104,31 @@ const LEGS: [Column; 9] = [
     ("PHONE", "话机"),
 ];
 
+const TIMELINE: [Column; 4] = [("*", "＊"), ("AT", "时刻"), ("WHERE", "位置"), ("WHAT", "事实")];
+
+const PLACES: [(&str, &str, &str); 3] =
+    [("office", "server", "服务器"), ("caller", "caller", "主叫"), ("callee", "callee", "被叫")];
+
+const GUILTY: [(&str, &str, &str); 5] = [
+    ("caller", "caller's side", "责任方：主叫"),
+    ("callee", "callee's side", "责任方：被叫"),
+    ("us", "this server or its settings", "责任方：本服务器或其设置"),
+    ("network", "the network", "责任方：网络"),
+    ("nobody", "nobody's fault", "正常"),
+];
+
+const CONFIDENCE: [(&str, &str, &str); 3] = [
+    ("certain", "certain", "确定"),
+    ("likely", "likely", "很可能"),
+    ("possible", "possible", "可能"),
+];
+
+/// A word of the API for people.
+fn named(words: &[(&'static str, &'static str, &'static str)], word: &str) -> Text {
+    let known = words.iter().find(|it| it.0 == word);
+    known.map_or_else(|| Text::same(word), |it| Text { en: it.1.into(), zh: it.2.into() })
+}
+
 /// The words of the API for states and sides.
 const WORDS: [(&str, &str); 7] = [
     ("started", "发起"),
@@ -143,6 +167,7 @@ fn list(calls: &[Call], language: Language) -> String {
 
 fn detail(page: &Page, language: Language) -> String {
     let mut text = head(&page.call, language);
+    text.push_str(&happenings(&page.call.timeline, language));
     let row = |leg: &web::resource::Leg| {
         vec![
             word(&leg.side, language),
@@ -183,18 +208,46 @@ fn head(call: &Call, language: Language) -> String {
             relayed
         ),
     ];
-    if let Some(code) = &call.release_code {
-        let status = call.sip_status.unwrap_or_default();
-        let known = ReleaseCode::from_code(code);
-        let sentence = known.map_or_else(|| Text::same(""), ReleaseCode::text);
-        lines.push(text!(
-            "released {code}, status {status}: {}",
-            "释放码 {code}，状态码 {status}：{}",
-            sentence
-        ));
+    if let Some(verdict) = &call.verdict {
+        lines.extend(judged(verdict, call.sip_status.unwrap_or_default()));
     }
     lines.push(Text::same(""));
     Text::lines(lines).get(language).to_owned()
+}
+
+/// The verdict, its remedy, and the command that helps.
+fn judged(verdict: &Verdict, status: u16) -> Vec<Text> {
+    let Verdict { code, sentence, remedy, .. } = verdict;
+    let sentence = Text { en: plain(&sentence.en).into(), zh: plain(&sentence.zh).into() };
+    let mut lines = vec![
+        text!("released {code}, status {status}", "释放码 {code}，状态码 {status}"),
+        text!(
+            "verdict  {} ({}, {})",
+            "判定  {}（{}，{}）",
+            sentence,
+            named(&GUILTY, &verdict.guilty),
+            named(&CONFIDENCE, &verdict.confidence)
+        ),
+        text!("remedy   {}", "建议  {}", remedy),
+    ];
+    lines.extend(verdict.action.as_ref().map(|it| text!("command  {it}", "命令  {it}")));
+    lines
+}
+
+/// The timeline; a mark stands where the verdict rests.
+fn happenings(timeline: &[Happening], language: Language) -> String {
+    let row = |it: &Happening| {
+        let place = named(&PLACES, &it.place).get(language).to_owned();
+        let attempt = it.attempt.filter(|it| *it > 1);
+        vec![
+            if it.decisive { "*" } else { "" }.to_owned(),
+            format!("+{}.{:03}", it.at_ms / 1000, it.at_ms % 1000),
+            attempt.map_or_else(|| place.clone(), |it| format!("{place} {it}")),
+            it.text.get(language).to_owned(),
+        ]
+    };
+    let rows: Vec<_> = timeline.iter().map(row).collect();
+    format!("{}\n", table(language, &TIMELINE, &rows))
 }
 
 #[cfg(test)]

@@ -96,6 +96,16 @@ pub fn is_too_brief(message: &Message<'_>, min_s: u32) -> bool {
     Asked::of(message).is_too_brief(min_s)
 }
 
+impl Session {
+    /// How long the session lasts without a refresh, in seconds; 0: for ever.
+    pub fn refresh_interval_s(&self) -> u32 {
+        match self.timer.running {
+            Running::Ours { interval_s, .. } | Running::Theirs { interval_s, .. } => interval_s,
+            Running::Off => 0,
+        }
+    }
+}
+
 impl Asked {
     fn of(message: &Message<'_>) -> Self {
         let headers = &message.headers;

@@ -10,6 +10,7 @@ use pbx::id::{CallId, TenantId};
 use pbx::record::{CallRecord, MediaFigures};
 use pbx::release::ReleaseCode;
 use pbx::time::UnixMillis;
+use pbx::verdict::fact::Facts;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite};
 
@@ -86,7 +87,7 @@ pub(crate) async fn upsert_call_records(
     let columns = COLUMNS.map(sql_name);
     for portion in portions(calls) {
         let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO call_records (");
-        query.push(columns.join(", ")).push(") ");
+        query.push(columns.join(", ")).push(", facts) ");
         query.push_values(portion, |mut row, (sequence, record)| {
             for cell in cells(record, *sequence) {
                 match cell {
@@ -98,9 +99,11 @@ pub(crate) async fn upsert_call_records(
                     Cell::Tenant(tenant) => row.push_bind(i64::from(tenant)),
                 };
             }
+            row.push_bind(facts_text(&record.facts));
         });
         let replaced = columns.map(|it| format!("{it} = excluded.{it}"));
         query.push(" ON CONFLICT (call_id) DO UPDATE SET ").push(replaced.join(", "));
+        query.push(", facts = excluded.facts");
         query.build().execute(&mut *connection).await?;
     }
     Ok(())
@@ -156,8 +159,20 @@ fn stored(row: &SqliteRow) -> Result<StoredCall, StoreError> {
         caller_media: caller_media(row)?,
         callee_media: callee_media(row)?,
         recording: optional_text(row, "recording")?,
+        facts: facts(row.try_get("facts")?),
     };
     Ok(StoredCall { record, journal_seq: number(row, "journal_seq")? })
+}
+
+/// The column of the facts, which no CSV has.
+fn facts_text(facts: &Facts) -> Option<String> {
+    // Plain values: this does not fail.
+    (!facts.is_empty()).then(|| serde_json::to_string(facts).unwrap_or_default())
+}
+
+/// Those of a later version may have words that are not known here: then there are none to show.
+fn facts(text: Option<&str>) -> Facts {
+    text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default()
 }
 
 fn caller_media(row: &SqliteRow) -> Result<MediaFigures, StoreError> {

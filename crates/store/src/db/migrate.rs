@@ -36,6 +36,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "supplementary",
         sql: include_str!("../../migrations/sqlite/0005_supplementary.sql"),
     },
+    Migration {
+        version: 6,
+        name: "call_facts",
+        sql: include_str!("../../migrations/sqlite/0006_call_facts.sql"),
+    },
 ];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {

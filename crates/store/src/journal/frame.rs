@@ -13,7 +13,9 @@ pub type Sequence = u64;
 pub const FRAME_BYTES_MAX: usize = 512 * 1024;
 
 /// Version of the payload: the record in the encoding of `postcard`, by position.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Ended calls had no facts behind their record; all else is the same.
+const WITHOUT_FACTS: u8 = 1;
 /// Length and checksum, both `u32` in little-endian order.
 const PREFIX_BYTES: usize = 8;
 /// Version and sequence, which the length and the checksum include.
@@ -71,11 +73,17 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded {
     };
     let Some(body) = bytes.get(PREFIX_BYTES..total) else { return Decoded::Short };
     let checksum = bytes[4..PREFIX_BYTES].iter().rev().fold(0, |sum, &it| sum << 8 | u32::from(it));
-    if crc32fast::hash(body) != checksum || body[0] != VERSION {
+    if crc32fast::hash(body) != checksum {
         return Decoded::Bad;
     }
     let sequence = body[1..HEAD_BYTES].iter().rev().fold(0, |sum, &it| sum << 8 | u64::from(it));
-    match postcard::from_bytes(&body[HEAD_BYTES..]) {
+    let record = match body[0] {
+        VERSION => postcard::from_bytes(&body[HEAD_BYTES..]),
+        // An empty list of facts in their place; what is left over is not looked at.
+        WITHOUT_FACTS => postcard::from_bytes(&[&body[HEAD_BYTES..], &[0]].concat()),
+        _ => return Decoded::Bad,
+    };
+    match record {
         Ok(record) => Decoded::Frame { sequence, record, bytes: total },
         Err(_) => Decoded::Bad,
     }
@@ -95,7 +103,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::journal::samples;
+    use pbx::record::CallRecord;
     use pbx::time::UnixMillis;
+    use pbx::verdict::fact::{Fact, Place, What};
     use std::sync::Arc;
 
     fn frame(sequence: Sequence) -> Vec<u8> {
@@ -137,11 +148,38 @@ mod tests {
 
     #[test]
     fn a_record_too_large_is_refused() {
-        let mut binding = crate::journal::samples::binding("100", "desk", 1);
+        let mut binding = samples::binding("100", "desk", 1);
         binding.contact = "x".repeat(FRAME_BYTES_MAX).into();
         let mut buffer = vec![1, 2, 3];
         let record = Record::Bound(Arc::new(binding));
         assert!(!encode(1, &record, FRAME_BYTES_MAX, &mut Vec::new(), &mut buffer));
         assert_eq!(buffer, [1, 2, 3]);
+    }
+
+    #[test]
+    fn frames_of_the_version_before_are_read() {
+        for record in [samples::started(7), samples::answered(7), samples::ended(7)] {
+            let mut buffer = Vec::new();
+            assert!(encode(7, &record, FRAME_BYTES_MAX, &mut Vec::new(), &mut buffer));
+            let end = buffer.len() - usize::from(matches!(record, Record::CallEnded(_)));
+            let mut body = buffer[PREFIX_BYTES..end].to_vec();
+            body[0] = WITHOUT_FACTS;
+            let length = u32::try_from(body.len()).unwrap();
+            let head = [length.to_le_bytes(), crc32fast::hash(&body).to_le_bytes()].concat();
+            let old = [head, body].concat();
+            let bytes = old.len();
+            assert_eq!(decode(&old), Decoded::Frame { sequence: 7, record, bytes });
+        }
+    }
+
+    #[test]
+    fn an_ended_call_keeps_its_facts() {
+        let Record::CallEnded(record) = samples::ended(7) else { unreachable!() };
+        let facts = vec![Fact { at_ms: 1200, place: Place::Callee(1), what: What::NoPrack }];
+        let record = Record::CallEnded(Arc::new(CallRecord { facts, ..(*record).clone() }));
+        let mut bytes = Vec::new();
+        assert!(encode(7, &record, FRAME_BYTES_MAX, &mut Vec::new(), &mut bytes));
+        let whole = bytes.len();
+        assert_eq!(decode(&bytes), Decoded::Frame { sequence: 7, record, bytes: whole });
     }
 }

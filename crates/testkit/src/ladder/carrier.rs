@@ -3,7 +3,8 @@
 //! ```text
 //! given line 5678 at=telecom                what differs from a usual line, which is registered
 //! given line 5678 at=telecom unregistered owner=101 group=1 new-call-id tcp
-//! given trunk 1 at=branch,branch2 prefix=2 out=1 in=0 options=30
+//! given trunk 1 at=branch,branch2 prefix=2 out=1 in=0 options=30 level=1
+//! given blocked 3 caller=100                a row of the black list
 //! pbx -> telecom  REGISTER credentials=none|right|wrong call-id=same|new
 //! pbx <- telecom  401 challenge="realm=telecom, nonce=n2, stale=true"
 //! pbx <- telecom  200 expires=600           with the Contact that was registered
@@ -15,7 +16,8 @@ use super::line::{Step, Words};
 use super::stage::Stage;
 use crate::office::{SERVER_PORT, SERVER_V4, flow_of};
 use crate::phone::Phone;
-use pbx::dialplan::rows::{CalledRow, DEFAULT_PLAN, RouteType, TrunkChoice};
+use pbx::dialplan::blocklist::ANY;
+use pbx::dialplan::rows::{BlockRow, CalledRow, DEFAULT_PLAN, RouteType, TrunkChoice};
 use pbx::line::Line;
 use pbx::line::config::{CallerNumber, FromUser, Incoming, LineTransport, Password};
 use pbx::trunk::Trunk;
@@ -157,11 +159,18 @@ pub(super) fn trunk(words: &Words) -> Option<Result<(Trunk, CalledRow), String>>
         route,
         transition: None,
         reanalyze: false,
-        level: None,
+        level: words.get("level").and_then(|it| it.parse().ok()),
         time: None,
         description: "".into(),
     };
     Some(adjust_trunk(&mut trunk, words).map(|()| (trunk, row)))
+}
+
+/// Reads `given blocked 3 caller=100`: a row of the black list.
+pub(super) fn blocked(words: &Words) -> BlockRow {
+    let id = words.flags().next().and_then(|it| it.parse().ok()).unwrap_or_default();
+    let of = |name| words.get(name).unwrap_or(ANY).into();
+    BlockRow { id, caller: of("caller"), called: of("called"), rate: 100, description: "".into() }
 }
 
 fn adjust_trunk(trunk: &mut Trunk, words: &Words) -> Result<(), String> {
@@ -181,7 +190,7 @@ fn adjust_trunk(trunk: &mut Trunk, words: &Words) -> Result<(), String> {
                     trunk.addresses.push(TrunkAddress { host, port: SERVER_PORT, priority });
                 }
             }
-            "prefix" => {}
+            "prefix" | "level" => {}
             "options" => trunk.options_s = number?,
             "out" => trunk.calls_out_max.0 = Some(number?),
             "in" => trunk.calls_in_max.0 = Some(number?),

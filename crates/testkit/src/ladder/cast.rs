@@ -12,7 +12,7 @@ use pbx::settings::Settings;
 use pbx::supplementary::{Forwarding, Forwardings, PhoneChange};
 use sip::Transport;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The phones everybody knows. `bob2` is the second device of bob's number.
 const CAST: [(&str, &str); 8] = [
@@ -28,6 +28,9 @@ const CAST: [(&str, &str); 8] = [
 
 /// The number of a phone that belongs to nobody.
 const STRANGER: &str = "666";
+
+/// Where the packets of a phone behind a router come from.
+const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 
 /// Builds office and phones, and registers those that are.
 pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
@@ -66,6 +69,9 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
                 extension.secret = None;
             }
         }
+        if has("mute") {
+            office.edge.mute.insert(phone.address().ip());
+        }
         if !has("unregistered") && !has("stranger") && !has("address") {
             to_register.push(name.to_owned());
         }
@@ -78,11 +84,14 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
     }
     let lines: Vec<_> =
         given.iter().filter_map(|it| carrier::line(it)).collect::<Result<_, String>>()?;
+    let blocked = given.iter().filter(|it| it.head == "blocked");
+    let blocked: Vec<_> = blocked.map(|it| carrier::blocked(it)).collect();
     let trunks: Vec<_> =
         given.iter().filter_map(|it| carrier::trunk(it)).collect::<Result<_, String>>()?;
     office.change(|tenant| {
         extensions.into_values().for_each(|it| tenant.put(it));
         lines.into_iter().for_each(|it| tenant.lines.put(it));
+        blocked.into_iter().for_each(|it| tenant.dial_plan.blocked.put(it));
         for (trunk, row) in trunks {
             tenant.put_trunk(trunk);
             tenant.dial_plan.called.put(row);
@@ -155,8 +164,16 @@ fn phone(name: &str, words: Option<&Words>) -> Result<(Phone, u8), String> {
         None => return Err(format!("{name} is not in the cast")),
     };
     let transport = if has("tcp") { Transport::Tcp } else { Transport::Udp };
-    let flow = office::flow_of(number, device, transport, has("ipv6"));
+    let mut flow = office::flow_of(number, device, transport, has("ipv6"));
+    let inside = flow.remote.ip();
+    if has("nat") {
+        flow.remote.set_ip(ROUTER);
+    }
     let mut phone = Phone::new(name, number, &format!("secret-{base}"), flow);
+    phone.media.set_ip(inside);
+    if has("srtp") {
+        phone.profile = "RTP/SAVP";
+    }
     if let Some(codecs) = words.and_then(|it| it.get("codecs")) {
         phone.codecs = codecs.split(',').map(str::to_owned).collect();
     }

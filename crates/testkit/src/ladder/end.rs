@@ -5,8 +5,11 @@ use super::line::Words;
 use super::stage::Stage;
 use crate::office::Office;
 use crate::office::edge::PAIRS;
+use pbx::dialplan::time::Zone;
 use pbx::event::{Event, UnregisterReason};
+use pbx::language::Text;
 use pbx::record::CallRecord;
+use pbx::verdict::judge;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -77,6 +80,11 @@ pub(super) fn record(record: &CallRecord, words: &Words) -> Result<(), String> {
             "codec" => record.codec_caller.to_ascii_lowercase(),
             "codec-callee" => record.codec_callee.to_ascii_lowercase(),
             "fci" => record.fci.to_string(),
+            "guilty" => judge(record).map_or("none", |it| it.guilty.as_str()).to_owned(),
+            "sure" => judge(record).map_or("none", |it| it.confidence.as_str()).to_owned(),
+            "says" => sentence(record).en.into_owned(),
+            "zh" => sentence(record).zh.into_owned(),
+            "facts" => record.facts.iter().map(|it| it.what.as_str()).collect::<Vec<_>>().join(","),
             "packets" => record.caller_media.rtp_packets_in.to_string(),
             _ => return Err(format!("a record has no {name}")),
         };
@@ -89,6 +97,11 @@ pub(super) fn record(record: &CallRecord, words: &Words) -> Result<(), String> {
         same(&format!("{name} in {record:#?}\n  {name}"), &is, &wanted)?;
     }
     Ok(())
+}
+
+fn sentence(record: &CallRecord) -> Text {
+    let verdict = judge(record).map(|it| it.sentence(record, &Zone::default()));
+    verdict.unwrap_or_else(|| Text::same(""))
 }
 
 fn yes_or_no(it: bool) -> String {

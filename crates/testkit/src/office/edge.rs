@@ -1,13 +1,15 @@
 //! A media edge without sockets or threads: real sessions, fed packet by packet, and leases watched.
 //!
 //! It binds port pairs, answers Configure and Close, and complains when the core plans a pair that
-//! was never reported ready or that another session holds.
+//! was never reported ready or that another session holds. By the end of a session its phones have
+//! said something, unless they are mute: a call without sound is a fault, and few ladders are about
+//! one.
 
 use media::session::{Port, Session};
 use pbx::id::CallId;
-use pbx::media::{Command, Event, Plan, PortPair};
+use pbx::media::{Command, Event, MediaSource, Plan, PortPair};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// The pairs bound, from 20000 on.
@@ -16,6 +18,9 @@ const FIRST_PORT: u16 = 20_000;
 
 /// How long a released pair rests before it is reported ready again.
 const REST: Duration = Duration::from_secs(5);
+
+/// A packet of RTP: PCMA, its sequence number in the third and fourth octet.
+const VOICE: [u8; 14] = [0x80, 8, 0, 0, 0, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef, 0xd5, 0xd5];
 
 /// What the core's plans amount to.
 #[derive(Default)]
@@ -28,6 +33,8 @@ pub struct Edge {
     leased: BTreeMap<PortPair, CallId>,
     packets: u16,
     due: VecDeque<(Instant, Event)>,
+    /// Phones that send no media of their own accord.
+    pub mute: BTreeSet<IpAddr>,
     /// Fails the next Configure, as an edge out of memory would.
     pub fail_next: bool,
 }
@@ -68,8 +75,8 @@ impl Edge {
     /// A phone sends an RTP packet from `from` to our port `to`: where its voice goes.
     pub fn packet(&mut self, from: SocketAddr, to: SocketAddr, now: Instant) -> Vec<SocketAddr> {
         self.packets += 1;
-        let [high, low] = self.packets.to_be_bytes();
-        let voice = [0x80, 8, high, low, 0, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef, 0xd5, 0xd5];
+        let mut voice = VOICE;
+        voice[2..4].copy_from_slice(&self.packets.to_be_bytes());
         for running in self.sessions.values_mut() {
             let Some(index) = running.session.ports().position(|it| it.rtp == to.port()) else {
                 continue;
@@ -147,6 +154,7 @@ impl Edge {
         for &pair in planned.iter().filter(|it| self.free.contains(it)) {
             self.due.push_back((now + REST, Event::PortsReady { pairs: vec![pair] }));
         }
+        self.let_them_talk(call, now);
         let running = self.sessions.remove(&call);
         let figures = running.as_ref().map(|it| it.session.figures()).unwrap_or_default();
         let mine = |it: &(&PortPair, &CallId)| *it.1 == call;
@@ -155,6 +163,27 @@ impl Edge {
             self.rest(pair, now);
         }
         self.due.push_back((now, Event::Closed { call, figures }));
+    }
+
+    /// Each phone that was to be heard sends a packet, unless it has done so.
+    fn let_them_talk(&mut self, call: CallId, now: Instant) {
+        let Some(Running { plan, session }) = self.sessions.get_mut(&call) else { return };
+        let figures = session.figures();
+        let heard = |id| figures.iter().any(|it| it.transport == id && it.packets_in > 0);
+        for transport in plan.transports.iter().filter(|it| !heard(it.id)) {
+            let Some(advertised) = transport.expect.advertised else { continue };
+            let index = session.ports().position(|it| it == transport.ports);
+            let signalling = transport.expect.signalling;
+            if let Some(index) = index.filter(|_| !self.mute.contains(&signalling)) {
+                let from = match transport.expect.policy {
+                    MediaSource::Sdp => advertised,
+                    MediaSource::Auto | MediaSource::Signalling | MediaSource::AnyFirst => {
+                        (signalling, advertised.port()).into()
+                    }
+                };
+                session.handle_datagram(index, Port::Rtp, from, &VOICE, now, &mut Vec::new());
+            }
+        }
     }
 
     /// A released pair comes back later, so that late packets of its old call find nobody.

@@ -43,14 +43,14 @@ impl Described {
     }
 
     /// The text; `version` grows with each description of a session.
-    pub fn write(&self, name: &str, version: u32) -> Vec<u8> {
+    pub fn write(&self, name: &str, version: u32, profile: &str) -> Vec<u8> {
         let family = if self.address.is_ipv4() { "IP4" } else { "IP6" };
         let (ip, port) = (self.address.ip(), self.address.port());
         let known = |name: &String| CODECS.iter().find(|it| it.0 == name.as_str());
         let codecs: Vec<_> = self.codecs.iter().filter_map(known).collect();
         let mut out = format!(
             "v=0\r\no={name} 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\n\
-             t=0 0\r\nm=audio {port} RTP/AVP"
+             t=0 0\r\nm=audio {port} {profile}"
         );
         // Writing into a String cannot fail.
         for (_, payload, _) in &codecs {
@@ -77,12 +77,12 @@ mod tests {
             address: "10.0.0.100:40000".parse().unwrap(),
             direction: Direction::SendOnly,
         };
-        let read = Described::read(&offer.write("alice", 1)).unwrap();
+        let read = Described::read(&offer.write("alice", 1, "RTP/AVP")).unwrap();
         assert_eq!(read, offer);
         let known = ["pcma".to_owned(), "pcmu".to_owned()];
         let answer = read.answer(&known, "[fd00::2]:5000".parse().unwrap());
         assert_eq!(answer.codecs, ["pcma"]);
         assert_eq!(answer.direction, Direction::RecvOnly);
-        assert_eq!(Described::read(&answer.write("bob", 2)).unwrap(), answer);
+        assert_eq!(Described::read(&answer.write("bob", 2, "RTP/AVP")).unwrap(), answer);
     }
 }
