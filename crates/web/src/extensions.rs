@@ -10,6 +10,7 @@ use axum::extract::{Path, State};
 use pbx::dialplan::rows::DEFAULT_PLAN;
 use pbx::directory::AllowedAddress;
 use pbx::id::TenantId;
+use pbx::language::Text;
 use pbx::supplementary::PhoneChange;
 use pbx::text;
 use std::collections::BTreeMap;
@@ -96,7 +97,20 @@ async fn stored(db: &Db, number: &str, change: Change) -> Result<Vec<PhoneChange
     Ok(changes)
 }
 
+/// Removes an extension that no external line names.
 pub async fn delete(db: &Db, number: &str) -> Result<(), Failure> {
+    let users = db.lines_naming(TenantId::default(), number).await?;
+    if !users.is_empty() {
+        let head = text!(
+            "Extension {number} is in use. Change or delete these first:",
+            "分机{number}正在使用中。请先修改或删除："
+        );
+        let user = |(account, field)| {
+            text!("External line, row {account}, {field}", "外线，记录{account}，{field}")
+        };
+        let lines = std::iter::once(head).chain(users.into_iter().map(user));
+        return Err(Failure::new(409, "in_use", Text::lines(lines)));
+    }
     Ok(db.delete_extension(TenantId::default(), number).await?)
 }
 

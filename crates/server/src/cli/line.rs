@@ -282,13 +282,14 @@ async fn register(backend: &mut Backend, account: &str, output: &mut Output) -> 
     }
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     ("ACCOUNT", "账号"),
     ("DESCRIPTION", "描述"),
     ("CARRIER", "运营商"),
     ("STATE", "状态"),
     ("CALLS OUT", "呼出呼叫"),
     ("CALLS IN", "呼入呼叫"),
+    ("LAST REQUEST", "最近请求"),
     ("LAST ANSWER", "最近应答"),
     ("NEXT REGISTER", "下次注册"),
 ];
@@ -300,7 +301,10 @@ fn list(lines: &[ExternalLine], language: Language) -> String {
         let (line, state) = (&it.line, it.state.as_ref());
         let none = || "-".to_owned();
         let at = |time: Option<&String>| time.map_or_else(none, |it| clock(it, now));
-        let answer = state.and_then(|it| it.last_answer.as_ref());
+        let said = |it: Option<&Said>| {
+            let text = |it: &Said| format!("{} {}", clock(&it.at, now), it.what.get(language));
+            it.map_or_else(none, text)
+        };
         vec![
             line.account.to_string(),
             line.description.to_string(),
@@ -308,7 +312,8 @@ fn list(lines: &[ExternalLine], language: Language) -> String {
             state.map_or_else(none, |it| standing(it, now).get(language).to_owned()),
             calls(state.map(|it| it.calls_out), line.calls_out_max.0, language),
             calls(state.map(|it| it.calls_in), line.calls_in_max.0, language),
-            answer.map_or("-", |it| it.what.get(language)).to_owned(),
+            said(state.and_then(|it| it.last_request.as_ref())),
+            said(state.and_then(|it| it.last_answer.as_ref())),
             at(state.and_then(|it| it.next_at.as_ref())),
         ]
     };

@@ -6,7 +6,7 @@ use crate::secret::SecretKey;
 use pbx::dialplan::{Tables, lint};
 use pbx::directory::Tenant;
 use pbx::id::TenantId;
-use pbx::line::config::{Line, Password};
+use pbx::line::config::{Incoming, Line, Password};
 use pbx::time::UnixMillis;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,6 +37,35 @@ impl Db {
             take(&mut tables, self.key(), tenant, row)?;
         }
         Ok(tables)
+    }
+
+    /// The fields of lines that name this extension, with the line's account.
+    pub async fn lines_naming(
+        &self,
+        tenant: TenantId,
+        extension: &str,
+    ) -> Result<Vec<(Box<str>, &'static str)>, StoreError> {
+        // Few have the number anywhere; what they say of it is read properly.
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT definition FROM dial_plan_rows
+            WHERE tenant_id = ? AND kind = 'lines' AND instr(definition, ?) > 0 ORDER BY id",
+        )
+        .bind(i64::from(tenant.0))
+        .bind(format!("\"{extension}\""))
+        .fetch_all(self.pool())
+        .await?;
+        let mut found = vec![];
+        for row in rows {
+            let line: Line = serde_json::from_str(&row)
+                .map_err(|error| StoreError::damaged("an external line", error))?;
+            if line.owner.as_deref() == Some(extension) {
+                found.push((line.account.clone(), "owner"));
+            }
+            if line.incoming == Incoming::Extension(extension.into()) {
+                found.push((line.account, "incoming"));
+            }
+        }
+        Ok(found)
     }
 
     /// Says what [`Db::set_tables`] would refuse, and changes nothing.
@@ -256,6 +285,32 @@ mod tests {
             let next = db.with_tables(&directory, tenant).await.unwrap();
             assert_eq!(Tables::of(next.tenant(tenant).unwrap()), tables("5678"));
             assert_eq!((directory.version, next.version), (1, 2));
+        });
+    }
+
+    #[test]
+    fn lines_that_name_an_extension() {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let db = Db::open(folder.path()).await.unwrap();
+            let tenant = TenantId::default();
+            let profile = |number: &str| crate::db::NewExtension {
+                profile: crate::db::ExtensionProfile::new(number),
+                password: None,
+            };
+            let extensions = vec![profile("100"), profile("101")];
+            db.insert_extensions(tenant, extensions).await.unwrap();
+            let mut all = tables("1234");
+            all.lines[0].owner = Some("100".into());
+            let incoming = Incoming::Extension("101".into());
+            let second = Line { account: "100".into(), incoming, ..all.lines[0].clone() };
+            all.lines.push(second);
+            db.set_tables(tenant, all, AT).await.unwrap();
+            let naming = async |number| db.lines_naming(tenant, number).await.unwrap();
+            let both = [("100".into(), "owner"), ("1234".into(), "owner")];
+            assert_eq!(naming("100").await, both);
+            assert_eq!(naming("101").await, [("100".into(), "incoming")]);
+            assert_eq!(naming("1234").await, [], "an account is no extension");
         });
     }
 
