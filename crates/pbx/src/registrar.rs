@@ -48,7 +48,7 @@ impl Reject {
 /// What a REGISTER changes, all or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    pub bound: Vec<Binding>,
+    pub bound: SmallVec<[Binding; 1]>,
     pub removed: Vec<BindingKey>,
     /// Removed to make room, not because the phone asked.
     pub replaced: Vec<BindingKey>,
@@ -202,9 +202,12 @@ fn make_room(extension: &Extension, bound: &[Bound], changes: &mut Changes) {
     changes.replaced.extend(others.iter().take(surplus).map(|it| it.key.clone()));
 }
 
+/// Nearly always one.
+type Contacts<'a> = SmallVec<[NameAddr<'a>; 1]>;
+
 /// The Contacts of a REGISTER; `None` for `*`.
-fn contacts<'a>(message: &Message<'a>) -> Result<Option<Vec<NameAddr<'a>>>, Reject> {
-    let mut list = Vec::new();
+fn contacts<'a>(message: &Message<'a>) -> Result<Option<Contacts<'a>>, Reject> {
+    let mut list = Contacts::new();
     for value in message.headers.values(HeaderName::Contact) {
         match Contact::parse(value) {
             Ok(Contact::Star) if list.is_empty() => {

@@ -1,7 +1,10 @@
 //! The address fields of c=, o= and a=rtcp: `<nettype> <addrtype> <address>` (RFC 8866 §5.7).
 
 use crate::line::text;
+use smallvec::SmallVec;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Deref;
 
 /// The address in the fields, without the TTL or count of a multicast group.
 ///
@@ -17,8 +20,37 @@ pub(crate) fn parse(fields: &[u8]) -> Option<IpAddr> {
     address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
-pub(crate) fn print(address: IpAddr) -> String {
-    format!("IN {} {address}", addrtype(address))
+/// An address or a number as text, without an allocation: no IPv6 address is longer.
+#[derive(Default)]
+pub(crate) struct Text(SmallVec<[u8; 64]>);
+
+impl Text {
+    pub(crate) fn of(value: impl fmt::Display) -> Self {
+        let mut text = Self::default();
+        // Writing into memory cannot fail.
+        let _ = write!(text, "{value}");
+        text
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        text(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// The fields of a c= line.
+pub(crate) fn print(address: IpAddr) -> Text {
+    Text::of(format_args!("IN {} {address}", addrtype(address)))
 }
 
 pub(crate) fn addrtype(address: IpAddr) -> &'static str {

@@ -56,7 +56,13 @@ pub(crate) fn set(lines: &mut Vec<Line>, name: &str, value: Option<&str>) {
 }
 
 pub(crate) fn remove(lines: &mut Vec<Line>, name: &str) {
-    lines.retain(|line| !is_named(line, name));
+    remove_all(lines, &[name]);
+}
+
+/// Removes all attributes of these names.
+pub(crate) fn remove_all(lines: &mut Vec<Line>, names: &[&str]) {
+    let goes = |it: Attribute<'_>| names.iter().any(|name| it.name == name.as_bytes());
+    lines.retain(|line| !Attribute::of(line).is_some_and(goes));
 }
 
 fn is_named(line: &Line, name: &str) -> bool {

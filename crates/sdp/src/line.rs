@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use std::ops::Range;
 
 /// Most lines fit without an allocation of their own.
-const INLINE: usize = 36;
+const INLINE: usize = 64;
 
 /// A line without its line end. Holds no NUL, CR or LF, and always a type and `=` in front.
 #[derive(Clone, PartialEq, Eq)]

@@ -70,7 +70,7 @@ impl Media {
     /// Changes the port. A number of ports (`/2`) is dropped: we relay one pair per section.
     pub fn set_port(&mut self, port: u16) {
         if let Some(range) = field_range(&self.m, 1) {
-            self.m.replace_range(range, &port.to_string());
+            self.m.replace_range(range, &address::Text::of(port));
             self.port = port;
         }
     }

@@ -6,6 +6,7 @@ use crate::codec::{Codec, payload_type};
 use crate::line::Line;
 use crate::media::{Kind, Media};
 use crate::session::Sdp;
+use smallvec::smallvec;
 use std::net::IpAddr;
 
 /// Why an answer does not belong to an offer (RFC 3264 §6). Sections are counted from 0.
@@ -96,12 +97,12 @@ pub fn echo_offer(ours: &EchoPlace) -> Sdp {
     ];
     let lines = lines.iter().map(|it| Line::new(b'a', &[it.as_bytes()])).collect();
     let m = format!("audio {} RTP/AVP 8 0 101", ours.port);
-    Sdp { session, media: vec![Media { m, port: ours.port, lines }] }
+    Sdp { session, media: smallvec![Media { m, port: ours.port, lines }] }
 }
 
 fn head(ours: &EchoPlace) -> Vec<Line> {
     let place = address::print(ours.address);
-    let origin = format!("dialtone {} {} {place}", ours.session_id, ours.version);
+    let origin = format!("dialtone {} {} {}", ours.session_id, ours.version, &*place);
     vec![
         Line::new(b'v', &[b"0"]),
         Line::new(b'o', &[origin.as_bytes()]),

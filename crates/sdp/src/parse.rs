@@ -7,6 +7,7 @@ use crate::codec::payload_type;
 use crate::line::{Line, is_forbidden, text};
 use crate::media::{Media, is_rtp};
 use crate::session::Sdp;
+use smallvec::SmallVec;
 
 /// Longest description read, in octets. Beyond it: [`SdpError::TooLong`].
 pub const MAX_LEN: usize = 64 * 1024;
@@ -51,7 +52,7 @@ impl Sdp {
         if bytes.len() > MAX_LEN {
             return Err(SdpError::TooLong);
         }
-        let mut sdp = Self { session: Vec::with_capacity(8), media: Vec::new() };
+        let mut sdp = Self { session: Vec::with_capacity(8), media: SmallVec::new() };
         for (index, raw) in bytes.split(|byte| *byte == b'\n').enumerate() {
             let number = index + 1;
             // One more than MAX_LINES: what follows the last line end is an empty piece.
@@ -112,7 +113,10 @@ fn parse_media(m: &Line, line: usize) -> Result<Media, SdpError> {
             return Err(SdpError::BadFormat { line });
         }
     }
-    Ok(Media { m: m.to_owned(), port, lines: Vec::with_capacity(12) })
+    // Room for a longer port.
+    let mut value = String::with_capacity(m.len() + 4);
+    value.push_str(m);
+    Ok(Media { m: value, port, lines: Vec::with_capacity(12) })
 }
 
 /// Reads `<port>[/<number of ports>]`. The number counts RTP/RTCP pairs (RFC 8866 §5.14), which

@@ -88,9 +88,7 @@ fn replace_addresses(lines: &mut [Line], address: IpAddr, ice: bool) {
 }
 
 fn remove_other_paths(lines: &mut Vec<Line>) {
-    for name in OTHER_PATHS {
-        attribute::remove(lines, name);
-    }
+    attribute::remove_all(lines, &OTHER_PATHS);
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A whole session description, and what its parts inherit from the session (RFC 8866 §5).
 
-use crate::address;
+use crate::address::{self, Text};
 use crate::attribute::{self, Attribute};
 use crate::line::{Line, field_range, text};
 use crate::media::{Direction, Media};
@@ -13,7 +13,8 @@ use std::net::{IpAddr, SocketAddr};
 pub struct Sdp {
     /// The lines before the first m=.
     pub(crate) session: Vec<Line>,
-    pub(crate) media: Vec<Media>,
+    /// Nearly always audio alone, or audio and video.
+    pub(crate) media: SmallVec<[Media; 2]>,
 }
 
 /// The o= line (RFC 8866 §5.2). Id and version are compared as text: some phones exceed 64 bits.
@@ -73,14 +74,14 @@ impl Sdp {
     /// Gives the session an id and version of ours, where one side of a B2BUA must stay the same
     /// session while the description comes from several phones (RFC 3264 §8).
     pub fn set_origin_id(&mut self, session_id: u64, version: u64) {
-        self.set_origin_field(1, &session_id.to_string());
-        self.set_origin_field(2, &version.to_string());
+        self.set_origin_field(1, Text::of(session_id).as_bytes());
+        self.set_origin_field(2, Text::of(version).as_bytes());
     }
 
     /// Sets the address in o=, leaving user, id and version.
     pub fn set_origin_address(&mut self, address: IpAddr) {
-        self.set_origin_field(4, address::addrtype(address));
-        self.set_origin_field(5, &address.to_string());
+        self.set_origin_field(4, address::addrtype(address).as_bytes());
+        self.set_origin_field(5, Text::of(address).as_bytes());
     }
 
     /// The address of the session's own c= line.
@@ -201,13 +202,12 @@ impl Sdp {
         Some((0..index).find(|other| same(*other)).unwrap_or(index))
     }
 
-    fn set_origin_field(&mut self, index: usize, value: &str) {
+    fn set_origin_field(&mut self, index: usize, value: &[u8]) {
         let Some(line) = self.session.iter_mut().find(|line| line.kind() == b'o') else { return };
-        let Some(old) = text(line.value()) else { return };
-        if let Some(range) = field_range(old, index) {
-            let mut new = old.to_owned();
-            new.replace_range(range, value);
-            line.set_value(&[new.as_bytes()]);
+        let old = line.clone();
+        if let Some(range) = text(old.value()).and_then(|it| field_range(it, index)) {
+            let (before, after) = (&old.value()[..range.start], &old.value()[range.end..]);
+            line.set_value(&[before, value, after]);
         }
     }
 }

@@ -2,16 +2,22 @@
 
 use sip::message::{ContentType, HeaderName, Message, TypedHeader};
 use sip::session::Body;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// A body that is ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OwnedBody {
-    pub(super) content_type: Box<str>,
+    pub(super) content_type: Cow<'static, str>,
     pub(super) bytes: Vec<u8>,
 }
 
 impl OwnedBody {
+    /// A copy of a body that passes as it is.
+    pub(super) fn of(body: Body<'_>) -> Self {
+        Self { content_type: owned_type(body.content_type), bytes: body.bytes.to_vec() }
+    }
+
     pub(super) fn view(&self) -> Body<'_> {
         Body { content_type: &self.content_type, bytes: &self.bytes }
     }
@@ -69,12 +75,22 @@ fn find(
 }
 
 /// Replaces the session description of a body and keeps all around it.
-pub(super) fn with_sdp(body: Body<'_>, range: Range<usize>, sdp: &[u8]) -> OwnedBody {
+pub(super) fn with_sdp(body: Body<'_>, range: Range<usize>, sdp: Vec<u8>) -> OwnedBody {
+    if range == (0..body.bytes.len()) {
+        return OwnedBody { content_type: owned_type(body.content_type), bytes: sdp };
+    }
     let mut bytes = Vec::with_capacity(body.bytes.len() + sdp.len());
     bytes.extend_from_slice(&body.bytes[..range.start]);
-    bytes.extend_from_slice(sdp);
+    bytes.extend_from_slice(&sdp);
     bytes.extend_from_slice(&body.bytes[range.end..]);
-    OwnedBody { content_type: body.content_type.into(), bytes }
+    OwnedBody { content_type: owned_type(body.content_type), bytes }
+}
+
+fn owned_type(content_type: &str) -> Cow<'static, str> {
+    match content_type {
+        "application/sdp" => "application/sdp".into(),
+        other => other.to_owned().into(),
+    }
 }
 
 struct Part {
@@ -138,7 +154,7 @@ mod tests {
         let body = Body { content_type, bytes };
         let range = sdp_range(body).unwrap();
         assert_eq!(&bytes[range.clone()], b"v=0\r\n");
-        let changed = with_sdp(body, range, b"v=1\r\ns=-\r\n");
+        let changed = with_sdp(body, range, b"v=1\r\ns=-\r\n".to_vec());
         let text = String::from_utf8(changed.bytes).unwrap();
         assert!(text.contains("\r\n\r\nhello\r\n--b-1\r\n"), "{text}");
         assert!(text.ends_with("\r\n\r\nv=1\r\ns=-\r\n\r\n--b-1--\r\n"), "{text}");

@@ -18,6 +18,7 @@ use sip::dialog::{Dialog, LocalEnd};
 use sip::message::{MaxForwards, Message, Short, Writer, reason_phrase};
 use sip::route_set::RouteSet;
 use sip::session::{Body, Offer, Reliability, Session, no_extra};
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// Reason of the CANCEL to phones that were too late (RFC 3326 §3.1).
@@ -90,14 +91,11 @@ impl Call {
         let passed = match body::of(invite) {
             None => None,
             Some(body) => match body::sdp_range(body) {
-                None => Some(body::OwnedBody {
-                    content_type: body.content_type.into(),
-                    bytes: body.bytes.to_vec(),
-                }),
+                None => Some(body::OwnedBody::of(body)),
                 Some(range) => {
                     let sdp = &body.bytes[range.clone()];
                     let sdp = self.media.offer(office, Half::Caller, peer.local, sdp, now)?;
-                    Some(body::with_sdp(body, range, &sdp))
+                    Some(body::with_sdp(body, range, sdp))
                 }
             },
         };
@@ -149,11 +147,10 @@ impl Call {
         let (name, number) = (&self.record.caller_name, &self.record.caller_number);
         let host = Short::new().host(end.address.ip());
         let user = escape_user(number);
-        let address = ["<sip:", &user, "@", &host, ">"];
         let from = if name.is_empty() {
-            address.concat()
+            ["<sip:", &user, "@", &host, ">"].concat()
         } else {
-            format!("\"{}\" {}", escaped(name), address.concat())
+            ["\"", &escaped(name), "\" <sip:", &user, "@", &host, ">"].concat()
         };
         Addressing {
             from,
@@ -206,8 +203,7 @@ impl Call {
             return self.acknowledge(office, fork, now);
         };
         if !told && let Some(it) = self.forks.get_mut(fork) {
-            let (content_type, bytes) = (sdp.content_type.into(), sdp.bytes.to_vec());
-            it.said = Some(body::OwnedBody { content_type, bytes });
+            it.said = Some(body::OwnedBody::of(sdp));
         }
         if !told || !self.passes_reliably() {
             self.acknowledge(office, fork, now);
@@ -442,8 +438,7 @@ impl Call {
         let said: Option<Body<'_>> = said.as_ref().map(body::OwnedBody::view);
         let Some(body) = body::of(message).or(said) else { return Ok(None) };
         let Some(range) = body::sdp_range(body) else {
-            let bytes = body.bytes.to_vec();
-            return Ok(Some(body::OwnedBody { content_type: body.content_type.into(), bytes }));
+            return Ok(Some(body::OwnedBody::of(body)));
         };
         let State::Calling { late_offer, .. } = self.state else { return Ok(None) };
         let sdp = &body.bytes[range.clone()];
@@ -454,7 +449,7 @@ impl Call {
         } else {
             self.media.answer(office, (Half::Callee, peer), to, sdp, early, now)?
         };
-        Ok(Some(body::with_sdp(body, range, &sdp)))
+        Ok(Some(body::with_sdp(body, range, sdp)))
     }
 
     /// Where a leg's phone is.
@@ -577,8 +572,12 @@ pub(crate) fn bracketed(address: std::net::IpAddr) -> String {
     }
 }
 
-pub(crate) fn escaped(name: &str) -> String {
-    name.replace('\\', "\\\\").replace('"', "\\\"")
+pub(crate) fn escaped(name: &str) -> Cow<'_, str> {
+    if !name.contains(['\\', '"']) {
+        return name.into();
+    }
+    let escaped = name.replace('\\', "\\\\").replace('"', "\\\"");
+    escaped.into()
 }
 
 #[cfg(test)]

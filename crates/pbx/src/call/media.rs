@@ -160,13 +160,15 @@ impl CallMedia {
     ) -> Result<Vec<u8>, Unusable> {
         let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
         let description = Description::of(&sdp);
-        if let Some((by, offer)) = self.offered.clone() {
+        if let Some((by, offer)) = &self.offered {
+            let by = *by;
             if by == from || offer.lines.len() != description.lines.len() {
                 return Err(Unusable::Description);
             }
-            self.side(by).learn(offer, to);
-            if !early {
-                self.offered = None;
+            let offer =
+                if early { Some(offer.clone()) } else { self.offered.take().map(|it| it.1) };
+            if let Some(offer) = offer {
+                self.side(by).learn(offer, to);
             }
         }
         let passed = self.pass(office, from.other(), to.local, sdp, now)?;
@@ -308,8 +310,13 @@ impl CallMedia {
     /// Writes codecs and figures into the record.
     pub fn describe(&self, record: &mut CallRecord) {
         record.relayed = self.relayed;
-        record.codec_caller = self.codec(Half::Caller).into();
-        record.codec_callee = self.codec(Half::Callee).into();
+        for (half, known) in
+            [(Half::Caller, &mut record.codec_caller), (Half::Callee, &mut record.codec_callee)]
+        {
+            if **known != *self.codec(half) {
+                *known = self.codec(half).into();
+            }
+        }
         let video = |side: &Side| side.description.as_ref().is_some_and(|it| it.video);
         record.video = video(&self.caller) && video(&self.callee);
         record.caller_media = sum(self.figures(Half::Caller));

@@ -261,6 +261,6 @@ impl Call {
         let Some(body) = body::of(message) else { return Ok(None) };
         let Some(range) = body::sdp_range(body) else { return Ok(None) };
         let sdp = describe(&mut self.media, &body.bytes[range.clone()])?;
-        Ok(Some(body::with_sdp(body, range, &sdp)))
+        Ok(Some(body::with_sdp(body, range, sdp)))
     }
 }
