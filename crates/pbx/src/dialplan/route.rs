@@ -38,7 +38,9 @@ pub fn explain(directory: &Directory, live: &dyn Live, query: &Query<'_>) -> Exp
     explanation.unregistered = match &explanation.route.outcome {
         Ok(candidates) => match candidates.first() {
             Some(Candidate::Extension(it)) => {
-                !live.extension_is_registered(query.tenant, &it.number)
+                // Known by its address, it need not register.
+                let has_address = it.addresses.iter().any(|it| it.host().is_some());
+                !has_address && !live.extension_is_registered(query.tenant, &it.number)
             }
             Some(Candidate::Feature(_) | Candidate::Line(..) | Candidate::Trunk(..)) | None => {
                 false
