@@ -40,6 +40,7 @@ mod cast;
 mod end;
 mod expect;
 mod line;
+mod plan;
 mod run;
 mod stage;
 

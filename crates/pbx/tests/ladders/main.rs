@@ -20,6 +20,7 @@ mod register;
 mod reliable;
 mod requests;
 mod security;
+mod sources;
 mod streams;
 mod surroundings;
 mod timer;

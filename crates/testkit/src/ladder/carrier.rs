@@ -195,6 +195,7 @@ fn adjust_trunk(trunk: &mut Trunk, words: &Words) -> Result<(), String> {
             "out" => trunk.calls_out_max.0 = Some(number?),
             "in" => trunk.calls_in_max.0 = Some(number?),
             "caller" => trunk.caller_number = value.into(),
+            "group" => trunk.group = number?.into(),
             "uri" => trunk.uri_parameters = value.into(),
             _ => return Err(format!("a trunk has no {key}")),
         }

@@ -2,6 +2,7 @@
 
 use super::carrier;
 use super::line::{Step, Words};
+use super::plan;
 use super::stage::Stage;
 use crate::office::{self, Office};
 use crate::phone::Phone;
@@ -97,6 +98,7 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
             tenant.dial_plan.called.put(row);
         }
     });
+    plan::furnish(&mut office, &given)?;
     for words in &given {
         set_by_phone(&mut office, words);
     }
