@@ -50,6 +50,8 @@ pub(super) struct Actor {
     pub(super) phone: Phone,
     /// Its password is right.
     pub(super) honest: bool,
+    /// It is a carrier or another server: what lines and trunks lead to.
+    pub(super) carrier: bool,
     /// Calls that are up, as far as it knows.
     pub(super) up: BTreeSet<usize>,
     /// Calls it has cancelled.
@@ -68,15 +70,15 @@ pub(super) struct Actor {
 }
 
 impl Hands<'_> {
-    fn chance(&mut self, thousandths: u32) -> bool {
+    pub(super) fn chance(&mut self, thousandths: u32) -> bool {
         below(self.rng, 1000) < thousandths
     }
 
-    fn ms(&mut self, most: u32) -> Duration {
+    pub(super) fn ms(&mut self, most: u32) -> Duration {
         Duration::from_millis(below(self.rng, most).into())
     }
 
-    fn later(&mut self, delay: Duration, todo: Todo) {
+    pub(super) fn later(&mut self, delay: Duration, todo: Todo) {
         self.todo.push((delay, todo));
     }
 }
@@ -86,6 +88,7 @@ impl Actor {
         Self {
             phone,
             honest,
+            carrier: false,
             up: BTreeSet::new(),
             given_up: BTreeSet::new(),
             clients: BTreeMap::new(),
@@ -288,6 +291,7 @@ impl Actor {
     fn requested(&mut self, method: &str, call: Option<usize>, key: Key, hands: &mut Hands<'_>) {
         match method {
             "INVITE" if call.is_some_and(|it| self.up.contains(&it)) => changed(key, hands),
+            "INVITE" if self.carrier && hands.chance(400) => super::outside::fails(key, hands),
             "INVITE" => rings(key, hands),
             "ACK" => {
                 self.refused.remove(&key.0);
@@ -317,6 +321,7 @@ impl Actor {
                     self.answer(&key, code, hands);
                 }
             }
+            "REGISTER" | "OPTIONS" if self.carrier => super::outside::serves(key, hands),
             _ => {
                 // To UPDATE too, in every state.
                 let code = [200, 200, 200, 415, 481][below(hands.rng, 5) as usize];
@@ -355,6 +360,9 @@ impl Actor {
         if code == 302 && hands.chance(700) {
             let contact = format!("<sip:{}@10.0.0.1>", 100 + below(hands.rng, 8));
             wishes.headers.push(("Contact".into(), contact));
+        }
+        if self.carrier && matches!(code, 401 | 407) {
+            wishes.headers.push(super::outside::challenge(code, hands.rng));
         }
         let reliable = call.filter(|_| matches!(code, 180 | 183) && may_be_reliable(&request));
         let reliable = reliable.filter(|_| hands.chance(500));

@@ -1,6 +1,7 @@
 //! What happens by chance: who does what next, and what goes wrong around them.
 
 use super::actor::{Actor, Todo};
+use super::outside;
 use super::world::{Plan, World, below};
 use crate::office::{Office, extension, flow_of};
 use crate::phone::{Phone, Request, Target, Wishes};
@@ -36,10 +37,12 @@ pub(super) fn cast(plan: Plan, rng: &mut ChaCha8Rng) -> (Office, Vec<Actor>) {
         }
         extensions.push(it);
     }
+    actors.extend(outside::carriers());
     // Two who do not belong: a wrong password, and a number that does not exist.
     actors.push(actor("100", 9, "guessed", rng, false));
     actors.push(actor("666", 1, "guessed", rng, false));
-    let office = Office::with_config(plan.seed, settings, extensions, config(plan));
+    let mut office = Office::with_config(plan.seed, settings, extensions, config(plan));
+    office.change(outside::furnish);
     (office, actors)
 }
 
@@ -110,6 +113,8 @@ pub(super) fn call_it_a_day(world: &mut World) {
     world.office.command(Command::Shed(Shed::Nothing));
     world.office.edge.fail_next = false;
     world.office.faults.set(0);
+    // Their calls go on without them.
+    world.office.change(outside::clear);
     for actor in 0..world.actors.len() {
         for call in world.actors[actor].up.clone() {
             world.with_actor(actor, |it, hands| it.act(Todo::HangUp(call), hands));
@@ -122,6 +127,8 @@ pub(super) fn call_it_a_day(world: &mut World) {
 
 fn call(world: &mut World, actor: usize) {
     let number = match world.pick(10) {
+        _ if world.actors[actor].carrier => outside::number_called(world),
+        1 | 2 => outside::number_dialled(world),
         0 => OTHER_NUMBERS[world.pick(OTHER_NUMBERS.len())].to_owned(),
         _ => (100 + world.pick(EXTENSIONS.into())).to_string(),
     };
@@ -204,6 +211,9 @@ fn ask(world: &mut World, actor: usize, method: &str, target: Target, wishes: Wi
 }
 
 fn unregister(world: &mut World, actor: usize) {
+    if world.actors[actor].carrier {
+        return;
+    }
     let headers = match world.pick(3) {
         0 => vec![("Contact", "*".to_owned()), ("Expires", "0".to_owned())],
         1 => vec![("Expires", "0".to_owned())],
@@ -269,6 +279,9 @@ fn step_the_clock(world: &mut World) {
 
 /// An extension is deleted, comes back, or gets other limits.
 fn change_the_directory(world: &mut World) {
+    if world.chance(300) {
+        return outside::change(world);
+    }
     let number = (100 + world.pick(EXTENSIONS.into())).to_string();
     let (deleted, calls) = (world.chance(100), 1 + world.pick(3));
     world.office.change(|tenant| {

@@ -158,6 +158,9 @@ impl World {
         let start = self.office.clock.now().instant;
         self.set(start, Happening::Direct);
         for actor in 0..self.actors.len() {
+            if self.actors[actor].carrier {
+                continue;
+            }
             let delay = self.ms(1000);
             self.set(start + delay, Happening::Todo { actor, todo: Todo::Register });
         }
