@@ -10,6 +10,7 @@ mod overload;
 mod packets;
 mod parse;
 mod register;
+mod routing;
 mod start;
 mod steady;
 
@@ -44,6 +45,7 @@ pub(crate) const ALL: &[Row] = &[
     Row { name: "core",          about: "the core alone, for each datagram with all it causes", run: core::run },
     Row { name: "parse",         about: "messages that one core reads and writes", run: parse::run },
     Row { name: "directory",     about: "one row of 50,000 changes: how long the core does nothing else", run: directory::run },
+    Row { name: "routing",       about: "the dial plan: one decision with 100,000 rules and 50,000 extensions, and its share of a call", run: routing::run },
     Row { name: "memory",        about: "proportional memory of the process tree", run: memory::run },
     Row { name: "steady",        about: "memory a minute after a steady load", run: steady::run },
     Row { name: "overload",      about: "twice as many calls as it can take", run: overload::run },

@@ -10,6 +10,7 @@ use interop::message::Message;
 use interop::rtp;
 use interop::server::PASSWORD;
 use pbx::core::Recovered;
+use pbx::directory::Directory;
 use sip::Flow;
 
 use super::compare::RUNS;
@@ -17,7 +18,7 @@ use crate::inside::{Inside, SERVER, Watch, directory, flow_of};
 use crate::measure;
 use crate::table::{Figure, Report};
 
-const FIRST: u32 = 1000;
+pub(super) const FIRST: u32 = 1000;
 const USERS: u32 = 1000;
 /// Rounds of one run: so many registrations, and as many calls.
 const ROUNDS: u32 = 8000;
@@ -54,10 +55,10 @@ pub(super) fn run() -> Result<Report> {
     Ok(report)
 }
 
-type Script = fn(&mut Stage, u32) -> Result<()>;
+pub(super) type Script = fn(&mut Stage, u32) -> Result<()>;
 
 /// The core with its phones, and what each kind of datagram cost.
-struct Stage {
+pub(super) struct Stage {
     inside: Inside,
     steps: BTreeMap<&'static str, Step>,
 }
@@ -80,14 +81,19 @@ impl Step {
     }
 }
 
-struct Cost {
+pub(super) struct Cost {
     all: Step,
     steps: BTreeMap<&'static str, Step>,
 }
 
 impl Cost {
     fn of(script: Script, watch: Watch) -> Result<Self> {
-        let inside = Inside::new(directory(FIRST, USERS), Recovered::default(), watch);
+        Self::with(directory(FIRST, USERS), script, watch)
+    }
+
+    /// The same where there are other extensions too, or a dial plan.
+    pub(super) fn with(directory: Directory, script: Script, watch: Watch) -> Result<Self> {
+        let inside = Inside::new(directory, Recovered::default(), watch);
         let mut stage = Stage { inside, steps: BTreeMap::new() };
         for user in 0..USERS {
             register(&mut stage, user)?;
@@ -107,6 +113,11 @@ impl Cost {
 
     fn time_us(&self) -> f64 {
         self.all.time_us()
+    }
+
+    /// Of one round of the script, whatever the datagrams.
+    pub(super) fn round_us(&self) -> f64 {
+        self.all.time.as_secs_f64() * 1e6 / f64::from(ROUNDS)
     }
 
     fn allocations(&self) -> f64 {
@@ -159,7 +170,7 @@ fn register(stage: &mut Stage, round: u32) -> Result<()> {
     find(&left, "200").map(drop)
 }
 
-fn call(stage: &mut Stage, round: u32) -> Result<()> {
+pub(super) fn call(stage: &mut Stage, round: u32) -> Result<()> {
     let (caller, callee) = (round % (USERS / 2), USERS / 2 + round % (USERS / 2));
     let (caller_flow, callee_flow) = (flow_of(caller), flow_of(callee));
     let (from, uri) = (number(caller), format!("sip:{}@{SERVER}", number(callee)));
