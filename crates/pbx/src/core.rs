@@ -9,6 +9,7 @@
 
 mod calls;
 mod dialog;
+pub(crate) mod doctor;
 mod errands;
 mod fence;
 mod invite;
@@ -82,6 +83,8 @@ pub enum Command {
     Hangup(CallId),
     /// Ask for the status of every running call: each comes as [`Event::Call`].
     ReportCalls,
+    /// Examine a line, with a test call where a number is given: [`Event::Examined`] has the token.
+    ExamineLine { tenant: TenantId, account: Box<str>, call: Option<Box<str>>, token: u64 },
     /// Register a line now, whatever it waits for.
     RegisterLine { tenant: TenantId, account: Box<str> },
     /// Change what the phones of an extension have set.
@@ -194,6 +197,7 @@ pub struct Core {
     guard: Guard,
     calls: Calls,
     orphans: Orphans,
+    examinations: doctor::Examinations,
     alive_at: Instant,
     /// No new call or registration: the process ends.
     closing: bool,
@@ -230,6 +234,7 @@ impl Core {
             guard: Guard::new(stranger, known),
             calls: Calls::default(),
             orphans,
+            examinations: doctor::Examinations::default(),
             alive_at: now.instant,
             closing: false,
             overloaded: false,
@@ -260,6 +265,7 @@ impl Core {
             core.expire_bindings(now);
             core.lines_due(now);
             core.trunks_due(now);
+            core.examinations_due(now);
             core.calls.handle_timeout(&mut core.office, now.instant);
             if core.alive_at <= now.instant {
                 core.alive_at = now.instant + ALIVE_EVERY;
@@ -279,6 +285,7 @@ impl Core {
             self.calls.poll_timeout(),
             office.lines.poll_timeout(),
             office.trunks.poll_timeout(),
+            self.examinations.poll_timeout(),
         ];
         others.into_iter().flatten().chain([self.alive_at]).min()
     }
@@ -311,12 +318,14 @@ impl Core {
                 self.orphans.connected(&mut self.office, token, Some(flow), now);
                 self.line_connected(token, Some(flow), now);
                 self.server_connected(token, Some(flow), now);
+                self.examination_connected(token, Some(flow), now);
                 return self.calls.connected(&mut self.office, token, Some(flow), now.instant);
             }
             Input::ConnectFailed { token } => {
                 self.orphans.connected(&mut self.office, token, None, now);
                 self.line_connected(token, None, now);
                 self.server_connected(token, None, now);
+                self.examination_connected(token, None, now);
                 return self.calls.connected(&mut self.office, token, None, now.instant);
             }
             Input::Media(media::Event::PortsReady { pairs }) => self.office.ports.ready(&pairs),
@@ -349,6 +358,9 @@ impl Core {
                 if self.office.tenant(tenant).is_some_and(|it| it.extension(&extension).is_some()) {
                     self.office.set_by_phone(tenant, &extension, change);
                 }
+            }
+            Command::ExamineLine { tenant, account, call, token } => {
+                self.examine_line((tenant, &account), call.as_deref(), token, now);
             }
             Command::Shutdown => {
                 self.closing = true;
@@ -424,6 +436,9 @@ impl Core {
             }
             TransactionUser::Line(key) => self.line_unheard(key, transaction, lack, now),
             TransactionUser::Server(key) => self.server_answered(key, transaction, None, now),
+            TransactionUser::Examination(key) => {
+                self.examination_failed(key, (transaction, code, lack), now);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! Unlike a [`Record`](crate::record::Record), an event may be lost when its reader lags.
 
 use crate::id::{CallId, TenantId};
+use crate::line::doctor::report::Report;
 use crate::line::live::LineStatus;
 use crate::media::Figures;
 use crate::record::{Binding, BindingKey, CallRecord};
@@ -33,6 +34,11 @@ pub enum Event {
     LineGone {
         tenant: TenantId,
         account: Box<str>,
+    },
+    /// An examination asked for by this token is over; without a report it could not be made.
+    Examined {
+        token: u64,
+        report: Option<Box<Report>>,
     },
     /// A trunk changed: the whole current picture of it.
     Trunk(Box<TrunkStatus>),

@@ -6,6 +6,7 @@
 use crate::call::headers::FURTHER;
 use crate::call::outside::Claim;
 use crate::call::transfer::Errand;
+use crate::core::doctor::ExaminationKey;
 use crate::core::{Config, Effect};
 use crate::counters::Counters;
 use crate::dialplan::Live;
@@ -62,6 +63,8 @@ pub enum TransactionUser {
     Leg(Owner),
     Line(LineKey),
     Server(ServerKey),
+    /// The trunk doctor.
+    Examination(ExaminationKey),
 }
 
 impl From<Owner> for TransactionUser {
@@ -311,7 +314,9 @@ impl Office {
             self.counters.sent(&it.flow, &it.bytes);
             let call = it.owner.and_then(|it| match it {
                 TransactionUser::Leg(owner) => calls(owner),
-                TransactionUser::Line(_) | TransactionUser::Server(_) => None,
+                TransactionUser::Line(_)
+                | TransactionUser::Server(_)
+                | TransactionUser::Examination(_) => None,
             });
             self.effects.push_back(Effect::Send { flow: it.flow, bytes: it.bytes, call });
         }

@@ -5,6 +5,7 @@
 
 use pbx::event::{CallState, CallStatus, Event};
 use pbx::id::{CallId, TenantId};
+use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
 use pbx::record::{Binding, BindingKey, ByKey, CallRecord};
 use pbx::time::Now;
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// Calls that ended are still shown, up to this many; the oldest goes.
 const ENDED_MAX: usize = 200;
+
+/// Reports of the trunk doctor that nobody asks for; the oldest goes.
+const EXAMINED_MAX: usize = 16;
 
 /// A lost event is noticed; a call that no report confirms for this long is taken off.
 const CONFIRM: Duration = Duration::from_secs(10);
@@ -41,6 +45,8 @@ struct Picture {
     passes: (u64, u64),
     lines: BTreeMap<(TenantId, Box<str>), LineStatus>,
     trunks: BTreeMap<(TenantId, u32), TrunkStatus>,
+    /// What the trunk doctor found, until it is asked for.
+    examined: BTreeMap<u64, Option<Report>>,
     /// Set when events were lost: calls last told before it are doubtful.
     lagged_at: Option<Instant>,
 }
@@ -121,6 +127,12 @@ impl Board {
             Event::TrunkGone { tenant, id } => {
                 picture.trunks.remove(&(*tenant, *id));
             }
+            Event::Examined { token, report } => {
+                picture.examined.insert(*token, report.as_deref().cloned());
+                if picture.examined.len() > EXAMINED_MAX {
+                    picture.examined.pop_first();
+                }
+            }
             // These are for the log only.
             Event::AuthFailed { .. } | Event::Throttled { .. } | Event::Fault { .. } => {}
         }
@@ -171,6 +183,11 @@ impl Board {
 
     pub(crate) fn lines(&self) -> Vec<LineStatus> {
         self.fresh().lines.values().cloned().collect()
+    }
+
+    /// The report of an examination, once; `Some(None)`: it could not be made.
+    pub(crate) fn examined(&self, token: u64) -> Option<Option<Report>> {
+        self.lock().examined.remove(&token)
     }
 
     pub(crate) fn trunks(&self) -> Vec<TrunkStatus> {

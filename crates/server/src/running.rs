@@ -14,6 +14,7 @@ use pbx::dialplan;
 use pbx::directory::Directory;
 use pbx::event::{CallState, CallStatus, LegStatus};
 use pbx::id::{CallId, TenantId};
+use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
 use pbx::record::{Binding, CallRecord};
 use pbx::supplementary::PhoneChange;
@@ -22,7 +23,7 @@ use pbx::trunk::live::TrunkStatus;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use store::directory::apply_extension_change;
@@ -58,6 +59,8 @@ pub(crate) struct Live {
     pub(crate) data_dir: PathBuf,
     pub(crate) bound: Bound,
     pub(crate) started_at: Instant,
+    /// Examinations of lines asked for.
+    pub(crate) examinations: AtomicU64,
     pub(crate) ready: AtomicBool,
     /// Held while a new directory is made, so that the newest is always published last. True where
     /// the core may not know all that the database does.
@@ -146,6 +149,17 @@ impl Running for Live {
         let command =
             Command::RegisterLine { tenant: TenantId::default(), account: account.into() };
         self.orders.give(Order::Command(command))
+    }
+
+    fn examine_line(&self, account: &str, call: Option<&str>) -> Option<u64> {
+        let token = self.examinations.fetch_add(1, Ordering::Relaxed);
+        let (tenant, account) = (TenantId::default(), account.into());
+        let command = Command::ExamineLine { tenant, account, call: call.map(Into::into), token };
+        self.orders.give(Order::Command(command)).then_some(token)
+    }
+
+    fn examined(&self, token: u64) -> Option<Option<Report>> {
+        self.board.examined(token)
     }
 
     fn now(&self) -> UnixMillis {

@@ -87,6 +87,7 @@ impl Sink {
             | Event::LineGone { .. }
             | Event::Trunk(_)
             | Event::TrunkGone { .. }
+            | Event::Examined { .. }
             | Event::Fault { .. } => (&self.events, &self.dropped.events),
         };
         if let Err(TrySendError::Full(_)) = channel.try_send(event) {
@@ -252,6 +253,10 @@ impl Watcher {
             Event::TrunkGone { id, .. } => {
                 tracing::info!(target: "trunk", trunk = id, "trunk deleted");
             }
+            Event::Examined { report, .. } => {
+                let remedy = report.as_ref().and_then(|it| it.remedy()).map(|it| it.setting());
+                tracing::info!(target: "line", setting = remedy, "line examined");
+            }
             Event::AuthFailed { .. } | Event::Throttled { .. } => {}
         }
     }
@@ -319,6 +324,7 @@ impl Watcher {
             | Event::LineGone { .. }
             | Event::Trunk(_)
             | Event::TrunkGone { .. }
+            | Event::Examined { .. }
             | Event::Fault { .. } => {}
         }
     }

@@ -133,6 +133,11 @@ impl Deadlines {
 }
 
 impl<O: Copy> Endpoint<O> {
+    /// The message that was handed over last and is not sent yet.
+    pub fn newest_transmit(&self) -> Option<&[u8]> {
+        self.transmits.back().map(|it| &*it.bytes)
+    }
+
     /// `seed` is random: it keeps keys and branches from being guessed.
     pub fn new(shard: char, seed: [u64; 3]) -> Self {
         Self {

@@ -12,6 +12,7 @@ use http_body::Frame;
 use pbx::dialplan;
 use pbx::directory::Directory;
 use pbx::id::CallId;
+use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
 use pbx::record::CallRecord;
 use pbx::supplementary::PhoneChange;
@@ -75,6 +76,10 @@ pub trait Running: Send + Sync + 'static {
     fn trunks(&self) -> Vec<TrunkStatus>;
     /// Asks the core to register an external line now.
     fn register_line(&self, account: &str) -> bool;
+    /// Asks the core to examine a line, with a test call to a number; the name of the examination.
+    fn examine_line(&self, account: &str, call: Option<&str>) -> Option<u64>;
+    /// What was found, once; `Some(None)`: it could not be examined.
+    fn examined(&self, examination: u64) -> Option<Option<Report>>;
     fn now(&self) -> UnixMillis;
     /// Brings what the database now says to the core.
     fn changed(&self, edit: Edit) -> Changed<'_>;

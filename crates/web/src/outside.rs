@@ -3,6 +3,7 @@
 //!
 //! A row is changed as JSON (RFC 7396) and checked with all the others before anything is stored.
 
+mod doctor;
 pub mod lines;
 mod patch;
 pub mod trunks;

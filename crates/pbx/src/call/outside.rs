@@ -471,10 +471,8 @@ impl Call {
                 let live = office.lines.get(*key)?;
                 let own = [&*line.domain];
                 let account = live.account(line, &own);
-                let mut headers = identity_headers(&line.interop, &out.caller, &line.domain);
+                let (from, mut headers) = introduce(line, &out.caller);
                 let credentials = auth.answers(&account, Method::Invite, target, &cnonce).into();
-                let hidden = line.interop.privacy && line.from_user == FromUser::Caller;
-                let from = from(hidden, "", &line.from_uri(&out.caller));
                 let shown = Shown { host: &line.domain, account: Some(&line.account) };
                 headers.extend(self.history.headers(&out.called, &shown));
                 let routes = RouteSet::of_routes(routes.clone());
@@ -591,6 +589,13 @@ fn way_of_line(office: &Office, key: LineKey) -> Option<Way> {
     }
 }
 
+/// From and the identity headers of a call by a line.
+pub(crate) fn introduce(line: &Line, caller: &str) -> (String, Vec<(&'static str, String)>) {
+    let hidden = line.interop.privacy && line.from_user == FromUser::Caller;
+    let headers = identity_headers(&line.interop, caller, &line.domain);
+    (from(hidden, "", &line.from_uri(caller)), headers)
+}
+
 /// From. Who hides his number hides it here too, unless the carrier knows the line by it.
 fn from(hidden: bool, name: &str, uri: &str) -> String {
     match (hidden, name) {
@@ -621,7 +626,7 @@ fn identity_headers(interop: &Interop, caller: &str, host: &str) -> Vec<(&'stati
     headers.into_iter().map(|(name, value)| (name.as_str(), value)).collect()
 }
 
-fn reliability(interop: &Interop) -> Reliability {
+pub(crate) fn reliability(interop: &Interop) -> Reliability {
     match interop.reliable {
         Reliable::Auto => Reliability::Auto,
         Reliable::Required => Reliability::Required,

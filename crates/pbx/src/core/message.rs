@@ -121,6 +121,10 @@ impl Core {
                 self.server_answered(key, transaction, Some(message), now);
                 None
             }
+            Received::Response { transaction, owner: TransactionUser::Examination(key) } => {
+                self.examination_answered(key, transaction, (message, it), now);
+                None
+            }
             Received::Absorbed { owner } => self.call_of(owner),
             Received::Request | Received::Cancel { .. } | Received::Ack => None,
         }
@@ -147,7 +151,10 @@ impl Core {
             Received::Request => self.new_request(request, now),
             // These send requests and take none.
             Received::Cancel {
-                owner: TransactionUser::Line(_) | TransactionUser::Server(_),
+                owner:
+                    TransactionUser::Line(_)
+                    | TransactionUser::Server(_)
+                    | TransactionUser::Examination(_),
                 ..
             }
             | Received::Response { .. } => None,
@@ -158,7 +165,9 @@ impl Core {
     fn call_of(&self, user: Option<TransactionUser>) -> Option<CallId> {
         match user? {
             TransactionUser::Leg(owner) => self.calls.id_of(owner),
-            TransactionUser::Line(_) | TransactionUser::Server(_) => None,
+            TransactionUser::Line(_)
+            | TransactionUser::Server(_)
+            | TransactionUser::Examination(_) => None,
         }
     }
 

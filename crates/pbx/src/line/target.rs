@@ -31,7 +31,12 @@ impl Targets {
 
     /// The address for the next request.
     pub fn current(&self) -> Option<SocketAddr> {
-        self.redirected.or_else(|| self.addresses.get(self.current).copied())
+        self.redirected.or_else(|| self.configured())
+    }
+
+    /// The same, whatever the carrier redirected us to.
+    pub fn configured(&self) -> Option<SocketAddr> {
+        self.addresses.get(self.current).copied()
     }
 
     /// An address is left that did not fail since the last success.

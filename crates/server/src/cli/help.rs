@@ -23,6 +23,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("line set", "修改外线，不影响正在进行的呼叫"),
     ("line del", "删除外线；仍被使用的外线不能删除"),
     ("line register", "立即注册外线"),
+    (
+        "line doctor",
+        "诊断外线并指出应修改的一项设置；有问题时退出码为1。最多发送5次REGISTER和2次INVITE；不加--apply不作任何修改",
+    ),
     ("trunk", "管理SIP中继：以地址识别的对端服务器"),
     ("trunk list", "列出所有SIP中继及当前状态"),
     ("trunk show", "显示一条SIP中继的所有配置和状态"),
@@ -98,6 +102,9 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("ext import file", "CSV文件"),
     ("ext import csv", "将号码和生成的密码写入该新文件（权限0600），不再显示"),
     ("account", "外线的账号"),
+    ("line doctor call", "同时呼叫该号码，可能产生费用；振铃3秒或应答后即释放"),
+    ("apply", "修改所发现的设置"),
+    ("messages", "显示非绿项的消息"),
     ("id", "SIP中继编号"),
     (
         "line add password",

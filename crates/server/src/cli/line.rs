@@ -1,5 +1,7 @@
 //! `dialtone line`: external lines (外线), on the running server or, while none runs, in its database.
 
+mod doctor;
+
 use super::offline::Backend;
 use super::output::{Column, Output, table};
 use super::outside::{InteropArguments, Limit, calls, clock, fields_table, given};
@@ -52,6 +54,21 @@ pub(super) enum Command {
     Del {
         /// The line's account.
         account: String,
+    },
+    /// Find out what keeps an external line from working, and name the one setting to change; exit code 1 where
+    /// something is wrong. At most 5 REGISTER and 2 INVITE requests go out, and nothing is changed without --apply.
+    Doctor {
+        /// The line's account.
+        account: String,
+        /// Call this number too; the call may cost money. It ends after 3 s of ringing, or when it is answered.
+        #[arg(long, value_name = "NUMBER")]
+        call: Option<String>,
+        /// Change the setting that was found.
+        #[arg(long)]
+        apply: bool,
+        /// Show the messages of what is not green.
+        #[arg(long)]
+        messages: bool,
     },
     /// Register an external line now.
     Register {
@@ -250,6 +267,9 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
             output.show(&account, |it, language| {
                 text!("external line {it} removed", "已删除外线{it}").get(language).to_owned()
             })
+        }
+        Command::Doctor { account, call, apply, messages } => {
+            doctor::examine(backend, &account, (call, apply, messages), output).await
         }
         Command::Register { account } => register(backend, &account, output).await,
     }

@@ -18,7 +18,7 @@ use rand_core::SeedableRng as _;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use store::StoreHandle;
@@ -267,6 +267,7 @@ impl Wiring {
             data_dir: config.data_dir.clone(),
             bound,
             started_at: clock::now().instant,
+            examinations: AtomicU64::new(1),
             ready: AtomicBool::new(false),
             behind: tokio::sync::Mutex::new(false),
         }

@@ -64,6 +64,11 @@ impl Carrier {
                 Some(only) => codec.eq_ignore_ascii_case(only),
                 None => ["pcma", "pcmu"].contains(&codec.to_ascii_lowercase().as_str()),
             };
+            let plain = ["pcma", "pcmu", "telephone-event"];
+            let is_plain = |it: &String| plain.contains(&it.to_ascii_lowercase().as_str());
+            if self.oddities.plain_codecs && !it.codecs.iter().all(is_plain) {
+                return None;
+            }
             it.codecs.iter().find(spoken).cloned()
         });
         let Some(codec) = codec else {

@@ -40,6 +40,8 @@ pub struct Oddities {
     pub min_se: Option<u32>,
     /// `codec=PCMA`: 488 to an offer without it.
     pub codec: Option<String>,
+    /// `plain-codecs`: 488 to an offer with any other than PCMA and PCMU.
+    pub plain_codecs: bool,
     /// `challenges=INVITE,BYE`: methods it challenges besides REGISTER.
     pub challenges: Vec<String>,
     /// `progress`: 183 without a description before it rings.
@@ -72,6 +74,7 @@ impl Oddities {
             ("plain-uri", "") => self.plain_uri = true,
             ("needs-100rel", "") => self.needs_100rel = true,
             ("refuses-100rel", "") => self.refuses_100rel = true,
+            ("plain-codecs", "") => self.plain_codecs = true,
             ("progress", "") => self.progress = true,
             ("early-media", "") => self.early_media = true,
             ("algorithms", list) => {

@@ -3,8 +3,13 @@
 use super::beside::run;
 use super::*;
 use crate::office::Office;
+use pbx::core::Command;
+use pbx::id::TenantId;
+use pbx::interop::Reliable;
 use pbx::line::Line;
+use pbx::line::config::CallerNumber;
 use pbx::line::config::Password;
+use pbx::line::doctor::report::{Check, Colour, Report};
 use pbx::line::register::Standing;
 use pbx::settings::Settings;
 
@@ -106,4 +111,103 @@ fn five_hundred_lines_come_back_without_a_burst() {
     let anew = rates(&mut office, &mut carrier, 21);
     assert!(anew.iter().all(|it| *it <= MOST), "{anew:?}");
     assert_eq!(anew.iter().sum::<u32>(), 1000, "each is challenged once");
+}
+
+/// What the doctor finds when the line is as `adjust` makes it.
+fn examine(oddities: &str, adjust: impl FnOnce(&mut Line)) -> (Report, Office, Carrier) {
+    let odd = Oddities::parse(oddities).expect("oddities");
+    let mut carrier = Carrier::new(TELECOM, &[("5678", "secret")], odd);
+    let mut office = office(0);
+    let mut line = Line {
+        account: "5678".into(),
+        password: Password("secret".into()),
+        domain: TELECOM.ip().to_string().into(),
+        caller_number: CallerNumber::Caller,
+        owner: Some("100".into()),
+        ..Line::default()
+    };
+    adjust(&mut line);
+    office.change(|tenant| tenant.lines.put(line));
+    run(&mut office, &mut carrier, Duration::from_secs(60));
+    carrier.heard.clear();
+    office.events.clear();
+    let (tenant, account) = (TenantId::default(), "5678".into());
+    let call = Some("0138".into());
+    office.command(Command::ExamineLine { tenant, account, call, token: 7 });
+    run(&mut office, &mut carrier, Duration::from_secs(100));
+    let report = office.events.iter().find_map(|it| match it {
+        pbx::event::Event::Examined { token: 7, report: Some(report) } => Some((**report).clone()),
+        _ => None,
+    });
+    (report.expect("a report"), office, carrier)
+}
+
+#[test]
+fn the_doctor_finds_the_setting() {
+    let usual = |_: &mut Line| {};
+    let with_parameters = |it: &mut Line| it.uri_parameters = "user=phone".into();
+    let without_reliable = |it: &mut Line| it.interop.reliable = Reliable::Off;
+    let with_name = |it: &mut Line| it.domain = "carrier.invalid".into();
+    let with_user = |it: &mut Line| it.auth_user = "someone".into();
+    type Adjust<'a> = &'a dyn Fn(&mut Line);
+    /// Oddities, line, light, code, and the setting with its value.
+    type Row<'a> = (&'a str, Adjust<'a>, Check, &'a str, Option<(&'a str, &'a str)>);
+    #[rustfmt::skip]
+    let table: [Row<'_>; 12] = [
+        // oddities                     line               light                  code                       setting
+        ("new-call-id",                 &usual,            Check::Register,       "line.reg_cseq",           Some(("new_call_id", "true"))),
+        ("from-account",                &usual,            Check::Call,           "line.rejected_from",      Some(("from_user", "account"))),
+        ("plain-uri",                   &with_parameters,  Check::Call,           "line.rejected_uri_param", Some(("uri_parameters", ""))),
+        ("needs-100rel",                &without_reliable, Check::Call,           "line.reliable",           Some(("interop.reliable", "auto"))),
+        ("prack=405",                   &usual,            Check::Call,           "line.prack_refused",      Some(("interop.reliable", "off"))),
+        ("min-se=3600",                 &usual,            Check::Call,           "line.min_se",             Some(("interop.session_expires_s", "3600"))),
+        ("plain-codecs",                &usual,            Check::Call,           "media.codec",             Some(("interop.codecs", "PCMA,PCMU"))),
+        ("silent",                      &usual,            Check::Reach,          "line.no_response",        Some(("domain", ""))),
+        ("",                            &with_name,        Check::Name,           "line.dns",                Some(("domain", ""))),
+        ("min-expires=7200",            &usual,            Check::Register,       "line.too_brief",          Some(("expires_s", "7200"))),
+        ("redirect=203.0.113.7:5060",   &usual,            Check::Register,       "line.redirected",         Some(("outbound_proxy", "203.0.113.7:5060"))),
+        ("",                            &with_user,        Check::Authentication, "line.auth_failed",        Some(("auth_user", ""))),
+    ];
+    for (oddities, adjust, check, code, setting) in table {
+        let (report, _, carrier) = examine(oddities, adjust);
+        let wrong: Vec<_> = report.lights.iter().filter(|it| it.colour >= Colour::Amber).collect();
+        let found: Vec<_> = wrong.iter().map(|it| (it.check, it.code)).collect();
+        assert_eq!(found, [(check, code)], "{oddities}: {report:#?}");
+        let remedy = report.remedy();
+        let value = |it: &pbx::line::doctor::change::Remedy| {
+            it.change().map(pbx::line::doctor::change::Change::value).unwrap_or_default()
+        };
+        let found = remedy.map(|it| (it.setting(), value(it)));
+        assert_eq!(found, setting.map(|it| (it.0, it.1.to_owned())), "{oddities}");
+        let counts =
+            ["REGISTER", "INVITE"].map(|it| carrier.heard.get(it).copied().unwrap_or_default());
+        assert!(u32::from(report.registers) <= 5 && report.invites <= 2, "{oddities}: {counts:?}");
+        let said: String = wrong.iter().flat_map(|it| &it.messages).map(|it| &**it).collect();
+        assert!(!said.contains("response=\"0"), "{said}");
+        if check != Check::Name {
+            assert!(said.contains("SIP/2.0"), "{oddities}: {wrong:?}");
+        }
+    }
+}
+
+/// Beside the line's own registration: the carrier holds one binding before and after, and the line
+/// stays as it was.
+#[test]
+fn the_doctor_disturbs_nothing() {
+    for challenges in ["", "challenges=INVITE,BYE,PRACK needs-100rel early-media"] {
+        let (report, mut office, mut carrier) = examine(challenges, |it| {
+            it.caller_number = CallerNumber::Account;
+        });
+        assert_eq!(report.colour(), Colour::Green, "{report:#?}");
+        let now = office.clock.now().instant;
+        assert_eq!(carrier.bound("5678", now).len(), 1);
+        assert!(!office.events.iter().any(|it| matches!(it, pbx::event::Event::Line(_))));
+        assert_eq!((report.registers, report.invites), (2, 1));
+        // Its call has ended on both sides, and the next refresh of the line goes through.
+        run(&mut office, &mut carrier, Duration::from_secs(3600));
+        assert_eq!(carrier.bound("5678", office.clock.now().instant).len(), 1);
+        assert_eq!(standing(&office, "5678"), Some(Standing::Registered));
+        assert_eq!(office.core().counters().ports_leased, 0);
+        assert_eq!(office.core().counters().transactions_active, 0);
+    }
 }

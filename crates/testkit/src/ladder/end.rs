@@ -142,6 +142,7 @@ fn in_words(event: &Event) -> String {
             None => format!("line={}", status.standing.as_str()),
         },
         Event::LineGone { .. } => "line=gone".into(),
+        Event::Examined { token, .. } => format!("examined={token}"),
         Event::Trunk(status) => {
             let up = status.servers.iter().filter(|it| it.up).count();
             format!("trunk={}/{up}", status.id)

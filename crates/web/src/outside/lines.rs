@@ -1,13 +1,15 @@
 //! External lines: `/api/v1/external-lines`.
 
 use super::patch::patched;
-use super::{Fields, said, text_field, without};
+use super::{Fields, doctor, said, text_field, without};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
-use crate::resource::outside::{ExternalLine, LineState, Trouble};
+use crate::resource::outside::{Examine, ExternalLine, LineState, Trouble};
 use crate::{Edit, Office};
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
 use pbx::id::TenantId;
 use pbx::line::Line;
 use pbx::line::config::{Password, default_uri_parameters};
@@ -178,14 +180,32 @@ pub(crate) async fn on_delete(
     Ok(Json(()))
 }
 
-/// `POST …/{account}:register`: a REGISTER goes out now; what comes of it is in the line's state.
+/// `POST …/{account}:register` and `…:doctor`.
 pub(crate) async fn on_verb(
     State(office): State<Office>,
     Path(account): Path<String>,
-) -> Result<Json<ExternalLine>, Failure> {
-    let Some(account) = account.strip_suffix(":register") else {
-        return Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")));
-    };
+    body: Bytes,
+) -> Result<Response, Failure> {
+    match account.rsplit_once(':') {
+        Some((account, "register")) => Ok(Json(register(&office, account).await?).into_response()),
+        Some((account, "doctor")) => {
+            show(&office.db, account).await?;
+            let asked = match &*body {
+                b"" | b"null" => Examine::default(),
+                body => serde_json::from_slice(body).map_err(|error| {
+                    Failure::new(422, "invalid", text!("{error}", "请求无效：{error}"))
+                })?,
+            };
+            Ok(Json(doctor::examine(&office, account, &asked).await?).into_response())
+        }
+        Some(_) | None => {
+            Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")))
+        }
+    }
+}
+
+/// A REGISTER goes out now; what comes of it is in the line's state.
+async fn register(office: &Office, account: &str) -> Result<ExternalLine, Failure> {
     let line = show(&office.db, account).await?;
     if !line.line.enabled || !line.line.register {
         let detail = text!(
@@ -198,5 +218,5 @@ pub(crate) async fn on_verb(
         let detail = text!("the server is ending", "服务器正在停止");
         return Err(Failure::new(503, "ending", detail));
     }
-    Ok(Json(with_state(&office, line)))
+    Ok(with_state(office, line))
 }

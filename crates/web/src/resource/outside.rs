@@ -1,5 +1,6 @@
 //! External lines and SIP trunks: how they are configured, and how they are now.
 
+use crate::outside::Fields;
 use pbx::language::Text;
 use pbx::line::Line;
 use pbx::trunk::Trunk;
@@ -87,4 +88,56 @@ pub struct ServerState {
     pub next: bool,
     /// What it last said to OPTIONS.
     pub last_answer: Option<Said>,
+}
+
+/// What the trunk doctor is to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Examine {
+    /// The number of a test call. Default: none is made.
+    pub call: Option<String>,
+}
+
+/// What the trunk doctor found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Examination {
+    pub account: String,
+    /// `green`, `amber` or `red`: the worst of the lights.
+    pub colour: String,
+    /// In the order of the checks.
+    pub lights: Vec<Light>,
+    /// The one setting to change.
+    pub remedy: Option<Remedy>,
+    /// Requests it took.
+    pub registers: u8,
+    pub invites: u8,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Light {
+    /// `name`, `reach`, `transport`, `register`, `authentication`, `binding` or `call`.
+    pub check: String,
+    /// The same in words.
+    pub text: Text,
+    /// `dark` (not checked), `green`, `amber` or `red`.
+    pub colour: String,
+    /// A stable word for what is wrong, as `line.reg_cseq`.
+    pub code: Option<String>,
+    pub sentence: Text,
+    pub advice: Option<Text>,
+    pub remedy: Option<Remedy>,
+    /// The question and its answer, without the digests.
+    pub messages: Vec<String>,
+}
+
+/// A setting that is to be changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remedy {
+    /// As the fields of a line are called, as `interop.reliable`.
+    pub setting: String,
+    /// Absent where the administrator must know it.
+    pub value: Option<String>,
+    /// The fields that `PATCH` takes.
+    pub change: Option<Fields>,
 }

@@ -9,7 +9,7 @@ use hyper::Method;
 use pbx::text;
 use std::fmt::Write as _;
 use web::outside::{Fields, lines, trunks};
-use web::resource::outside::{ExternalLine, SipTrunk};
+use web::resource::outside::{Examination, Examine, ExternalLine, SipTrunk};
 
 const LINES: &str = "/api/v1/external-lines";
 const TRUNKS: &str = "/api/v1/sip-trunks";
@@ -60,6 +60,16 @@ impl Backend {
     pub(in crate::cli) async fn register_line(&mut self, account: &str) -> Result<ExternalLine> {
         let path = format!("{}:register", line_path(account));
         self.server()?.send(Method::POST, &path, &()).await
+    }
+
+    /// What the trunk doctor finds.
+    pub(in crate::cli) async fn examine_line(
+        &mut self,
+        account: &str,
+        asked: &Examine,
+    ) -> Result<Examination> {
+        let path = format!("{}:doctor", line_path(account));
+        self.server()?.send(Method::POST, &path, asked).await
     }
 
     pub(in crate::cli) async fn trunks(&mut self) -> Result<Vec<SipTrunk>> {

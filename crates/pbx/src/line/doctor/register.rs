@@ -1,0 +1,181 @@
+//! The examination of the registration.
+
+use super::change::{Change, Remedy};
+use super::read::Details;
+use super::report::{Check, Colour};
+use super::{Action, Doctor, REGISTERS_MAX, State, words};
+use crate::line::register::EXPIRES_MAX_S;
+use crate::line::register::answer::Answer;
+use crate::line::trouble::Trouble;
+use sip::auth::client::Unanswerable;
+
+impl Doctor {
+    /// The next REGISTER. `forget`: without the challenges that are known, and with a new Call-ID.
+    pub(super) fn register(&mut self, forget: bool) -> Action {
+        self.state = State::Registering;
+        if self.registers >= REGISTERS_MAX {
+            let (code, text) = ("line.endless", words::registers_spent(REGISTERS_MAX));
+            self.light(Check::Register, Colour::Red, code, text, None);
+            return self.stop();
+        }
+        self.registers += 1;
+        if forget {
+            self.challenged = false;
+        }
+        // The switch is about the REGISTER that answers a challenge.
+        let new_call_id = forget || (self.line.new_call_id && self.challenged);
+        Action::Register { new_call_id, forget }
+    }
+
+    pub(super) fn registered(&mut self, answer: &Answer, details: &Details) -> Action {
+        if let Answer::Unheard(_) = answer {
+            return self.unheard();
+        }
+        self.transport_works();
+        let first = !self.challenged;
+        match answer {
+            Answer::Challenged(Ok(())) => {
+                self.challenged = true;
+                if self.tried.is_none() && first {
+                    let text = words::challenges(details);
+                    self.light(Check::Register, Colour::Green, "", text, None);
+                }
+                self.register(false)
+            }
+            Answer::Challenged(Err(Unanswerable::Wrong)) => self.refuses_credentials(),
+            Answer::Challenged(Err(_)) => {
+                self.trouble(Check::Authentication, Trouble::AuthUnknown, None);
+                self.stop()
+            }
+            Answer::InvalidCseq if self.tried.is_none() && !self.line.new_call_id => {
+                self.try_with(Change::NewCallId);
+                self.register(true)
+            }
+            Answer::TooBrief { min_s }
+                if self.line.expires_s < *min_s && *min_s <= EXPIRES_MAX_S =>
+            {
+                self.line.expires_s = *min_s;
+                self.take_back(Check::Register);
+                let (change, text) = (Change::Expires(*min_s), words::wants_longer(*min_s));
+                let remedy = Some(Remedy::Change(change));
+                self.light(Check::Register, Colour::Amber, "line.too_brief", text, remedy);
+                self.register(false)
+            }
+            Answer::Redirected => {
+                let change = details.elsewhere.map(|it| Remedy::Change(Change::OutboundProxy(it)));
+                let remedy = change.or(Some(Remedy::Setting("outbound_proxy")));
+                self.take_back(Check::Register);
+                self.trouble(Check::Register, Trouble::Redirected, remedy);
+                self.stop()
+            }
+            Answer::Granted { expires_s: Some(0) } => {
+                self.proved();
+                self.trouble(Check::Binding, Trouble::NotBound, None);
+                self.stop()
+            }
+            Answer::Granted { expires_s } => {
+                self.proved();
+                self.bound(*expires_s, details);
+                self.call()
+            }
+            Answer::InvalidCseq | Answer::TooBrief { .. } | Answer::Refused { .. } => {
+                self.refused(details.status)
+            }
+            Answer::Unheard(_) => self.unheard(),
+        }
+    }
+
+    /// No answer at all.
+    fn unheard(&mut self) -> Action {
+        if !self.transported {
+            return self.try_other_transport();
+        }
+        // It speaks with us, but not about this.
+        let check = if self.challenged { Check::Authentication } else { Check::Register };
+        let setting = if self.challenged { "transport" } else { "domain" };
+        self.trouble(check, Trouble::NoResponse, Some(Remedy::Setting(setting)));
+        self.stop()
+    }
+
+    fn refuses_credentials(&mut self) -> Action {
+        let other_user =
+            !self.line.auth_user.is_empty() && self.line.auth_user != self.line.account;
+        if self.tried.is_none() && other_user {
+            self.try_with(Change::AuthUserIsAccount);
+            return self.register(true);
+        }
+        let setting = Remedy::Setting("password");
+        self.trouble(Check::Authentication, Trouble::AuthFailed, Some(setting));
+        self.stop()
+    }
+
+    fn refused(&mut self, status: u16) -> Action {
+        // With a change it is refused as well: that was not it.
+        if let Some(Change::NewCallId) = self.tried {
+            self.take_back(Check::Register);
+            let trouble = Trouble::RegCseq;
+            self.trouble(Check::Register, trouble, Some(Remedy::Change(Change::NewCallId)));
+            return self.stop();
+        }
+        let check = if self.challenged { Check::Authentication } else { Check::Register };
+        let setting = match (status, self.challenged) {
+            (403, true) => Some("password"),
+            (403 | 404, _) => Some("domain"),
+            _ => None,
+        };
+        self.trouble(check, Trouble::Rejected(status), setting.map(Remedy::Setting));
+        self.stop()
+    }
+
+    /// The registration went through, perhaps with a change.
+    fn proved(&mut self) {
+        match self.tried.take() {
+            Some(change @ Change::NewCallId) => {
+                self.take_back(Check::Register);
+                let said = self.said.clone();
+                self.trouble(Check::Register, Trouble::RegCseq, Some(Remedy::Change(change)));
+                self.said = said;
+            }
+            Some(change) => {
+                let text = words::auth_user_is_account();
+                let remedy = Some(Remedy::Change(change));
+                let code = Trouble::AuthFailed.code();
+                let said = self.said.clone();
+                self.light(Check::Authentication, Colour::Red, code, text, remedy);
+                self.said = said;
+                return;
+            }
+            None => {}
+        }
+        let said = self.said.clone();
+        let text = if self.challenged { words::takes_credentials() } else { words::no_challenge() };
+        if !self.challenged {
+            self.take_back(Check::Register);
+            self.light(Check::Register, Colour::Green, "", words::takes_register(), None);
+            self.said.clone_from(&said);
+        }
+        self.light(Check::Authentication, Colour::Green, "", text, None);
+        self.said = said;
+    }
+
+    fn bound(&mut self, expires_s: Option<u32>, details: &Details) {
+        let seconds = expires_s.unwrap_or(self.line.expires_s);
+        let (colour, text) = match (&details.ours, details.others.first()) {
+            (Some(ours), _) => (Colour::Green, words::bound(ours, seconds)),
+            (None, Some(other)) => (Colour::Amber, words::bound_otherwise(other, seconds)),
+            (None, None) => (Colour::Amber, words::bound_silently(seconds)),
+        };
+        let code = if colour == Colour::Green { "" } else { "line.binding" };
+        self.light(Check::Binding, colour, code, text, None);
+    }
+
+    pub(super) fn try_with(&mut self, change: Change) {
+        change.apply(&mut self.line);
+        self.tried = Some(change);
+    }
+
+    /// What was said of a check does not stand.
+    pub(super) fn take_back(&mut self, check: Check) {
+        self.lights.retain(|it| it.check != check);
+    }
+}
