@@ -4,6 +4,7 @@ mod attacks;
 mod calls;
 mod carrier;
 mod cli;
+mod doctor;
 mod enumeration;
 mod flood;
 mod framing;
@@ -40,5 +41,6 @@ cases! {
     flood: flood;
     carrier: line_at_kamailio;
     cli: cli_online cli_offline cli_codes;
+    doctor: doctor_findings carrier_challenges;
     restart: registrations_survive crash_ends_calls lost_connection terminate;
 }

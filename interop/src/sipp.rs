@@ -15,6 +15,8 @@ const REGISTER: &str = include_str!("../sipp/register.xml");
 const CALLER: &str = include_str!("../sipp/caller.xml");
 const CALLEE: &str = include_str!("../sipp/callee.xml");
 
+const CARRIER: &str = include_str!("../sipp/carrier.xml");
+
 /// For a whole scenario; a slow machine takes a while.
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -105,6 +107,32 @@ impl Sipp {
         let file = self.folder.join(format!("{name}.csv"));
         std::fs::write(&file, text).context("SIPp's users")?;
         Ok(file)
+    }
+}
+
+/// SIPp as a carrier for one call.
+pub struct Carrier {
+    process: Process,
+    folder: PathBuf,
+}
+
+impl Carrier {
+    pub fn start(folder: PathBuf, port: u16) -> Result<Self> {
+        process::need("sipp")?;
+        std::fs::write(folder.join("carrier.xml"), CARRIER)?;
+        let sipp = Sipp { folder: folder.clone(), server: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut command = sipp.command("carrier", "carrier", port);
+        command.args(["-m", "1", "-timeout", "60s"]);
+        let process = Process::start(&mut command, &folder.join("carrier.log"))?;
+        Ok(Self { process, folder })
+    }
+
+    /// The call went as the scenario says.
+    pub fn finish(&mut self) -> Result<()> {
+        let status = self.process.wait(LIMIT)?;
+        let errors = std::fs::read_to_string(self.folder.join("carrier.errors"));
+        ensure!(status.success(), "sipp: {status} {}", errors.unwrap_or_default());
+        Ok(())
     }
 }
 
