@@ -79,6 +79,7 @@ fn decision_us(directory: &Directory, number: fn(u32) -> String) -> Result<f64> 
             tenant: TenantId::default(),
             caller: Caller::Extension(caller),
             dialled,
+            on_behalf_of: None,
             at: UnixMillis(1_795_659_300_000),
             dice: 50,
         };

@@ -297,6 +297,7 @@ fn call(
         tenant: TenantId::default(),
         caller: attempt.caller(),
         dialled: &attempt.dialled,
+        on_behalf_of: None,
         at: office.clock.now().utc,
         dice: 0,
     };

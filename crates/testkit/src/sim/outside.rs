@@ -36,7 +36,9 @@ pub(super) fn carriers() -> impl Iterator<Item = Actor> {
         let mut flow = flow_of("0", 0, Transport::Udp, false);
         flow.remote = SocketAddr::from((address, SERVER_PORT));
         let phone = Phone::new(name, name, "", flow);
-        Actor { carrier: true, ..Actor::new(phone, true) }
+        let mut actor = Actor::new(phone, true);
+        actor.carrier = true;
+        actor
     })
 }
 
