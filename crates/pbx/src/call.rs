@@ -35,7 +35,7 @@ use crate::office::{LegId, Office, Owner, TransactionUser};
 use crate::record::{CallRecord, Side};
 use crate::release::ReleaseCode;
 use crate::shared::Shared;
-use crate::supplementary::Forwarding;
+use crate::supplementary::{Forwarding, Role};
 use crate::verdict::fact::{Place, What, words};
 use fork::Fork;
 use media::{CallMedia, Half};
@@ -83,7 +83,7 @@ pub struct Call {
     asks: SmallVec<[Ask; 1]>,
     outward: outside::Outward,
     /// Extensions this call counts for.
-    busy: SmallVec<[Arc<Extension>; 2]>,
+    busy: SmallVec<[(Arc<Extension>, Role); 2]>,
     /// The INVITE as it came, for a phone whose stream is being opened and for forwarding.
     invite: Option<Box<[u8]>>,
     /// A phone asked for a transfer of this call.

@@ -10,7 +10,7 @@ use crate::core::doctor::ExaminationKey;
 use crate::core::{Config, Effect};
 use crate::counters::Counters;
 use crate::dialplan::Live;
-use crate::directory::{Directory, Tenant};
+use crate::directory::{Directory, Extension, Tenant};
 use crate::event::Event;
 use crate::id::{CallId, TenantId};
 use crate::interop::{CallLimit, Room};
@@ -22,7 +22,7 @@ use crate::ports::Ports;
 use crate::record::{DialogFacts, Record};
 use crate::registrar::Registrar;
 use crate::settings::Settings;
-use crate::supplementary::{Forwarding, PhoneChange, PhoneTable};
+use crate::supplementary::{Engaged, Forwarding, PhoneChange, PhoneTable, Role};
 use crate::time::UnixMillis;
 use crate::trunk::live::{LiveTrunk, ServerKey, Trunks};
 use rand_core::Rng;
@@ -121,7 +121,7 @@ pub struct Office {
     pub utc: UnixMillis,
     next_connect: u64,
     /// Running calls of each extension.
-    busy: hashbrown::HashMap<(TenantId, Box<str>), u16, ahash::RandomState>,
+    busy: hashbrown::HashMap<(TenantId, Box<str>), Engaged, ahash::RandomState>,
 }
 
 impl Office {
@@ -236,6 +236,11 @@ impl Office {
         extension.services.may_forward.has(when).then_some(set)
     }
 
+    /// The extension wants no calls now (免打扰).
+    pub fn does_not_disturb(&self, tenant: TenantId, number: &str) -> bool {
+        self.phones.get(tenant, number).is_some_and(|it| it.do_not_disturb)
+    }
+
     /// A phone of the extension, or an administrator for it, sets something: at once, and recorded.
     pub fn set_by_phone(&mut self, tenant: TenantId, number: &str, change: PhoneChange) {
         if let Some(it) = self.phones.change(tenant, number, change) {
@@ -244,22 +249,27 @@ impl Office {
     }
 
     /// Counts one more call of an extension, unless it has all it may have.
-    pub fn claim_call(&mut self, tenant: TenantId, number: &str, most: u8) -> bool {
-        match self.busy.get_mut(&Busy(tenant, number)) {
-            Some(count) if *count >= most.into() => return false,
-            Some(count) => *count += 1,
-            None => drop(self.busy.insert((tenant, number.into()), 1)),
+    pub fn claim_call(&mut self, tenant: TenantId, it: &Extension, role: Role) -> bool {
+        let engaged = self.busy.get_mut(&Busy(tenant, &it.number));
+        let now = engaged.as_deref().copied().unwrap_or_default();
+        if !now.has_room(it.calls_max, &it.services, role) {
+            return false;
+        }
+        match engaged {
+            Some(engaged) => engaged.begin(role),
+            None => {
+                let mut engaged = Engaged::default();
+                engaged.begin(role);
+                self.busy.insert((tenant, it.number.clone()), engaged);
+            }
         }
         true
     }
 
-    pub fn release_call(&mut self, tenant: TenantId, number: &str) {
+    pub fn release_call(&mut self, tenant: TenantId, number: &str, role: Role) {
         let key = Busy(tenant, number);
-        if let Some(count) = self.busy.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                self.busy.remove(&key);
-            }
+        if self.busy.get_mut(&key).is_some_and(|it| it.end(role)) {
+            self.busy.remove(&key);
         }
     }
 

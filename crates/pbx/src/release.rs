@@ -57,6 +57,7 @@ release_codes! {
     CalleeForwardedUnreachable "callee.forwarded_unreachable" 302 20 "The called extension could not be reached and sent the call on." "被叫分机不可达，呼叫已转移";
     CalleeForwardedNoAnswer "callee.forwarded_no_answer" 302 19 "The called extension did not answer and sent the call on." "被叫分机无应答，呼叫已转移";
     CalleeForwardedAlways "callee.forwarded_always" 302 23 "The called extension sends all its calls on." "被叫分机设置了无条件转移，呼叫已转移";
+    CalleeDoNotDisturb "callee.do_not_disturb" 480 21 "The called extension does not want to be disturbed." "被叫分机设置了免打扰";
     CalleeNoAnswer "callee.no_answer" 480 19 "The called party did not answer." "被叫无应答";
     CalleeNotRegistered "callee.not_registered" 480 20 "The called extension is not registered." "被叫分机未注册";
     CalleeUnreachable "callee.unreachable" 480 18 "The called phone did not respond." "被叫话机没有响应";

@@ -73,7 +73,7 @@ impl From<Forwardings> for Vec<Forwarding> {
 }
 
 /// What the administrator grants an extension.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Services {
     /// The right to each kind of forwarding. Without it a number that is set does nothing.
@@ -83,6 +83,73 @@ pub struct Services {
     /// system has it.
     #[serde(skip_serializing_if = "is_default")]
     pub ring_s: u16,
+    /// Call waiting (呼叫等待): a call may come while there is another one. Without it the extension
+    /// is busy then.
+    #[serde(skip_serializing_if = "is_true")]
+    pub call_waiting: bool,
+    /// Most simultaneous calls each way, within the most of both together. Range: 0..=100; 0: none.
+    #[serde(skip_serializing_if = "is_unlimited")]
+    pub calls_in_max: u8,
+    #[serde(skip_serializing_if = "is_unlimited")]
+    pub calls_out_max: u8,
+}
+
+/// No limit of its own for one way.
+pub const CALLS_UNLIMITED: u8 = 100;
+
+impl Default for Services {
+    fn default() -> Self {
+        Self {
+            may_forward: Forwardings::NONE,
+            ring_s: 0,
+            call_waiting: true,
+            calls_in_max: CALLS_UNLIMITED,
+            calls_out_max: CALLS_UNLIMITED,
+        }
+    }
+}
+
+/// Which end of a call an extension is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Caller,
+    Callee,
+}
+
+/// The running calls of an extension, by [`Role`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Engaged([u16; 2]);
+
+impl Engaged {
+    pub fn begin(&mut self, role: Role) {
+        self.0[role as usize] += 1;
+    }
+
+    /// Returns whether that was the last one.
+    pub fn end(&mut self, role: Role) -> bool {
+        let count = &mut self.0[role as usize];
+        *count = count.saturating_sub(1);
+        self.0 == [0, 0]
+    }
+
+    /// Whether an extension with at most `most` calls may have one more.
+    pub fn has_room(self, most: u8, services: &Services, role: Role) -> bool {
+        let all = self.0[0] + self.0[1];
+        let of_role = match role {
+            Role::Caller => services.calls_out_max,
+            Role::Callee => services.calls_in_max,
+        };
+        let waits = role == Role::Caller || services.call_waiting || all == 0;
+        all < most.into() && self.0[role as usize] < of_role.into() && waits
+    }
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+fn is_unlimited(value: &u8) -> bool {
+    *value == CALLS_UNLIMITED
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -93,6 +160,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PhoneSettings {
+    /// Do not disturb (免打扰): its phones do not ring.
+    pub do_not_disturb: bool,
     /// The number for each kind of forwarding, by [`Forwarding`]; `None`: off.
     forwards: [Option<Box<str>>; Forwarding::ALL.len()],
 }
@@ -101,6 +170,7 @@ pub struct PhoneSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhoneChange {
+    DoNotDisturb(bool),
     Forward(Forwarding, Option<Box<str>>),
 }
 
@@ -111,6 +181,7 @@ impl PhoneSettings {
 
     pub fn apply(&mut self, change: PhoneChange) {
         match change {
+            PhoneChange::DoNotDisturb(on) => self.do_not_disturb = on,
             PhoneChange::Forward(when, number) => self.forwards[when as usize] = number,
         }
     }
@@ -190,6 +261,31 @@ impl PhoneTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn room_table() {
+        let usual = Services::default();
+        let no_waiting = Services { call_waiting: false, ..Services::default() };
+        let limited = Services { calls_in_max: 0, calls_out_max: 1, ..Services::default() };
+        use Role::{Callee, Caller};
+        #[rustfmt::skip]
+        let table = [
+            (&usual,      [0, 0], Callee, true),
+            (&usual,      [1, 0], Callee, true),
+            (&usual,      [1, 1], Callee, false),
+            (&usual,      [1, 1], Caller, false),
+            (&no_waiting, [0, 0], Callee, true),
+            (&no_waiting, [1, 0], Callee, false),
+            (&no_waiting, [0, 1], Caller, true),
+            (&limited,    [0, 0], Callee, false),
+            (&limited,    [0, 0], Caller, true),
+            (&limited,    [1, 0], Caller, false),
+        ];
+        for (services, engaged, role, expected) in table {
+            let has_room = Engaged(engaged).has_room(2, services, role);
+            assert_eq!(has_room, expected, "{services:?} {engaged:?} {role:?}");
+        }
+    }
 
     #[test]
     fn only_changes_are_recorded() {

@@ -198,6 +198,21 @@ fn extensions_are_edited_online_and_the_core_hears_of_it() {
         let (_, text) = server.run(&["ext", "list"]);
         text.contains("busy:101 always:90138(no right)")
     });
+    let set = [
+        "ext",
+        "set",
+        "101",
+        "--do-not-disturb",
+        "true",
+        "--call-waiting",
+        "false",
+        "--calls-out",
+        "1",
+    ];
+    let set = server.json(&set);
+    let shown =
+        ["do_not_disturb", "call_waiting", "calls_in", "calls_out"].map(|it| set[it].clone());
+    assert_eq!(shown, [true.into(), false.into(), 100.into(), 1.into()]);
     let own = server.run(&["ext", "set", "100", "--forward-busy", "100"]);
     assert!(own.0 == 4 && own.1.contains("must be another number"), "{own:?}");
     assert_eq!(server.run(&["ext", "add", "104-105"]).0, 0);

@@ -214,6 +214,7 @@ fn phones_keep_what_they_have_set() {
         let mut store = started(dir.path()).await;
         let known = |extension: &str, number: Option<&str>| {
             let mut settings = PhoneSettings::default();
+            settings.apply(PhoneChange::DoNotDisturb(number == Some("7")));
             settings.apply(PhoneChange::Forward(Forwarding::NoAnswer, number.map(Into::into)));
             PhoneRecord { tenant: TenantId::default(), extension: extension.into(), settings }
         };

@@ -226,6 +226,10 @@ impl From<StoredExtension> for Extension {
             may_forward: profile.services.may_forward,
             ring_s: profile.services.ring_s,
             forward: BTreeMap::new(),
+            do_not_disturb: false,
+            call_waiting: profile.services.call_waiting,
+            calls_in: profile.services.calls_in_max,
+            calls_out: profile.services.calls_out_max,
             has_password: it.has_password,
             weak_password: it.weak_password,
         }

@@ -36,6 +36,12 @@ pub struct Extension {
     pub ring_s: u16,
     /// Where its calls go, as its phones or an administrator have set it.
     pub forward: BTreeMap<Forwarding, String>,
+    pub do_not_disturb: bool,
+    /// A call may come while there is another one.
+    pub call_waiting: bool,
+    /// Simultaneous calls each way; 100: no limit besides `calls`.
+    pub calls_in: u8,
+    pub calls_out: u8,
     pub has_password: bool,
     pub weak_password: bool,
 }
@@ -74,6 +80,15 @@ pub struct Change {
     /// `may_forward` says otherwise.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub forward: BTreeMap<Forwarding, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub do_not_disturb: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_waiting: Option<bool>,
+    /// 0 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_in: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_out: Option<u8>,
 }
 
 /// One extension to make.

@@ -15,6 +15,9 @@ pub(crate) fn grant(services: &mut Services, change: &Change) {
     let implied = set.fold(services.may_forward, |rights, (when, _)| rights.with(*when));
     services.may_forward = change.may_forward.unwrap_or(implied);
     services.ring_s = change.ring_s.unwrap_or(services.ring_s);
+    services.call_waiting = change.call_waiting.unwrap_or(services.call_waiting);
+    services.calls_in_max = change.calls_in.unwrap_or(services.calls_in_max);
+    services.calls_out_max = change.calls_out.unwrap_or(services.calls_out_max);
 }
 
 /// What the change sets in the place of a phone of `number`.
@@ -33,7 +36,8 @@ pub(crate) fn by_phone(number: &str, change: &Change) -> Result<Vec<PhoneChange>
         }
         Ok(PhoneChange::Forward(*when, Some(to.as_str().into())))
     };
-    change.forward.iter().map(one).collect()
+    let disturb = change.do_not_disturb.map(|it| Ok(PhoneChange::DoNotDisturb(it)));
+    disturb.into_iter().chain(change.forward.iter().map(one)).collect()
 }
 
 /// Sets it in the database, while no server runs.
@@ -53,6 +57,7 @@ pub(crate) async fn set_offline(
 
 /// Shows what is set.
 pub(crate) fn show(extension: &mut Extension, settings: &PhoneSettings) {
+    extension.do_not_disturb = settings.do_not_disturb;
     let set = |when: Forwarding| Some((when, settings.forward(when)?.to_owned()));
     extension.forward = Forwarding::ALL.into_iter().filter_map(set).collect();
 }

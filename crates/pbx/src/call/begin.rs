@@ -16,7 +16,7 @@ use crate::record::{CallRecord, CallStarted, Direction, Record, Side};
 use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
 use crate::release::ReleaseCode;
 use crate::shared::Shared;
-use crate::supplementary::Forwarding;
+use crate::supplementary::{Forwarding, Role};
 use crate::time::UnixMillis;
 use crate::verdict::fact::{Place, What};
 use rand_core::Rng;
@@ -147,7 +147,7 @@ impl Call {
     pub fn begin_forwarded(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
         let number = self.record.caller_extension.clone().unwrap_or_default();
         let caller = office.tenant(self.tenant).and_then(|it| it.extension(&number)).cloned();
-        if let Some(caller) = caller.filter(|it| !self.claim_busy(office, it)) {
+        if let Some(caller) = caller.filter(|it| !self.claim_busy(office, it, Role::Caller)) {
             self.note_full(&caller, now);
             return self.end(office, ReleaseCode::CallerLimit, Side::System, now);
         }
@@ -223,7 +223,7 @@ impl Call {
             // Who transfers a call is about to leave it; a forwarded call counts for who began it,
             // the others for nobody twice.
             Origin::Extension(_) if self.is_joining() || self.history.is_ours() => Ok(()),
-            Origin::Extension(it) if self.claim_busy(office, it) => Ok(()),
+            Origin::Extension(it) if self.claim_busy(office, it, Role::Caller) => Ok(()),
             Origin::Extension(_) => Err(ReleaseCode::CallerLimit),
             Origin::Line(line, _) => self.claim_incoming(office, line),
             Origin::Trunk(trunk, _) => self.claim_incoming_trunk(office, trunk),
@@ -265,6 +265,12 @@ impl Call {
         if self.is_forwarded(office, Forwarding::Always, now) {
             return;
         }
+        if office.does_not_disturb(self.tenant, &callee.number) {
+            if !self.is_forwarded(office, Forwarding::Busy, now) {
+                self.end(office, ReleaseCode::CalleeDoNotDisturb, Side::System, now);
+            }
+            return;
+        }
         let targets = self.targets(office, callee);
         if targets.is_empty() {
             if self.is_forwarded(office, Forwarding::Unreachable, now) {
@@ -274,7 +280,7 @@ impl Call {
             self.note(Place::Office, What::NoPhone { since }, now);
             return self.end(office, ReleaseCode::CalleeNotRegistered, Side::System, now);
         }
-        if !self.claim_busy(office, callee) {
+        if !self.claim_busy(office, callee, Role::Callee) {
             if self.is_forwarded(office, Forwarding::Busy, now) {
                 return;
             }
@@ -372,10 +378,10 @@ impl Call {
         });
     }
 
-    fn claim_busy(&mut self, office: &mut Office, extension: &Arc<Extension>) -> bool {
-        let claimed = office.claim_call(self.tenant, &extension.number, extension.calls_max);
+    fn claim_busy(&mut self, office: &mut Office, extension: &Arc<Extension>, role: Role) -> bool {
+        let claimed = office.claim_call(self.tenant, extension, role);
         if claimed {
-            self.busy.push(Arc::clone(extension));
+            self.busy.push((Arc::clone(extension), role));
         }
         claimed
     }

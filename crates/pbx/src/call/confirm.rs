@@ -39,19 +39,50 @@ impl Call {
         dialled: &DialledFeature,
         now: Instant,
     ) {
-        let by = attempt.origin.extension();
-        let Some((by, (when, set))) = by.zip(dialled.feature.forwards()) else {
+        let Some(by) = attempt.origin.extension() else {
             return self.answer_echo(office, attempt.message, now);
         };
-        let number = set.then(|| dialled.number.clone());
-        if let Err(code) = may_forward(office, self, by, (when, number.as_deref())) {
+        match dialled.feature {
+            Feature::Echo => self.answer_echo(office, attempt.message, now),
+            Feature::DoNotDisturb | Feature::DoNotDisturbOff => {
+                let on = dialled.feature == Feature::DoNotDisturb;
+                office.set_by_phone(self.tenant, &by.number, PhoneChange::DoNotDisturb(on));
+                let done = if on { "Do not disturb" } else { "Calls come in again" };
+                self.confirm(office, attempt, done.to_owned(), now);
+            }
+            Feature::ForwardBusy
+            | Feature::ForwardBusyOff
+            | Feature::ForwardUnreachable
+            | Feature::ForwardUnreachableOff
+            | Feature::ForwardNoAnswer
+            | Feature::ForwardNoAnswerOff
+            | Feature::ForwardAlways
+            | Feature::ForwardAlwaysOff => {
+                if let Some(forwarding) = dialled.feature.forwards() {
+                    self.set_forwarding(office, attempt, by, (forwarding, &dialled.number), now);
+                }
+            }
+        }
+    }
+
+    fn set_forwarding(
+        &mut self,
+        office: &mut Office,
+        attempt: &Attempt<'_>,
+        by: &Arc<Extension>,
+        ((when, set), number): ((Forwarding, bool), &str),
+        now: Instant,
+    ) {
+        let number = set.then_some(number);
+        if let Err(code) = may_forward(office, self, by, (when, number)) {
             return self.refuse_feature(office, code, now);
         }
-        let done = match &number {
+        let done = match number {
             Some(number) => format!("Forwarding ({}) to {number}", when.as_str()),
             None => format!("No forwarding ({})", when.as_str()),
         };
-        office.set_by_phone(self.tenant, &by.number, PhoneChange::Forward(when, number));
+        let change = PhoneChange::Forward(when, number.map(Into::into));
+        office.set_by_phone(self.tenant, &by.number, change);
         self.confirm(office, attempt, done, now);
     }
 

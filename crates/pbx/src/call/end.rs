@@ -102,8 +102,8 @@ impl Call {
         let reason = cause.reason.as_deref().unwrap_or(&ours);
         self.release_sessions(office, status, (reason, &cause.told), now);
         self.refuse_asks(office, now);
-        for extension in std::mem::take(&mut self.busy) {
-            office.release_call(self.tenant, &extension.number);
+        for (extension, role) in std::mem::take(&mut self.busy) {
+            office.release_call(self.tenant, &extension.number, role);
         }
         self.release_lines(office);
         office.connects.retain(|_, owner| owner.serial != self.place.1);

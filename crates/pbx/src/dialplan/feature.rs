@@ -19,6 +19,9 @@ pub enum Feature {
     ForwardNoAnswerOff,
     ForwardAlways,
     ForwardAlwaysOff,
+    /// One's own phones do not ring.
+    DoNotDisturb,
+    DoNotDisturbOff,
 }
 
 impl Feature {
@@ -32,6 +35,8 @@ impl Feature {
         Self::ForwardNoAnswerOff,
         Self::ForwardAlways,
         Self::ForwardAlwaysOff,
+        Self::DoNotDisturb,
+        Self::DoNotDisturbOff,
     ];
 
     /// What is dialled; a number follows where the feature takes one.
@@ -46,6 +51,8 @@ impl Feature {
             Self::ForwardNoAnswerOff => "*92#",
             Self::ForwardAlways => "*93*",
             Self::ForwardAlwaysOff => "*93#",
+            Self::DoNotDisturb => "*78",
+            Self::DoNotDisturbOff => "*79",
         }
     }
 
@@ -61,6 +68,8 @@ impl Feature {
             Self::ForwardNoAnswerOff => "forward-no-answer-off",
             Self::ForwardAlways => "forward-always",
             Self::ForwardAlwaysOff => "forward-always-off",
+            Self::DoNotDisturb => "do-not-disturb",
+            Self::DoNotDisturbOff => "do-not-disturb-off",
         }
     }
 
@@ -80,7 +89,7 @@ impl Feature {
             Self::ForwardNoAnswerOff => Some((Forwarding::NoAnswer, false)),
             Self::ForwardAlways => Some((Forwarding::Always, true)),
             Self::ForwardAlwaysOff => Some((Forwarding::Always, false)),
-            Self::Echo => None,
+            Self::Echo | Self::DoNotDisturb | Self::DoNotDisturbOff => None,
         }
     }
 

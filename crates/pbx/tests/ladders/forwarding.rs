@@ -280,3 +280,92 @@ fn nobody_is_forwarded_to_a_code() {
         ",
     );
 }
+
+/// Do not disturb: the phones do not ring until it is taken off.
+#[test]
+fn do_not_disturb() {
+    let dials = |code: &str| {
+        format!(
+            "
+            bob -> pbx            INVITE {code}
+            bob <- pbx            100
+            bob <- pbx            200
+            bob -> pbx            ACK
+            bob -> pbx            BYE
+            bob <- pbx            200
+            "
+        )
+    };
+    let (on, off) = (dials("*78"), dials("*79"));
+    check(&format!(
+        "
+        {on}
+        record release=caller.hangup dialled=*78
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          480
+        alice -> pbx          ACK
+        record release=callee.do_not_disturb status=480
+        kill
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          480
+        alice -> pbx          ACK
+        {off}
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        "
+    ));
+}
+
+/// Without call waiting whoever has a call is busy, and may still call out.
+#[test]
+fn no_call_waiting() {
+    check(
+        "
+        given 101 no-waiting
+        given carol
+        bob -> pbx            INVITE 102
+        bob <- pbx            100
+                 pbx -> carol INVITE
+                 pbx <- carol 180
+        bob <- pbx            180
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record release=callee.limit status=486
+                 pbx <- carol 486
+                 pbx -> carol ACK
+        bob <- pbx            486
+        bob -> pbx            ACK
+        ",
+    );
+}
+
+/// A limit for each way; 0 closes it.
+#[test]
+fn limits_each_way() {
+    check(
+        "
+        given 100 calls-out=0
+        given 101 calls-in=0
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record release=caller.limit
+        change 100 calls-out=1
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record release=callee.limit
+        ",
+    );
+}

@@ -337,6 +337,10 @@ impl Settings {
             may_forward: self.services.may_forward,
             ring_s: self.services.ring,
             forward: self.services.forwards(),
+            do_not_disturb: self.services.do_not_disturb,
+            call_waiting: self.services.call_waiting,
+            calls_in: self.services.calls_in,
+            calls_out: self.services.calls_out,
         }
     }
 }

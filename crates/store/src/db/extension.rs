@@ -13,7 +13,7 @@ use pbx::directory::{AllowedAddress, Relay};
 use pbx::id::TenantId;
 use pbx::language::Text;
 use pbx::media::MediaSource;
-use pbx::supplementary::Services;
+use pbx::supplementary::{CALLS_UNLIMITED, Services};
 use pbx::text;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -117,6 +117,11 @@ impl ExtensionProfile {
         if self.services.ring_s > RING_S_MAX {
             let rule = text!("must be at most 600 seconds", "不能超过600秒");
             return Err(invalid("ring_s", self.services.ring_s, rule));
+        }
+        let most = self.services.calls_in_max.max(self.services.calls_out_max);
+        if most > CALLS_UNLIMITED {
+            let rule = text!("must be 0 to 100", "取值应为0至100");
+            return Err(invalid("calls_in, calls_out", most, rule));
         }
         if self.addresses.len() > ADDRESSES_MAX {
             return Err(invalid(

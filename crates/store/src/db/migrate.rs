@@ -41,6 +41,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "call_facts",
         sql: include_str!("../../migrations/sqlite/0006_call_facts.sql"),
     },
+    Migration {
+        version: 7,
+        name: "do_not_disturb",
+        sql: include_str!("../../migrations/sqlite/0007_do_not_disturb.sql"),
+    },
 ];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -57,13 +57,14 @@ pub(crate) async fn replace_phones(
     for chunk in set.chunks(ROWS_PER_STATEMENT) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO phone_settings (tenant_id, extension, forward_busy, forward_unreachable,
-                forward_no_answer, forward_always) ",
+                forward_no_answer, forward_always, do_not_disturb) ",
         );
         query.push_values(chunk, |mut row, it| {
             row.push_bind(i64::from(it.tenant.0)).push_bind(&*it.extension);
             for (when, _) in COLUMNS {
                 row.push_bind(it.settings.forward(when));
             }
+            row.push_bind(it.settings.do_not_disturb);
         });
         query.build().persistent(false).execute(&mut *connection).await?;
     }
@@ -72,6 +73,7 @@ pub(crate) async fn replace_phones(
 
 fn phone(row: &SqliteRow) -> Result<PhoneRecord, StoreError> {
     let mut settings = PhoneSettings::default();
+    settings.do_not_disturb = row.try_get("do_not_disturb")?;
     for (when, column) in COLUMNS {
         let number: Option<&str> = row.try_get(column)?;
         settings.apply(PhoneChange::Forward(when, number.map(Into::into)));

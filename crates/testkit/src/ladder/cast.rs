@@ -197,6 +197,8 @@ pub(super) fn adjust(extension: &mut Extension, words: &Words) -> Result<(), Str
             "calls" => extension.calls_max = number?,
             "devices" => extension.devices_max = Some(number?),
             "name" => extension.name = value.into(),
+            "calls-in" => extension.services.calls_in_max = number?,
+            "calls-out" => extension.services.calls_out_max = number?,
             "ring" => {
                 extension.services.ring_s = value.parse().map_err(|_| format!("ring={value}"))?
             }
@@ -228,6 +230,7 @@ pub(super) fn adjust(extension: &mut Extension, words: &Words) -> Result<(), Str
             _ => return Err(format!("an extension has no {key}")),
         }
     }
+    extension.services.call_waiting &= !words.has("no-waiting");
     extension.weak_password |= words.has("weak");
     extension.digest_without_qop &= !words.has("qop-only");
     Ok(())

@@ -28,6 +28,18 @@ pub(in crate::cli) struct Arguments {
     /// How long its phones ring, 1 to 600 seconds; 0: as the system has it.
     #[arg(long, value_name = "SECONDS", value_parser = ring)]
     pub(super) ring: Option<u16>,
+    /// Whether its phones do not ring.
+    #[arg(long, value_name = "BOOL")]
+    pub(super) do_not_disturb: Option<bool>,
+    /// Whether a call may come while there is another one; without it the extension is busy then.
+    #[arg(long, value_name = "BOOL")]
+    pub(super) call_waiting: Option<bool>,
+    /// Simultaneous incoming calls, 0 to 100, within --calls; 0: it cannot be called.
+    #[arg(long, value_name = "CALLS", value_parser = calls)]
+    pub(super) calls_in: Option<u8>,
+    /// Simultaneous outgoing calls, 0 to 100, within --calls; 0: it cannot call.
+    #[arg(long, value_name = "CALLS", value_parser = calls)]
+    pub(super) calls_out: Option<u8>,
 }
 
 impl Arguments {
@@ -51,7 +63,9 @@ pub(super) fn forwards(extension: &Extension, language: Language) -> String {
             false => format!("{}:{to}({})", when.as_str(), off.get(language)),
         }
     };
-    extension.forward.iter().map(one).collect::<Vec<_>>().join(" ")
+    let disturb = extension.do_not_disturb.then(|| "do-not-disturb".to_owned());
+    let all = disturb.into_iter().chain(extension.forward.iter().map(one));
+    all.collect::<Vec<_>>().join(" ")
 }
 
 fn forwardings(text: &str) -> Result<Forwardings, Invalid> {
@@ -64,6 +78,11 @@ fn forwardings(text: &str) -> Result<Forwardings, Invalid> {
             "应为busy、unreachable、no-answer、always，例如busy,always"
         ))
     })
+}
+
+fn calls(text: &str) -> Result<u8, Invalid> {
+    let calls = text.parse().ok().filter(|it| *it <= 100);
+    calls.ok_or_else(|| Invalid(text!("must be 0 to 100", "取值应为0至100")))
 }
 
 fn ring(text: &str) -> Result<u16, Invalid> {
