@@ -4,7 +4,8 @@
 //! A file per thing that happens to a call: [`begin`], [`fork`] (its phones and their responses),
 //! [`modify`] (re-INVITE and hold), [`update`] (UPDATE), [`reliable`] (PRACK),
 //! [`relay_request`] (INFO, MESSAGE), [`transfer`] (REFER), [`join`] (Replaces), [`forward`]
-//! (forwarding, 3xx), [`confirm`] (feature codes), [`end`]. A session says what a message means; the call says what follows.
+//! (forwarding, 3xx), [`confirm`] (feature codes),
+//! [`pickup`], [`end`]. A session says what a message means; the call says what follows.
 
 pub mod begin;
 pub(crate) mod body;
@@ -21,6 +22,7 @@ pub mod join;
 pub mod media;
 mod modify;
 pub mod outside;
+pub mod pickup;
 pub mod refer_to;
 mod relay_request;
 mod reliable;
@@ -96,6 +98,8 @@ pub struct Call {
     history: diversion::History,
     /// A feature code was carried out: until then the phone shows it.
     confirming: Option<confirm::Confirming>,
+    /// It is to pick up another one.
+    picking: Option<pickup::Picking>,
     /// The target's offer, until the transferee is here.
     offer: Option<body::OwnedBody>,
 }
@@ -407,6 +411,12 @@ impl Call {
             (Answer::Refused(code), LegId::Callee(fork), message) => {
                 self.refused(office, fork.into(), code, message, now);
             }
+            (Answer::Modified, LegId::Callee(fork), Some(message)) if self.is_picker(leg) => {
+                self.accepted(office, fork.into(), message, now);
+            }
+            (Answer::ModifyRefused(code), LegId::Callee(fork), _) if self.is_picker(leg) => {
+                self.picker_failed(office, fork.into(), code, now);
+            }
             (Answer::Modified, _, Some(message)) => self.modified(office, leg, message, now),
             (Answer::ModifyRefused(code), ..) => {
                 self.modify_refused(office, leg, code, message, now);
@@ -442,7 +452,10 @@ impl Call {
             (State::Answered { fork: Some(fork) }, _) if leg == fork_id(*fork) => {
                 (ReleaseCode::CalleeHangup, Side::Callee)
             }
-            (State::Calling { .. } | State::Answered { .. } | State::Ended { .. }, _) => return,
+            (State::Calling { .. }, LegId::Callee(fork)) => {
+                return self.fork_failed(office, fork.into(), (487, end::Cause::default()), now);
+            }
+            (State::Answered { .. } | State::Ended { .. }, _) => return,
         };
         let left = self.leave_transfer(office, leg);
         let code = match (left, side) {

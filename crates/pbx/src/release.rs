@@ -73,6 +73,7 @@ release_codes! {
     FeatureUnknown "feature.unknown" 404 1 "There is no such feature code." "业务代码不存在";
     FeatureDenied "feature.denied" 403 57 "The extension lacks the right to this feature." "分机没有使用该业务的权限";
     FeatureBadNumber "feature.bad_number" 484 28 "The number after the feature code cannot be used." "业务代码后的号码不可用";
+    FeatureNothingRings "feature.nothing_rings" 480 31 "No call rings that the extension may pick up." "没有可代答的来电";
     RouteNoMatch "route.no_match" 404 3 "No dial-plan row matches the number." "拨号规则中没有与该号码匹配的记录";
     RouteDeniedLevel "route.denied_level" 403 57 "The caller lacks the call level that the number needs." "主叫没有拨打该号码所需的呼叫级别";
     RouteBlocked "route.blocked" 603 21 "The call matches a row of the black list." "呼叫命中系统黑名单";

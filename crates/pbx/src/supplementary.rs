@@ -92,6 +92,9 @@ pub struct Services {
     pub calls_in_max: u8,
     #[serde(skip_serializing_if = "is_unlimited")]
     pub calls_out_max: u8,
+    /// Calls of the others in it may be picked up (呼叫代答组编号); 0: none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub pickup_group: u32,
 }
 
 /// No limit of its own for one way.
@@ -105,6 +108,7 @@ impl Default for Services {
             call_waiting: true,
             calls_in_max: CALLS_UNLIMITED,
             calls_out_max: CALLS_UNLIMITED,
+            pickup_group: 0,
         }
     }
 }

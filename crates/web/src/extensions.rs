@@ -230,6 +230,7 @@ impl From<StoredExtension> for Extension {
             call_waiting: profile.services.call_waiting,
             calls_in: profile.services.calls_in_max,
             calls_out: profile.services.calls_out_max,
+            pickup_group: profile.services.pickup_group,
             has_password: it.has_password,
             weak_password: it.weak_password,
         }

@@ -42,6 +42,8 @@ pub struct Extension {
     /// Simultaneous calls each way; 100: no limit besides `calls`.
     pub calls_in: u8,
     pub calls_out: u8,
+    /// 0: none.
+    pub pickup_group: u32,
     pub has_password: bool,
     pub weak_password: bool,
 }
@@ -89,6 +91,8 @@ pub struct Change {
     pub calls_in: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_out: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pickup_group: Option<u32>,
 }
 
 /// One extension to make.

@@ -15,6 +15,7 @@ pub(crate) fn grant(services: &mut Services, change: &Change) {
     let implied = set.fold(services.may_forward, |rights, (when, _)| rights.with(*when));
     services.may_forward = change.may_forward.unwrap_or(implied);
     services.ring_s = change.ring_s.unwrap_or(services.ring_s);
+    services.pickup_group = change.pickup_group.unwrap_or(services.pickup_group);
     services.call_waiting = change.call_waiting.unwrap_or(services.call_waiting);
     services.calls_in_max = change.calls_in.unwrap_or(services.calls_in_max);
     services.calls_out_max = change.calls_out.unwrap_or(services.calls_out_max);

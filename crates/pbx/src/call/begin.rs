@@ -131,6 +131,7 @@ impl Call {
                 None => History::of(message),
             },
             confirming: None,
+            picking: None,
             offer: None,
         }
     }

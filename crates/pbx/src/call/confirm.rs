@@ -6,6 +6,7 @@
 
 use super::begin::{Attempt, dice, unusable};
 use super::end::Cause;
+use super::pickup::Ringing;
 use super::{Call, State};
 use crate::dialplan::{self, Caller, Candidate, DialledFeature, Query};
 use crate::directory::Extension;
@@ -13,6 +14,7 @@ use crate::office::{LegId, Office};
 use crate::record::{CallStarted, Record, Side};
 use crate::release::ReleaseCode;
 use crate::supplementary::{Forwarding, PhoneChange, is_forwardable};
+use sip::message::Message;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,6 +46,11 @@ impl Call {
         };
         match dialled.feature {
             Feature::Echo => self.answer_echo(office, attempt.message, now),
+            Feature::PickUp => {
+                let ringing = Ringing::Of(dialled.number.clone());
+                self.pick_up(office, attempt, (by, ringing), now);
+            }
+            Feature::PickUpInGroup => self.pick_up(office, attempt, (by, Ringing::InGroup), now),
             Feature::DoNotDisturb | Feature::DoNotDisturbOff => {
                 let on = dialled.feature == Feature::DoNotDisturb;
                 office.set_by_phone(self.tenant, &by.number, PhoneChange::DoNotDisturb(on));
@@ -86,23 +93,32 @@ impl Call {
         self.confirm(office, attempt, done, now);
     }
 
-    fn refuse_feature(&mut self, office: &mut Office, code: ReleaseCode, now: Instant) {
+    pub(super) fn refuse_feature(&mut self, office: &mut Office, code: ReleaseCode, now: Instant) {
         let (status, text) = (code.status(), &code.text().en);
         let reason = Some(format!("SIP;cause={status};text=\"{text}\"").into());
         self.end_as(office, code, Side::System, Cause { reason, ..Cause::default() }, now);
     }
 
-    /// Answers without media; nobody has anything to say.
     fn confirm(&mut self, office: &mut Office, attempt: &Attempt<'_>, done: String, now: Instant) {
+        self.confirming = Some(Confirming { until: now + CONFIRMED_FOR, done });
+        self.answer_silently(office, attempt.message, now);
+    }
+
+    /// Answers without media; nobody has anything to say.
+    pub(super) fn answer_silently(
+        &mut self,
+        office: &mut Office,
+        invite: &Message<'_>,
+        now: Instant,
+    ) {
         self.record.sent_number = self.record.dialled_number.clone();
-        let sdp = match self.describe_echo(office, attempt.message, now) {
+        let sdp = match self.describe_echo(office, invite, now) {
             Ok(sdp) => sdp,
             Err(why) => return self.end(office, unusable(why), Side::System, now),
         };
         office.record(Record::CallStarted(Box::new(CallStarted { record: self.record.share() })));
         self.state = State::Answered { fork: None };
         self.answered = Some(now);
-        self.confirming = Some(Confirming { until: now + CONFIRMED_FOR, done });
         self.accept_with_sdp(office, LegId::Caller, &sdp, now);
         self.describe_answer(office, None);
         self.publish(office);

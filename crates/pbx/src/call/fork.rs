@@ -88,17 +88,7 @@ impl Call {
         let fork = &self.forks[index];
         let peer = Peer::of(office, flow, fork.media_source);
         self.media.prefer(Half::Callee, fork.outside.as_ref().map_or(&[], |it| it.codecs()));
-        let passed = match body::of(invite) {
-            None => None,
-            Some(body) => match body::sdp_range(body) {
-                None => Some(body::OwnedBody::of(body)),
-                Some(range) => {
-                    let sdp = &body.bytes[range.clone()];
-                    let sdp = self.media.offer(office, Half::Caller, peer.local, sdp, now)?;
-                    Some(body::with_sdp(body, range, sdp))
-                }
-            },
-        };
+        let passed = self.offer_to(office, invite, &peer, now)?;
         let end = office.local_end_of_line(flow, tag, self.line_of(index));
         let outside = self.addressed_outside(office, index, end);
         let it = outside.unwrap_or_else(|| self.addressed_inside(office, index, end));
@@ -303,6 +293,9 @@ impl Call {
         };
         if matches!(self.state, State::Calling { early: Some(it), .. } if it != fork) {
             self.begin_another_dialog(office);
+        }
+        if self.is_picker(fork_id(fork)) {
+            self.answered_by_picker(fork);
         }
         self.state = State::Answered { fork: Some(fork) };
         self.invite = None;

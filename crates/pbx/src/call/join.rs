@@ -322,7 +322,7 @@ impl Call {
 
 impl Fork {
     /// A phone that was reached by another call.
-    fn to_leg(leg: Leg) -> Self {
+    pub(super) fn to_leg(leg: Leg) -> Self {
         Self {
             device: None,
             target: (*leg.session.dialog.remote_target).into(),

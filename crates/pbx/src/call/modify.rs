@@ -197,6 +197,9 @@ impl Call {
         now: Instant,
     ) {
         if matches!(self.state, State::Answered { fork: None }) {
+            if self.picker_acked(office) {
+                return;
+            }
             return self.echo_acked(office, leg, message, now);
         }
         let Some(other) = self.other(leg) else { return };

@@ -4,8 +4,10 @@
 //! side ([`join`](super::join)); if that fails, nothing has happened.
 
 use super::forward::Onward;
+use super::pickup::Ringing;
 use super::refer_to::{Replaced, refer_to};
 use super::{Call, Leg};
+use crate::directory::Extension;
 use crate::id::CallId;
 use crate::office::{LegId, Office, Owner};
 use crate::record::Side;
@@ -13,6 +15,7 @@ use crate::release::ReleaseCode;
 use sip::endpoint::ServerTx;
 use sip::message::{Essentials, Message, Method, Writer, reason_phrase};
 use sip::session::{Body, Session};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How long the phone may expect to be told (RFC 3515 §2.4.4). Unit: seconds.
@@ -52,6 +55,10 @@ pub enum Errand {
     Report { to: CallId, status: u16 },
     /// The callee, or a phone of it, sent this call on.
     Forward { call: CallId, onward: Onward },
+    /// This call is to pick up one that rings.
+    PickUp { call: CallId, by: Arc<Extension>, ringing: Ringing },
+    /// It is answered and acknowledged: its phone goes to the call it picked.
+    Picked { call: CallId, from: CallId },
     /// Its two sides talk: this call is over.
     Joined { call: CallId },
 }

@@ -81,6 +81,10 @@ impl Calls {
         self.slab.get(*self.by_id.get(&id)?).map(|it| &it.call)
     }
 
+    pub(super) fn each(&self) -> impl Iterator<Item = &Call> {
+        self.slab.iter().map(|(_, it)| &it.call)
+    }
+
     pub(super) fn id_of(&self, owner: Owner) -> Option<CallId> {
         let place = self.slab.get(owner.call)?;
         (place.serial == owner.serial).then_some(place.call.id)

@@ -6,8 +6,10 @@ use crate::call::Call;
 use crate::call::begin::Attempt;
 use crate::call::forward::Onward;
 use crate::call::join::Transferee;
+use crate::call::pickup::Ringing;
 use crate::call::refer_to::Replaced;
 use crate::call::transfer::Errand;
+use crate::directory::Extension;
 use crate::id::CallId;
 use crate::office::LegId;
 use crate::origin::Origin;
@@ -15,6 +17,7 @@ use crate::record::Side;
 use crate::release::ReleaseCode;
 use crate::time::Now;
 use sip::message::{Message, check};
+use std::sync::Arc;
 
 /// A dialog that is to be replaced: its call, its leg, and the one on the other side.
 struct Found {
@@ -70,6 +73,8 @@ impl Core {
                     self.with_call(call, |call, office| call.refuse_forward(office, at));
                 }
             }
+            Errand::PickUp { call, by, ringing } => self.pick_up(call, by, &ringing, now),
+            Errand::Picked { call, from } => self.picked(call, from, now),
             Errand::Joined { call } => {
                 self.with_call(call, |call, office| call.left_behind(office, at));
             }
@@ -175,6 +180,36 @@ impl Core {
         let id = self.calls.insert(new);
         self.with_call(id, |call, office| call.begin_forwarded(office, &attempt, now.instant));
         Some(())
+    }
+
+    /// Looks for what rings: the first that began to.
+    fn pick_up(&mut self, id: CallId, by: Arc<Extension>, ringing: &Ringing, now: Now) {
+        let tenant = self.calls.find(id).map(|it| it.tenant);
+        let rings = |it: &Call| {
+            let since = it.rings_for(&self.office, &by, ringing)?;
+            (Some(it.tenant) == tenant && it.id != id).then_some((since, it.id))
+        };
+        let found = self.calls.each().filter_map(rings).min();
+        self.with_call(id, |call, office| match found {
+            Some((_, from)) => call.begin_pickup(office, (by, from), now.instant),
+            None => call.nothing_rings(office, now.instant),
+        });
+    }
+
+    /// The picker's leg goes to the call it takes, where that still waits.
+    fn picked(&mut self, id: CallId, from: CallId, now: Now) {
+        let at = now.instant;
+        let waits = self.calls.find(from).is_some_and(Call::may_be_picked_up);
+        let mut picker = None;
+        self.with_call(id, |call, office| {
+            picker = if waits { call.give_picker(office, at) } else { None };
+            if picker.is_none() {
+                call.picked_too_late(office, at);
+            }
+        });
+        if let Some(picker) = picker {
+            self.with_call(from, |call, office| call.take_picker(office, picker, at));
+        }
     }
 
     /// An INVITE takes the place of a dialog of the same extension (RFC 3891 §3).

@@ -22,6 +22,10 @@ pub enum Feature {
     /// One's own phones do not ring.
     DoNotDisturb,
     DoNotDisturbOff,
+    /// The call that rings at the extension that follows.
+    PickUp,
+    /// The first call that rings in one's pickup group.
+    PickUpInGroup,
 }
 
 impl Feature {
@@ -37,6 +41,8 @@ impl Feature {
         Self::ForwardAlwaysOff,
         Self::DoNotDisturb,
         Self::DoNotDisturbOff,
+        Self::PickUp,
+        Self::PickUpInGroup,
     ];
 
     /// What is dialled; a number follows where the feature takes one.
@@ -53,6 +59,8 @@ impl Feature {
             Self::ForwardAlwaysOff => "*93#",
             Self::DoNotDisturb => "*78",
             Self::DoNotDisturbOff => "*79",
+            Self::PickUp => "*40*",
+            Self::PickUpInGroup => "*50*",
         }
     }
 
@@ -70,12 +78,14 @@ impl Feature {
             Self::ForwardAlwaysOff => "forward-always-off",
             Self::DoNotDisturb => "do-not-disturb",
             Self::DoNotDisturbOff => "do-not-disturb-off",
+            Self::PickUp => "pick-up",
+            Self::PickUpInGroup => "pick-up-in-group",
         }
     }
 
     /// Its code is followed by a number.
     pub fn takes_number(self) -> bool {
-        self.forwards().is_some_and(|it| it.1)
+        self == Self::PickUp || self.forwards().is_some_and(|it| it.1)
     }
 
     /// The forwarding it sets (`true`) or cancels.
@@ -89,7 +99,11 @@ impl Feature {
             Self::ForwardNoAnswerOff => Some((Forwarding::NoAnswer, false)),
             Self::ForwardAlways => Some((Forwarding::Always, true)),
             Self::ForwardAlwaysOff => Some((Forwarding::Always, false)),
-            Self::Echo | Self::DoNotDisturb | Self::DoNotDisturbOff => None,
+            Self::Echo
+            | Self::DoNotDisturb
+            | Self::DoNotDisturbOff
+            | Self::PickUp
+            | Self::PickUpInGroup => None,
         }
     }
 
@@ -153,6 +167,8 @@ mod tests {
             ("*90#",      Some((Feature::ForwardBusyOff, ""))),
             ("*93*90138", Some((Feature::ForwardAlways, "90138"))),
             ("*94*1",     None),
+            ("*40*101",   Some((Feature::PickUp, "101"))),
+            ("*50*",      Some((Feature::PickUpInGroup, ""))),
             ("102",       None),
         ];
         for (dialled, expected) in table {

@@ -341,6 +341,7 @@ impl Settings {
             call_waiting: self.services.call_waiting,
             calls_in: self.services.calls_in,
             calls_out: self.services.calls_out,
+            pickup_group: self.services.pickup_group,
         }
     }
 }

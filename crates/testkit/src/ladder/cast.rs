@@ -199,6 +199,10 @@ pub(super) fn adjust(extension: &mut Extension, words: &Words) -> Result<(), Str
             "name" => extension.name = value.into(),
             "calls-in" => extension.services.calls_in_max = number?,
             "calls-out" => extension.services.calls_out_max = number?,
+            "group" => {
+                extension.services.pickup_group =
+                    value.parse().map_err(|_| format!("group={value}"))?
+            }
             "ring" => {
                 extension.services.ring_s = value.parse().map_err(|_| format!("ring={value}"))?
             }

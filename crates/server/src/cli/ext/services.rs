@@ -40,6 +40,9 @@ pub(in crate::cli) struct Arguments {
     /// Simultaneous outgoing calls, 0 to 100, within --calls; 0: it cannot call.
     #[arg(long, value_name = "CALLS", value_parser = calls)]
     pub(super) calls_out: Option<u8>,
+    /// Its pickup group: its phones may pick up calls of the others; 0: none.
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) pickup_group: Option<u32>,
 }
 
 impl Arguments {

@@ -1,0 +1,158 @@
+//! Call pickup: `*40*` and an extension, `*50*` for the group; and what crosses it.
+
+use testkit::ladder::check;
+
+/// Alice's call rings at bob, carol dials `code`, hears so, and is offered the call.
+fn ladder(code: &str, then: &str) {
+    check(&format!(
+        "
+        given 101 group=1
+        given 102 group=1
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   180
+        alice <- pbx          180
+        carol -> pbx          INVITE {code}
+        carol <- pbx          100
+        carol <- pbx          200
+        carol -> pbx          ACK
+        record release=feature.done linked=yes
+        carol <- pbx          INVITE sdp=offer(pcma,pcmu,telephone-event)
+        {then}
+        "
+    ));
+}
+
+#[test]
+fn picked_up() {
+    for code in ["*40*101", "*50*"] {
+        ladder(
+            code,
+            "
+        carol -> pbx          200
+                 pbx -> bob   CANCEL header=Reason:SIP;cause=200;text=
+        carol <- pbx          ACK
+        alice <- pbx          200 sdp=answer media=pbx
+        alice -> pbx          ACK
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+        media alice hears carol
+        alice -> pbx          BYE
+        alice <- pbx          200
+        carol <- pbx          BYE
+        carol -> pbx          200
+        record release=caller.hangup dialled=101 sent=101 callee=102 answered=yes
+            ",
+        );
+    }
+}
+
+/// Bob answers while carol is offered the call: he has it, and she hears that it is gone.
+#[test]
+fn the_answer_crosses() {
+    ladder(
+        "*50*",
+        "
+                 pbx <- bob   200
+        carol <- pbx          CANCEL
+        carol <- pbx          BYE header=Reason:SIP;cause=200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+        carol -> pbx          200 BYE
+        carol -> pbx          200 CANCEL
+        carol -> pbx          487 INVITE
+        carol <- pbx          ACK
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob   BYE
+                 pbx <- bob   200
+        record release=caller.hangup callee=101
+        ",
+    );
+}
+
+/// Alice gives up while carol is offered the call.
+#[test]
+fn the_cancel_crosses() {
+    ladder(
+        "*50*",
+        "
+        alice -> pbx          CANCEL
+        alice <- pbx          200 CANCEL
+        alice <- pbx          487 INVITE
+                 pbx -> bob   CANCEL
+        carol <- pbx          CANCEL
+        carol <- pbx          BYE
+        alice -> pbx          ACK
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+        carol -> pbx          200 BYE
+        carol -> pbx          200 CANCEL
+        carol -> pbx          487 INVITE
+        carol <- pbx          ACK
+        record release=caller.cancelled
+        ",
+    );
+}
+
+/// The call is over before the picker has acknowledged: it is told so by BYE.
+#[test]
+fn too_late() {
+    check(
+        "
+        given 101 group=1
+        given 102 group=1
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+        carol -> pbx          INVITE *40*101
+        carol <- pbx          100
+        carol <- pbx          200
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record release=callee.busy
+        carol -> pbx          ACK
+        carol <- pbx          BYE
+        carol -> pbx          200
+        record release=feature.nothing_rings
+        ",
+    );
+}
+
+/// Outside the group, without one, and where nothing rings.
+#[test]
+fn nothing_to_pick_up() {
+    #[rustfmt::skip]
+    let table = [
+        ("*40*101", "group=2", 480, "feature.nothing_rings"),
+        ("*50*",    "group=2", 480, "feature.nothing_rings"),
+        ("*40*103", "group=1", 480, "feature.nothing_rings"),
+        ("*50*",    "",        403, "feature.denied"),
+    ];
+    for (code, given, status, release) in table {
+        check(&format!(
+            "
+            given 101 group=1
+            given 102 {given}
+            alice -> pbx          INVITE 101
+            alice <- pbx          100
+                     pbx -> bob   INVITE
+            carol -> pbx          INVITE {code}
+            carol <- pbx          100
+            carol <- pbx          {status} header=Reason:text=
+            carol -> pbx          ACK
+            record release={release} status={status}
+                     pbx <- bob   486
+                     pbx -> bob   ACK
+            alice <- pbx          486
+            alice -> pbx          ACK
+            "
+        ));
+    }
+}
