@@ -8,6 +8,7 @@ use crate::phone::{Phone, Request, Target, Wishes};
 use bytes::Bytes;
 use pbx::core::{Command, Input, Shed};
 use pbx::settings::Settings;
+use pbx::supplementary::{Forwarding, Services};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 use sip::Transport;
@@ -19,6 +20,19 @@ const EXTENSIONS: u16 = 8;
 /// Numbers that are dialled besides those.
 const OTHER_NUMBERS: [&str; 4] = ["*43", "999", "1", "00441234567"];
 
+/// Codes: forwarding to each other, do not disturb, pickup, and what is none.
+const CODES: [&str; 12] = [
+    "*90*104", "*90#", "*91*103", "*92*105", "*92#", "*93*102", "*93#", "*78", "*79", "*40*101",
+    "*50*", "*94*1",
+];
+
+/// All rights, and two pickup groups.
+fn services(index: u32, call_waiting: bool) -> Services {
+    let may_forward = Forwarding::ALL.to_vec().into();
+    let pickup_group = 1 + index % 2;
+    Services { may_forward, ring_s: 20, call_waiting, pickup_group, ..Services::default() }
+}
+
 /// Builds the office and its phones.
 pub(super) fn cast(plan: Plan, rng: &mut ChaCha8Rng) -> (Office, Vec<Actor>) {
     let settings = Settings::default();
@@ -28,6 +42,7 @@ pub(super) fn cast(plan: Plan, rng: &mut ChaCha8Rng) -> (Office, Vec<Actor>) {
         let number = (100 + index).to_string();
         let mut it = extension(&number, &format!("user {number}"), &password(&number), &settings);
         it.calls_max = 1 + u8::try_from(below(rng, 4)).unwrap_or_default();
+        it.services = services(index.into(), below(rng, 4) > 0);
         let devices = 1 + u8::try_from(below(rng, 3)).unwrap_or_default();
         if devices > 1 {
             it.devices_max = Some(2);
@@ -130,6 +145,7 @@ fn call(world: &mut World, actor: usize) {
         _ if world.actors[actor].carrier => outside::number_called(world),
         1 | 2 => outside::number_dialled(world),
         0 => OTHER_NUMBERS[world.pick(OTHER_NUMBERS.len())].to_owned(),
+        3 => CODES[world.pick(CODES.len())].to_owned(),
         _ => (100 + world.pick(EXTENSIONS.into())).to_string(),
     };
     let mut wishes = if world.chance(100) { Wishes::without_sdp() } else { Wishes::default() };
@@ -282,7 +298,8 @@ fn change_the_directory(world: &mut World) {
     if world.chance(300) {
         return outside::change(world);
     }
-    let number = (100 + world.pick(EXTENSIONS.into())).to_string();
+    let index = world.pick(EXTENSIONS.into());
+    let number = (100 + index).to_string();
     let (deleted, calls) = (world.chance(100), 1 + world.pick(3));
     world.office.change(|tenant| {
         if deleted {
@@ -292,6 +309,7 @@ fn change_the_directory(world: &mut World) {
         let settings = tenant.settings.clone();
         let name = format!("user {number}");
         let mut it = extension(&number, &name, &password(&number), &settings);
+        it.services = services(u32::try_from(index).unwrap_or_default(), calls > 1);
         it.calls_max = u8::try_from(calls).unwrap_or(1);
         it.devices_max = (calls > 1).then_some(2);
         tenant.put(it);
