@@ -100,6 +100,8 @@ pub struct Call {
     confirming: Option<confirm::Confirming>,
     /// It is to pick up another one.
     picking: Option<pickup::Picking>,
+    /// Forks that pick this one up.
+    pickers: SmallVec<[LegId; 1]>,
     /// The target's offer, until the transferee is here.
     offer: Option<body::OwnedBody>,
 }

@@ -132,6 +132,7 @@ impl Call {
             },
             confirming: None,
             picking: None,
+            pickers: SmallVec::new(),
             offer: None,
         }
     }

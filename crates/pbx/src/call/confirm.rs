@@ -8,7 +8,7 @@ use super::begin::{Attempt, dice, unusable};
 use super::end::Cause;
 use super::pickup::Ringing;
 use super::{Call, State};
-use crate::dialplan::{self, Caller, Candidate, DialledFeature, Query};
+use crate::dialplan::{self, Caller, Candidate, DialledFeature, Feature, Query};
 use crate::directory::Extension;
 use crate::office::{LegId, Office};
 use crate::record::{CallStarted, Record, Side};

@@ -110,7 +110,7 @@ impl Call {
     }
 
     /// The picker has acknowledged its answer.
-    pub(super) fn picker_acked(&mut self, office: &mut Office) -> bool {
+    pub(super) fn picker_acked(&self, office: &mut Office) -> bool {
         let Some(Picking { from, .. }) = &self.picking else { return false };
         office.errands.push_back(Errand::Picked { call: self.id, from: *from });
         true
@@ -141,6 +141,7 @@ impl Call {
         self.busy.extend(busy);
         self.forks.push(Fork { number: by.number.clone(), ..Fork::to_leg(leg) });
         let index = self.forks.len() - 1;
+        self.pickers.push(fork_id(index));
         let Some(invite) = self.invite.clone() else { return };
         // Parsed once already when it came.
         let Ok(message) = Message::parse(&invite) else { return };
@@ -157,9 +158,7 @@ impl Call {
 
     /// Whether nobody has answered and this is the leg of a picker.
     pub(super) fn is_picker(&self, leg: LegId) -> bool {
-        let calling = matches!(self.state, State::Calling { .. });
-        let picked = |it: &Leg| it.session.is_established() || it.session.owes_ack();
-        calling && leg != LegId::Caller && self.leg(leg).is_some_and(picked)
+        matches!(self.state, State::Calling { .. }) && self.pickers.contains(&leg)
     }
 
     /// The picker's phone will not have the call: it goes on ringing elsewhere.

@@ -40,6 +40,12 @@ remedies! {
     CalleeUnreachable CalleeFlowLost DialogPeerVanished => Callee
         "Look whether the phone has power and network; behind a router, let it register more often."
         "请检查话机的电源和网络；若在路由器后面，请缩短话机的注册周期。";
+    CalleeDoNotDisturb => Callee
+        "Nothing needs to be done; the extension ends it with its feature code."
+        "无需处理；该分机可用业务代码取消免打扰。";
+    FeatureNothingRings => Caller
+        "Dial it while a phone rings that the extension may pick up."
+        "请在可代答的话机振铃时拨打。";
     CalleeUnknown => Caller
         "Check the number that was dialled."
         "请检查所拨号码。";

@@ -42,10 +42,18 @@ impl Doctor {
                 }
                 self.register(false)
             }
-            Answer::Challenged(Err(Unanswerable::Wrong)) => self.refuses_credentials(),
+            Answer::Challenged(Err(Unanswerable::Wrong)) => {
+                self.refuses_credentials(Trouble::AuthFailed)
+            }
             Answer::Challenged(Err(_)) => {
                 self.trouble(Check::Authentication, Trouble::AuthUnknown, None);
                 self.stop()
+            }
+            // Some say it so.
+            Answer::Refused { code: 403, .. }
+                if self.challenged && self.tried != Some(Change::NewCallId) =>
+            {
+                self.refuses_credentials(Trouble::Rejected(403))
             }
             Answer::InvalidCseq if self.tried.is_none() && !self.line.new_call_id => {
                 self.try_with(Change::NewCallId);
@@ -97,7 +105,7 @@ impl Doctor {
         self.stop()
     }
 
-    fn refuses_credentials(&mut self) -> Action {
+    fn refuses_credentials(&mut self, trouble: Trouble) -> Action {
         let other_user =
             !self.line.auth_user.is_empty() && self.line.auth_user != self.line.account;
         if self.tried.is_none() && other_user {
@@ -105,7 +113,7 @@ impl Doctor {
             return self.register(true);
         }
         let setting = Remedy::Setting("password");
-        self.trouble(Check::Authentication, Trouble::AuthFailed, Some(setting));
+        self.trouble(Check::Authentication, trouble, Some(setting));
         self.stop()
     }
 
@@ -118,12 +126,8 @@ impl Doctor {
             return self.stop();
         }
         let check = if self.challenged { Check::Authentication } else { Check::Register };
-        let setting = match (status, self.challenged) {
-            (403, true) => Some("password"),
-            (403 | 404, _) => Some("domain"),
-            _ => None,
-        };
-        self.trouble(check, Trouble::Rejected(status), setting.map(Remedy::Setting));
+        let setting = matches!(status, 403 | 404).then_some(Remedy::Setting("domain"));
+        self.trouble(check, Trouble::Rejected(status), setting);
         self.stop()
     }
 
