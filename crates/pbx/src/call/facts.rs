@@ -4,11 +4,13 @@
 
 use super::end::Cause;
 use super::media::{AUDIBLE, Half};
+use super::outside::{Outside, Through};
 use super::{Call, State, body};
 use crate::dialplan::step::{Skip, Step};
-use crate::dialplan::{self, Refusal};
+use crate::dialplan::{self, Candidate, Refusal};
 use crate::directory::Extension;
 use crate::id::TenantId;
+use crate::line::config::FromUser;
 use crate::line::trouble::Trouble;
 use crate::office::{LegId, Office};
 use crate::origin::Origin;
@@ -101,14 +103,22 @@ impl Call {
         self.note(Place::Office, What::Full { number, most }, now);
     }
 
-    /// A line or trunk could not take the call.
-    pub(super) fn note_not_taken(
+    /// The same, of a candidate; returns why.
+    pub(super) fn not_taken(
         &mut self,
         office: &Office,
-        who: Who,
+        who: Option<Who>,
         code: ReleaseCode,
         now: Instant,
-    ) {
+    ) -> ReleaseCode {
+        if let Some(who) = who {
+            self.note_not_taken(office, who, code, now);
+        }
+        code
+    }
+
+    /// A line or trunk could not take the call.
+    fn note_not_taken(&mut self, office: &Office, who: Who, code: ReleaseCode, now: Instant) {
         let what = match (&who, code) {
             (Who::Line(account), ReleaseCode::LineNotRegistered) => {
                 unregistered(office, self.tenant, account)
@@ -257,6 +267,39 @@ impl Call {
             Some(outside) => outside.who(),
             None => Who::Phone(fork.number.clone()),
         })
+    }
+}
+
+impl Outside {
+    pub(super) fn who(&self) -> Who {
+        match &self.through {
+            Through::Line { line, .. } => Who::Line(line.account.clone()),
+            Through::Trunk { trunk, .. } => Who::Trunk(trunk.id.to_string().into()),
+        }
+    }
+
+    /// The user of From and the line's account, where From shows somebody else.
+    pub(super) fn showed(&self) -> Option<(Box<str>, Box<str>)> {
+        let Through::Line { line, .. } = &self.through else { return None };
+        let known = [&*line.account, line.auth_user()];
+        let differs = line.from_user == FromUser::Caller && !known.contains(&&*self.out.caller);
+        differs.then(|| (self.out.caller.clone(), line.account.clone()))
+    }
+
+    pub(super) fn uri_parameters(&self) -> Box<str> {
+        match &self.through {
+            Through::Line { line, .. } => line.uri_parameters.clone(),
+            Through::Trunk { trunk, .. } => trunk.uri_parameters.clone(),
+        }
+    }
+}
+
+/// The line or trunk of a candidate.
+pub(super) fn who_of(candidate: &Candidate) -> Option<Who> {
+    match candidate {
+        Candidate::Line(line, _) => Some(Who::Line(line.account.clone())),
+        Candidate::Trunk(trunk, _) => Some(Who::Trunk(trunk.id.to_string().into())),
+        Candidate::Extension(_) | Candidate::Feature(_) => None,
     }
 }
 

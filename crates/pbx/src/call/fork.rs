@@ -17,7 +17,7 @@ use sip::Flow;
 use sip::dialog::{Dialog, LocalEnd};
 use sip::message::{MaxForwards, Message, Short, Writer, reason_phrase};
 use sip::route_set::RouteSet;
-use sip::session::{Body, Offer, Reliability, Session, no_extra};
+use sip::session::{Body, Offer, Reliability, Session};
 use std::borrow::Cow;
 use std::time::Instant;
 
@@ -480,19 +480,6 @@ impl Call {
     pub(super) fn publish(&self, office: &mut Office) {
         let status = self.status();
         office.event(Event::Call(Box::new(status)));
-    }
-
-    /// Refuses a re-INVITE that cannot pass.
-    pub(super) fn refuse_modify(
-        &mut self,
-        office: &mut Office,
-        leg: LegId,
-        code: u16,
-        now: Instant,
-    ) {
-        self.with_session(office, leg, now, |session, seat| {
-            session.refuse(seat, (code, reason_phrase(code)), &no_extra);
-        });
     }
 }
 

@@ -13,6 +13,7 @@ use crate::record::Side;
 use crate::release::ReleaseCode;
 use crate::verdict::fact::What;
 use sip::message::{Message, Writer, reason_phrase};
+use sip::session::no_extra;
 use std::time::Instant;
 
 impl Call {
@@ -186,6 +187,19 @@ impl Call {
         }
         self.note(place_of(leg), What::Vanished { status: code }, now);
         self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);
+    }
+
+    /// Refuses a re-INVITE that cannot pass.
+    pub(super) fn refuse_modify(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        code: u16,
+        now: Instant,
+    ) {
+        self.with_session(office, leg, now, |session, seat| {
+            session.refuse(seat, (code, reason_phrase(code)), &no_extra);
+        });
     }
 
     /// The ACK of a 2xx of ours: where that 2xx made the offer, the ACK has the answer.

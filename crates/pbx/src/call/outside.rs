@@ -5,6 +5,7 @@
 use super::begin::{Way, stated_address, unusable};
 use super::challenge::Credentials;
 use super::diversion::Shown;
+use super::facts::who_of;
 use super::fork::{Fork, bracketed, escaped};
 use super::media::relay;
 use super::{Call, State, fork_id};
@@ -24,7 +25,6 @@ use crate::time::Now;
 use crate::trunk::Trunk;
 use crate::trunk::health::Event as Happens;
 use crate::trunk::live::{ServerKey, TrunkKey};
-use crate::verdict::fact::Who;
 use rand_core::Rng;
 use sip::auth::client::ClientAuth;
 use sip::dialog::{Dialog, LocalEnd, contact_uri};
@@ -88,12 +88,12 @@ impl Claim {
 /// A fork that leads outside.
 #[derive(Debug)]
 pub(super) struct Outside {
-    through: Through,
-    out: Outgoing,
+    pub through: Through,
+    pub out: Outgoing,
 }
 
 #[derive(Debug)]
-enum Through {
+pub(super) enum Through {
     Line { key: LineKey, line: Arc<Line>, auth: ClientAuth, routes: Vec<Box<str>> },
     Trunk { server: ServerKey, trunk: Arc<Trunk> },
 }
@@ -129,30 +129,6 @@ impl Through {
         match self {
             Self::Line { line, .. } => line.no_answer(settings),
             Self::Trunk { trunk, .. } => trunk.no_answer(settings),
-        }
-    }
-}
-
-impl Outside {
-    pub(super) fn who(&self) -> Who {
-        match &self.through {
-            Through::Line { line, .. } => Who::Line(line.account.clone()),
-            Through::Trunk { trunk, .. } => Who::Trunk(trunk.id.to_string().into()),
-        }
-    }
-
-    /// The user of From and the line's account, where From shows somebody else.
-    pub(super) fn showed(&self) -> Option<(Box<str>, Box<str>)> {
-        let Through::Line { line, .. } = &self.through else { return None };
-        let known = [&*line.account, line.auth_user()];
-        let differs = line.from_user == FromUser::Caller && !known.contains(&&*self.out.caller);
-        differs.then(|| (self.out.caller.clone(), line.account.clone()))
-    }
-
-    pub(super) fn uri_parameters(&self) -> Box<str> {
-        match &self.through {
-            Through::Line { line, .. } => line.uri_parameters.clone(),
-            Through::Trunk { trunk, .. } => trunk.uri_parameters.clone(),
         }
     }
 }
@@ -205,11 +181,7 @@ impl Call {
         let mut why = ReleaseCode::RouteNoLine;
         while !self.outward.left.is_empty() {
             let candidate = self.outward.left.remove(0);
-            let who = match &candidate {
-                Candidate::Line(line, _) => Some(Who::Line(line.account.clone())),
-                Candidate::Trunk(trunk, _) => Some(Who::Trunk(trunk.id.to_string().into())),
-                Candidate::Extension(_) | Candidate::Feature(_) => None,
-            };
+            let who = who_of(&candidate);
             let taken = match candidate {
                 Candidate::Line(line, out) => self.take_line(office, &line, out, message, now),
                 Candidate::Trunk(trunk, out) => self.take_trunk(office, &trunk, out, message, now),
@@ -217,10 +189,7 @@ impl Call {
             };
             match taken {
                 Ok(()) => return Ok(()),
-                Err(code) => {
-                    why = code;
-                    who.into_iter().for_each(|it| self.note_not_taken(office, it, code, now));
-                }
+                Err(code) => why = self.not_taken(office, who, code, now),
             }
         }
         Err(why)

@@ -63,18 +63,7 @@ fn of_number(
             inert(&record.dialled_number)
         ),
         (Code::RouteDeniedLevel, Some(What::Unrouted { prefix, level: Some(level), .. })) => {
-            let caller = inert(&record.caller_number);
-            match prefix.is_empty() {
-                true => text!(
-                    "{caller} may not call {callee} (call level {level} needed).",
-                    "{caller}没有呼叫{callee}的权限（需要呼叫级别{level}）。"
-                ),
-                false => text!(
-                    "{caller} may not call numbers starting with {} (call level {level} needed).",
-                    "{caller}没有呼叫前缀{}的权限（需要呼叫级别{level}）。",
-                    inert(prefix)
-                ),
-            }
+            denied(&inert(&record.caller_number), &callee, prefix, *level)
         }
         (Code::RouteBlocked, Some(What::Unrouted { row: Some(row), .. })) => text!(
             "The call from {} to {callee} matches row {row} of the black list.",
@@ -121,6 +110,20 @@ fn of_number(
     })
 }
 
+fn denied(caller: &str, callee: &str, prefix: &str, level: u8) -> Text {
+    match prefix.is_empty() {
+        true => text!(
+            "{caller} may not call {callee} (call level {level} needed).",
+            "{caller}没有呼叫{callee}的权限（需要呼叫级别{level}）。"
+        ),
+        false => text!(
+            "{caller} may not call numbers starting with {} (call level {level} needed).",
+            "{caller}没有呼叫前缀{}的权限（需要呼叫级别{level}）。",
+            inert(prefix)
+        ),
+    }
+}
+
 /// Codes about a line, a trunk, a phone or the dialog with it.
 fn of_way(code: Code, fact: &Fact, clock: &Clock<'_>) -> Option<Text> {
     Some(match (code, &fact.what) {
@@ -142,28 +145,7 @@ fn of_way(code: Code, fact: &Fact, clock: &Clock<'_>) -> Option<Text> {
             Code::LineNotShared | Code::LineClosed | Code::TrunkClosed,
             What::NotTaken { who, .. },
         ) => text!("{}: {}", "{}：{}", capital(who), whole(code)),
-        (_, What::Unregistered { line, why, status, at }) => {
-            let why = match (status, why) {
-                (Some(status), _) => text!("{status} from the carrier", "运营商返回{status}"),
-                (None, Some(why)) => why.text(),
-                (None, None) => Text::fixed("no answer yet", "尚无应答"),
-            };
-            match at {
-                Some(at) => text!(
-                    "Line {} was not registered ({}, {}).",
-                    "外线{}未注册（{}，{}）。",
-                    inert(line),
-                    bare(&why),
-                    clock.time(*at)
-                ),
-                None => text!(
-                    "Line {} was not registered ({}).",
-                    "外线{}未注册（{}）。",
-                    inert(line),
-                    bare(&why)
-                ),
-            }
-        }
+        (_, What::Unregistered { .. }) => return unregistered(&fact.what, clock),
         (_, What::Refused { who, status, .. }) if names_carrier(who) => {
             text!("{}: {} ({status})", "{}：{}（{status}）", capital(who), whole(code))
         }
@@ -196,6 +178,23 @@ fn of_way(code: Code, fact: &Fact, clock: &Clock<'_>) -> Option<Text> {
         }
         _ => return of_dialog(fact),
     })
+}
+
+fn unregistered(what: &What, clock: &Clock<'_>) -> Option<Text> {
+    let What::Unregistered { line, why, status, at } = what else { return None };
+    let why = match (status, why) {
+        (Some(status), _) => text!("{status} from the carrier", "运营商返回{status}"),
+        (None, Some(why)) => why.text(),
+        (None, None) => Text::fixed("no answer yet", "尚无应答"),
+    };
+    let at = at.map_or_else(|| Text::same(""), |it| text!(", {}", "，{}", clock.time(it)));
+    Some(text!(
+        "Line {} was not registered ({}{}).",
+        "外线{}未注册（{}{}）。",
+        inert(line),
+        bare(&why),
+        at
+    ))
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are not about a dialog")]

@@ -18,6 +18,7 @@ use crate::office::{SERVER_PORT, SERVER_V4, flow_of};
 use crate::phone::Phone;
 use pbx::dialplan::blocklist::ANY;
 use pbx::dialplan::rows::{BlockRow, CalledRow, DEFAULT_PLAN, RouteType, TrunkChoice};
+use pbx::directory::Tenant;
 use pbx::line::Line;
 use pbx::line::config::{CallerNumber, FromUser, Incoming, LineTransport, Password};
 use pbx::trunk::Trunk;
@@ -166,11 +167,15 @@ pub(super) fn trunk(words: &Words) -> Option<Result<(Trunk, CalledRow), String>>
     Some(adjust_trunk(&mut trunk, words).map(|()| (trunk, row)))
 }
 
-/// Reads `given blocked 3 caller=100`: a row of the black list.
-pub(super) fn blocked(words: &Words) -> BlockRow {
-    let id = words.flags().next().and_then(|it| it.parse().ok()).unwrap_or_default();
-    let of = |name| words.get(name).unwrap_or(ANY).into();
-    BlockRow { id, caller: of("caller"), called: of("called"), rate: 100, description: "".into() }
+/// Reads `given blocked 3 caller=100`: rows of the black list.
+pub(super) fn block(tenant: &mut Tenant, given: &[&Words]) {
+    for words in given.iter().filter(|it| it.head == "blocked") {
+        let id = words.flags().next().and_then(|it| it.parse().ok()).unwrap_or_default();
+        let of = |name| words.get(name).unwrap_or(ANY).into();
+        let (caller, called) = (of("caller"), of("called"));
+        let description = "".into();
+        tenant.dial_plan.blocked.put(BlockRow { id, caller, called, rate: 100, description });
+    }
 }
 
 fn adjust_trunk(trunk: &mut Trunk, words: &Words) -> Result<(), String> {

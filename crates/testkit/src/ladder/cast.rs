@@ -4,6 +4,7 @@ use super::carrier;
 use super::line::{Step, Words};
 use super::plan;
 use super::stage::Stage;
+use crate::office::edge::Edge;
 use crate::office::{self, Office};
 use crate::phone::Phone;
 use pbx::core::Command;
@@ -58,7 +59,7 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
             continue;
         }
         let has = |flag: &str| words.is_some_and(|it| it.has(flag));
-        let (phone, device) = phone(name, words.copied())?;
+        let (phone, device) = phone(name, words.copied(), &mut office.edge)?;
         if let Some(extension) = extensions.get_mut(phone.number.as_str()) {
             if device > 1 {
                 extension.devices_max = extension.devices_max.max(Some(3));
@@ -69,9 +70,6 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
                 extension.addresses = vec![AllowedAddress { network, port }];
                 extension.secret = None;
             }
-        }
-        if has("mute") {
-            office.edge.mute.insert(phone.address().ip());
         }
         if !has("unregistered") && !has("stranger") && !has("address") {
             to_register.push(name.to_owned());
@@ -85,14 +83,12 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
     }
     let lines: Vec<_> =
         given.iter().filter_map(|it| carrier::line(it)).collect::<Result<_, String>>()?;
-    let blocked = given.iter().filter(|it| it.head == "blocked");
-    let blocked: Vec<_> = blocked.map(|it| carrier::blocked(it)).collect();
     let trunks: Vec<_> =
         given.iter().filter_map(|it| carrier::trunk(it)).collect::<Result<_, String>>()?;
     office.change(|tenant| {
         extensions.into_values().for_each(|it| tenant.put(it));
         lines.into_iter().for_each(|it| tenant.lines.put(it));
-        blocked.into_iter().for_each(|it| tenant.dial_plan.blocked.put(it));
+        carrier::block(tenant, &given);
         for (trunk, row) in trunks {
             tenant.put_trunk(trunk);
             tenant.dial_plan.called.put(row);
@@ -157,7 +153,7 @@ fn given<'a>(step: &&'a Step) -> Option<&'a Words> {
     }
 }
 
-fn phone(name: &str, words: Option<&Words>) -> Result<(Phone, u8), String> {
+fn phone(name: &str, words: Option<&Words>, edge: &mut Edge) -> Result<(Phone, u8), String> {
     let has = |flag: &str| words.is_some_and(|it| it.has(flag));
     let (base, device) = split(name);
     let number = match CAST.iter().find(|it| it.0 == base) {
@@ -173,6 +169,7 @@ fn phone(name: &str, words: Option<&Words>) -> Result<(Phone, u8), String> {
     }
     let mut phone = Phone::new(name, number, &format!("secret-{base}"), flow);
     phone.media.set_ip(inside);
+    edge.mute.extend(has("mute").then(|| flow.remote.ip()));
     if has("srtp") {
         phone.profile = "RTP/SAVP";
     }
