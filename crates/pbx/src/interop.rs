@@ -102,6 +102,15 @@ impl CallLimit {
     }
 }
 
+/// The URI of a number at a host; of the host alone where refining left nothing of the number, as a
+/// user part may not be empty (RFC 3261 §25.1).
+pub(crate) fn sip_uri(number: &str, host: &str) -> String {
+    match number {
+        "" => ["sip:", host].concat(),
+        number => ["sip:", &escape_user(number), "@", host].concat(),
+    }
+}
+
 /// A number as the user part of a URI (RFC 3261 §25.1).
 pub(crate) fn escape_user(number: &str) -> Cow<'_, str> {
     let stands = |it: u8| it.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&it);

@@ -12,7 +12,7 @@ use super::{Call, State, fork_id};
 use crate::core::trunks::{server_event, way_to};
 use crate::dialplan::query::{Candidate, Candidates, Outgoing};
 use crate::directory::Relay;
-use crate::interop::{IdentityHeader, Interop, Reliable, escape_user};
+use crate::interop::{IdentityHeader, Interop, Reliable, sip_uri};
 use crate::line::Line;
 use crate::line::config::FromUser;
 use crate::line::live::LineKey;
@@ -449,7 +449,7 @@ impl Call {
             }
             Through::Trunk { trunk, .. } => {
                 let host = bracketed(end.address.ip());
-                let uri = format!("sip:{}@{host}", escape_user(&out.caller));
+                let uri = sip_uri(&out.caller, &host);
                 let mut headers = identity_headers(&trunk.interop, &out.caller, &host);
                 let shown = Shown { host: &host, account: None };
                 headers.extend(self.history.headers(&out.called, &shown));
@@ -576,7 +576,7 @@ fn from(hidden: bool, name: &str, uri: &str) -> String {
 
 /// RFC 3325 §9.1 or what came before it, and RFC 3323 §4.2.
 fn identity_headers(interop: &Interop, caller: &str, host: &str) -> Vec<(&'static str, String)> {
-    let identity = format!("<sip:{}@{host}>", escape_user(caller));
+    let identity = format!("<{}>", sip_uri(caller, host));
     let mut headers = Vec::new();
     match interop.identity {
         IdentityHeader::None => {}

@@ -1,7 +1,7 @@
 //! What an administrator sets for an external line.
 
 use crate::dialplan::rows::DEFAULT_PLAN;
-use crate::interop::{CallLimit, Interop, escape_user, parameters};
+use crate::interop::{CallLimit, Interop, escape_user, parameters, sip_uri};
 use crate::language::Language;
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
@@ -129,7 +129,7 @@ impl Line {
             FromUser::Account => &self.account,
         };
         let domain = if self.from_domain.is_empty() { &self.domain } else { &self.from_domain };
-        format!("sip:{}@{domain}", escape_user(user))
+        sip_uri(user, domain)
     }
 }
 

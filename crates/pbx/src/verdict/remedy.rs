@@ -41,11 +41,11 @@ remedies! {
         "Look whether the phone has power and network; behind a router, let it register more often."
         "请检查话机的电源和网络；若在路由器后面，请缩短话机的注册周期。";
     CalleeDoNotDisturb => Callee
-        "Nothing needs to be done; the extension ends it with its feature code."
-        "无需处理；该分机可用业务代码取消免打扰。";
+        "Dial *79 on the phone when calls are to come in again."
+        "需要恢复来电时，请在话机上拨*79。";
     FeatureNothingRings => Caller
-        "Dial it while a phone rings that the extension may pick up."
-        "请在可代答的话机振铃时拨打。";
+        "Nothing needs to be done; a call can be picked up while it rings in the same pickup group."
+        "无需处理；只能代答同一呼叫代答组内正在振铃的来电。";
     CalleeUnknown => Caller
         "Check the number that was dialled."
         "请检查所拨号码。";

@@ -355,6 +355,7 @@ fn limits_each_way() {
         "
         given 100 calls-out=0
         given 101 calls-in=0
+        given bob
         alice -> pbx          INVITE 101
         alice <- pbx          100
         alice <- pbx          486

@@ -17,8 +17,8 @@ fn ladder(code: &str, then: &str) {
         carol <- pbx          100
         carol <- pbx          200
         carol -> pbx          ACK
-        record release=feature.done linked=yes
         carol <- pbx          INVITE sdp=offer(pcma,pcmu,telephone-event)
+        record release=feature.done linked=yes
         {then}
         "
     ));

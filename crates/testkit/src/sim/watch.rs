@@ -205,6 +205,10 @@ impl Watch {
         honest: bool,
         office: &Office,
     ) -> Result<(), String> {
+        if bytes.iter().all(|it| matches!(it, b'\r' | b'\n')) {
+            // Keeps the way to a carrier open (RFC 5626 §3.5.1).
+            return Ok(());
+        }
         self.note("pbx", to, bytes, at);
         let message = Message::parse(bytes).map_err(|error| format!("sent junk: {error}"))?;
         self.attempt(&message, bytes, call, at);
