@@ -56,13 +56,11 @@ fn the_answer_crosses() {
         "*50*",
         "
                  pbx <- bob   200
-        carol <- pbx          CANCEL
         carol <- pbx          BYE header=Reason:SIP;cause=200
                  pbx -> bob   ACK
         alice <- pbx          200
         alice -> pbx          ACK
         carol -> pbx          200 BYE
-        carol -> pbx          200 CANCEL
         carol -> pbx          487 INVITE
         carol <- pbx          ACK
         alice -> pbx          BYE
@@ -84,14 +82,12 @@ fn the_cancel_crosses() {
         alice <- pbx          200 CANCEL
         alice <- pbx          487 INVITE
                  pbx -> bob   CANCEL
-        carol <- pbx          CANCEL
         carol <- pbx          BYE
         alice -> pbx          ACK
                  pbx <- bob   200 CANCEL
                  pbx <- bob   487 INVITE
                  pbx -> bob   ACK
         carol -> pbx          200 BYE
-        carol -> pbx          200 CANCEL
         carol -> pbx          487 INVITE
         carol <- pbx          ACK
         record release=caller.cancelled

@@ -153,7 +153,7 @@ fn place(office: &mut Office, (flow, invite): (Flow, Bytes), rings: usize) -> Pl
         let Outgoing::Message { flow, bytes, .. } = sent.what else { continue };
         let message = Message::parse(&bytes).unwrap();
         if message.headers.get(HeaderName::CallId) == own {
-            placed.refused = placed.refused.or(message.status().filter(|it| *it >= 200));
+            placed.refused = placed.refused.or_else(|| message.status().filter(|it| *it >= 200));
         }
         if message.method() != Some(Method::Invite) {
             continue;
@@ -229,8 +229,11 @@ fn read(text: &str) -> Said {
         if let Some((uri, from)) =
             line.split_once("INVITE ").and_then(|it| it.1.split_once("   From "))
         {
-            let from = from.trim_start_matches("<sip:");
-            let user = from.split(['@', ' ']).next().unwrap();
+            let from = from.split([' ', '>']).next().unwrap();
+            let user = match from.strip_prefix("<sip:") {
+                Some(address) => address.split_once('@').map_or("", |it| it.0),
+                None => from,
+            };
             said.sent.push((uri.to_owned(), user.to_owned()));
         }
     }

@@ -42,6 +42,11 @@ pub(super) fn carriers() -> impl Iterator<Item = Actor> {
     })
 }
 
+/// Whether this is one of [`carriers`].
+pub(super) fn is_carrier(name: &str) -> bool {
+    ADDRESSES.iter().any(|it| it.0 == name)
+}
+
 /// Lines, trunks, and the rows that lead to the trunks: 2… and 3…
 pub(super) fn furnish(tenant: &mut Tenant) {
     for (index, account) in ACCOUNTS.into_iter().enumerate() {

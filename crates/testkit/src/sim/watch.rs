@@ -3,12 +3,13 @@
 //! One final response a request, one record an attempt, an ACK for each final response, bounded
 //! resending, right billing, nothing without credentials, nothing forgotten, nothing left.
 
+use super::outside;
 use super::transactions::{Key, TIMEOUT, key};
 use crate::ladder::brief;
 use crate::office::Office;
 use bytes::Bytes;
 use pbx::id::CallId;
-use pbx::record::CallRecord;
+use pbx::record::{CallRecord, Direction};
 use pbx::time::millis;
 use sip::message::{CSeq, Contact, HeaderName, Message, Method, NameAddr, TypedHeader};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -81,7 +82,10 @@ pub(super) struct Watch {
     asked: BTreeMap<Key, Asked>,
     /// How often each message was sent.
     sent: BTreeMap<u64, u32>,
-    attempts: BTreeSet<(u32, Bytes)>,
+    /// The last: by somebody outside.
+    attempts: BTreeSet<(u32, Bytes, bool)>,
+    /// From outside the same INVITE, once more after its end: no nonce tells it from a new one.
+    attempts_again: usize,
     times: BTreeMap<CallId, Times>,
     /// Final responses that came, with status and phone.
     acks_owed: BTreeMap<Owed, (u16, String)>,
@@ -211,7 +215,7 @@ impl Watch {
         }
         self.note("pbx", to, bytes, at);
         let message = Message::parse(bytes).map_err(|error| format!("sent junk: {error}"))?;
-        self.attempt(&message, bytes, call, at);
+        self.attempt(to, (&message, bytes), call, at);
         let key = key(&message);
         // The answer to a request that is malformed has its faults.
         let to_junk = message.status().is_some()
@@ -250,7 +254,13 @@ impl Watch {
     }
 
     /// Counts attempts and takes their times, from the responses to their INVITEs.
-    fn attempt(&mut self, message: &Message<'_>, bytes: &Bytes, call: Option<CallId>, at: Instant) {
+    fn attempt(
+        &mut self,
+        to: &str,
+        (message, bytes): (&Message<'_>, &Bytes),
+        call: Option<CallId>,
+        at: Instant,
+    ) {
         let code = message.status().unwrap_or_default();
         let is_invite = dialog_of(message).is_some_and(|it| it.1 == "INVITE");
         if let Some(call) = call.filter(|_| is_invite) {
@@ -262,11 +272,13 @@ impl Watch {
                 times.answered.get_or_insert(at);
             }
         }
-        // A 100 has the To of its request: with a tag it is of a re-INVITE.
+        // A 100 has the To of its request: with a tag it is of a re-INVITE. A copy of an INVITE from
+        // outside that comes after its end is a call again, as no nonce tells it from a new one:
+        // those are not counted.
         if is_invite
             && code == 100
             && tag_of_to(message).is_empty()
-            && self.attempts.insert((self.life, bytes.clone()))
+            && self.attempts.insert((self.life, bytes.clone(), outside::is_carrier(to)))
             && let Some(asked) = key(message).and_then(|it| self.asked.get_mut(&it))
         {
             // What was said before the transaction began does not count.
@@ -372,9 +384,14 @@ impl Watch {
         if let Some(left) = left {
             return Err(left);
         }
-        // A transfer makes a record without an attempt of its own.
-        let attempted = office.journal.ended.iter().filter(|it| it.linked_call_id.is_none());
-        let (attempts, records) = (self.attempts.len(), attempted.count());
+        // A transfer and a forward make a record without an attempt of its own, a pickup with one.
+        let is_attempt = |it: &&CallRecord| {
+            it.linked_call_id.is_none() && it.direction != Direction::Incoming
+                || matches!(&*it.route, "pick-up" | "pick-up-in-group")
+        };
+        let attempted = office.journal.ended.iter().filter(is_attempt);
+        let attempts = self.attempts.iter().filter(|it| !it.2).count();
+        let records = attempted.count();
         if attempts != records {
             return Err(format!("{attempts} attempts, {records} records"));
         }
