@@ -58,7 +58,7 @@ impl Default for Config {
             ports: 20_000..=29_999,
             bind: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             threads: 1,
-            spare_pairs: 64,
+            spare_pairs: 128,
             rest: Duration::from_secs(5),
             progress: Duration::from_secs(5),
         }

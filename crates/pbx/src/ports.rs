@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 pub const REST: Duration = Duration::from_secs(5);
 
 /// Fewer free pairs than this, or than a quarter of the leased ones, and the edge is asked for more.
-pub const FREE_MIN: usize = 16;
+pub const FREE_MIN: usize = 32;
 
 /// Pairs of one lease, one for each `m=` line.
 pub type Lease = SmallVec<[PortPair; 2]>;

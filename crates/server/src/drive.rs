@@ -433,12 +433,10 @@ impl Driver {
                 self.judge_journal(outcome, now);
             }
             if !self.outbox.media.is_empty() {
-                self.parts.media_events.promise(now.instant);
+                let free = self.parts.core.counters().ports_free;
+                self.parts.media_events.promise(free, now.instant);
             }
             for command in std::mem::take(&mut self.outbox.media) {
-                if matches!(command, pbx::media::Command::Want { .. }) {
-                    self.parts.media_events.await_ports();
-                }
                 if let Err(media::Full(command)) = self.parts.media.command(command) {
                     self.refuse(&command, now);
                 }

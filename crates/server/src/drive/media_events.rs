@@ -2,7 +2,7 @@
 //!
 //! Most are acknowledgements, and nobody waits for those: to wake the core for each would cost more
 //! than the event does. After it gave commands, the core promises to look within [`LOOK`], and until
-//! then only what is urgent wakes it. Ports are, where the core has asked for them.
+//! then only what is urgent wakes it. Where ports run short, everything is.
 
 use pbx::media::Event;
 use std::sync::Arc;
@@ -17,6 +17,9 @@ const EVENTS_MAX: usize = 4096;
 /// for commands every 20 ms, give them.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// With fewer free port pairs, the next calls may lack some before the core looks.
+const PLENTY: u64 = 64;
+
 /// Gives an event back where the core is behind.
 pub(crate) type MediaSink = Box<dyn Fn(Event) -> Result<(), Event> + Send + Sync>;
 
@@ -25,8 +28,6 @@ pub(crate) struct MediaEvents {
     events: Receiver<Event>,
     promised: Arc<AtomicBool>,
     look_at: Option<Instant>,
-    /// Ports were asked for: whatever comes is to wake the core.
-    awaits_ports: bool,
 }
 
 /// What the media threads call with their events, and where those arrive.
@@ -35,33 +36,35 @@ pub(crate) fn media_events(waker: Waker) -> (MediaSink, MediaEvents) {
     let promised = Arc::new(AtomicBool::new(false));
     let is_promised = Arc::clone(&promised);
     let sink = move |event| {
-        let urgent = is_urgent(&event);
+        let urgency = urgency(&event);
         let put = sender.try_send(event).map_err(|error| match error {
             TrySendError::Full(event) | TrySendError::Disconnected(event) => event,
         });
-        // After the event is in: the core takes its promise back before it looks for the last time.
-        if urgent || put.is_err() || !is_promised.load(Ordering::SeqCst) {
+        let wakes = match urgency {
+            Urgency::Now => true,
+            // After the event is in: the core takes its promise back before it looks for the last
+            // time.
+            Urgency::Soon => !is_promised.load(Ordering::SeqCst),
+            Urgency::Whenever => false,
+        };
+        if wakes || put.is_err() {
             waker.wake();
         }
         put
     };
-    (Box::new(sink), MediaEvents { events, promised, look_at: None, awaits_ports: false })
+    (Box::new(sink), MediaEvents { events, promised, look_at: None })
 }
 
 impl MediaEvents {
-    /// Commands were given whose acknowledgements will come.
-    pub(super) fn promise(&mut self, now: Instant) {
-        if self.look_at.is_none() && !self.awaits_ports {
+    /// Commands were given whose acknowledgements will come, while so many ports are free.
+    pub(super) fn promise(&mut self, free_ports: u64, now: Instant) {
+        if free_ports < PLENTY {
+            self.look_at = None;
+            self.promised.store(false, Ordering::SeqCst);
+        } else if self.look_at.is_none() {
             self.look_at = Some(now + LOOK);
             self.promised.store(true, Ordering::SeqCst);
         }
-    }
-
-    /// Calls may soon lack ports: nothing may wait until they are here.
-    pub(super) fn await_ports(&mut self) {
-        self.awaits_ports = true;
-        self.look_at = None;
-        self.promised.store(false, Ordering::SeqCst);
     }
 
     /// When the promise is due.
@@ -77,21 +80,25 @@ impl MediaEvents {
         }
     }
 
-    pub(super) fn take(&mut self) -> Option<Event> {
-        let event = self.events.try_recv().ok()?;
-        self.awaits_ports &= !matches!(event, Event::PortsReady { .. });
-        Some(event)
+    pub(super) fn take(&self) -> Option<Event> {
+        self.events.try_recv().ok()
     }
 }
 
-fn is_urgent(event: &Event) -> bool {
+/// How soon the core is to hear of an event.
+enum Urgency {
+    Now,
+    /// Within [`LOOK`].
+    Soon,
+    /// With its next turn: it takes one a second at least.
+    Whenever,
+}
+
+fn urgency(event: &Event) -> Urgency {
     match event {
-        Event::Failed { .. } | Event::Silent { .. } => true,
-        Event::PortsReady { .. }
-        | Event::Configured { .. }
-        | Event::Closed { .. }
-        | Event::Progress { .. }
-        | Event::Latched { .. } => false,
+        Event::Failed { .. } | Event::Silent { .. } => Urgency::Now,
+        Event::PortsReady { .. } | Event::Configured { .. } | Event::Closed { .. } => Urgency::Soon,
+        Event::Progress { .. } | Event::Latched { .. } => Urgency::Whenever,
     }
 }
 
@@ -111,7 +118,7 @@ mod tests {
         let poller = Poller::new().unwrap();
         let (sink, mut events) = media_events(poller.waker(1).unwrap());
         let mut ready = Events::new(1);
-        let mut wakes = |events: &mut MediaEvents, event: Event| {
+        let mut wakes = |events: &MediaEvents, event: Event| {
             sink(event).unwrap();
             poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
             assert!(events.take().is_some());
@@ -119,22 +126,25 @@ mod tests {
         };
         let ports = || Event::PortsReady { pairs: vec![] };
         let start = crate::clock::now().instant;
-        assert!(wakes(&mut events, acknowledged()), "nothing was promised");
-        events.promise(start);
-        assert!(!wakes(&mut events, acknowledged()));
-        assert!(!wakes(&mut events, ports()));
+        assert!(wakes(&events, acknowledged()), "nothing was promised");
+        events.promise(PLENTY, start);
+        assert!(!wakes(&events, acknowledged()));
+        assert!(!wakes(&events, ports()));
         let failed =
             Event::Failed { call: CallId(uuid::Uuid::nil()), reason: "no port".to_owned() };
-        assert!(wakes(&mut events, failed));
+        assert!(wakes(&events, failed));
         assert_eq!(events.timeout(start), Some(LOOK));
         events.look(start + LOOK);
-        assert!(wakes(&mut events, acknowledged()), "the promise was kept");
+        assert!(wakes(&events, acknowledged()), "the promise was kept");
 
-        events.promise(start);
-        events.await_ports();
-        events.promise(start);
-        assert!(wakes(&mut events, ports()), "they were asked for");
-        events.promise(start);
-        assert!(!wakes(&mut events, ports()));
+        let figures = Event::Progress { call: CallId(uuid::Uuid::nil()), figures: vec![] };
+        assert!(!wakes(&events, figures), "nobody waits for them");
+
+        events.promise(PLENTY, start);
+        events.promise(PLENTY - 1, start);
+        assert!(wakes(&events, ports()), "they run short");
+        assert_eq!(events.timeout(start), None);
+        events.promise(PLENTY, start);
+        assert!(!wakes(&events, ports()));
     }
 }
