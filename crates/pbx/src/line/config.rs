@@ -1,7 +1,7 @@
 //! What an administrator sets for an external line.
 
 use crate::dialplan::rows::DEFAULT_PLAN;
-use crate::interop::{CallLimit, Interop, escape_user, parameters, sip_uri};
+use crate::interop::{CallLimit, Interop, parameters, sip_uri};
 use crate::language::Language;
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
@@ -118,8 +118,7 @@ impl Line {
 
     /// The Request-URI of a call to this number.
     pub fn request_uri(&self, called: &str) -> String {
-        let user = escape_user(called);
-        format!("sip:{user}@{}{}", self.domain, parameters(&self.uri_parameters))
+        format!("{}{}", sip_uri(called, &self.domain), parameters(&self.uri_parameters))
     }
 
     /// The URI of From for this caller number.

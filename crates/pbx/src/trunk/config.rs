@@ -2,7 +2,7 @@
 
 use crate::dialplan::levels::Levels;
 use crate::dialplan::rows::DEFAULT_PLAN;
-use crate::interop::{CallLimit, Interop, escape_user, parameters};
+use crate::interop::{CallLimit, Interop, escape_user, parameters, sip_uri};
 use crate::line::config::LineTransport;
 use crate::settings::Settings;
 use ipnet::IpNet;
@@ -118,14 +118,14 @@ impl Trunk {
 
     /// The Request-URI of a call to this number at one of its addresses.
     pub fn request_uri_at(&self, called: &str, address: Option<&TrunkAddress>) -> String {
-        let user = escape_user(called);
         let parameters = parameters(&self.uri_parameters);
-        match address.filter(|_| !self.tel_uri) {
-            Some(TrunkAddress { host, port: 5060, .. }) => format!("sip:{user}@{host}{parameters}"),
+        // There is no tel: URI of nothing.
+        match address.filter(|_| !self.tel_uri || called.is_empty()) {
+            Some(TrunkAddress { host, port: 5060, .. }) => sip_uri(called, host) + &parameters,
             Some(TrunkAddress { host, port, .. }) => {
-                format!("sip:{user}@{host}:{port}{parameters}")
+                sip_uri(called, &format!("{host}:{port}")) + &parameters
             }
-            None => format!("tel:{user}{parameters}"),
+            None => format!("tel:{}{parameters}", escape_user(called)),
         }
     }
 

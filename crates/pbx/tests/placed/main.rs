@@ -184,8 +184,12 @@ fn ends_with_a_phone(tried: &[String]) -> bool {
 /// An INVITE as the simulator would put it, its Request-URI and the user of its From.
 fn in_words(invite: &Message<'_>, to: SocketAddr) -> (String, (String, String)) {
     let StartLine::Request { uri, .. } = invite.start else { panic!("no request") };
-    let (_, user) = uri.split_once(':').unwrap();
-    let called = user.split(['@', ';']).next().unwrap();
+    let (scheme, rest) = uri.split_once(':').unwrap();
+    let called = match rest.split_once('@') {
+        Some((user, _)) => user,
+        None if scheme == "tel" => rest.split(';').next().unwrap(),
+        None => "",
+    };
     let from = NameAddr::parse(invite.headers.get(HeaderName::From).unwrap()).unwrap();
     let from = from.uri.user_unescaped().into_owned();
     let line = ACCOUNTS.iter().find(|it| address_of_line(it) == to);
@@ -286,7 +290,7 @@ fn the_simulator_names_the_route_that_the_placed_call_takes() {
     // The draw is of all kinds.
     let Tally { rang, lines, trunks, refused, failed_over } = tally;
     let counts = [rang, lines, trunks, refused, failed_over];
-    assert!(counts.iter().all(|it| *it > 1_000), "{counts:?}");
+    assert!(counts.iter().all(|it| *it > 500), "{counts:?}");
 }
 
 fn call(

@@ -84,8 +84,6 @@ pub(super) struct Watch {
     sent: BTreeMap<u64, u32>,
     /// The last: by somebody outside.
     attempts: BTreeSet<(u32, Bytes, bool)>,
-    /// From outside the same INVITE, once more after its end: no nonce tells it from a new one.
-    attempts_again: usize,
     times: BTreeMap<CallId, Times>,
     /// Final responses that came, with status and phone.
     acks_owed: BTreeMap<Owed, (u16, String)>,
