@@ -12,8 +12,10 @@ mod dialog;
 mod errands;
 mod fence;
 mod invite;
+mod line_names;
 mod lines;
 mod message;
+mod names;
 mod orphans;
 mod page;
 mod register;
@@ -39,6 +41,7 @@ use calls::Calls;
 use orphans::Orphans;
 use rand_core::Rng;
 use sip::endpoint::ServerTx;
+use sip::locate::{Place, Resolution};
 use sip::{ConnectionId, Flow};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -68,6 +71,12 @@ pub enum Input<'a> {
     },
     ConnectFailed {
         token: u64,
+    },
+    /// What became of a name: the answer to [`Effect::Resolve`], or news of one that
+    /// [`Effect::KeepResolved`] named.
+    Resolved {
+        place: Place,
+        resolution: Resolution,
     },
     Media(media::Event),
     Directory(Arc<Directory>),
@@ -121,6 +130,13 @@ pub enum Effect {
         token: u64,
         remote: SocketAddr,
     },
+    /// Look up a name; answered by [`Input::Resolved`], which nobody awaits for more than
+    /// [`RESOLVE_MAX`](crate::names::RESOLVE_MAX).
+    Resolve(Place),
+    /// The names of lines and trunks, in the place of those before: they are looked up now and
+    /// refreshed before their TTL; [`Input::Resolved`] tells of each the first time and whenever it
+    /// changes.
+    KeepResolved(Arc<[Place]>),
     /// Append to the journal before anything of this batch is sent.
     Record(Record),
     /// Publish; may be dropped when the reader lags.
@@ -258,6 +274,7 @@ impl Core {
         self.fenced(now, |core| {
             core.office.endpoint.handle_timeout(now.instant);
             core.expire_bindings(now);
+            core.names_due(now);
             core.lines_due(now);
             core.trunks_due(now);
             core.calls.handle_timeout(&mut core.office, now.instant);
@@ -279,6 +296,7 @@ impl Core {
             self.calls.poll_timeout(),
             office.lines.poll_timeout(),
             office.trunks.poll_timeout(),
+            office.names.poll_timeout(),
         ];
         others.into_iter().flatten().chain([self.alive_at]).min()
     }
@@ -319,12 +337,14 @@ impl Core {
                 self.server_connected(token, None, now);
                 return self.calls.connected(&mut self.office, token, None, now.instant);
             }
+            Input::Resolved { place, resolution } => self.resolved(&place, &resolution, now),
             Input::Media(media::Event::PortsReady { pairs }) => self.office.ports.ready(&pairs),
             Input::Media(event) => return self.calls.media(&mut self.office, event, now.instant),
             Input::Directory(directory) => self.new_directory(directory, now),
             Input::Network(network) => {
                 self.office.network = network;
                 self.renumber_lines(now);
+                self.reach_names_anew(now);
             }
             Input::Command(command) => self.command(command, now),
         }
@@ -384,6 +404,7 @@ impl Core {
         }
         self.configure_lines(&old, &directory, now);
         self.configure_trunks(&directory, now);
+        self.keep_names(now);
     }
 
     fn forget_extension(&mut self, tenant: TenantId, number: &str) {
