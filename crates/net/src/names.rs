@@ -163,3 +163,6 @@ async fn sleep_until(due: Option<Instant>) {
 fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
+
+#[cfg(test)]
+mod tests;
