@@ -143,6 +143,8 @@ impl Inside {
                 }
                 Effect::Media(Command::Want { .. })
                 | Effect::Connect { .. }
+                | Effect::Resolve(_)
+                | Effect::KeepResolved(_)
                 | Effect::Record(_)
                 | Effect::Event(_) => continue,
             };

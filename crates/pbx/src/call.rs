@@ -19,6 +19,7 @@ pub(crate) mod fork;
 pub mod forward;
 pub mod headers;
 pub mod join;
+pub mod locate;
 pub mod media;
 mod modify;
 pub mod outside;

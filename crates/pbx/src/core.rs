@@ -13,8 +13,10 @@ pub(crate) mod doctor;
 mod errands;
 mod fence;
 mod invite;
+mod line_names;
 mod lines;
 mod message;
+mod names;
 mod orphans;
 mod page;
 mod register;
@@ -40,6 +42,7 @@ use calls::Calls;
 use orphans::Orphans;
 use rand_core::Rng;
 use sip::endpoint::ServerTx;
+use sip::locate::{Place, Resolution};
 use sip::{ConnectionId, Flow};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,6 +72,12 @@ pub enum Input<'a> {
     },
     ConnectFailed {
         token: u64,
+    },
+    /// What became of a name: the answer to [`Effect::Resolve`], or news of one that
+    /// [`Effect::KeepResolved`] named.
+    Resolved {
+        place: Place,
+        resolution: Resolution,
     },
     Media(media::Event),
     Directory(Arc<Directory>),
@@ -124,6 +133,13 @@ pub enum Effect {
         token: u64,
         remote: SocketAddr,
     },
+    /// Look up a name; answered by [`Input::Resolved`], which nobody awaits for more than
+    /// [`RESOLVE_MAX`](crate::names::RESOLVE_MAX).
+    Resolve(Place),
+    /// The names of lines and trunks, in the place of those before: they are looked up now and
+    /// refreshed before their TTL; [`Input::Resolved`] tells of each the first time and whenever it
+    /// changes.
+    KeepResolved(Arc<[Place]>),
     /// Append to the journal before anything of this batch is sent.
     Record(Record),
     /// Publish; may be dropped when the reader lags.
@@ -263,6 +279,7 @@ impl Core {
         self.fenced(now, |core| {
             core.office.endpoint.handle_timeout(now.instant);
             core.expire_bindings(now);
+            core.names_due(now);
             core.lines_due(now);
             core.trunks_due(now);
             core.examinations_due(now);
@@ -286,6 +303,7 @@ impl Core {
             office.lines.poll_timeout(),
             office.trunks.poll_timeout(),
             self.examinations.poll_timeout(),
+            office.names.poll_timeout(),
         ];
         others.into_iter().flatten().chain([self.alive_at]).min()
     }
@@ -328,12 +346,14 @@ impl Core {
                 self.examination_connected(token, None, now);
                 return self.calls.connected(&mut self.office, token, None, now.instant);
             }
+            Input::Resolved { place, resolution } => self.resolved(&place, &resolution, now),
             Input::Media(media::Event::PortsReady { pairs }) => self.office.ports.ready(&pairs),
             Input::Media(event) => return self.calls.media(&mut self.office, event, now.instant),
             Input::Directory(directory) => self.new_directory(directory, now),
             Input::Network(network) => {
                 self.office.network = network;
                 self.renumber_lines(now);
+                self.reach_names_anew(now);
             }
             Input::Command(command) => self.command(command, now),
         }
@@ -396,6 +416,7 @@ impl Core {
         }
         self.configure_lines(&old, &directory, now);
         self.configure_trunks(&directory, now);
+        self.keep_names(now);
     }
 
     fn forget_extension(&mut self, tenant: TenantId, number: &str) {

@@ -15,6 +15,7 @@ pub mod interop;
 pub mod language;
 pub mod line;
 pub mod media;
+pub mod names;
 pub mod network;
 pub mod office;
 pub mod origin;

@@ -17,6 +17,7 @@ use crate::interop::{CallLimit, Room};
 use crate::line::live::{LineKey, Lines, LiveLine};
 use crate::line::table::Pool;
 use crate::media;
+use crate::names::{Names, Waiter};
 use crate::network::Network;
 use crate::ports::Ports;
 use crate::record::{DialogFacts, Record};
@@ -24,10 +25,11 @@ use crate::registrar::Registrar;
 use crate::settings::Settings;
 use crate::supplementary::{Engaged, Forwarding, PhoneChange, PhoneTable, Role};
 use crate::time::UnixMillis;
-use crate::trunk::live::{LiveTrunk, ServerKey, Trunks};
+use crate::trunk::live::{Found, LiveTrunk, ServerKey, TrunkKey, Trunks};
 use rand_core::Rng;
 use sip::dialog::LocalEnd;
 use sip::endpoint::Endpoint;
+use sip::locate::{self, Place, Resolution, Service, Target};
 use sip::message::Short;
 use sip::session::Seat;
 use sip::{Flow, Tag};
@@ -106,6 +108,7 @@ pub struct Office {
     pub trunks: Trunks,
     /// What phones have set.
     pub phones: PhoneTable,
+    pub names: Names,
     pub ports: Ports,
     pub counters: Counters,
     pub effects: VecDeque<Effect>,
@@ -139,6 +142,7 @@ impl Office {
             lines: Lines::default(),
             trunks: Trunks::default(),
             phones: PhoneTable::default(),
+            names: Names::default(),
             ports: Ports::default(),
             counters: Counters::default(),
             effects: VecDeque::new(),
@@ -208,6 +212,42 @@ impl Office {
         self.next_connect += 1;
         self.effects.push_back(Effect::Connect { token: self.next_connect, remote });
         self.next_connect
+    }
+
+    /// Somebody waits for a name: [`Core::handle`](crate::core::Core::handle) tells him.
+    pub fn wait_for(&mut self, place: &Place, waiter: Waiter, now: Instant) {
+        if self.names.wait(place, waiter, now) {
+            self.effects.push_back(Effect::Resolve(place.clone()));
+        }
+    }
+
+    /// The targets of a name in the order of one draw (RFC 2782); none where none is known.
+    pub fn targets_of(&mut self, resolution: &Resolution) -> Vec<Target> {
+        let Self { rng, network, .. } = self;
+        let source = |it| network.local_for(it).map(|it| it.source);
+        let located = resolution.located();
+        located
+            .map(|it| locate::order::targets(it, &mut || rng.next_u32(), &source))
+            .unwrap_or_default()
+    }
+
+    /// The servers of a name, each with the addresses that can be reached.
+    pub fn servers_of(&self, resolution: &Resolution) -> Vec<Found> {
+        let source = |it| self.network.local_for(it).map(|it| it.source);
+        let services = resolution.located().map(|it| it.services.iter());
+        let found = |it: &Service| Found {
+            rank: it.rank,
+            weight: it.weight,
+            addresses: locate::order::of_service(it, &source).map(|it| it.address).collect(),
+        };
+        services.into_iter().flatten().map(found).collect()
+    }
+
+    /// The board shows what a trunk has come to.
+    pub fn publish_trunk(&mut self, key: TrunkKey) {
+        if let Some(status) = self.trunks.get_mut(key).and_then(LiveTrunk::unpublished) {
+            self.event(Event::Trunk(status));
+        }
     }
 
     /// What we tell the peer of a flow about our end of a dialog.
@@ -349,7 +389,10 @@ impl Live for Office {
     }
 
     fn trunk_is_healthy(&self, tenant: TenantId, id: u32) -> bool {
-        self.trunks.find(tenant, id).is_some_and(LiveTrunk::is_healthy)
+        let trunk = self.trunks.find(tenant, id);
+        // Whoever is being looked up has not failed: the call waits for it.
+        let is_asked = |it: &LiveTrunk| it.places().any(|it| self.names.is_asked(it));
+        trunk.is_some_and(|it| it.is_healthy() || is_asked(it))
     }
 
     fn trunk_calls_out(&self, tenant: TenantId, id: u32) -> u16 {

@@ -106,6 +106,7 @@ release_codes! {
     TrunkRejected "trunk.rejected" 403 21 "The other server refused the call." "对端服务器拒绝了呼叫";
     TrunkFailed "trunk.failed" 503 38 "The other server could not place the call." "对端服务器无法接续呼叫";
     TrunkUnreachable "trunk.unreachable" 503 38 "The SIP trunk does not respond." "SIP中继没有响应";
+    TrunkDns "trunk.dns" 503 38 "The name of the other server has no address here." "本地DNS无法解析对端服务器的域名";
     TrunkAllBusy "trunk.all_busy" 503 34 "All outgoing calls of the SIP trunk are in use." "SIP中继的出呼叫已全部占用";
     TrunkClosed "trunk.closed" 403 57 "The SIP trunk takes no outgoing calls." "该SIP中继不允许出呼叫";
     MediaCodec "media.codec" 488 65 "The two sides have no codec in common." "双方没有共同的语音编码";

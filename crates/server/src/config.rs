@@ -143,6 +143,11 @@ configuration! {
     /// Raise it where more phones than that sit behind one address.
     "sip.connections_per_source" sip_connections_per_source: value::Count<1, 100_000> = "500";
 
+    /// Servers of DNS, with port; empty: those of `/etc/resolv.conf`, which is read again when it changes.
+    ///
+    /// `/etc/hosts` comes before either. Names of lines and trunks are looked up when they are saved and before their time to live ends; no call waits for another one's name.
+    "dns.servers" dns_servers: Vec<SocketAddr> = "[]";
+
     /// Tokens per second of a source that never authenticated. Range: 1 to 1000000.
     ///
     /// Counted for an IPv4 address or an IPv6 /64, loopback included; a request without a token is dropped before it is parsed. SIGHUP reads this key again.

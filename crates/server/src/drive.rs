@@ -2,7 +2,7 @@
 //!
 //! It owns the UDP sockets of SIP and the core, and never waits for anything but new input.
 //! One turn takes, in this order, each within its budget so that none starves another:
-//! 1. timers, 2. orders of other threads, 3. media events, 4. streams, 5. UDP, one batch a socket.
+//! 1. timers, 2. orders of other threads, 3. media events, 4. names, 5. streams, 6. UDP by batches.
 //!
 //! Then the turn's facts go to the journal in one write, its media commands to the media edge, and
 //! only then its messages to the sockets (architecture, "The data path").
@@ -22,13 +22,14 @@ use backlog::{Backlog, News};
 use fence::{Fence, Verdict};
 use media::Media;
 pub(crate) use media_events::{MediaEvents, MediaSink};
-use net::{FromStream, Streams};
+use net::{FromStream, Names, Streams};
 use outbox::Outbox;
 use pbx::core::{Command, Core, Effect, Input};
 use pbx::directory::Directory;
 use pbx::id::CallId;
 use pbx::network::Network;
 use pbx::time::Now;
+use sip::locate::{Place, Resolution};
 use sip::{Flow, Transport};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ const DATAGRAM_BYTES_MAX: usize = 65_535;
 const ORDERS_A_TURN: usize = 64;
 const MEDIA_A_TURN: usize = 256;
 const STREAMS_A_TURN: usize = 256;
+/// Names that a turn is told about; more wait for the next.
+const NAMES_A_TURN: usize = 64;
 /// Most orders waiting. More make the asker wait, who is never this thread.
 const ORDERS_MAX: usize = 1024;
 /// Calls get their BYEs and records within this time at the end.
@@ -94,6 +97,7 @@ pub(crate) struct Listeners {
 pub(crate) struct Parts {
     pub(crate) core: Core,
     pub(crate) streams: Streams,
+    pub(crate) names: Names,
     pub(crate) media: Media,
     /// What [`Listeners::media_events`] leads to.
     pub(crate) media_events: MediaEvents,
@@ -232,6 +236,7 @@ impl Driver {
         self.fire_timers(now);
         let mut more = self.take_orders(now);
         more |= self.take_media(now);
+        more |= self.take_names(now);
         let mut left = self.take_streams(now);
         self.flush(now);
         for index in 0..self.sockets.len() {
@@ -288,6 +293,15 @@ impl Driver {
         for _ in 0..MEDIA_A_TURN {
             let Some(event) = self.parts.media_events.take() else { return false };
             self.handle(Input::Media(event), now);
+        }
+        true
+    }
+
+    fn take_names(&mut self, now: Now) -> bool {
+        for _ in 0..NAMES_A_TURN {
+            let Some((place, resolution)) = self.parts.names.poll() else { return false };
+            log_name(&place, &resolution);
+            self.handle(Input::Resolved { place, resolution }, now);
         }
         true
     }
@@ -397,6 +411,9 @@ impl Driver {
         match effect {
             Effect::Send { flow, bytes, call } => self.outbox.send(flow, bytes, call),
             Effect::Connect { token, remote } => self.outbox.connects.push((token, remote)),
+            // These only ask; nothing they lead to is before the journal.
+            Effect::Resolve(place) => self.parts.names.ask(place),
+            Effect::KeepResolved(places) => self.parts.names.keep(places),
             Effect::Record(record) => self.outbox.records.push(record),
             Effect::Event(event) => self.parts.sink.publish(event),
             Effect::Media(command) => self.outbox.media.push(command),
@@ -511,5 +528,18 @@ impl Driver {
             crate::metrics::Wire { streams, open, oversize, traced, overloaded, ..wire },
         );
         self.published_at = Some(now);
+    }
+}
+
+/// What DNS says of a carrier is the first thing to look at when its line is down.
+fn log_name(place: &Place, resolution: &Resolution) {
+    // The name of a company, not of a person.
+    let name = place;
+    match resolution {
+        Resolution::Found(_) => tracing::debug!(target: "dns", %name, "resolved"),
+        Resolution::Stale(_, lack) => tracing::warn!(
+            target: "dns", %name, ?lack, "not resolved any more; its last addresses are used"
+        ),
+        Resolution::Nothing(lack) => tracing::warn!(target: "dns", %name, ?lack, "not resolved"),
     }
 }

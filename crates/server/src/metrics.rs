@@ -344,7 +344,14 @@ mod tests {
         let address = "127.0.0.1:5060".parse().unwrap();
         let of = |address, up| ServerStatus { address, up, next: false, last_answer: None };
         let servers = vec![of(None, true), of(Some(address), false)];
-        TrunkStatus { tenant: TenantId::default(), id: 1, servers, calls_in: 2, calls_out: 0 }
+        TrunkStatus {
+            tenant: TenantId::default(),
+            id: 1,
+            servers,
+            trouble: None,
+            calls_in: 2,
+            calls_out: 0,
+        }
     }
 
     fn around() -> Surroundings {

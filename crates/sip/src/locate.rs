@@ -194,6 +194,32 @@ pub enum Lack {
     NoAnswer,
 }
 
+/// What is known of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    Found(Located),
+    /// It leads nowhere now; what was found before stands in for some time.
+    Stale(Located, Lack),
+    Nothing(Lack),
+}
+
+impl Resolution {
+    pub fn located(&self) -> Option<&Located> {
+        match self {
+            Self::Found(located) | Self::Stale(located, _) => Some(located),
+            Self::Nothing(_) => None,
+        }
+    }
+
+    /// What is wrong, if anything.
+    pub fn lack(&self) -> Option<Lack> {
+        match self {
+            Self::Found(_) => None,
+            Self::Stale(_, lack) | Self::Nothing(lack) => Some(*lack),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,10 +6,12 @@
 pub mod edge;
 pub mod faults;
 pub mod journal;
+pub mod zone;
 
 use self::edge::Edge;
 use self::faults::{Faults, FaultyRng};
 use self::journal::Journal;
+use self::zone::Zone;
 use crate::clock::Clock;
 use bytes::Bytes;
 use pbx::core::{Command, Config, Core, Effect, Input};
@@ -45,6 +47,8 @@ pub struct Office {
     pub config: Config,
     pub journal: Journal,
     pub edge: Edge,
+    /// DNS.
+    pub zone: Zone,
     /// Everything published and not yet looked at.
     pub events: VecDeque<Event>,
     /// Makes the core panic.
@@ -102,6 +106,7 @@ impl Office {
             config,
             journal: Journal::default(),
             edge: Edge::default(),
+            zone: Zone::default(),
             events: VecDeque::new(),
             faults,
             faults_of_earlier_lives: 0,
@@ -118,6 +123,7 @@ impl Office {
     pub fn kill(&mut self) {
         self.sent.clear();
         self.edge = Edge::default();
+        self.zone.forget();
         self.faults.set(0);
         self.faults_of_earlier_lives = self.faults.caused();
         let (rng, journal) = (&mut self.rng, &mut self.journal);
@@ -155,6 +161,12 @@ impl Office {
         self.input(Input::Directory(Arc::new(self.directory.clone())));
     }
 
+    /// The names of lines and trunks are looked up again, as when their time is over.
+    pub fn refresh_names(&mut self) {
+        self.zone.refresh(self.clock.now().instant);
+        self.drain();
+    }
+
     /// A message from the network.
     pub fn receive(&mut self, flow: Flow, bytes: &[u8]) {
         self.input(Input::Message { flow, bytes });
@@ -188,7 +200,8 @@ impl Office {
 
     /// When the core or the media edge wants to go on.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.core.poll_timeout(), self.edge.poll_timeout()].into_iter().flatten().min()
+        let edges = [self.edge.poll_timeout(), self.zone.poll_timeout()];
+        edges.into_iter().chain([self.core.poll_timeout()]).flatten().min()
     }
 
     /// The next thing that left the machine.
@@ -221,8 +234,14 @@ impl Office {
             while let Some(effect) = self.core.poll_effect() {
                 self.obey(effect);
             }
-            let Some(event) = self.edge.poll_event(self.clock.now().instant) else { return };
-            self.core.handle(Input::Media(event), self.clock.now());
+            let now = self.clock.now();
+            if let Some(event) = self.edge.poll_event(now.instant) {
+                self.core.handle(Input::Media(event), now);
+            } else if let Some((place, resolution)) = self.zone.poll(now.instant) {
+                self.core.handle(Input::Resolved { place, resolution }, now);
+            } else {
+                return;
+            }
         }
     }
 
@@ -235,6 +254,8 @@ impl Office {
             Effect::Connect { token, remote } => {
                 self.sent.push_back(Sent { at, what: Outgoing::Connect { token, remote } });
             }
+            Effect::Resolve(place) => self.zone.ask(place, at),
+            Effect::KeepResolved(places) => self.zone.keep(places, at),
             Effect::Record(record) => self.journal.append(record),
             Effect::Event(event) => self.events.push_back(event),
             Effect::Media(command) => self.edge.handle(command, at),

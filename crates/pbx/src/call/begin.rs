@@ -400,6 +400,15 @@ pub(super) enum Way {
 }
 
 impl Way {
+    /// Address and port, unless it is lost.
+    pub(super) fn remote(&self) -> Option<std::net::SocketAddr> {
+        match self {
+            Self::Open(flow) => Some(flow.remote),
+            Self::Closed(address) => Some(*address),
+            Self::Lost(_) => None,
+        }
+    }
+
     pub(super) fn address(&self) -> IpAddr {
         match self {
             Self::Open(flow) => flow.remote.ip(),

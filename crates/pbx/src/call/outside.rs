@@ -7,6 +7,7 @@ use super::challenge::Credentials;
 use super::diversion::Shown;
 use super::facts::who_of;
 use super::fork::{Fork, bracketed, escaped};
+use super::locate::{Tried, may_be_the_address, no_server};
 use super::media::relay;
 use super::{Call, State, fork_id};
 use crate::core::trunks::{server_event, way_to};
@@ -31,7 +32,7 @@ use sip::dialog::{Dialog, LocalEnd, contact_uri};
 use sip::message::{HeaderName, Message, Method};
 use sip::route_set::RouteSet;
 use sip::session::{Reliability, Terms};
-use sip::{Flow, Tag, Transport};
+use sip::{Flow, Tag};
 use smallvec::SmallVec;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -44,13 +45,16 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub(super) struct Outward {
     /// What is tried when the present candidate fails.
-    left: Candidates,
+    pub(super) left: Candidates,
     /// When the present one has been silent for too long.
     next_at: Option<Instant>,
     /// Where it counts for one call more.
     claims: SmallVec<[Claim; 2]>,
     /// Servers of trunks that were tried.
-    tried: SmallVec<[ServerKey; 2]>,
+    pub(super) tried: SmallVec<[ServerKey; 2]>,
+    pub(super) tried_addresses: Tried,
+    /// The next candidate's name is being resolved.
+    pub(super) resolving: bool,
     /// How the calling side wants its media.
     relay: Relay,
     caller: Option<(IpAddr, Option<IpAddr>)>,
@@ -172,7 +176,7 @@ impl Call {
     }
 
     /// Tries the candidates that are left; `Err` says what kept the last of them from the call.
-    fn take_next(
+    pub(super) fn take_next(
         &mut self,
         office: &mut Office,
         message: &Message<'_>,
@@ -180,6 +184,9 @@ impl Call {
     ) -> Result<(), ReleaseCode> {
         let mut why = ReleaseCode::RouteNoLine;
         while !self.outward.left.is_empty() {
+            if self.awaits_name(office, now) {
+                return Ok(());
+            }
             let candidate = self.outward.left.remove(0);
             let who = who_of(&candidate);
             let taken = match candidate {
@@ -195,6 +202,7 @@ impl Call {
         Err(why)
     }
 
+    /// Takes a line by its next address; the others stay candidates.
     fn take_line(
         &mut self,
         office: &mut Office,
@@ -205,7 +213,10 @@ impl Call {
     ) -> Result<(), ReleaseCode> {
         let live = office.lines.find(self.tenant, &line.account);
         let key = live.map(|it| it.key).ok_or(ReleaseCode::RouteNoLine)?;
-        let way = way_of_line(office, key).ok_or(ReleaseCode::LineNotRegistered)?;
+        let (way, more) = self.way_of_line(office, key)?;
+        if more {
+            self.outward.left.insert(0, Candidate::Line(Arc::clone(line), out.clone()));
+        }
         if !office.claim_outside(Claim::LineOut(key), line.calls_out_max) {
             return Err(ReleaseCode::LineAllBusy);
         }
@@ -234,9 +245,10 @@ impl Call {
         now: Instant,
     ) -> Result<(), ReleaseCode> {
         let live = office.trunks.find(self.tenant, trunk.id).ok_or(ReleaseCode::RouteNoTrunk)?;
-        let server = live.next_server(&self.outward.tried).ok_or(ReleaseCode::TrunkUnreachable)?;
+        let server = live.next_server(&self.outward.tried, office.rng.next_u32());
+        let server = server.ok_or_else(|| no_server(live))?;
         self.outward.tried.push(server);
-        if live.next_server(&self.outward.tried).is_some() {
+        if self.may_try_more() && live.next_server(&self.outward.tried, 0).is_some() {
             self.outward.left.insert(0, Candidate::Trunk(Arc::clone(trunk), out.clone()));
         }
         let way = match way_to(office, server).ok_or(ReleaseCode::TrunkUnreachable)? {
@@ -248,7 +260,9 @@ impl Call {
         }
         self.outward.claims.push(Claim::TrunkOut(server.trunk));
         self.record.trunk = Some(trunk.id.to_string().into());
-        let target = trunk.request_uri_at(&out.called, trunk.addresses.get(server.place));
+        let configured = office.trunks.server(server).map(|it| it.configured);
+        let address = configured.and_then(|it| trunk.addresses.get(it));
+        let target = trunk.request_uri_at(&out.called, address);
         let through = Through::Trunk { server, trunk: Arc::clone(trunk) };
         self.call_by(office, Outside { through, out }, (target, way), message, now);
         Ok(())
@@ -359,6 +373,9 @@ impl Call {
         let rang = !matches!(self.state, State::Calling { progress: None | Some(100), .. });
         if code >= 1000 || code == 503 {
             self.tell_health(office, fork, Happens::CallFailed, now);
+        }
+        if !may_be_the_address(code) {
+            self.leave_carrier(office, fork);
         }
         let at_fault = code == 408 || (500..600).contains(&code) || code >= 1000;
         // What was given up before may still fail.
@@ -534,26 +551,6 @@ impl Call {
             (500..600, true) => Some((ReleaseCode::LineFailed, 503)),
             (500..600, false) => Some((ReleaseCode::TrunkFailed, 503)),
             _ => None,
-        }
-    }
-}
-
-/// The way to a line's carrier: where it is registered, or where it is configured.
-fn way_of_line(office: &Office, key: LineKey) -> Option<Way> {
-    let live = office.lines.get(key)?;
-    if let Some(flow) = live.flow {
-        return Some(Way::Open(flow));
-    }
-    if live.config.register {
-        return None;
-    }
-    let remote = live.targets.current()?;
-    match Transport::from(live.config.transport) {
-        Transport::Tcp => Some(Way::Closed(remote)),
-        transport @ Transport::Udp => {
-            let source = office.network.local_for(remote.ip())?.source;
-            let local = (source, office.config.udp_port).into();
-            Some(Way::Open(Flow { transport, local, remote, connection: None }))
         }
     }
 }

@@ -60,6 +60,7 @@ impl Core {
                 let ids = Ids { call_id: (*office.new_call_id()).into(), cseq: 0, contact };
                 let key = office.lines.add(*id, config, ids, now);
                 self.line_wanted(key, now);
+                self.line_resolved(key, now);
             }
         }
         // The first directory names every line there is.
@@ -79,6 +80,9 @@ impl Core {
         line.registration.auth.clear();
         (line.flow, line.seen) = (None, None);
         self.line_wanted(key, now);
+        self.line_resolved(key, now);
+        // A REGISTER that waits for the old name goes on with what there is.
+        self.go_on_resolved(key, now);
     }
 
     fn line_deleted(&mut self, key: LineKey, now: Now) {
@@ -89,7 +93,7 @@ impl Core {
     }
 
     /// Registers it when its turn comes, or takes its registration back, as it is configured.
-    fn line_wanted(&mut self, key: LineKey, now: Now) {
+    pub(super) fn line_wanted(&mut self, key: LineKey, now: Now) {
         let office = &mut self.office;
         let wants = office.lines.get(key).is_some_and(LiveLine::wants) && !self.closing;
         let event = match wants {
@@ -175,13 +179,14 @@ impl Core {
                 let account = line.account(&config, &own);
                 Answer::Challenged(line.registration.auth.challenged(&message.headers, &account))
             }
-            300..=399
-                if answer::redirection(message).is_some_and(|it| line.targets.redirect(it)) =>
-            {
-                Answer::Redirected
-            }
+            300..=399 => match self.redirected(key, message, now) {
+                Some(answer) => answer,
+                // The name is to be resolved first.
+                None => return,
+            },
             _ => answer::read(message, &line.registration.ids.contact.to_string()),
         };
+        let Some(line) = self.office.lines.get_mut(key) else { return };
         if matches!(answer, Answer::Granted { .. }) {
             line.targets.succeeded();
             let routes = message.headers.values(HeaderName::ServiceRoute);
@@ -228,7 +233,7 @@ impl Core {
             return;
         }
         line.transaction = None;
-        line.last_answer = Some(Said { at: now.utc, what: in_words(lack) });
+        self.line_says(key, lack, now);
         self.line_event(key, Happens::Answered(Answer::Unheard(lack)), now);
     }
 
@@ -242,7 +247,7 @@ impl Core {
         match flow {
             Some(flow) => send_register(office, key, flow, expires_s, now),
             None => {
-                line.last_answer = Some(Said { at: now.utc, what: in_words(Lack::Broken) });
+                self.line_says(key, Lack::Broken, now);
                 let answer = Answer::Unheard(Lack::Broken);
                 return self.line_event(key, Happens::Answered(answer), now);
             }
@@ -262,7 +267,7 @@ impl Core {
     }
 
     /// Tells a registration what happened and does what it asks for.
-    fn line_event(&mut self, key: LineKey, event: Happens, now: Now) {
+    pub(super) fn line_event(&mut self, key: LineKey, event: Happens, now: Now) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let office = &mut self.office;
@@ -278,6 +283,7 @@ impl Core {
                     }
                     Action::Ask { expires_s, new_call_id } => {
                         if let Err(lack) = ask(&mut self.office, key, expires_s, new_call_id, now) {
+                            self.line_says(key, lack, now);
                             events.push_back(Happens::Answered(Answer::Unheard(lack)));
                         }
                     }
@@ -288,7 +294,7 @@ impl Core {
     }
 
     /// Records and publishes what changed, and sees to the next time-out.
-    fn line_settled(&mut self, key: LineKey, now: Now) {
+    pub(super) fn line_settled(&mut self, key: LineKey, now: Now) {
         let office = &mut self.office;
         let Some(line) = office.lines.get_mut(key) else { return };
         let (tenant, account) = (line.tenant, line.config.account.clone());
@@ -318,7 +324,7 @@ impl Core {
 }
 
 /// Sends a REGISTER, or opens its stream first.
-fn ask(
+pub(super) fn ask(
     office: &mut Office,
     key: LineKey,
     expires_s: u32,
@@ -330,7 +336,13 @@ fn ask(
     if let Some(call_id) = call_id {
         line.registration.ids.call_id = (*call_id).into();
     }
-    let remote = line.targets.current().ok_or(Lack::NoAddress)?;
+    let Some(remote) = line.targets.current() else {
+        if !line.targets.place().is_some_and(|it| office.names.is_asked(it)) {
+            return Err(Lack::NoAddress);
+        }
+        line.resolving = Some(expires_s);
+        return Ok(());
+    };
     let transport = Transport::from(line.config.transport);
     let open = line.flow.filter(|it| it.remote == remote && it.transport == transport);
     match (transport, open) {
@@ -387,14 +399,6 @@ fn send_register(office: &mut Office, key: LineKey, flow: Flow, expires_s: u32, 
 fn keep_alive_at(line: &LiveLine, now: Now) -> Option<std::time::Instant> {
     let every = Duration::from_secs(line.config.keep_alive_s.into());
     (!every.is_zero()).then(|| now.instant + every)
-}
-
-fn in_words(lack: Lack) -> Text {
-    match lack {
-        Lack::Silent => Text::fixed("no answer in 32 s", "32秒内无应答"),
-        Lack::Broken => Text::fixed("the connection failed", "连接失败"),
-        Lack::NoAddress => Text::fixed("the name has no address", "域名没有地址"),
-    }
 }
 
 /// Whether the carrier would notice no difference.

@@ -6,12 +6,14 @@ use crate::directory::Directory;
 use crate::event::Event;
 use crate::language::Text;
 use crate::line::live::Said;
+use crate::names::NameTrouble;
 use crate::office::{Office, TransactionUser};
 use crate::time::Now;
 use crate::trunk::health::Event as Happens;
 use crate::trunk::live::{ServerKey, TrunkKey};
 use rand_core::Rng;
 use sip::endpoint::ClientTx;
+use sip::locate::Place;
 use sip::message::{Message, Method, StartLine, Writer};
 use sip::{Flow, Tag, Transport};
 use std::time::Duration;
@@ -37,21 +39,40 @@ impl Core {
                     continue;
                 }
                 let key = self.office.trunks.put(*tenant, config);
-                self.watch(key, now);
+                let servers = self.office.trunks.servers_of(key);
+                self.watch(key, &servers, now);
+                self.trunk_resolved(key, now);
             }
         }
     }
 
-    fn watch(&mut self, trunk: TrunkKey, now: Now) {
+    /// New servers of a trunk are asked from now on, as it is configured.
+    fn watch(&mut self, trunk: TrunkKey, servers: &[ServerKey], now: Now) {
         let Some(it) = self.office.trunks.get(trunk) else { return };
-        let (watched, count) = (it.config.enabled && it.config.options_s > 0, it.servers.len());
-        for place in 0..count {
-            let event = match watched {
+        let watched = it.config.enabled && it.config.options_s > 0;
+        for &key in servers {
+            let has_address = self.office.trunks.server(key).is_some_and(|it| it.address.is_some());
+            let event = match watched && has_address {
                 true => Happens::Watched { at: self.office.lines.slot(now.instant) },
                 false => Happens::Unwatched,
             };
-            server_event(&mut self.office, ServerKey { trunk, place }, event, now);
+            server_event(&mut self.office, key, event, now);
         }
+    }
+
+    /// What the names of a trunk lead to may be known, or may have changed.
+    pub(super) fn trunk_resolved(&mut self, key: TrunkKey, now: Now) {
+        let office = &mut self.office;
+        let Some(trunk) = office.trunks.get(key) else { return };
+        let places: Vec<Place> = trunk.places().cloned().collect();
+        let mut new = Vec::new();
+        for place in places {
+            let Some(resolution) = office.names.known(&place) else { continue };
+            let (found, trouble) = (office.servers_of(resolution), NameTrouble::of(resolution));
+            new.extend(office.trunks.resolve(key, &place, &found, trouble));
+        }
+        self.watch(key, &new, now);
+        self.office.publish_trunk(key);
     }
 
     pub(super) fn trunks_due(&mut self, now: Now) {
@@ -68,7 +89,7 @@ impl Core {
         message: Option<&Message<'_>>,
         now: Now,
     ) {
-        let Some(server) = self.office.trunks.server(key) else { return };
+        let Some(server) = self.office.trunks.server_mut(key) else { return };
         let code = message.and_then(Message::status);
         if server.transaction != Some(transaction) || code.is_some_and(|it| it < 200) {
             return;
@@ -89,7 +110,7 @@ impl Core {
     /// The stream to a server is open, or cannot be opened.
     pub(super) fn server_connected(&mut self, token: u64, flow: Option<Flow>, now: Now) {
         let Some(key) = self.office.trunks.connected(token) else { return };
-        let Some(server) = self.office.trunks.server(key) else { return };
+        let Some(server) = self.office.trunks.server_mut(key) else { return };
         if server.connecting.take_if(|it| *it == token).is_none() {
             return;
         }
@@ -103,9 +124,9 @@ impl Core {
 
 /// Tells a server's health what happened, and asks the server where that is wanted.
 pub(crate) fn server_event(office: &mut Office, key: ServerKey, event: Happens, now: Now) {
-    let Some(trunk) = office.trunks.get_mut(key.trunk) else { return };
+    let Some(trunk) = office.trunks.get(key.trunk) else { return };
     let every = Duration::from_secs(trunk.config.options_s.into());
-    let Some(server) = trunk.servers.get_mut(key.place) else { return };
+    let Some(server) = office.trunks.server_mut(key) else { return };
     let asks = server.health.handle(event, every, now.instant);
     if event == Happens::Due && !asks && !server.health.is_up() {
         server.last_answer = Some(Said { at: now.utc, what: UNANSWERED });
@@ -114,9 +135,7 @@ pub(crate) fn server_event(office: &mut Office, key: ServerKey, event: Happens, 
         server_event(office, key, Happens::Unanswered, now);
         return;
     }
-    if let Some(status) = office.trunks.get_mut(key.trunk).and_then(|it| it.unpublished()) {
-        office.event(Event::Trunk(status));
-    }
+    office.publish_trunk(key.trunk);
     office.trunks.arm(key);
 }
 
@@ -126,7 +145,7 @@ pub(crate) fn way_to(
     key: ServerKey,
 ) -> Option<Result<Flow, std::net::SocketAddr>> {
     let trunk = office.trunks.get(key.trunk)?;
-    let server = trunk.servers.get(key.place)?;
+    let server = office.trunks.server(key)?;
     let remote = server.address?;
     match Transport::from(trunk.config.transport) {
         Transport::Tcp => Some(server.flow.ok_or(remote)),
@@ -146,7 +165,7 @@ fn ask(office: &mut Office, key: ServerKey, now: Now) -> bool {
         Some(Err(remote)) => {
             let token = office.connect_for(remote);
             office.trunks.connecting(token, key);
-            if let Some(server) = office.trunks.server(key) {
+            if let Some(server) = office.trunks.server_mut(key) {
                 server.connecting = Some(token);
             }
         }
@@ -175,7 +194,7 @@ fn send_options(office: &mut Office, key: ServerKey, flow: Flow, now: Now) {
     let user = Some(TransactionUser::Server(key));
     let transaction =
         office.endpoint.request(flow, Method::Options, branch, bytes, user, now.instant);
-    if let Some(server) = office.trunks.server(key) {
+    if let Some(server) = office.trunks.server_mut(key) {
         server.transaction = Some(transaction);
     }
 }

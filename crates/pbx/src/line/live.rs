@@ -11,6 +11,7 @@ use crate::record::LineRegistration;
 use crate::time::{Now, UnixMillis};
 use sip::auth::client::{Account, Realms};
 use sip::endpoint::ClientTx;
+use sip::locate::Place;
 use sip::timers::TimerQueue;
 use sip::{ConnectionId, Flow, Tag, Transport};
 use slab::Slab;
@@ -54,6 +55,10 @@ pub struct LiveLine {
     pub transaction: Option<ClientTx>,
     /// A stream being opened for a REGISTER with this Expires.
     pub connecting: Option<(u64, u32)>,
+    /// A REGISTER with this Expires waits for the addresses of the carrier's name.
+    pub resolving: Option<u32>,
+    /// A REGISTER waits for those of the name that the carrier sent us to.
+    pub redirecting: Option<Place>,
     pub keep_alive_at: Option<Instant>,
     pub last_request: Option<Said>,
     pub last_answer: Option<Said>,
@@ -186,10 +191,16 @@ impl LiveLine {
             last_request: self.last_request.clone(),
             last_answer: self.last_answer.clone(),
             next_at: self.registration.next_at().map(in_utc),
-            trouble: self.registration.trouble(),
+            trouble: self.trouble(),
             calls_in: self.calls_in,
             calls_out: self.calls_out,
         }
+    }
+
+    /// What is wrong with its registration, else with its name.
+    fn trouble(&self) -> Option<Trouble> {
+        let stale = self.targets.name_trouble().is_some_and(|it| it.stale);
+        self.registration.trouble().or_else(|| stale.then_some(Trouble::DnsStale))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -234,6 +245,11 @@ impl Lines {
         self.slab.iter().map(|(_, it)| it.key).collect()
     }
 
+    /// Those whose carrier has this name.
+    pub fn at_place(&self, place: &Place) -> Vec<LineKey> {
+        self.iter().filter(|it| it.targets.place() == Some(place)).map(|it| it.key).collect()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &LiveLine> {
         self.slab.iter().map(|(_, it)| it)
     }
@@ -262,6 +278,8 @@ impl Lines {
             service_route: Vec::new(),
             transaction: None,
             connecting: None,
+            resolving: None,
+            redirecting: None,
             keep_alive_at: None,
             last_request: None,
             last_answer: None,

@@ -1,16 +1,24 @@
 //! Where a line's requests go: the carrier's addresses, and which of them is tried.
 
 use super::Line;
+use sip::Transport;
+use sip::locate::{NoWay, Place, Resolution, Target, Way};
 use sip::message::{Host, Uri};
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::names::NameTrouble;
+
 /// Most addresses of one carrier that are tried.
-pub const ADDRESSES_MAX: usize = 16;
+pub const ADDRESSES_MAX: usize = sip::locate::order::TARGETS_MAX;
 
 /// The addresses in the order they are tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Targets {
+    /// The name they are found by; none where the configuration has an address.
+    place: Option<Place>,
+    /// What is wrong with the name.
+    trouble: Option<NameTrouble>,
     addresses: SmallVec<[SocketAddr; 2]>,
     current: usize,
     /// Failed since the last success.
@@ -20,13 +28,44 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Those that the configuration names by number.
+    /// The one that the configuration names by number, or none before its name is resolved.
     pub fn of(line: &Line) -> Self {
         let host = match &*line.outbound_proxy {
             "" => &line.domain,
             proxy => proxy,
         };
-        Self { addresses: literal(host).into_iter().collect(), ..Self::default() }
+        match Way::of_text(host, Some(line.transport.into())) {
+            Ok(Way::Straight(target)) => {
+                Self { addresses: [target.address].into_iter().collect(), ..Self::default() }
+            }
+            Ok(Way::Named(place)) => Self { place: Some(place), ..Self::default() },
+            // Nothing leads there; it is said when it is tried.
+            Err(_) => Self::default(),
+        }
+    }
+
+    /// The name that its addresses are found by.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// What is wrong with the name.
+    pub fn name_trouble(&self) -> Option<NameTrouble> {
+        self.trouble
+    }
+
+    /// Takes what the name leads to now. The present address stays where it is among them.
+    pub fn resolve(&mut self, targets: &[Target], resolution: &Resolution) {
+        self.trouble = NameTrouble::of(resolution);
+        let present = self.addresses.get(self.current).copied();
+        let addresses: SmallVec<[SocketAddr; 2]> = targets.iter().map(|it| it.address).collect();
+        let mut sorted = [addresses.clone(), self.addresses.clone()];
+        sorted.iter_mut().for_each(|it| it.sort_unstable());
+        if sorted[0] != sorted[1] {
+            self.failed = 0;
+        }
+        let place = addresses.iter().position(|it| Some(*it) == present);
+        (self.addresses, self.current) = (addresses, place.unwrap_or_default());
     }
 
     /// The address for the next request.
@@ -58,12 +97,16 @@ impl Targets {
         self.failed = 0;
     }
 
-    /// Follows a redirection, where its URI names an address.
-    pub fn redirect(&mut self, uri: &str) -> bool {
-        let Ok(uri) = Uri::parse(uri) else { return false };
-        let Some(ip) = uri.host().and_then(|it| it.ip()) else { return false };
-        self.redirected = Some((ip.to_canonical(), uri.port().unwrap_or(5060)).into());
-        true
+    /// Follows a redirection to this address.
+    pub fn redirect(&mut self, address: SocketAddr) {
+        self.redirected = Some(address);
+    }
+
+    /// Further addresses than the one that is tried now, in their order.
+    pub fn others(&self) -> impl Iterator<Item = SocketAddr> {
+        let count = self.addresses.len();
+        let behind = (1..count).map(move |it| (self.current + it) % count);
+        behind.filter_map(|it| self.addresses.get(it).copied())
     }
 
     /// A request goes where the carrier sent us, not where the configuration says.
@@ -78,6 +121,15 @@ impl Targets {
     }
 }
 
+/// Where a redirection of a REGISTER leads. It is followed over the transport of the line.
+pub fn redirection(uri: &str, transport: Transport) -> Result<Way, NoWay> {
+    let uri = Uri::parse(uri).map_err(|_| NoWay::Scheme)?;
+    Ok(match Way::of_uri(&uri)? {
+        Way::Straight(target) => Way::Straight(Target { transport, ..target }),
+        Way::Named(place) => Way::Named(Place { transport: Some(transport), ..place }),
+    })
+}
+
 /// The address that `host` or `host:port` writes as a number.
 pub fn literal(text: &str) -> Option<SocketAddr> {
     let (host, port) = Host::parse_with_port(text).ok()?;
@@ -87,6 +139,7 @@ pub fn literal(text: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sip::locate::Lack;
 
     #[test]
     fn literals() {
@@ -117,10 +170,48 @@ mod tests {
         }
         let expected = [(1, true), (2, true), (3, false), (1, true)];
         assert_eq!(tried, expected.map(|(last, more)| (Some(address(last)), more)));
-        assert!(it.redirect("sip:5678@203.0.113.9:5070"));
-        assert_eq!(it.current(), Some(SocketAddr::from(([203, 0, 113, 9], 5070))));
-        assert!(!it.redirect("sip:other.example"));
+        it.redirect(address(9));
+        assert_eq!(it.current(), Some(address(9)));
         it.next();
         assert_eq!(it.current(), Some(address(3)));
+        assert_eq!(it.others().collect::<Vec<_>>(), [1, 2].map(address));
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere() {
+        let target = |last: u8| Target {
+            transport: Transport::Udp,
+            address: SocketAddr::from(([203, 0, 113, last], 5060)),
+        };
+        let lost = Resolution::Nothing(Lack::NoSuchName);
+        let line = Line { domain: "sip.example.com".into(), ..Line::default() };
+        let mut it = Targets::of(&line);
+        assert!(it.place().is_some() && it.current().is_none());
+        #[rustfmt::skip]
+        let table: [(&[u8], Option<u8>); 5] = [
+            // leads to   then tried
+            (&[1, 2],     Some(1)),
+            (&[2, 1],     Some(1)), // another draw
+            (&[3, 1],     Some(1)),
+            (&[4, 5],     Some(4)),
+            (&[],         None),
+        ];
+        for (addresses, expected) in table {
+            let targets: Vec<Target> = addresses.iter().copied().map(target).collect();
+            it.resolve(&targets, &lost);
+            assert_eq!(it.current(), expected.map(|it| target(it).address), "{addresses:?}");
+        }
+        assert_eq!(it.name_trouble(), Some(NameTrouble { lack: Lack::NoSuchName, stale: false }));
+    }
+
+    #[test]
+    fn redirections_keep_the_lines_transport() {
+        let tcp = Transport::Tcp;
+        let address = "203.0.113.9:5070".parse().expect("an address");
+        let straight = Ok(Way::Straight(Target { transport: tcp, address }));
+        assert_eq!(redirection("sip:5678@203.0.113.9:5070", tcp), straight);
+        let place = Place { name: "b.example".into(), port: None, transport: Some(tcp) };
+        assert_eq!(redirection("sip:b.example;transport=udp", tcp), Ok(Way::Named(place)));
+        assert_eq!(redirection("sips:b.example", tcp), Err(NoWay::Secure));
     }
 }

@@ -24,6 +24,8 @@ pub enum Trouble {
     Unreachable,
     /// The name has no address.
     Dns,
+    /// It has none any more; those it had are used on.
+    DnsStale,
 }
 
 impl Trouble {
@@ -39,6 +41,7 @@ impl Trouble {
             Self::NoResponse => "line.no_response",
             Self::Unreachable => "line.unreachable",
             Self::Dns => "line.dns",
+            Self::DnsStale => "line.dns_stale",
         }
     }
 
@@ -82,6 +85,10 @@ impl Trouble {
                 "The name of the carrier has no address here.",
                 "本地DNS无法解析运营商的域名。",
             ),
+            Self::DnsStale => Text::fixed(
+                "The name of the carrier is not resolved any more; its last addresses are used.",
+                "运营商的域名已无法解析，暂用上次得到的地址。",
+            ),
         }
     }
 
@@ -112,7 +119,7 @@ impl Trouble {
                 "Check address, port, transport and the firewall.",
                 "请检查地址、端口、传输协议和防火墙。",
             ),
-            Self::Dns => Text::fixed(
+            Self::Dns | Self::DnsStale => Text::fixed(
                 "Check the name, or use another DNS server.",
                 "请检查域名，或改用其他DNS服务器。",
             ),
@@ -129,7 +136,8 @@ impl Trouble {
             | Self::RegCseq
             | Self::NotBound
             | Self::Redirected
-            | Self::Dns => false,
+            | Self::Dns
+            | Self::DnsStale => false,
         }
     }
 }

@@ -62,7 +62,7 @@ pub struct Trunk {
 pub struct TrunkAddress {
     /// A name or an address.
     pub host: Box<str>,
-    /// Default: 5060.
+    /// Default: 5060, which leaves the port of a name to DNS (RFC 3263 §4.2).
     #[serde(default = "sip_port")]
     pub port: u16,
     /// The lowest is tried first.
@@ -137,11 +137,16 @@ impl Trunk {
         }
     }
 
+    /// Its calls may come from any port.
+    pub fn any_source_port(&self, transport: sip::Transport) -> bool {
+        self.source_ports == SourcePorts::Any || transport != sip::Transport::Udp
+    }
+
     /// Whether a call from this source is the trunk's, as far as addresses written as numbers and
-    /// the source networks tell; names are resolved by the edge.
+    /// the source networks tell.
     pub fn admits(&self, source: SocketAddr, transport: sip::Transport) -> bool {
         let ip = source.ip().to_canonical();
-        let any_port = self.source_ports == SourcePorts::Any || transport != sip::Transport::Udp;
+        let any_port = self.any_source_port(transport);
         let server = |it: &TrunkAddress| {
             let host = it.host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
             host.is_ok_and(|host| host.to_canonical() == ip)

@@ -51,6 +51,7 @@ pub(super) fn action(code: Code, record: &CallRecord) -> Option<String> {
         | Code::TrunkRejected
         | Code::TrunkFailed
         | Code::TrunkUnreachable
+        | Code::TrunkDns
         | Code::TrunkAllBusy
         | Code::TrunkClosed => Some(format!("dialtone trunk show {}", word(trunk(record)?)?)),
         _ => None,

@@ -133,7 +133,7 @@ remedies! {
     LineRedirected => Network
         "Enter the server that the carrier names as outbound proxy of the line."
         "请将运营商指定的服务器填为该外线的出局代理。";
-    LineDns => Network
+    LineDns TrunkDns => Network
         "Check the name, or use another DNS server."
         "请检查域名，或改用其他DNS服务器。";
     LineNoResponse LineUnreachable TrunkUnreachable => Network

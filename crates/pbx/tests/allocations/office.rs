@@ -141,6 +141,8 @@ impl Office {
                 }
                 Effect::Media(Command::Want { .. })
                 | Effect::Connect { .. }
+                | Effect::Resolve(_)
+                | Effect::KeepResolved(_)
                 | Effect::Record(_)
                 | Effect::Event(_) => {}
             }

@@ -14,6 +14,7 @@ mod lines;
 mod loss;
 mod media;
 mod message;
+mod names;
 mod pickup;
 mod races;
 mod refusals;

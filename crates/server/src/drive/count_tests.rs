@@ -38,6 +38,7 @@ impl Stage {
         let runtime = runtime.unwrap();
         let limits = net::Limits::default();
         let streams = net::Streams::start(runtime.handle(), &[], limits, listeners.wake()).unwrap();
+        let names = net::Names::start(runtime.handle(), Vec::new(), listeners.wake());
         let (_, media_events) = media_events::media_events(listeners.waker.clone());
         let ports = 40_000..=40_100;
         let media = media::Config { ports, spare_pairs: 1, ..media::Config::default() };
@@ -51,6 +52,7 @@ impl Stage {
         let parts = Parts {
             core: Core::new(config, rng, Recovered::default(), now),
             streams,
+            names,
             media: media::Media::start(media, |_| Ok(())).unwrap(),
             media_events,
             journal: writer,

@@ -9,7 +9,7 @@ use crate::office::{self, First, Made};
 use crate::running::{Bound, Live};
 use crate::serve::ready;
 use crate::{clock, machine, ring, watch as board_watch};
-use net::{Limits, Streams};
+use net::{Limits, Names, Streams};
 use pbx::core::{Command, Core};
 use pbx::directory::Directory;
 use pbx::text;
@@ -64,6 +64,7 @@ pub(super) fn start(
     let listeners = Listeners::open(&config.sip_udp).map_err(udp_taken)?;
     let sip_udp = listeners.bound();
     let streams = open_streams(runtime, config, &sip_udp, &listeners)?;
+    let names = Names::start(runtime.handle(), config.dns_servers.clone(), listeners.wake());
     let http = open_http(config)?;
     let bound = Bound {
         sip_tcp: streams.bound().to_vec(),
@@ -83,7 +84,7 @@ pub(super) fn start(
     let directory = runtime
         .block_on(store.db.load_directory(1))
         .within(|| text!("the directory", "分机数据"))?;
-    let (wiring, parts) = wire(config, &listeners, streams, store, directory)?;
+    let (wiring, parts) = wire(config, &listeners, (streams, names), store, directory)?;
     let live = Arc::new(wiring.into_live(config, bound));
     let core = start_core(Driver::new(listeners, parts))?;
     let (advertised, told) = watch::channel(config.media_advertise.clone());
@@ -213,7 +214,7 @@ struct Wiring {
 fn wire(
     config: &Config,
     listeners: &Listeners,
-    streams: Streams,
+    (streams, names): (Streams, Names),
     store: store::Started,
     directory: Directory,
 ) -> Result<(Wiring, Parts), Failed> {
@@ -248,7 +249,7 @@ fn wire(
     };
     let journal = store.writer;
     let parts =
-        Parts { core, streams, media, media_events, journal, ring: writer, sink, published };
+        Parts { core, streams, names, media, media_events, journal, ring: writer, sink, published };
     Ok((wiring, parts))
 }
 

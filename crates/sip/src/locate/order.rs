@@ -18,12 +18,20 @@ pub fn targets(
 ) -> Vec<Target> {
     let mut targets = Vec::new();
     for service in draw(&located.services, dice) {
-        let (transport, port) = (service.transport, service.port);
-        let addresses = by_family(&service.addresses, source);
-        targets.extend(addresses.map(|ip| Target { transport, address: (ip, port).into() }));
+        targets.extend(of_service(service, source));
     }
     targets.truncate(TARGETS_MAX);
     targets
+}
+
+/// The targets of one server.
+pub fn of_service(
+    service: &Service,
+    source: &dyn Fn(IpAddr) -> Option<IpAddr>,
+) -> impl Iterator<Item = Target> + use<> {
+    let (transport, port) = (service.transport, service.port);
+    let addresses = by_family(&service.addresses, source);
+    addresses.map(move |ip| Target { transport, address: (ip, port).into() })
 }
 
 /// The services rank by rank, each rank drawn by weight.
@@ -61,12 +69,12 @@ pub fn pick(weights: &[u16], dice: u32) -> usize {
 fn by_family(
     addresses: &[IpAddr],
     source: &dyn Fn(IpAddr) -> Option<IpAddr>,
-) -> impl Iterator<Item = IpAddr> {
+) -> impl Iterator<Item = IpAddr> + use<> {
     let mut reachable: Vec<(u8, IpAddr)> = addresses
         .iter()
         .map(|it| it.to_canonical())
         .filter(|it| may_be_a_server(*it))
-        .filter_map(|it| Some((precedence(source(it)?, it), it)))
+        .filter_map(|it| Some((precedence(source(it)?, it)?, it)))
         .collect();
     // Stable: among equals DNS's order, which many use to share the load.
     reachable.sort_by_key(|it| it.0);
@@ -78,17 +86,23 @@ fn may_be_a_server(ip: IpAddr) -> bool {
     !ip.is_unspecified() && !ip.is_multicast()
 }
 
-/// The rules of RFC 6724 §6 that tell destinations of a dual-stack host apart: IPv6 before IPv4,
-/// unless we have only local IPv6 towards it (rule 5, matching label).
-fn precedence(source: IpAddr, destination: IpAddr) -> u8 {
+/// The rules of RFC 6724 §6 that tell the destinations of a dual-stack host apart: never from a
+/// narrower scope (rule 2), and IPv6 before IPv4 unless only one of both ends is local (rules 5, 6).
+fn precedence(source: IpAddr, destination: IpAddr) -> Option<u8> {
     match (source, destination) {
+        (source, it) if source.is_loopback() != it.is_loopback() => None,
+        (IpAddr::V6(source), IpAddr::V6(it))
+            if source.is_unicast_link_local() != it.is_unicast_link_local() =>
+        {
+            None
+        }
         (IpAddr::V6(source), IpAddr::V6(it))
             if source.is_unique_local() != it.is_unique_local() =>
         {
-            2
+            Some(2)
         }
-        (_, IpAddr::V6(_)) => 0,
-        (_, IpAddr::V4(_)) => 1,
+        (_, IpAddr::V6(_)) => Some(0),
+        (_, IpAddr::V4(_)) => Some(1),
     }
 }
 
@@ -164,14 +178,17 @@ mod tests {
         let dual = |it: IpAddr| if it.is_ipv4() { v4 } else { Some(ip("2001:db8::1")) };
         let local = |it: IpAddr| if it.is_ipv4() { v4 } else { Some(ip("fd00::1")) };
         let only_v4 = |it: IpAddr| v4.filter(|_| it.is_ipv4());
+        // A machine without IPv6 still has ::1.
+        let loopback = |it: IpAddr| if it.is_ipv4() { v4 } else { Some(ip("::1")) };
         let none = |_: IpAddr| None;
         type Source<'a> = &'a dyn Fn(IpAddr) -> Option<IpAddr>;
         #[rustfmt::skip]
-        let table: [(f64, Source<'_>, &[&str]); 5] = [
+        let table: [(f64, Source<'_>, &[&str]); 6] = [
             (0.1, &dual,    &["[2001:db8::10]:5060", "192.0.2.10:5060", "192.0.2.11:5060", "192.0.2.12:5060"]),
             (0.9, &dual,    &["192.0.2.11:5060", "[2001:db8::10]:5060", "192.0.2.10:5060", "192.0.2.12:5060"]),
             (0.1, &local,   &["192.0.2.10:5060", "[2001:db8::10]:5060", "192.0.2.11:5060", "192.0.2.12:5060"]),
             (0.1, &only_v4, &["192.0.2.10:5060", "192.0.2.11:5060", "192.0.2.12:5060"]),
+            (0.1, &loopback, &["192.0.2.10:5060", "192.0.2.11:5060", "192.0.2.12:5060"]),
             (0.1, &none,    &[]),
         ];
         for (dice, source, expected) in table {

@@ -9,12 +9,17 @@
 //! pbx <- telecom  401 challenge="realm=telecom, nonce=n2, stale=true"
 //! pbx <- telecom  200 expires=600           with the Contact that was registered
 //! telecom -> pbx  INVITE to-line=5678       to the Contact that the line registered
+//! given dns _sip._udp.telecom.example SRV 10 0 5060 sip1.telecom.example
+//! given dns sip1.telecom.example A telecom  a carrier's address
+//! given dns silent | given dns delay=2s     how DNS answers; without `given` from there on
+//! dns sip1.telecom.example A telecom2       in the place of what it had; without data: nothing
 //! ```
 //! A 401 or 407 without `challenge` has the usual one.
 
 use super::line::{Step, Words};
 use super::stage::Stage;
-use crate::office::{SERVER_PORT, SERVER_V4, flow_of};
+use crate::office::zone::Zone;
+use crate::office::{Office, SERVER_PORT, SERVER_V4, flow_of};
 use crate::phone::Phone;
 use pbx::dialplan::blocklist::ANY;
 use pbx::dialplan::rows::{BlockRow, CalledRow, DEFAULT_PLAN, RouteType, TrunkChoice};
@@ -195,6 +200,10 @@ fn adjust_trunk(trunk: &mut Trunk, words: &Words) -> Result<(), String> {
                     trunk.addresses.push(TrunkAddress { host, port: SERVER_PORT, priority });
                 }
             }
+            "host" => {
+                let (host, priority) = (value.into(), 1);
+                trunk.addresses.push(TrunkAddress { host, port: SERVER_PORT, priority });
+            }
             "prefix" | "level" => {}
             "options" => trunk.options_s = number?,
             "out" => trunk.calls_out_max.0 = Some(number?),
@@ -205,6 +214,50 @@ fn adjust_trunk(trunk: &mut Trunk, words: &Words) -> Result<(), String> {
             _ => return Err(format!("a trunk has no {key}")),
         }
     }
+    Ok(())
+}
+
+/// What is given about DNS.
+pub(super) fn fill_zone(given: &[&Words], zone: &mut Zone) -> Result<(), String> {
+    let mut lines = given.iter().filter(|it| it.head == "dns");
+    lines.try_for_each(|it| add_dns(zone, &it.flags().collect::<Vec<_>>(), it))
+}
+
+/// Adds the record that `given dns NAME TYPE DATA` names, or says how DNS answers.
+fn add_dns(zone: &mut Zone, flags: &[&str], words: &Words) -> Result<(), String> {
+    if let Some(delay) = words.get("delay") {
+        zone.delay = super::line::duration(delay)?;
+    }
+    match flags {
+        [] => {}
+        ["silent"] => zone.silent = true,
+        ["answers"] => zone.silent = false,
+        [name, kind, data @ ..] => {
+            let data: Vec<String> =
+                data.iter().map(|it| address_of(it).unwrap_or_else(|_| (*it).to_owned())).collect();
+            zone.add(name, kind, &data.iter().map(String::as_str).collect::<Vec<_>>())?;
+        }
+        [other] => return Err(format!("dns {other}?")),
+    }
+    Ok(())
+}
+
+/// The same from now on, in the place of what was there; whoever depends on it notices.
+pub(super) fn change_dns(office: &mut Office, words: &Words) -> Result<(), String> {
+    if let Some(delay) = words.head.strip_prefix("delay=") {
+        office.zone.delay = super::line::duration(delay)?;
+        return Ok(());
+    }
+    let flags: Vec<&str> = [words.head.as_str()].into_iter().chain(words.flags()).collect();
+    if let [name, kind, data @ ..] = flags.as_slice() {
+        office.zone.clear(name, kind)?;
+        if !data.is_empty() {
+            add_dns(&mut office.zone, &flags, words)?;
+        }
+    } else {
+        add_dns(&mut office.zone, &flags, words)?;
+    }
+    office.refresh_names();
     Ok(())
 }
 

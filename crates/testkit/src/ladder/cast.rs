@@ -81,20 +81,7 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
             adjust(extension, words)?;
         }
     }
-    let lines: Vec<_> =
-        given.iter().filter_map(|it| carrier::line(it)).collect::<Result<_, String>>()?;
-    let trunks: Vec<_> =
-        given.iter().filter_map(|it| carrier::trunk(it)).collect::<Result<_, String>>()?;
-    office.change(|tenant| {
-        extensions.into_values().for_each(|it| tenant.put(it));
-        lines.into_iter().for_each(|it| tenant.lines.put(it));
-        carrier::block(tenant, &given);
-        for (trunk, row) in trunks {
-            tenant.put_trunk(trunk);
-            tenant.dial_plan.called.put(row);
-        }
-    });
-    plan::furnish(&mut office, &given)?;
+    furnish(&mut office, extensions, &given)?;
     for words in &given {
         set_by_phone(&mut office, words);
     }
@@ -124,6 +111,29 @@ fn forwarding(key: &str) -> Option<Forwarding> {
     Forwarding::ALL.into_iter().find(|it| it.as_str() == word)
 }
 
+/// Gives the office its extensions, lines and trunks, and the names they have in DNS.
+fn furnish(
+    office: &mut Office,
+    extensions: BTreeMap<&str, Extension>,
+    given: &[&Words],
+) -> Result<(), String> {
+    carrier::fill_zone(given, &mut office.zone)?;
+    let lines: Vec<_> =
+        given.iter().filter_map(|it| carrier::line(it)).collect::<Result<_, String>>()?;
+    let trunks: Vec<_> =
+        given.iter().filter_map(|it| carrier::trunk(it)).collect::<Result<_, String>>()?;
+    office.change(|tenant| {
+        extensions.into_values().for_each(|it| tenant.put(it));
+        lines.into_iter().for_each(|it| tenant.lines.put(it));
+        carrier::block(tenant, given);
+        for (trunk, row) in trunks {
+            tenant.put_trunk(trunk);
+            tenant.dial_plan.called.put(row);
+        }
+    });
+    plan::furnish(office, given)
+}
+
 /// The phones in the order of their first lines.
 fn phones_of<'a>(steps: &[&'a Step]) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
@@ -132,6 +142,10 @@ fn phones_of<'a>(steps: &[&'a Step]) -> Vec<&'a str> {
             Step::Send { phone, .. } | Step::Expect { phone, .. } => phone.as_str(),
             Step::Given(words) if CAST.iter().any(|it| it.0 == split(&words.head).0) => {
                 words.head.as_str()
+            }
+            Step::Given(words) if words.head == "dns" => {
+                names.extend(words.flags().filter(|it| carrier::is_carrier(it)));
+                continue;
             }
             Step::Given(words) if words.get("at").is_some() => {
                 names.extend(words.get("at").into_iter().flat_map(|it| it.split(',')));

@@ -145,7 +145,8 @@ fn in_words(event: &Event) -> String {
         Event::Examined { token, .. } => format!("examined={token}"),
         Event::Trunk(status) => {
             let up = status.servers.iter().filter(|it| it.up).count();
-            format!("trunk={}/{up}", status.id)
+            let stale = status.trouble.is_some_and(|it| it.stale);
+            format!("trunk={}/{up}{}", status.id, if stale { "/stale" } else { "" })
         }
         Event::TrunkGone { id, .. } => format!("trunk={id}/gone"),
         Event::Throttled { .. } => "throttled".into(),

@@ -37,6 +37,8 @@ pub(super) enum Step {
     Disconnect(String),
     /// The phone has another address from now on, as after a change of its network.
     Move(String),
+    /// DNS changes: a record, or how it answers.
+    Dns(Words),
     /// The administrator changes an extension.
     Change(Words),
     Media {
@@ -116,6 +118,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Step>, String> {
     Ok(Some(match first.as_str() {
         "given" => Step::Given(words()),
         "change" => Step::Change(words()),
+        "dns" => Step::Dns(words()),
         "record" => Step::Record(words_without_head(&tokens)),
         "event" => Step::Event(words_without_head(&tokens)),
         "wait" if tokens.get(2).is_some_and(|it| it == "next") => {

@@ -71,6 +71,7 @@ impl Run {
                 Ok(())
             }
             Step::Change(words) => self.change(words),
+            Step::Dns(words) => carrier::change_dns(&mut self.stage.office, words),
             Step::Media { hearer, speaker } => self.media(hearer, speaker.as_deref()),
             Step::EdgeFails => {
                 self.stage.office.edge.fail_next = true;
