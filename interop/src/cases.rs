@@ -9,6 +9,7 @@ mod enumeration;
 mod flood;
 mod framing;
 mod media;
+mod names;
 mod phones;
 mod relay;
 mod restart;
@@ -40,6 +41,7 @@ cases! {
         dialog_hijack idle_connections scanners;
     flood: flood;
     carrier: line_at_kamailio;
+    names: srv_failover;
     cli: cli_online cli_offline cli_codes;
     doctor: doctor_findings carrier_challenges;
     restart: registrations_survive crash_ends_calls lost_connection terminate;
