@@ -3,6 +3,7 @@
 use crate::directory::Relay;
 use crate::media::MediaSource;
 use serde::{Deserialize, Serialize};
+use sip::session::Reliability;
 use std::borrow::Cow;
 
 /// How to speak with the other side.
@@ -25,6 +26,17 @@ pub struct Interop {
     /// Default: always.
     pub relay: Relay,
     pub media_source: MediaSource,
+}
+
+impl Interop {
+    /// How an INVITE to the other side speaks of 100rel.
+    pub(crate) fn reliability(&self) -> Reliability {
+        match self.reliable {
+            Reliable::Auto => Reliability::Auto,
+            Reliable::Required => Reliability::Required,
+            Reliable::Off => Reliability::Off,
+        }
+    }
 }
 
 /// Reliable provisional responses (临时响应的可靠性).

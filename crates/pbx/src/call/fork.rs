@@ -287,16 +287,13 @@ impl Call {
                 if why == ReleaseCode::MediaCodec {
                     self.note_offer(now);
                 }
-                self.end(office, why, Side::System, now);
-                return;
+                return self.end(office, why, Side::System, now);
             }
         };
         if matches!(self.state, State::Calling { early: Some(it), .. } if it != fork) {
             self.begin_another_dialog(office);
         }
-        if self.is_picker(fork_id(fork)) {
-            self.answered_by_picker(fork);
-        }
+        self.answered_by_picker(fork);
         self.state = State::Answered { fork: Some(fork) };
         self.invite = None;
         for index in (0..self.forks.len()).filter(|&it| it != fork) {

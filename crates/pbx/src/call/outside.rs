@@ -13,7 +13,7 @@ use super::{Call, State, fork_id};
 use crate::core::trunks::{server_event, way_to};
 use crate::dialplan::query::{Candidate, Candidates, Outgoing};
 use crate::directory::Relay;
-use crate::interop::{IdentityHeader, Interop, Reliable, sip_uri};
+use crate::interop::{IdentityHeader, Interop, sip_uri};
 use crate::line::Line;
 use crate::line::config::FromUser;
 use crate::line::live::LineKey;
@@ -450,7 +450,7 @@ impl Call {
         let min_s = office.settings(self.tenant).min_se_s;
         let interop = through.interop();
         let terms = Terms { expires_s: interop.session_expires_s.0.into(), min_s };
-        let reliability = reliability(interop);
+        let reliability = interop.reliability();
         let to = format!("<{target}>");
         match through {
             Through::Line { key, line, auth, routes } => {
@@ -590,12 +590,4 @@ fn identity_headers(interop: &Interop, caller: &str, host: &str) -> Vec<(&'stati
         headers.push((HeaderName::Privacy, "id".to_owned()));
     }
     headers.into_iter().map(|(name, value)| (name.as_str(), value)).collect()
-}
-
-pub(crate) fn reliability(interop: &Interop) -> Reliability {
-    match interop.reliable {
-        Reliable::Auto => Reliability::Auto,
-        Reliable::Required => Reliability::Required,
-        Reliable::Off => Reliability::Off,
-    }
 }

@@ -173,8 +173,11 @@ impl Call {
         self.fork_failed(office, fork, (code, Cause::default()), now);
     }
 
-    /// The record says who answered.
+    /// The record says who answered, where it is a picker.
     pub(super) fn answered_by_picker(&mut self, fork: usize) {
+        if !self.is_picker(fork_id(fork)) {
+            return;
+        }
         let Some(number) = self.forks.get(fork).map(|it| it.number.clone()) else { return };
         self.record.callee_number = number.clone();
         self.record.callee_extension = Some(number);

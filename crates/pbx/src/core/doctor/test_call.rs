@@ -3,7 +3,7 @@
 
 use super::{ExaminationKey, copy_of};
 use crate::call::headers;
-use crate::call::outside::{introduce, reliability};
+use crate::call::outside::introduce;
 use crate::line::Line;
 use crate::line::config::CallerNumber;
 use crate::line::doctor::change::USUAL_CODECS;
@@ -130,7 +130,7 @@ impl TestCall {
         let expires_s = self.line.interop.session_expires_s.0.into();
         let offer = Offer {
             max_forwards: 70,
-            reliability: reliability(&self.line.interop),
+            reliability: self.line.interop.reliability(),
             terms: Terms { expires_s, min_s: 90 },
             extra: &extra,
             body: Some(Body { content_type: "application/sdp", bytes: &self.sdp }),
