@@ -342,7 +342,7 @@ fn unregistered(office: &Office, tenant: TenantId, account: &str) -> What {
         _ => None,
     };
     let at = live.and_then(|it| it.last_answer.as_ref()).map(|it| it.at);
-    let why = trouble.and_then(|it| ReleaseCode::from_code(it.code()));
+    let why = trouble.map(Trouble::release_code);
     What::Unregistered { line: account.into(), why, status, at }
 }
 

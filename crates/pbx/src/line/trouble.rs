@@ -1,6 +1,7 @@
 //! Why a line is not registered: a code, a sentence and a remedy in both languages.
 
 use crate::language::Text;
+use crate::release::ReleaseCode;
 use crate::text;
 
 /// What kept the last REGISTER from its success.
@@ -31,17 +32,22 @@ pub enum Trouble {
 impl Trouble {
     /// The stable code, `line.reason`.
     pub fn code(self) -> &'static str {
+        // The line is registered: no call ends with it.
+        if self == Self::DnsStale { "line.dns_stale" } else { self.release_code().as_str() }
+    }
+
+    /// What a call ends with that the line cannot take for this reason.
+    pub fn release_code(self) -> ReleaseCode {
         match self {
-            Self::AuthFailed => "line.auth_failed",
-            Self::AuthUnknown => "line.auth_unknown",
-            Self::RegCseq => "line.reg_cseq",
-            Self::Rejected(_) => "line.rejected",
-            Self::NotBound => "line.not_bound",
-            Self::Redirected => "line.redirected",
-            Self::NoResponse => "line.no_response",
-            Self::Unreachable => "line.unreachable",
-            Self::Dns => "line.dns",
-            Self::DnsStale => "line.dns_stale",
+            Self::AuthFailed => ReleaseCode::LineAuthFailed,
+            Self::AuthUnknown => ReleaseCode::LineAuthUnknown,
+            Self::RegCseq => ReleaseCode::LineRegCseq,
+            Self::Rejected(_) => ReleaseCode::LineRejected,
+            Self::NotBound => ReleaseCode::LineNotBound,
+            Self::Redirected => ReleaseCode::LineRedirected,
+            Self::NoResponse => ReleaseCode::LineNoResponse,
+            Self::Unreachable => ReleaseCode::LineUnreachable,
+            Self::Dns | Self::DnsStale => ReleaseCode::LineDns,
         }
     }
 
