@@ -149,6 +149,8 @@ impl Call {
     pub fn begin_forwarded(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
         let number = self.record.caller_extension.clone().unwrap_or_default();
         let caller = office.tenant(self.tenant).and_then(|it| it.extension(&number)).cloned();
+        // A transferee is in another call yet.
+        let caller = caller.filter(|_| !self.is_joining());
         if let Some(caller) = caller.filter(|it| !self.claim_busy(office, it, Role::Caller)) {
             self.note_full(&caller, now);
             return self.end(office, ReleaseCode::CallerLimit, Side::System, now);
@@ -209,11 +211,13 @@ impl Call {
 
     /// What the dial plan is asked for this call.
     pub(super) fn query<'a>(&'a self, origin: &'a Origin, at: UnixMillis, dice: u8) -> Query<'a> {
+        // Who forwards or transfers has the rights; who calls is shown.
+        let for_another = self.history.is_ours() || self.is_joining();
         Query {
             tenant: self.tenant,
             caller: origin.caller(),
             dialled: &self.record.dialled_number,
-            on_behalf_of: self.history.is_ours().then_some(&*self.record.caller_number),
+            on_behalf_of: for_another.then_some(&*self.record.caller_number),
             at,
             dice,
         }

@@ -43,14 +43,14 @@ impl Why {
 
 /// One time an extension of ours sent the call on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Diverted {
+struct Diverted {
     pub by: Box<str>,
     pub why: Why,
 }
 
 /// All of them, those of other servers first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct History {
+pub(crate) struct History {
     /// Values of Diversion and History-Info as another server wrote them.
     diversions: Vec<Box<str>>,
     infos: Vec<Box<str>>,
@@ -83,6 +83,11 @@ impl History {
     /// An extension of ours has sent the call on to where it is.
     pub(super) fn is_ours(&self) -> bool {
         !self.ours.is_empty()
+    }
+
+    /// The extension that sent it to where it is.
+    pub(crate) fn last(&self) -> Option<&str> {
+        self.ours.last().map(|it| &*it.by)
     }
 
     pub(super) fn push(&mut self, by: Box<str>, why: Why) {

@@ -89,7 +89,8 @@ impl Call {
         let peer = Peer::of(office, flow, fork.media_source);
         self.media.prefer(Half::Callee, fork.outside.as_ref().map_or(&[], |it| it.codecs()));
         let passed = self.offer_to(office, invite, &peer, now)?;
-        let end = office.local_end_of_line(flow, tag, self.line_of(index));
+        let by_line = self.line_of(index);
+        let end = office.local_end_of_line(flow, tag, by_line);
         let outside = self.addressed_outside(office, index, end);
         let it = outside.unwrap_or_else(|| self.addressed_inside(office, index, end));
         let target = &self.forks[index].target;
@@ -98,7 +99,8 @@ impl Call {
         let hops = max_forwards(invite).saturating_sub(1);
         let extra = |writer: &mut Writer| {
             headers::capabilities_of_request(writer);
-            if let Some(joining) = &self.joining {
+            // A carrier does not know our extensions.
+            if let Some(joining) = self.joining.as_ref().filter(|_| by_line.is_none()) {
                 writer.text_header("Referred-By", &joining.referred_by);
             }
             headers::pass(&invite.headers, writer);

@@ -9,6 +9,7 @@ use super::begin::Attempt;
 use super::diversion::{History, Why};
 use super::end::Cause;
 use super::fork::bracketed;
+use super::join::Joining;
 use super::outside::Claim;
 use super::transfer::Errand;
 use super::{Call, Leg, State};
@@ -25,6 +26,8 @@ pub struct Forwarded {
     number: Box<str>,
     leg: (Box<Leg>, Owner),
     history: History,
+    /// The caller is a transferee that is elsewhere yet, or came from there.
+    joining: Option<Box<Joining>>,
     /// Of the old call.
     record: Box<CallRecord>,
     /// The line or trunk it came by is still in use.
@@ -92,11 +95,11 @@ impl Call {
         true
     }
 
-    /// The caller still waits for an answer, and has had none reliably.
+    /// The caller still waits for an answer, and has had none reliably; a transferee waits for none.
     fn may_be_sent_on(&self) -> bool {
         let session = &self.caller.session;
         let calling = matches!(self.state, State::Calling { .. });
-        calling && session.is_early() && !session.has_described() && !self.is_joining()
+        calling && (self.is_joining() || session.is_early() && !session.has_described())
     }
 
     fn send_on(&mut self, office: &mut Office, onward: Onward, now: Instant) {
@@ -105,7 +108,12 @@ impl Call {
         if self.history.is_loop(by, number, &host) {
             return self.end(office, ReleaseCode::LoopDetected, Side::System, now);
         }
+        self.report_progress(office, 181);
         self.with_session(office, LegId::Caller, now, |session, seat| {
+            // Of a call that is placed for a transferee only who transfers it is told.
+            if !session.is_early() {
+                return;
+            }
             let extra = |writer: &mut Writer| {
                 let who = format_args!("username=\"{by}\";contact=\"{number}\"");
                 let info = format_args!("<sip:{number}@{host}>;purpose=forwarding;{who}");
@@ -132,10 +140,10 @@ impl Call {
         onward: Onward,
         now: Instant,
     ) -> Option<Forwarded> {
-        if !self.caller.session.is_early() {
+        if !self.may_be_sent_on() {
             return None;
         }
-        if self.early_fork().is_some() {
+        if self.early_fork().is_some() && self.caller.session.is_early() {
             self.begin_another_dialog(office);
         }
         let leg = self.give_leg(office, LegId::Caller)?;
@@ -143,9 +151,10 @@ impl Call {
         let (code, record) = (onward.why.release(), Box::new(CallRecord::clone(&self.record)));
         history.push(onward.by, onward.why);
         let claims = self.outward.give_incoming();
+        let joining = self.joining.take();
         let cause = Cause { status: Some(302), ..Cause::default() };
         self.end_as(office, code, Side::Callee, cause, now);
-        Some(Forwarded { number: onward.number, leg, history, record, claims })
+        Some(Forwarded { number: onward.number, leg, history, joining, record, claims })
     }
 
     /// Nobody can take it: the forwarding extension is gone, or the server is full.
@@ -162,12 +171,13 @@ impl Call {
         forwarded: Forwarded,
         now: Instant,
     ) -> Self {
-        let Forwarded { number, leg: (leg, was), history, record: before, claims } = forwarded;
+        let Forwarded { number, leg: (leg, was), history, joining, record: before, claims } =
+            forwarded;
         let owner = Owner { call: place.0, serial: place.1, leg: LegId::Caller };
         office.endpoint.change_owner(was.into(), owner.into());
         office.dialogs.insert(leg.tag, owner);
         let mut call = Self::with_caller(office, (id, place), attempt, *leg, now);
-        call.history = history;
+        (call.history, call.joining) = (history, joining);
         call.outward.take_incoming(claims);
         let record = &mut call.record;
         record.linked_call_id = Some(before.call_id);

@@ -6,6 +6,7 @@
 
 use super::begin::{Attempt, unusable};
 use super::body::OwnedBody;
+use super::diversion::History;
 use super::fork::Fork;
 use super::refer_to::Replaced;
 use super::transfer::Errand;
@@ -47,6 +48,8 @@ pub struct Transferee<'a> {
     pub name: Box<str>,
     /// Who transfers it.
     pub by: &'a str,
+    /// How the ringing call came to the target, in whose stead it is placed.
+    pub(crate) history: History,
 }
 
 impl Joining {
@@ -74,6 +77,7 @@ impl Call {
         let mut call = Self::with_caller(office, (id, place), attempt, leg, now);
         let number = call.caller.number.clone();
         let known = office.tenant(call.tenant).is_some_and(|it| it.extension(&number).is_some());
+        call.history = transferee.history.clone();
         let record = &mut call.record;
         record.linked_call_id = Some(transferee.call);
         record.caller_number = number.clone();
@@ -91,8 +95,17 @@ impl Call {
         self.joining.as_ref()?.awaited
     }
 
+    /// The call whose phone is told how this one goes.
+    pub fn told(&self) -> Option<CallId> {
+        self.joining.as_ref()?.told
+    }
+
     pub fn dialled(&self) -> &str {
         &self.record.dialled_number
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.history
     }
 
     /// The name of a leg's phone as other phones are shown it.

@@ -4,6 +4,7 @@
 use super::Core;
 use crate::call::Call;
 use crate::call::begin::Attempt;
+use crate::call::diversion::History;
 use crate::call::forward::Onward;
 use crate::call::join::Transferee;
 use crate::call::pickup::Ringing;
@@ -24,6 +25,8 @@ struct Found {
     call: CallId,
     partner: LegId,
     dialled: Box<str>,
+    /// How it came there.
+    history: History,
     answered: bool,
 }
 
@@ -123,14 +126,21 @@ impl Core {
         let text = invitation(dialled.as_deref().unwrap_or(uri), &leg.number);
         let message = Message::parse(text.as_bytes()).map_err(|_| 400_u16)?;
         let it = check(&message).map_err(|_| 400_u16)?;
+        // Who rings because somebody sent the call there is called with his rights, as he was before.
+        let history = found.as_ref().filter(|it| !it.answered).map(|it| it.history.clone());
+        let history = history.unwrap_or_default();
+        let dials = history.last().unwrap_or(&extension.number);
+        let dials = self.office.tenant(call.tenant).and_then(|it| it.extension(dials));
+        let dials = dials.cloned().ok_or(403_u16)?;
         let transferee = Transferee {
             call: from,
             slot,
             leg,
             name: call.name_of(slot, &self.office),
             by: &extension.number,
+            history,
         };
-        let (tenant, origin) = (call.tenant, Origin::Extension(extension.clone()));
+        let (tenant, origin) = (call.tenant, Origin::Extension(dials));
         let (flow, raw) = (leg.session.flow, text.as_bytes());
         let refusal = None;
         let attempt = Attempt { flow, message: &message, it: &it, raw, tenant, origin, refusal };
@@ -177,7 +187,11 @@ impl Core {
         let place = self.calls.next_place();
         let office = &mut self.office;
         let new = Call::for_forwarded(office, (id, place), &attempt, forwarded?, now.instant);
+        let told = new.told();
         let id = self.calls.insert(new);
+        if let Some(told) = told {
+            self.with_call(told, |call, _| call.refers_to(id));
+        }
         self.with_call(id, |call, office| call.begin_forwarded(office, &attempt, now.instant));
         Some(())
     }
@@ -250,6 +264,7 @@ impl Core {
             call: call.id,
             partner: partner.unwrap_or(LegId::Caller),
             dialled: call.dialled().into(),
+            history: call.history().clone(),
             answered: partner.is_some(),
         })
     }

@@ -27,6 +27,7 @@ mod streams;
 mod surroundings;
 mod timer;
 mod transfer;
+mod transfer_onward;
 mod trunks;
 mod update;
 mod verdicts;
