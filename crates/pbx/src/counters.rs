@@ -72,6 +72,12 @@ impl Counters {
             None => self.requests_in[transport(flow)][method(bytes)] += 1,
         }
     }
+
+    /// REGISTERs received.
+    pub fn registers_in(&self) -> u64 {
+        let place = method(b"REGISTER ");
+        self.requests_in.iter().map(|it| it[place]).sum()
+    }
 }
 
 fn count_class(classes: &mut [u64; 6], digit: Option<&u8>) {

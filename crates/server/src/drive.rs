@@ -13,6 +13,7 @@ mod count_tests;
 mod fence;
 mod media_events;
 mod outbox;
+mod rest;
 
 use crate::clock;
 use crate::metrics::Published;
@@ -29,6 +30,7 @@ use pbx::directory::Directory;
 use pbx::id::CallId;
 use pbx::network::Network;
 use pbx::time::Now;
+use rest::Rest;
 use sip::locate::{Place, Resolution};
 use sip::{Flow, Transport};
 use std::net::SocketAddr;
@@ -131,6 +133,7 @@ pub(crate) struct Driver {
     outbox: Outbox,
     fence: Fence,
     backlog: Backlog,
+    rest: Rest,
     journal_waits: bool,
     overloaded: bool,
     stopping_since: Option<Instant>,
@@ -190,6 +193,7 @@ impl Driver {
             outbox,
             fence: Fence::default(),
             backlog: Backlog::default(),
+            rest: Rest::default(),
             journal_waits: false,
             overloaded: false,
             stopping_since: None,
@@ -227,6 +231,11 @@ impl Driver {
         }
         let now = clock::now();
         self.more = self.turn(now);
+        let rest = self.rest.after(self.parts.core.counters(), now.instant);
+        if !self.more && !rest.is_zero() {
+            #[expect(clippy::disallowed_methods, reason = "not to be woken is the purpose")]
+            std::thread::sleep(rest);
+        }
         now
     }
 

@@ -5,6 +5,7 @@
 use crate::db::{Db, StoredExtension, bound_to, parse_settings, stored, time_zone};
 use crate::error::StoreError;
 use crate::secret::SecretKey;
+use futures_util::TryStreamExt as _;
 use md5::Md5;
 use pbx::dialplan::time::Zone;
 use pbx::directory::{Directory, Extension, Secret, Tenant};
@@ -71,14 +72,16 @@ impl Db {
             let zone = zone(&settings);
             directory.tenants.insert(id, Tenant { domains, settings, zone, ..Tenant::default() });
         }
-        let extensions = sqlx::query("SELECT * FROM extensions").fetch_all(self.pool()).await?;
-        for row in extensions {
+        // Row by row: what SQLite's allocator once held for all of them, it keeps.
+        let mut extensions = sqlx::query("SELECT * FROM extensions").fetch(self.pool());
+        while let Some(row) = extensions.try_next().await? {
             let id = tenant_id(&row)?;
             if let Some(tenant) = directory.tenants.get_mut(&id) {
                 let realm = Arc::clone(&tenant.settings);
                 tenant.put(extension(self.key(), id, &realm.realm, &row)?);
             }
         }
+        drop(extensions);
         // A row that cannot be read is worth stopping for; one that is wrong was refused at save.
         for (id, tenant) in directory.tenants.iter_mut() {
             *tenant = self.tables(*id).await?.in_place_of(tenant);

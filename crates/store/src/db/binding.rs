@@ -2,6 +2,7 @@
 
 use super::{Db, integer, portions};
 use crate::error::StoreError;
+use futures_util::TryStreamExt as _;
 use pbx::id::TenantId;
 use pbx::record::{Binding, BindingKey};
 use pbx::time::UnixMillis;
@@ -14,15 +15,18 @@ use std::str::FromStr;
 impl Db {
     /// All bindings that have not expired at `now`.
     pub async fn bindings(&self, now: UnixMillis) -> Result<Vec<Binding>, StoreError> {
-        let rows = sqlx::query(
+        let mut rows = sqlx::query(
             "SELECT tenant_id, extension, device, contact, transport, local, remote, connection,
                 call_id, cseq, q, user_agent, registered_at, expires_at
             FROM bindings WHERE expires_at > ? ORDER BY tenant_id, extension, device",
         )
         .bind(integer(now.0))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(binding).collect()
+        .fetch(&self.pool);
+        let mut bindings = vec![];
+        while let Some(row) = rows.try_next().await? {
+            bindings.push(binding(&row)?);
+        }
+        Ok(bindings)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Db;
 use crate::error::StoreError;
 use crate::secret::SecretKey;
+use futures_util::TryStreamExt as _;
 use pbx::dialplan::{Tables, lint};
 use pbx::directory::Tenant;
 use pbx::id::TenantId;
@@ -28,13 +29,12 @@ struct Stored {
 impl Db {
     /// The tables of a tenant.
     pub async fn tables(&self, tenant: TenantId) -> Result<Tables, StoreError> {
-        let rows = sqlx::query("SELECT * FROM dial_plan_rows WHERE tenant_id = ?")
+        let mut rows = sqlx::query("SELECT * FROM dial_plan_rows WHERE tenant_id = ?")
             .bind(i64::from(tenant.0))
-            .fetch_all(self.pool())
-            .await?;
+            .fetch(self.pool());
         let mut tables = Tables::default();
-        for row in &rows {
-            take(&mut tables, self.key(), tenant, row)?;
+        while let Some(row) = rows.try_next().await? {
+            take(&mut tables, self.key(), tenant, &row)?;
         }
         Ok(tables)
     }

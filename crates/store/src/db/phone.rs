@@ -3,6 +3,7 @@
 use super::binding::number;
 use super::{Db, ROWS_PER_STATEMENT};
 use crate::error::StoreError;
+use futures_util::TryStreamExt as _;
 use pbx::id::TenantId;
 use pbx::supplementary::{Forwarding, PhoneChange, PhoneRecord, PhoneSettings};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -18,10 +19,13 @@ const COLUMNS: [(Forwarding, &str); 4] = [
 
 impl Db {
     pub async fn phone_settings(&self) -> Result<Vec<PhoneRecord>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM phone_settings ORDER BY tenant_id, extension")
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(phone).collect()
+        let mut rows = sqlx::query("SELECT * FROM phone_settings ORDER BY tenant_id, extension")
+            .fetch(&self.pool);
+        let mut phones = vec![];
+        while let Some(row) = rows.try_next().await? {
+            phones.push(phone(&row)?);
+        }
+        Ok(phones)
     }
 
     pub async fn phone(&self, tenant: TenantId, number: &str) -> Result<PhoneSettings, StoreError> {
