@@ -4,7 +4,7 @@
 //! A file per thing that happens to a call: [`begin`], [`fork`] (its phones and their responses),
 //! [`modify`] (re-INVITE and hold), [`update`] (UPDATE), [`reliable`] (PRACK),
 //! [`relay_request`] (INFO, MESSAGE), [`transfer`] (REFER), [`join`] (Replaces), [`forward`]
-//! (forwarding, 3xx), [`confirm`] (feature codes),
+//! (forwarding, 3xx of a phone), [`redirect`] (3xx from outside), [`confirm`] (feature codes),
 //! [`pickup`], [`end`]. A session says what a message means; the call says what follows.
 
 pub mod begin;
@@ -24,6 +24,7 @@ pub mod media;
 mod modify;
 pub mod outside;
 pub mod pickup;
+mod redirect;
 pub mod refer_to;
 mod relay_request;
 mod reliable;

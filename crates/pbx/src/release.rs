@@ -100,12 +100,14 @@ release_codes! {
     LineAuthUnknown "line.auth_unknown" 503 57 "The carrier asks for a kind of authentication that this server does not speak." "运营商要求的鉴权方式本服务器不支持";
     LineNotBound "line.not_bound" 503 38 "The carrier accepts the registration but does not keep it." "运营商接受注册，却未保存";
     LineRedirected "line.redirected" 503 38 "The carrier redirects the registration again and again." "运营商反复重定向注册请求";
+    LineDiverted "line.diverted" 480 23 "The carrier sent the call on to where it may not go." "运营商将呼叫重定向到不允许的目的地";
     LineDns "line.dns" 503 38 "The name of the carrier has no address here." "本地DNS无法解析运营商的域名";
     TrunkTakesNone "trunk.takes_none" 403 57 "The SIP trunk takes no incoming calls." "该SIP中继不允许入呼叫";
     TrunkIncomingBusy "trunk.incoming_busy" 486 17 "All incoming calls of the SIP trunk are in use." "该SIP中继的入呼叫已全部占用";
     TrunkRejected "trunk.rejected" 403 21 "The other server refused the call." "对端服务器拒绝了呼叫";
     TrunkFailed "trunk.failed" 503 38 "The other server could not place the call." "对端服务器无法接续呼叫";
     TrunkUnreachable "trunk.unreachable" 503 38 "The SIP trunk does not respond." "SIP中继没有响应";
+    TrunkDiverted "trunk.diverted" 480 23 "The other server sent the call on to where it may not go." "对端服务器将呼叫重定向到不允许的目的地";
     TrunkDns "trunk.dns" 503 38 "The name of the other server has no address here." "本地DNS无法解析对端服务器的域名";
     TrunkAllBusy "trunk.all_busy" 503 34 "All outgoing calls of the SIP trunk are in use." "SIP中继的出呼叫已全部占用";
     TrunkClosed "trunk.closed" 403 57 "The SIP trunk takes no outgoing calls." "该SIP中继不允许出呼叫";

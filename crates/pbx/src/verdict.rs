@@ -203,6 +203,8 @@ fn tells(code: ReleaseCode, what: &What) -> bool {
                 | Code::LineFailed
                 | Code::TrunkRejected
                 | Code::TrunkFailed
+                | Code::LineDiverted
+                | Code::TrunkDiverted
                 | Code::MediaCodec
         ),
         What::Silent { .. } => {
@@ -219,6 +221,7 @@ fn tells(code: ReleaseCode, what: &What) -> bool {
         What::MediaStopped { .. } => code == Code::MediaTimeout,
         What::Offered { .. } => matches!(code, Code::MediaCodec | Code::MediaCrypto),
         What::MediaFailed { .. } => code == Code::MediaFailed,
+        What::SentOn { .. } => matches!(code, Code::LineDiverted | Code::TrunkDiverted),
         What::Showed { .. }
         | What::Parameters(_)
         | What::PrackRefused { .. }

@@ -204,7 +204,7 @@ impl Call {
             }
             Candidate::Line(..) | Candidate::Trunk(..) => {
                 let invite = (attempt.flow, attempt.message, attempt.raw);
-                self.go_outside(office, candidates, invite, attempt.origin.relay(), now);
+                self.go_outside(office, candidates, invite, &attempt.origin, now);
             }
         }
     }

@@ -389,7 +389,9 @@ impl Call {
         let State::Calling { early, .. } = &mut self.state else { return };
         // Another phone's early media may be heard now.
         early.take_if(|it| *it == fork);
-        if self.tries_another(office, fork, outcome.0, now) {
+        if self.follows(office, fork, &outcome, now)
+            || self.tries_another(office, fork, outcome.0, now)
+        {
             return;
         }
         // 6xx speaks for the callee: nobody else needs to ring (RFC 3261 §16.7 step 5).
@@ -397,7 +399,7 @@ impl Call {
         if !decided && self.forks.iter().any(|it| it.refused.is_none()) {
             return;
         }
-        // Nobody outside sends our calls elsewhere.
+        // Where a carrier may send a call it has gone already.
         let inside = |it: &&Fork| it.outside.is_none();
         let forwards = |it: &Fork| it.refused.as_ref().and_then(|it| it.1.forward.clone());
         if !decided && let Some(contact) = self.forks.iter().filter(inside).find_map(forwards) {

@@ -56,7 +56,7 @@ impl Why {
 }
 
 /// The number a Contact stands for; `None` for one that cannot be dialled.
-fn number_in(contact: &str) -> Option<Box<str>> {
+pub(super) fn number_in(contact: &str) -> Option<Box<str>> {
     let uri = Uri::parse(contact).ok()?;
     let number = match uri {
         Uri::Other { scheme, rest } if scheme.eq_ignore_ascii_case("tel") => rest.into(),
@@ -108,6 +108,22 @@ impl Call {
         if self.history.is_loop(by, number, &host) {
             return self.end(office, ReleaseCode::LoopDetected, Side::System, now);
         }
+        self.tell_sent_on(office, by, (number, &host), now);
+        if let State::Calling { give_up_at, .. } = &mut self.state {
+            // It ends with this input, and not for its time.
+            *give_up_at = now + office.settings(self.tenant).no_answer();
+        }
+        office.errands.push_back(Errand::Forward { call: self.id, onward });
+    }
+
+    /// Who calls hears that the call goes on, and so does who transfers it.
+    pub(super) fn tell_sent_on(
+        &mut self,
+        office: &mut Office,
+        by: &str,
+        (number, host): (&str, &str),
+        now: Instant,
+    ) {
         self.report_progress(office, 181);
         self.with_session(office, LegId::Caller, now, |session, seat| {
             // Of a call that is placed for a transferee only who transfers it is told.
@@ -121,11 +137,6 @@ impl Call {
             };
             session.provisional(seat, (181, reason_phrase(181)), &extra, None);
         });
-        if let State::Calling { give_up_at, .. } = &mut self.state {
-            // It ends with this input, and not for its time.
-            *give_up_at = now + office.settings(self.tenant).no_answer();
-        }
-        office.errands.push_back(Errand::Forward { call: self.id, onward });
     }
 
     /// The INVITE as it came, for the new call.

@@ -123,7 +123,7 @@ fn usual_way(office: &Office, live: &LiveLine) -> Option<Way> {
     }
 }
 
-fn way_to(office: &Office, live: &LiveLine, remote: SocketAddr) -> Option<Way> {
+pub(super) fn way_to(office: &Office, live: &LiveLine, remote: SocketAddr) -> Option<Way> {
     match Transport::from(live.config.transport) {
         Transport::Tcp => Some(Way::Closed(remote)),
         transport @ Transport::Udp => {

@@ -12,13 +12,13 @@ use super::media::relay;
 use super::{Call, State, fork_id};
 use crate::core::trunks::{server_event, way_to};
 use crate::dialplan::query::{Candidate, Candidates, Outgoing};
-use crate::directory::Relay;
 use crate::interop::{IdentityHeader, Interop, sip_uri};
 use crate::line::Line;
 use crate::line::config::FromUser;
 use crate::line::live::LineKey;
 use crate::line::request::outbound_route;
 use crate::office::Office;
+use crate::origin::Origin;
 use crate::record::{CallStarted, Direction, Record, Side};
 use crate::release::ReleaseCode;
 use crate::settings::Settings;
@@ -49,14 +49,16 @@ pub(super) struct Outward {
     /// When the present one has been silent for too long.
     next_at: Option<Instant>,
     /// Where it counts for one call more.
-    claims: SmallVec<[Claim; 2]>,
+    pub(super) claims: SmallVec<[Claim; 2]>,
+    /// How often a carrier sent it on.
+    pub(super) redirects: usize,
     /// Servers of trunks that were tried.
     pub(super) tried: SmallVec<[ServerKey; 2]>,
     pub(super) tried_addresses: Tried,
     /// The next candidate's name is being resolved.
     pub(super) resolving: bool,
-    /// How the calling side wants its media.
-    relay: Relay,
+    /// Who calls, with whose rights it leaves.
+    pub(super) origin: Option<Origin>,
     caller: Option<(IpAddr, Option<IpAddr>)>,
 }
 
@@ -162,13 +164,13 @@ impl Call {
         office: &mut Office,
         candidates: Candidates,
         (flow, message, raw): (Flow, &Message<'_>, &[u8]),
-        relay: Relay,
+        origin: &Origin,
         now: Instant,
     ) {
         self.invite = Some(raw.into());
         let caller = (flow.remote.ip(), stated_address(contact_uri(message)));
         self.outward.left = candidates;
-        self.outward.relay = relay;
+        self.outward.origin = Some(origin.clone());
         self.outward.caller = Some(caller);
         if let Err(code) = self.take_next(office, message, now) {
             self.end(office, code, Side::System, now);
@@ -269,7 +271,7 @@ impl Call {
     }
 
     /// Sends the INVITE of a candidate that has been taken.
-    fn call_by(
+    pub(super) fn call_by(
         &mut self,
         office: &mut Office,
         outside: Outside,
@@ -281,7 +283,8 @@ impl Call {
         self.describe_outgoing(through, out);
         let interop = through.interop();
         let callee = (way.address(), None);
-        let relays = |caller| relay(self.outward.relay, interop.relay, [caller, callee]);
+        let wanted = self.outward.origin.as_ref().map(Origin::relay).unwrap_or_default();
+        let relays = |caller| relay(wanted, interop.relay, [caller, callee]);
         self.media.relayed |= self.outward.caller.is_none_or(relays);
         if let State::Calling { give_up_at, expires: false, .. } = &mut self.state {
             *give_up_at = now + through.no_answer(&office.settings(self.tenant));
@@ -517,7 +520,7 @@ impl Call {
     }
 
     /// The outgoing line is given back.
-    fn release_out(&mut self, office: &mut Office) {
+    pub(super) fn release_out(&mut self, office: &mut Office) {
         self.outward.claims.retain(|claim| {
             if !claim.is_incoming() {
                 office.release_outside(*claim);
@@ -544,6 +547,8 @@ impl Call {
             (401 | 407, true) => Some((ReleaseCode::LineAuthFailed, 503)),
             (403, true) => Some((ReleaseCode::LineRejected, 403)),
             (401 | 403 | 407, false) => Some((ReleaseCode::TrunkRejected, 403)),
+            (300..=399, true) => Some((ReleaseCode::LineDiverted, 480)),
+            (300..=399, false) => Some((ReleaseCode::TrunkDiverted, 480)),
             (404 | 484 | 604, _) => Some((ReleaseCode::CalleeUnknown, code)),
             (408 | 1001.., true) => Some((ReleaseCode::LineNoResponse, 503)),
             (1000, true) => Some((ReleaseCode::LineUnreachable, 503)),

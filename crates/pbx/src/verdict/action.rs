@@ -45,11 +45,13 @@ pub(super) fn action(code: Code, record: &CallRecord) -> Option<String> {
         | Code::LineFailed
         | Code::LineNotBound
         | Code::LineRedirected
+        | Code::LineDiverted
         | Code::LineDns => Some(format!("dialtone line show {}", line()?)),
         Code::TrunkTakesNone
         | Code::TrunkIncomingBusy
         | Code::TrunkRejected
         | Code::TrunkFailed
+        | Code::TrunkDiverted
         | Code::TrunkUnreachable
         | Code::TrunkDns
         | Code::TrunkAllBusy
@@ -96,6 +98,7 @@ fn who(what: &What) -> Option<&Who> {
         | What::Refused { who, .. }
         | What::Silent { who, .. }
         | What::Broken { who, .. }
+        | What::SentOn { who, .. }
         | What::PrackRefused { who, .. } => Some(who),
         _ => None,
     }

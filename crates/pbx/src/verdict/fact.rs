@@ -141,6 +141,26 @@ pub enum What {
     Offered { codecs: Box<str>, srtp: bool },
     /// The media edge could not do what the call needs.
     MediaFailed { reason: Box<str> },
+    /// A carrier or another server answered 3xx (RFC 3261 §8.1.3.4).
+    SentOn {
+        who: Who,
+        /// The Contact it named.
+        to: Box<str>,
+        became: SentOn,
+    },
+}
+
+/// What became of a redirection from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SentOn {
+    Followed,
+    /// It names no server of that line or trunk, and no other number.
+    Elsewhere,
+    /// Who calls may not dial that number by that line or trunk.
+    Denied,
+    /// The call was there already, or it was sent on too often.
+    Again,
 }
 
 /// Adds a fact. At the limit the newest replaces the last: the end of a call tells most.

@@ -133,6 +133,9 @@ remedies! {
     LineRedirected => Network
         "Enter the server that the carrier names as outbound proxy of the line."
         "请将运营商指定的服务器填为该外线的出局代理。";
+    LineDiverted TrunkDiverted => Network
+        "Give the caller the right to that number, or add the address to the line's or trunk's, if the call is to go there."
+        "如应允许，请为主叫开通拨打该号码的权限，或将该地址加入外线或中继的服务器地址。";
     LineDns TrunkDns => Network
         "Check the name, or use another DNS server."
         "请检查域名，或改用其他DNS服务器。";

@@ -168,6 +168,13 @@ fn of_way(code: Code, fact: &Fact, clock: &Clock<'_>) -> Option<Text> {
             "{}要求可靠临时响应，却拒绝PRACK（{status}）。",
             capital(who)
         ),
+        (_, What::SentOn { who, to, became }) => text!(
+            "{} sent the call on to {}: {}.",
+            "{}将呼叫重定向到{}：{}。",
+            capital(who),
+            inert(to),
+            became.text()
+        ),
         (_, What::Silent { who, to }) => text!(
             "{} did not respond: no answer from {to}.",
             "{}没有任何响应：{to}无应答。",

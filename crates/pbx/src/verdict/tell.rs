@@ -1,6 +1,6 @@
 //! One fact in words, as the timeline shows it.
 
-use super::fact::{What, Who};
+use super::fact::{SentOn, What, Who};
 use super::timeline::Clock;
 use crate::language::Text;
 use crate::release::ReleaseCode;
@@ -14,6 +14,25 @@ impl Who {
             Self::Phone(number) => text!("phone {}", "话机{}", inert(number)),
             Self::Line(account) => text!("line {}", "外线{}", inert(account)),
             Self::Trunk(name) => text!("SIP trunk {}", "SIP中继{}", inert(name)),
+        }
+    }
+}
+
+impl SentOn {
+    pub(super) fn text(self) -> Text {
+        match self {
+            Self::Followed => Text::fixed("it went there", "已转往该处"),
+            Self::Elsewhere => Text::fixed(
+                "that is no server of the line or trunk",
+                "该地址不是该外线或中继的服务器",
+            ),
+            Self::Denied => {
+                Text::fixed("the caller may not dial that number by it", "主叫无权经其拨打该号码")
+            }
+            Self::Again => Text::fixed(
+                "the call was there already, or was sent on too often",
+                "呼叫已到过该处，或重定向次数过多",
+            ),
         }
     }
 }
@@ -45,6 +64,7 @@ impl What {
             Self::MediaStopped { .. } => "media-stopped",
             Self::Offered { .. } => "offered",
             Self::MediaFailed { .. } => "media-failed",
+            Self::SentOn { .. } => "sent-on",
         }
     }
 
@@ -70,6 +90,7 @@ impl What {
             | Self::Showed { .. }
             | Self::Parameters(_)
             | Self::PrackRefused { .. }
+            | Self::SentOn { .. }
             | Self::NoAnswer { .. } => self.of_answer(),
             Self::NoAck { .. }
             | Self::NoPrack
@@ -171,6 +192,13 @@ impl What {
                 "{} asked for a PRACK and refused it with {status}",
                 "{}要求PRACK，却以{status}拒绝",
                 who.text()
+            ),
+            Self::SentOn { who, to, became } => text!(
+                "{} sent the call on to {}: {}",
+                "{}将呼叫重定向到{}：{}",
+                who.text(),
+                inert(to),
+                became.text()
             ),
             Self::NoAnswer { after_s } => {
                 text!("no answer for {after_s} s", "{after_s}秒内无应答")

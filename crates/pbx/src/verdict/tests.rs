@@ -1,6 +1,6 @@
 //! For each code the facts that lead to it, and near misses that do not.
 
-use super::fact::{Fact, Facts, Place, What, Who};
+use super::fact::{Fact, Facts, Place, SentOn, What, Who};
 use super::timeline::{Clock, Milestones, timeline};
 use super::*;
 use crate::dialplan::time::Zone;
@@ -117,6 +117,9 @@ fn a_carrier_that_refuses() {
         (Code::CalleeRejected, &[(CARRIER, refused(line(), 400))], Code::CalleeRejected, Callee),
         (Code::LineFailed, &[(CARRIER, prack_refused()), (CARRIER, refused(line(), 500))], Code::LinePrackRefused, Network),
         (Code::CalleeRejected, &[(CARRIER, prack_refused()), (CARRIER, refused(line(), 481))], Code::LinePrackRefused, Network),
+        (Code::LineDiverted, &[(CARRIER, refused(line(), 302)), (CARRIER, What::SentOn { who: line(), to: "sip:1@h".into(), became: SentOn::Denied })], Code::LineDiverted, Network),
+        // It was followed, and refused there.
+        (Code::CalleeBusy, &[(CARRIER, What::SentOn { who: line(), to: "sip:1@h".into(), became: SentOn::Followed }), (other, refused(line(), 486))], Code::CalleeBusy, Callee),
         // The PRACK was refused and the call went on, as it may.
         (Code::CallerHangup, &[(CARRIER, prack_refused())], Code::CallerHangup, Guilty::Nobody),
         (Code::LineFailed, &[(CARRIER, prack_refused()), (other, refused(line(), 500))], Code::LineFailed, Network),

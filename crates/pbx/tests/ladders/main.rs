@@ -17,6 +17,7 @@ mod message;
 mod names;
 mod pickup;
 mod races;
+mod redirects;
 mod refusals;
 mod register;
 mod reliable;
