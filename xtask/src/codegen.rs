@@ -25,6 +25,10 @@ const FILES: &[Generated] = &[
         path: "docs/configuration.md",
         program: &["-p", "dialtone-server", "--", "docs", "configuration"],
     },
+    Generated {
+        path: "docs/dial-plan.md",
+        program: &["-p", "dialtone-server", "--", "docs", "dial-plan"],
+    },
     Generated { path: "docs/lines.md", program: &["-p", "dialtone-server", "--", "docs", "lines"] },
     Generated {
         path: "docs/settings.md",

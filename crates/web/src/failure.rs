@@ -22,6 +22,7 @@ impl Failure {
             detail_en: en.into_owned(),
             detail_zh: zh.into_owned(),
             subject: None,
+            findings: Box::default(),
         }
     }
 
@@ -70,7 +71,12 @@ impl From<StoreError> for Failure {
         } else {
             None
         };
-        Self { subject, ..Self::new(status, code, of_store(error)) }
+        let findings = if let StoreError::Refused(findings) = &error {
+            findings.iter().map(From::from).collect()
+        } else {
+            Box::default()
+        };
+        Self { subject, findings, ..Self::new(status, code, of_store(error)) }
     }
 }
 

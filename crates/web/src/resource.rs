@@ -4,6 +4,7 @@ pub mod outside;
 
 use pbx::dialplan::Tables;
 use pbx::dialplan::levels::Levels;
+use pbx::dialplan::lint::finding::TableName;
 use pbx::directory::Relay;
 use pbx::language::Text;
 use pbx::media::MediaSource;
@@ -236,6 +237,9 @@ pub struct Finding {
 pub struct DialPlanRequest {
     /// A line without password keeps the one it has.
     pub tables: Tables,
+    /// Only these tables; the others stay as they are. Absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Vec<TableName>>,
     /// Check, and change nothing.
     #[serde(default)]
     pub dry_run: bool,
@@ -258,9 +262,10 @@ pub struct TableChange {
     pub name: Text,
     /// Rows after the import.
     pub rows: usize,
-    pub added: usize,
-    pub changed: usize,
-    pub removed: usize,
+    /// The numbers, accounts or names of the rows.
+    pub added: Vec<String>,
+    pub changed: Vec<String>,
+    pub removed: Vec<String>,
 }
 
 /// A registered device.
@@ -393,4 +398,7 @@ pub struct Failure {
     /// Which of several inputs is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// What the change would break, row by row.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub findings: Box<[Finding]>,
 }

@@ -50,6 +50,34 @@ impl Tables {
         }
     }
 
+    /// These tables, those of `only` as `newer` has them.
+    #[must_use]
+    pub fn with(self, newer: Self, only: &[TableName]) -> Self {
+        fn of<T>(taken: bool, newer: T, own: T) -> T {
+            if taken { newer } else { own }
+        }
+        let takes = |it| only.contains(&it);
+        Self {
+            plans: of(takes(TableName::Plans), newer.plans, self.plans),
+            transitions: of(takes(TableName::Transitions), newer.transitions, self.transitions),
+            callers: of(takes(TableName::Callers), newer.callers, self.callers),
+            called: of(takes(TableName::Called), newer.called, self.called),
+            refine_caller: of(
+                takes(TableName::RefineCaller),
+                newer.refine_caller,
+                self.refine_caller,
+            ),
+            refine_called: of(
+                takes(TableName::RefineCalled),
+                newer.refine_called,
+                self.refine_called,
+            ),
+            black_list: of(takes(TableName::BlackList), newer.black_list, self.black_list),
+            lines: of(takes(TableName::Lines), newer.lines, self.lines),
+            trunks: of(takes(TableName::Trunks), newer.trunks, self.trunks),
+        }
+    }
+
     /// The tenant with these tables in the place of its own.
     pub fn in_place_of(self, tenant: &Tenant) -> Tenant {
         let mut plan = DialPlan {

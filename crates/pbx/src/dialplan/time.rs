@@ -4,6 +4,8 @@
 //! entries covers the time and none with `!` does. Hours that end before they begin pass midnight
 //! and belong to the day they begin on.
 
+use crate::language::Text;
+use crate::text;
 use crate::time::UnixMillis;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -188,6 +190,17 @@ fn weekday(date: Date) -> u8 {
 )]
 pub struct BadTime {
     pub entry: String,
+}
+
+impl BadTime {
+    pub fn text(&self) -> Text {
+        let entry = &self.entry;
+        text!(
+            "{self}",
+            "“{entry}”不是时间：请填写星期和时段（例如`mon-fri 09:00-18:00`），或日期（例如`2026-12-25`、\
+             `2026-10-01..2026-10-07`）；除外的部分以`!`开头"
+        )
+    }
 }
 
 impl FromStr for TimeCondition {

@@ -1,5 +1,6 @@
 //! `dialtone docs`: the pages of documentation that are generated from the code.
 
+mod dial_plan;
 mod lines;
 
 use super::Result;
@@ -12,6 +13,7 @@ use web::settings::{described, text_of};
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(super) enum Page {
     Configuration,
+    DialPlan,
     Lines,
     Settings,
 }
@@ -19,6 +21,7 @@ pub(super) enum Page {
 pub(super) fn run(page: Page, output: &mut Output) -> Result<()> {
     match page {
         Page::Configuration => output.line(&config::reference()),
+        Page::DialPlan => output.line(&dial_plan::page()),
         Page::Lines => output.line(&lines::page()),
         Page::Settings => output.line(&settings()),
     }

@@ -4,12 +4,14 @@ use pbx::language::Text;
 use pbx::text;
 use store::StoreError;
 use web::failure::of_io;
-use web::resource::Failure;
+use web::resource::{Failure, Finding};
 
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) exit: Exit,
     pub(crate) message: Text,
+    /// The rows of the dial plan that the message is about.
+    pub(crate) findings: Box<[Finding]>,
 }
 
 /// The exit codes; 0 is success.
@@ -29,7 +31,7 @@ pub(crate) type Result<T> = std::result::Result<T, Failed>;
 
 impl Failed {
     pub(crate) fn new(exit: Exit, message: Text) -> Self {
-        Self { exit, message }
+        Self { exit, message, findings: Box::default() }
     }
 
     /// A file or folder that is not as it must be.
@@ -47,7 +49,7 @@ pub(crate) trait Within<T> {
 impl<T, E: Into<Failed>> Within<T> for std::result::Result<T, E> {
     fn within(self, what: impl FnOnce() -> Text) -> Result<T> {
         self.map_err(|error| {
-            let Failed { exit, message } = error.into();
+            let Failed { exit, message, .. } = error.into();
             let what = what();
             Failed::new(exit, text!("{}: {}", "{}：{}", what, message))
         })
@@ -80,12 +82,13 @@ impl From<Failure> for Failed {
             _ => Exit::Failed,
         };
         let subject = failure.subject.clone();
+        let findings = failure.findings.clone();
         let detail = failure.detail();
         let message = match subject {
             Some(subject) => text!("{subject}: {}", "{subject}：{}", detail),
             None => detail,
         };
-        Self::new(exit, message)
+        Self { findings, ..Self::new(exit, message) }
     }
 }
 

@@ -6,6 +6,7 @@ use super::offline::Backend;
 use super::output::Output;
 use super::{Common, Exit, Failed, Result, block_on};
 use pbx::dialplan::Tables;
+use pbx::dialplan::lint::finding::TableName;
 use pbx::language::{Language, Text};
 use pbx::text;
 use serde::Serialize;
@@ -102,7 +103,8 @@ async fn import(
     let outcomes = variables.into_iter().map(|it| take(&mut tables, it, only));
     let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
     if tables != before {
-        backend.set_tables(DialPlanRequest { tables, dry_run }).await?;
+        let only = Some(vec![TableName::Lines]);
+        backend.set_tables(DialPlanRequest { tables, only, dry_run }).await?;
     }
     let shown = serde_json::json!({ "dry_run": dry_run, "variables": outcomes });
     output.show(&shown, |_, language| listed(&outcomes, dry_run, language))

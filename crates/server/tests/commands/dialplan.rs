@@ -97,8 +97,7 @@ fn a_plan_is_imported_live_or_not_at_all() {
     let exported = std::fs::read_to_string(&out).unwrap();
     assert!(exported.contains("account = \"5678\"") && !exported.contains("k7mfx2pqrs"));
     let again = server.json(&["dialplan", "import", &out]);
-    let changed = |it: &Value| ["added", "changed", "removed"].iter().any(|key| it[key] != 0);
-    assert!(!again["changes"].as_array().unwrap().iter().any(changed), "{again}");
+    assert!(!is_changed(&again), "{again}");
 
     #[rustfmt::skip]
     let table = [
@@ -126,4 +125,81 @@ fn a_plan_is_imported_live_or_not_at_all() {
     let (code, text) = offline(&["ext", "del", "101"]);
     assert!(code == 4 && text.contains("External line, row 5678, owner"), "{text}");
     assert_eq!((offline(&["dialplan", "lint"]).0, offline(&["ext", "del", "100"]).0), (0, 0));
+}
+
+fn is_changed(imported: &Value) -> bool {
+    let is_full = |it: &Value| !it.as_array().unwrap().is_empty();
+    let changed = |it: &Value| ["added", "changed", "removed"].iter().any(|key| is_full(&it[key]));
+    imported["changes"].as_array().unwrap().iter().any(changed)
+}
+
+/// As a spreadsheet is used: exported, changed in places, and put in again, table by table.
+#[test]
+fn tables_go_out_to_csv_and_come_in_again_live_or_not_at_all() {
+    let server = Server::start(&["--demo"]);
+    let path = |name: &str| server.folder.path().join(name).to_str().unwrap().to_owned();
+    let (plan, out, called) = (path("plan.toml"), path("tables"), path("tables/called.csv"));
+    std::fs::write(&plan, PLAN).unwrap();
+    assert_eq!(server.run(&["dialplan", "import", &plan]).0, 0);
+    assert_eq!(server.run(&["dialplan", "export", "--csv", &out]).0, 0);
+    let (code, text) = server.run(&["dialplan", "export", "--csv", &out]);
+    assert!(code == 4 && text.contains("plans.csv"), "no file is written over: {text}");
+    let lines = std::fs::read_to_string(path("tables/lines.csv")).unwrap();
+    assert!(lines.contains("5678") && !lines.contains("k7mfx2pqrs"), "{lines}");
+    let (code, text) = server.run(&["dialplan", "import", &out, "--dry-run"]);
+    assert!(code == 0 && text.contains("0 changes") && text.contains("dry run"), "{text}");
+
+    // Only the table that there is a file of.
+    let rows = "\u{feff}id,prefix,route,transition\r\n5,90,external-line:rotation,1\r\n6,'00,reject:403,\r\n";
+    std::fs::write(&called, rows).unwrap();
+    let (code, text) = server.run(&["dialplan", "import", &called, "--dry-run"]);
+    assert_eq!(code, 0, "{text}");
+    for line in [
+        "added to Analyze called number: 6\n",
+        "changed in Analyze called number: 5\n",
+        "2 changes\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let reject = || server.json(&["dialplan", "simulate", "--from", "102", "--dial", "0049"]);
+    assert_eq!(reject()["refusal"]["code"], "route.no_match");
+    assert_eq!(server.run(&["dialplan", "import", &called]).0, 0);
+    assert_eq!(reject()["refusal"]["row"], 6);
+    let lines = server.json(&["line", "list"]);
+    assert_eq!((&lines[0]["account"], &lines[0]["has_password"]), (&"5678".into(), &true.into()));
+
+    let (_, text) = server.run(&["dialplan", "export", "--table", "called", "-"]);
+    assert!(text.contains("6,default,'00,reject:403,,false,,,\r\n"), "{text}");
+    #[rustfmt::skip]
+    let table = [
+        ("5,90,external-line:line:99,1", "called.csv, line 2, column 3 (route): there is no external line 99. Add it, or name another."),
+        ("5,9 0,local-user,",            "called.csv, line 2, column 2 (prefix): \"9 0\" is no number. Use at most 64"),
+        ("5,90,local-user,8",            "called.csv, line 2, column 4 (transition): there is no transition 8. Add it, or name another."),
+        ("5,90,local-user,x",            "called.csv, line 2, column 4 (transition): \"x\" is no whole number from 0 to 4294967295. Write one."),
+    ];
+    for (row, expected) in table {
+        std::fs::write(&called, format!("id,prefix,route,transition\n{row}\n7,8,local-user,\n"))
+            .unwrap();
+        let (code, text) = server.run(&["dialplan", "import", &called]);
+        assert!(code == 4 && text.contains("nothing was imported"), "{text}");
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(reject()["refusal"]["row"], 6, "nothing of it is there");
+    }
+    let (code, text) = server.run(&["dialplan", "import", &path("tables"), "--lang", "zh"]);
+    assert!(
+        code == 4
+            && text.contains("called.csv第2行第4列（transition）：“x”不是0至4294967295的整数。"),
+        "{text}"
+    );
+    std::fs::rename(&called, path("caled.csv")).unwrap();
+    let (code, text) = server.run(&["dialplan", "import", &path("caled.csv")]);
+    assert!(code == 4 && text.contains("the nearest is called"), "{text}");
+
+    let (_, folder) = server.stop();
+    let offline =
+        |arguments: &[&str]| outcome(&command(folder.path()).args(arguments).output().unwrap());
+    let again = folder.path().join("again").to_str().unwrap().to_owned();
+    assert_eq!(offline(&["dialplan", "export", "--csv", &again]).0, 0);
+    let (code, text) = offline(&["dialplan", "import", &again, "--json"]);
+    assert!(code == 0 && !is_changed(&serde_json::from_str(&text).unwrap()), "{text}");
 }

@@ -27,7 +27,10 @@ pub async fn import(
     now: UnixMillis,
 ) -> Result<Imported, Failure> {
     let before = db.tables(TenantId::default()).await?;
-    let DialPlanRequest { mut tables, dry_run } = request;
+    let DialPlanRequest { mut tables, only, dry_run } = request;
+    if let Some(only) = only {
+        tables = before.clone().with(tables, &only);
+    }
     keep_passwords(&mut tables.lines, &before.lines);
     let changes = changes(&before, &tables);
     let directory = db.load_directory(0).await?;
@@ -67,7 +70,7 @@ fn changes(before: &Tables, after: &Tables) -> Vec<TableChange> {
     ]
 }
 
-fn change<T: PartialEq, K: Ord>(
+fn change<T: PartialEq, K: Ord + ToString>(
     table: TableName,
     before: &[T],
     after: &[T],
@@ -75,13 +78,15 @@ fn change<T: PartialEq, K: Ord>(
 ) -> TableChange {
     let old: BTreeMap<K, &T> = before.iter().map(|it| (key(it), it)).collect();
     let new: BTreeMap<K, &T> = after.iter().map(|it| (key(it), it)).collect();
+    let names = |keys: Vec<&K>| keys.into_iter().map(ToString::to_string).collect();
+    let differs = |id: &K| old.get(id).is_some_and(|it| new.get(id).is_some_and(|row| it != row));
     TableChange {
         table: table.as_str().to_owned(),
         name: table.text(),
         rows: new.len(),
-        added: new.keys().filter(|it| !old.contains_key(it)).count(),
-        changed: new.iter().filter(|(id, row)| old.get(id).is_some_and(|it| it != *row)).count(),
-        removed: old.keys().filter(|it| !new.contains_key(it)).count(),
+        added: names(new.keys().filter(|it| !old.contains_key(it)).collect()),
+        changed: names(new.keys().filter(|it| differs(it)).collect()),
+        removed: names(old.keys().filter(|it| !new.contains_key(it)).collect()),
     }
 }
 
@@ -121,17 +126,20 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_counted_by_row() {
+    fn changes_are_named_by_row() {
         let before = Tables { lines: vec![line("1", "a"), line("2", "a")], ..Tables::default() };
         let lines = vec![line("2", "b"), line("3", "a"), line("4", "a")];
         let after = Tables { lines, plans: vec!["guest".into()], ..Tables::default() };
         let changes = changes(&before, &after);
         let of = |table: &str| {
             let it = changes.iter().find(|it| it.table == table).unwrap();
-            (it.rows, it.added, it.changed, it.removed)
+            (it.rows, it.added.join(" "), it.changed.join(" "), it.removed.join(" "))
         };
-        assert_eq!(of("lines"), (3, 2, 1, 1));
-        assert_eq!(of("plans"), (1, 1, 0, 0));
-        assert_eq!(of("trunks"), (0, 0, 0, 0));
+        let expected = |rows, [added, changed, removed]: [&str; 3]| {
+            (rows, added.to_owned(), changed.to_owned(), removed.to_owned())
+        };
+        assert_eq!(of("lines"), expected(3, ["3 4", "2", "1"]));
+        assert_eq!(of("plans"), expected(1, ["guest", "", ""]));
+        assert_eq!(of("trunks"), expected(0, ["", "", ""]));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::language::Text;
 use crate::text;
+use serde::{Deserialize, Serialize};
 
 /// One thing that is wrong: where, what and the way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub enum Severity {
     Error,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TableName {
     Callers,
     Called,

@@ -239,7 +239,7 @@ fn culprit<'a, T: DeserializeOwned>(row: &'a Table, message: &str) -> &'a str {
     row.keys().find(is_to_blame).map_or("", String::as_str)
 }
 
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> &'a str {
+pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> &'a str {
     names.min_by_key(|it| strsim::damerau_levenshtein(it, name)).unwrap_or_default()
 }
 
