@@ -44,7 +44,7 @@ use rand_core::Rng;
 use sip::endpoint::ServerTx;
 use sip::locate::{Place, Resolution};
 use sip::{ConnectionId, Flow};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -131,6 +131,8 @@ pub enum Effect {
     /// Open a stream; answered by [`Input::Connected`] or [`Input::ConnectFailed`] within 4 s.
     Connect {
         token: u64,
+        /// From this address, where it matters.
+        local: Option<IpAddr>,
         remote: SocketAddr,
     },
     /// Look up a name; answered by [`Input::Resolved`], which nobody awaits for more than

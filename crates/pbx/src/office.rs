@@ -32,7 +32,7 @@ use sip::endpoint::Endpoint;
 use sip::locate::{self, Place, Resolution, Service, Target};
 use sip::message::Short;
 use sip::session::Seat;
-use sip::{Flow, Tag};
+use sip::{Flow, Tag, Transport};
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -210,8 +210,17 @@ impl Office {
     /// Asks for a stream; whoever asks keeps the token.
     pub fn connect_for(&mut self, remote: SocketAddr) -> u64 {
         self.next_connect += 1;
-        self.effects.push_back(Effect::Connect { token: self.next_connect, remote });
+        let local = self.network.stream_source(remote.ip());
+        self.effects.push_back(Effect::Connect { token: self.next_connect, local, remote });
         self.next_connect
+    }
+
+    /// The flow over UDP to an address we have not heard from; `None`: it cannot be reached.
+    pub fn udp_flow(&self, remote: SocketAddr) -> Option<Flow> {
+        let source = self.network.local_for(remote.ip())?.source;
+        let port = self.network.port_at(source).unwrap_or(self.config.udp_port);
+        let local = (source, port).into();
+        Some(Flow { transport: Transport::Udp, local, remote, connection: None })
     }
 
     /// Somebody waits for a name: [`Core::handle`](crate::core::Core::handle) tells him.

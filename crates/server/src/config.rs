@@ -128,6 +128,7 @@ configuration! {
     /// SIP over UDP. Port 0 takes a free port.
     ///
     /// `[::]` also serves IPv4; answers leave from the address that was asked.
+    /// Where addresses are written out, what we begin leaves from them too, and peers are told them; a single one is also the address of all media ports.
     "sip.udp" sip_udp: Vec<SocketAddr> = "[\"[::]:5060\"]";
 
     /// SIP over TCP. Port 0 takes the port of the first UDP listener.

@@ -419,7 +419,9 @@ impl Driver {
     fn take_effect(&mut self, effect: Effect) {
         match effect {
             Effect::Send { flow, bytes, call } => self.outbox.send(flow, bytes, call),
-            Effect::Connect { token, remote } => self.outbox.connects.push((token, remote)),
+            Effect::Connect { token, local, remote } => {
+                self.outbox.connects.push((token, local, remote));
+            }
             // These only ask; nothing they lead to is before the journal.
             Effect::Resolve(place) => self.parts.names.ask(place),
             Effect::KeepResolved(places) => self.parts.names.keep(places),
@@ -441,8 +443,8 @@ impl Driver {
     fn flush(&mut self, now: Now) {
         self.commit(now);
         self.forward_sends(now);
-        for (token, remote) in self.outbox.connects.drain(..) {
-            self.parts.streams.connect(token, None, remote);
+        for (token, local, remote) in self.outbox.connects.drain(..) {
+            self.parts.streams.connect(token, local, remote);
         }
         for connection in self.outbox.flush(&self.sockets, &mut self.parts.streams) {
             self.handle(Input::Closed { connection }, now);

@@ -4,6 +4,7 @@ use crate::config::Advertised;
 use crate::drive::{Order, Orders};
 use ipnet::IpNet;
 use pbx::network::Network;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::sync::watch;
 use udp::{Family, default_source, interface_addresses};
@@ -11,8 +12,8 @@ use udp::{Family, default_source, interface_addresses};
 /// How often the addresses are looked at. Unit: seconds.
 const REFRESH: Duration = Duration::from_secs(30);
 
-/// The network as it is now.
-pub(crate) fn network(advertised: &Advertised) -> Network {
+/// The network as it is now, of a server whose UDP sockets of SIP are these.
+pub(crate) fn network(advertised: &Advertised, bound: &[SocketAddr]) -> Network {
     let found = interface_addresses().unwrap_or_else(|error| {
         tracing::error!(%error, "the addresses of this machine are not known");
         vec![]
@@ -22,8 +23,25 @@ pub(crate) fn network(advertised: &Advertised) -> Network {
     Network {
         advertise: advertised.rows(&interfaces),
         interfaces,
+        listens: listens(bound),
         default_v4: default_source(Family::V4),
         default_v6: default_source(Family::V6),
+    }
+}
+
+/// The addresses that are listened on one by one; none where one of them stands for all.
+fn listens(bound: &[SocketAddr]) -> Vec<SocketAddr> {
+    let everywhere = bound.iter().any(|it| it.ip().is_unspecified());
+    if everywhere { vec![] } else { bound.to_vec() }
+}
+
+/// The address that media ports are bound on: the one that is listened on, else all.
+pub(crate) fn media_address(bound: &[SocketAddr]) -> IpAddr {
+    let mut addresses: Vec<IpAddr> = listens(bound).iter().map(SocketAddr::ip).collect();
+    addresses.dedup();
+    match addresses[..] {
+        [address] => address,
+        _ => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 
@@ -31,14 +49,15 @@ pub(crate) fn network(advertised: &Advertised) -> Network {
 /// or the server has ended.
 pub(crate) async fn watch_network(
     mut advertised: watch::Receiver<Advertised>,
-    mut known: Network,
+    bound: Vec<SocketAddr>,
     orders: Orders,
 ) {
+    let mut known = network(&advertised.borrow_and_update(), &bound);
     loop {
         if let Ok(Err(_)) = tokio::time::timeout(REFRESH, advertised.changed()).await {
             return;
         }
-        let found = network(&advertised.borrow_and_update());
+        let found = network(&advertised.borrow_and_update(), &bound);
         if found != known {
             tracing::info!(
                 addresses = found.interfaces.len(),
@@ -48,6 +67,34 @@ pub(crate) async fn watch_network(
             if !orders.give(Order::Network(found)) {
                 return;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn listening_table() {
+        #[rustfmt::skip]
+        let table: [(&[&str], &[&str], &str); 6] = [
+            // sockets                              listened on one by one                 media
+            (&["[::]:5060"],                         &[],                                   "::"),
+            (&["0.0.0.0:5060", "10.0.0.1:5080"],     &[],                                   "::"),
+            (&["127.0.0.2:5060"],                    &["127.0.0.2:5060"],                   "127.0.0.2"),
+            (&["10.0.0.1:5060", "10.0.0.1:5080"],    &["10.0.0.1:5060", "10.0.0.1:5080"],   "10.0.0.1"),
+            (&["10.0.0.1:5060", "[::1]:5060"],       &["10.0.0.1:5060", "[::1]:5060"],      "::"),
+            (&[],                                    &[],                                   "::"),
+        ];
+        for (bound, one_by_one, media) in table {
+            let addresses = |it: &[&str]| -> Vec<SocketAddr> {
+                it.iter().map(|it| it.parse().unwrap()).collect()
+            };
+            let bound = addresses(bound);
+            assert_eq!(listens(&bound), addresses(one_by_one), "{bound:?}");
+            assert_eq!(media_address(&bound), media.parse::<IpAddr>().unwrap(), "{bound:?}");
         }
     }
 }

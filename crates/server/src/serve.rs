@@ -87,10 +87,9 @@ fn serve(
         parts::start(runtime, config, &socket, first)?;
     let reload = Reload::new(common, loaded, advertised);
     if !made.is_empty() {
-        let server = office::server_address(
-            &crate::machine::network(&config.media_advertise),
-            &live.bound.sip_udp,
-        );
+        let bound = &live.bound.sip_udp;
+        let network = crate::machine::network(&config.media_advertise, bound);
+        let server = office::server_address(&network, bound);
         let welcome = office::welcome(&made, &server, arguments.demo);
         ready::say(welcome.get(language));
     } else if arguments.demo {

@@ -251,7 +251,7 @@ impl Office {
             Effect::Send { flow, bytes, call } => {
                 self.sent.push_back(Sent { at, what: Outgoing::Message { flow, bytes, call } });
             }
-            Effect::Connect { token, remote } => {
+            Effect::Connect { token, remote, .. } => {
                 self.sent.push_back(Sent { at, what: Outgoing::Connect { token, remote } });
             }
             Effect::Resolve(place) => self.zone.ask(place, at),

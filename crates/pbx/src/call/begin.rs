@@ -426,9 +426,7 @@ impl Way {
 fn by_address(office: &Office, callee: &Extension) -> Option<(Fork, Way)> {
     let allowed = callee.addresses.iter().find(|it| it.host().is_some())?;
     let remote = std::net::SocketAddr::from((allowed.host()?, allowed.port.unwrap_or(5060)));
-    let source = office.network.local_for(remote.ip())?.source;
-    let local = (source, office.config.udp_port).into();
-    let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+    let flow = office.udp_flow(remote)?;
     let fork = Fork {
         device: None,
         target: format!("sip:{}@{}:{}", callee.number, bracketed(remote.ip()), remote.port())

@@ -11,9 +11,9 @@ use crate::office::{LegId, Office};
 use crate::record::Side;
 use crate::release::ReleaseCode;
 use crate::trunk::live::LiveTrunk;
+use sip::Transport;
 use sip::locate::Place;
 use sip::message::Message;
-use sip::{Flow, Transport};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -126,11 +126,7 @@ fn usual_way(office: &Office, live: &LiveLine) -> Option<Way> {
 pub(super) fn way_to(office: &Office, live: &LiveLine, remote: SocketAddr) -> Option<Way> {
     match Transport::from(live.config.transport) {
         Transport::Tcp => Some(Way::Closed(remote)),
-        transport @ Transport::Udp => {
-            let source = office.network.local_for(remote.ip())?.source;
-            let local = (source, office.config.udp_port).into();
-            Some(Way::Open(Flow { transport, local, remote, connection: None }))
-        }
+        Transport::Udp => office.udp_flow(remote).map(Way::Open),
     }
 }
 

@@ -349,11 +349,7 @@ impl Examination {
                 let there = |it: &Flow| it.transport == Transport::Tcp && it.remote == remote;
                 Some(self.stream.or(own).filter(there).ok_or(remote))
             }
-            transport @ Transport::Udp => {
-                let source = office.network.local_for(remote.ip())?.source;
-                let local = (source, office.config.udp_port).into();
-                Some(Ok(Flow { transport, local, remote, connection: None }))
-            }
+            Transport::Udp => office.udp_flow(remote).map(Ok),
         }
     }
 

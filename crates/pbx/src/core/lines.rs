@@ -355,9 +355,7 @@ pub(super) fn ask(
         }
         (Transport::Tcp, Some(flow)) => send_register(office, key, flow, expires_s, now),
         (Transport::Udp, _) => {
-            let local = office.network.local_for(remote.ip()).ok_or(Lack::Broken)?;
-            let local = (local.source, office.config.udp_port).into();
-            let flow = Flow { transport, local, remote, connection: None };
+            let flow = office.udp_flow(remote).ok_or(Lack::Broken)?;
             send_register(office, key, flow, expires_s, now);
         }
     }

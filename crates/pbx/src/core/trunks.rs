@@ -149,11 +149,7 @@ pub(crate) fn way_to(
     let remote = server.address?;
     match Transport::from(trunk.config.transport) {
         Transport::Tcp => Some(server.flow.ok_or(remote)),
-        transport @ Transport::Udp => {
-            let source = office.network.local_for(remote.ip())?.source;
-            let local = (source, office.config.udp_port).into();
-            Some(Ok(Flow { transport, local, remote, connection: None }))
-        }
+        Transport::Udp => office.udp_flow(remote).map(Ok),
     }
 }
 

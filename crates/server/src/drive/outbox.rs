@@ -22,7 +22,7 @@ pub(super) struct Outgoing {
 pub(super) struct Outbox {
     pub(super) records: Vec<Record>,
     pub(super) media: Vec<pbx::media::Command>,
-    pub(super) connects: Vec<(u64, SocketAddr)>,
+    pub(super) connects: Vec<(u64, Option<IpAddr>, SocketAddr)>,
     /// The addresses of the sockets, in their order.
     bound: Vec<SocketAddr>,
     sends: Vec<Outgoing>,

@@ -220,7 +220,7 @@ fn wire(
 ) -> Result<(Wiring, Parts), Failed> {
     let orders = listeners.orders();
     let (events, media_events) = listeners.media_events();
-    let media = media::Media::start(media_config(config), events)
+    let media = media::Media::start(media_config(config, &listeners.bound()), events)
         .within(|| text!("media ports", "媒体端口"))?;
     let (writer, reader) = ring::ring(config.trace_memory_mib.0 as usize * MIB);
     let board = Arc::new(Board::new(&store.recovery.recovered.bindings, clock::now()));
@@ -234,7 +234,7 @@ fn wire(
     let core = make_core(config, &store, &listeners.bound(), streams.bound())?;
     // The first things the core hears, before any message.
     let directory = Arc::new(directory);
-    orders.give(Order::Network(machine::network(&config.media_advertise)));
+    orders.give(Order::Network(machine::network(&config.media_advertise, &listeners.bound())));
     orders.give(Order::Directory(Arc::clone(&directory)));
     let wiring = Wiring {
         board,
@@ -275,14 +275,15 @@ impl Wiring {
     }
 }
 
-fn media_config(config: &Config) -> media::Config {
+fn media_config(config: &Config, bound: &[SocketAddr]) -> media::Config {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = match config.media_threads.0 {
         0 => cores.saturating_sub(1).max(1),
         threads => threads as usize,
     };
     let ports = config.media_ports.first..=config.media_ports.last;
-    media::Config { ports, threads, ..media::Config::default() }
+    let bind = machine::media_address(bound);
+    media::Config { ports, bind, threads, ..media::Config::default() }
 }
 
 fn make_core(
@@ -344,8 +345,8 @@ fn start_servers(
         };
         servers.spawn_on(serve, runtime.handle());
     }
-    let known = machine::network(&advertised.borrow());
-    let watch = machine::watch_network(advertised, known, live.orders.clone());
+    let bound = live.bound.sip_udp.clone();
+    let watch = machine::watch_network(advertised, bound, live.orders.clone());
     servers.spawn_on(watch, runtime.handle());
     #[cfg(feature = "provoked-faults")]
     servers.spawn_on(crate::provoke::listen(), runtime.handle());
