@@ -35,6 +35,9 @@ pub const PASSWORD: &str = "Kd7-unripe-Plum";
 pub struct Server {
     pub program: PathBuf,
     pub data: PathBuf,
+    /// Where it is spoken to.
+    pub address: IpAddr,
+    listen: IpAddr,
     log: PathBuf,
     settings: Vec<String>,
     /// Added to the environment of the process at its next start.
@@ -92,16 +95,30 @@ impl Server {
         Ok(server)
     }
 
+    /// One of several servers: it listens on that address alone, with its files in that folder.
+    pub fn start_at(folder: &Path, address: IpAddr, settings: &[&str]) -> Result<Self> {
+        let mut server = Self::new(folder, address, address, settings)?;
+        server.run()?;
+        Ok(server)
+    }
+
     /// A data directory that no process serves yet.
     pub fn stopped(context: &Context, settings: &[&str]) -> Result<Self> {
-        let media = format!("media.ports={}", free_media_range(MEDIA_PORTS)?);
-        let mut all = vec!["sip.udp=[::]:0".to_owned(), "sip.tcp=[::]:0".to_owned()];
+        Self::new(&context.folder, LOCALHOST, Ipv6Addr::UNSPECIFIED.into(), settings)
+    }
+
+    fn new(folder: &Path, address: IpAddr, listen: IpAddr, settings: &[&str]) -> Result<Self> {
+        let media = format!("media.ports={}", free_media_range_at(listen, MEDIA_PORTS)?);
+        let listener = SocketAddr::new(listen, 0);
+        let mut all = vec![format!("sip.udp={listener}"), format!("sip.tcp={listener}")];
         all.extend(["http.listen=127.0.0.1:0".to_owned(), media]);
         all.extend(settings.iter().map(|&it| it.to_owned()));
         Ok(Self {
             program: program()?,
-            data: context.folder.join("data"),
-            log: context.folder.join("server.log"),
+            data: folder.join("data"),
+            address,
+            listen,
+            log: folder.join("server.log"),
             settings: all,
             environment: vec![],
             process: None,
@@ -126,8 +143,8 @@ impl Server {
         self.process = Some(process);
         self.ports = ports;
         // After a restart the phones expect it where it was.
-        self.settings[0] = format!("sip.udp=[::]:{}", ports.udp);
-        self.settings[1] = format!("sip.tcp=[::]:{}", ports.tcp);
+        self.settings[0] = format!("sip.udp={}", SocketAddr::new(self.listen, ports.udp));
+        self.settings[1] = format!("sip.tcp={}", SocketAddr::new(self.listen, ports.tcp));
         self.settings[2] = format!("http.listen=127.0.0.1:{}", ports.http);
         Ok(())
     }
@@ -174,11 +191,11 @@ impl Server {
     }
 
     pub fn udp(&self) -> SocketAddr {
-        SocketAddr::new(LOCALHOST, self.ports.udp)
+        SocketAddr::new(self.address, self.ports.udp)
     }
 
     pub fn tcp(&self) -> SocketAddr {
-        SocketAddr::new(LOCALHOST, self.ports.tcp)
+        SocketAddr::new(self.address, self.ports.tcp)
     }
 
     /// A phone of that extension over UDP from 127.0.0.1, not registered yet.
@@ -320,12 +337,16 @@ impl Ports {
 /// Servers of one run follow each other or share the kernel with those of another run, so the part is chosen by the
 /// process and a port of it is tried.
 pub fn free_media_range(size: u16) -> Result<String> {
+    free_media_range_at(Ipv6Addr::UNSPECIFIED.into(), size)
+}
+
+fn free_media_range_at(address: IpAddr, size: u16) -> Result<String> {
     const FIRST: u16 = 20_000;
     const PARTS: u32 = 3;
     for attempt in 0..PARTS {
         let part = u16::try_from((std::process::id() + attempt) % PARTS)?;
         let first = FIRST + part * MEDIA_PORTS;
-        if std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, first)).is_ok() {
+        if std::net::UdpSocket::bind((address, first)).is_ok() {
             return Ok(format!("{first}-{}", first + size - 1));
         }
     }
