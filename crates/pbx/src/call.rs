@@ -49,6 +49,7 @@ use sip::message::{Essentials, Message};
 use sip::session::{Answer, Overdue, Request, Seat, Session};
 use sip::{Flow, Tag};
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -60,8 +61,8 @@ pub const FORKS_MAX: usize = 10;
 pub struct Leg {
     pub session: Session,
     pub tag: Tag,
-    pub number: Box<str>,
-    pub user_agent: Box<str>,
+    pub number: SmolStr,
+    pub user_agent: SmolStr,
     pub media_source: crate::media::MediaSource,
     /// It is nobody of ours: behind a line or a trunk.
     pub outside: bool,

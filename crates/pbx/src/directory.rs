@@ -17,6 +17,7 @@ use imbl::{GenericHashMap, OrdMap};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sip::message::{Host, Uri};
+use smol_str::SmolStr;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -38,9 +39,9 @@ pub struct Tenant {
     pub domains: Vec<String>,
     pub settings: Arc<Settings>,
     /// In order, so that two versions are compared by what they do not share.
-    pub extensions: OrdMap<Box<str>, Arc<Extension>>,
+    pub extensions: OrdMap<SmolStr, Arc<Extension>>,
     /// Numbers of the extensions with IP-address authorisation, to be tried by source address.
-    pub by_address: Map<Box<str>, ()>,
+    pub by_address: Map<SmolStr, ()>,
     /// Of `settings.time_zone`: looked up where the directory is built.
     pub zone: Zone,
     pub dial_plan: DialPlan,
@@ -53,9 +54,9 @@ pub struct Tenant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
     /// The number: identity, user name and what is dialled.
-    pub number: Box<str>,
+    pub number: SmolStr,
     /// Shown to the called side; empty: none.
-    pub name: Box<str>,
+    pub name: SmolStr,
     /// `None` where the extension is authorised by address and has no password.
     pub secret: Option<Secret>,
     /// IP-address authorisation: no REGISTER, no challenge from these sources. Empty: off.
@@ -71,7 +72,7 @@ pub struct Extension {
     /// The password is a well-known one (100/100): accepted from private and loopback sources only.
     pub weak_password: bool,
     /// Its dial plan. `None`: `default`.
-    pub plan: Option<Box<str>>,
+    pub plan: Option<SmolStr>,
     /// Call levels (呼叫级别): the rights of its calls. Default: none.
     pub levels: Levels,
     /// Its supplementary services (补充业务).

@@ -9,6 +9,7 @@ use crate::media::Figures;
 use crate::record::{Binding, BindingKey, CallRecord};
 use crate::trunk::live::TrunkStatus;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -120,8 +121,8 @@ pub struct CallStatus {
     pub state: CallState,
     /// As much of the record as is known: who, whom, when.
     pub record: Arc<CallRecord>,
-    pub codec_caller: Box<str>,
-    pub codec_callee: Box<str>,
+    pub codec_caller: SmolStr,
+    pub codec_callee: SmolStr,
     pub relayed: bool,
     pub legs: SmallVec<[LegStatus; 2]>,
 }
@@ -130,10 +131,10 @@ pub struct CallStatus {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LegStatus {
     pub caller: bool,
-    pub number: Box<str>,
+    pub number: SmolStr,
     pub remote: SocketAddr,
     pub sip_call_id: Arc<str>,
-    pub user_agent: Box<str>,
+    pub user_agent: SmolStr,
     /// The latest media figures of this leg's transports.
     pub media: Vec<Figures>,
 }

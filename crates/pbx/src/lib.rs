@@ -31,3 +31,7 @@ pub mod supplementary;
 pub mod time;
 pub mod trunk;
 pub mod verdict;
+
+/// Text of which up to 23 octets stand in the value itself, and longer ones are shared: numbers, names, devices,
+/// codecs. What a call copies from one place to another costs no allocation.
+pub use smol_str::SmolStr;

@@ -33,6 +33,7 @@ use sip::locate::{self, Place, Resolution, Service, Target};
 use sip::message::Short;
 use sip::session::Seat;
 use sip::{Flow, Tag, Transport};
+use smol_str::SmolStr;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -80,7 +81,7 @@ impl From<Owner> for TransactionUser {
 pub struct Farewell {
     pub tenant: TenantId,
     /// Whose phone it is.
-    pub number: Box<str>,
+    pub number: SmolStr,
     pub dialog: DialogFacts,
     /// Value of the Reason header (RFC 3326).
     pub reason: String,
@@ -90,8 +91,8 @@ pub struct Farewell {
 #[derive(Hash)]
 struct Busy<'a>(TenantId, &'a str);
 
-impl hashbrown::Equivalent<(TenantId, Box<str>)> for Busy<'_> {
-    fn equivalent(&self, key: &(TenantId, Box<str>)) -> bool {
+impl hashbrown::Equivalent<(TenantId, SmolStr)> for Busy<'_> {
+    fn equivalent(&self, key: &(TenantId, SmolStr)) -> bool {
         self.0 == key.0 && *self.1 == *key.1
     }
 }
@@ -124,7 +125,7 @@ pub struct Office {
     pub utc: UnixMillis,
     next_connect: u64,
     /// Running calls of each extension.
-    busy: hashbrown::HashMap<(TenantId, Box<str>), Engaged, ahash::RandomState>,
+    busy: hashbrown::HashMap<(TenantId, SmolStr), Engaged, ahash::RandomState>,
 }
 
 impl Office {

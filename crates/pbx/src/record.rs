@@ -10,6 +10,7 @@ use crate::time::UnixMillis;
 use crate::verdict::fact::Facts;
 use serde::{Deserialize, Serialize};
 use sip::Flow;
+use smol_str::SmolStr;
 use std::borrow::Borrow;
 use std::sync::Arc;
 
@@ -41,9 +42,9 @@ pub enum Record {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BindingKey {
     pub tenant: TenantId,
-    pub extension: Box<str>,
+    pub extension: SmolStr,
     /// `+sip.instance` (RFC 5626 §4.1) where the phone has one, else its Call-ID.
-    pub device: Box<str>,
+    pub device: SmolStr,
 }
 
 /// One registered device (RFC 3261 §10).
@@ -51,14 +52,14 @@ pub struct BindingKey {
 pub struct Binding {
     pub key: BindingKey,
     /// The Contact URI as the phone wrote it.
-    pub contact: Box<str>,
+    pub contact: SmolStr,
     pub flow: Flow,
     /// Call-ID and CSeq of the newest REGISTER (RFC 3261 §10.3 step 7).
-    pub call_id: Box<str>,
+    pub call_id: SmolStr,
     pub cseq: u32,
     /// Preference in thousandths; 1000 when absent.
     pub q: u16,
-    pub user_agent: Box<str>,
+    pub user_agent: SmolStr,
     pub registered_at: UnixMillis,
     pub expires_at: UnixMillis,
 }
@@ -184,21 +185,21 @@ pub struct CallRecord {
     pub duration_ms: u64,
     /// From answer to end by the monotonic clock; 0 if never answered.
     pub billable_ms: u64,
-    pub caller_number: Box<str>,
-    pub caller_name: Box<str>,
-    pub caller_extension: Option<Box<str>>,
+    pub caller_number: SmolStr,
+    pub caller_name: SmolStr,
+    pub caller_extension: Option<SmolStr>,
     /// User-Agent and source address of the caller's device.
-    pub caller_device: Box<str>,
-    pub dialled_number: Box<str>,
+    pub caller_device: SmolStr,
+    pub dialled_number: SmolStr,
     /// What was sent to the callee after the dial plan.
-    pub sent_number: Box<str>,
-    pub callee_number: Box<str>,
-    pub callee_extension: Option<Box<str>>,
-    pub callee_device: Box<str>,
-    pub line: Option<Box<str>>,
-    pub trunk: Option<Box<str>>,
-    pub dial_plan: Box<str>,
-    pub route: Box<str>,
+    pub sent_number: SmolStr,
+    pub callee_number: SmolStr,
+    pub callee_extension: Option<SmolStr>,
+    pub callee_device: SmolStr,
+    pub line: Option<SmolStr>,
+    pub trunk: Option<SmolStr>,
+    pub dial_plan: SmolStr,
+    pub route: SmolStr,
     /// The final status the caller got; 200 for an answered call.
     pub sip_status: u16,
     /// ITU-T Q.850 cause.
@@ -206,14 +207,14 @@ pub struct CallRecord {
     pub released_by: Option<Side>,
     pub release_code: Option<ReleaseCode>,
     /// `callTag=…;cause=…` (Furnish Charge Information).
-    pub fci: Box<str>,
-    pub codec_caller: Box<str>,
-    pub codec_callee: Box<str>,
+    pub fci: SmolStr,
+    pub codec_caller: SmolStr,
+    pub codec_callee: SmolStr,
     pub video: bool,
     pub relayed: bool,
     pub caller_media: MediaFigures,
     pub callee_media: MediaFigures,
-    pub recording: Option<Box<str>>,
+    pub recording: Option<SmolStr>,
     /// What led to its end; in the journal only behind the whole record of an ended call.
     #[serde(skip)]
     pub facts: Facts,

@@ -11,6 +11,7 @@ use sip::message::{
 use sip::target::{Reach, flow_to_contact};
 use sip::{ConnectionId, Flow};
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -98,7 +99,7 @@ pub fn decide(
         let key = BindingKey {
             tenant,
             extension: extension.number.clone(),
-            device: device(contact, it, index),
+            device: device(bound, contact, it, index),
         };
         let known = bound.iter().map(|it| &*it.binding).find(|it| it.key == key);
         if let Some(known) = known
@@ -123,7 +124,7 @@ pub fn decide(
             }
             Expiry::Grant(expires) => {
                 let registered_at = known.map_or(now, |it| it.registered_at);
-                let binding = binding(key, contact, (message, it), flow, registered_at);
+                let binding = binding(known, key, contact, (message, it), flow, registered_at);
                 changes.bound.push(Binding { expires_at: now.after(expires), ..binding });
                 changes.replaced.extend(before);
             }
@@ -232,11 +233,20 @@ fn contacts<'a>(message: &Message<'a>) -> Result<Option<Contacts<'a>>, Reject> {
 }
 
 /// What names a device: `+sip.instance`, else the Call-ID its REGISTERs share.
-fn device(contact: &NameAddr<'_>, it: &Essentials<'_>, index: usize) -> Box<str> {
+fn device(
+    bound: &[Bound],
+    contact: &NameAddr<'_>,
+    it: &Essentials<'_>,
+    index: usize,
+) -> SmolStr {
+    let mut known = bound.iter().map(|it| &it.binding.key.device);
     match (Contact::Addr(*contact).instance(), index) {
         // A URN: its case means nothing (RFC 8141 §3.1, RFC 9562 §4).
-        (Some(instance), _) => instance.to_ascii_lowercase().into(),
-        (None, 0) => it.call_id.into(),
+        (Some(instance), _) => known
+            .find(|it| it.eq_ignore_ascii_case(instance))
+            .cloned()
+            .unwrap_or_else(|| instance.to_ascii_lowercase().into()),
+        (None, 0) => same(known.find(|known| **known == *it.call_id), it.call_id),
         // Several contacts in one REGISTER are several devices.
         (None, index) => format!("{}#{index}", it.call_id).into(),
     }
@@ -251,7 +261,13 @@ fn contact_expires(contact: &NameAddr<'_>) -> Option<u32> {
     Contact::Addr(*contact).expires()
 }
 
+/// A text as it is bound already, so that a refreshed binding shares it, else anew.
+fn same(known: Option<&SmolStr>, text: &str) -> SmolStr {
+    known.filter(|known| **known == *text).cloned().unwrap_or_else(|| text.into())
+}
+
 fn binding(
+    known: Option<&Binding>,
     key: BindingKey,
     contact: &NameAddr<'_>,
     (message, it): (&Message<'_>, &Essentials<'_>),
@@ -263,12 +279,12 @@ fn binding(
     let end = agent.floor_char_boundary(USER_AGENT_LENGTH_MAX);
     Binding {
         key,
-        contact: uri.into(),
+        contact: same(known.map(|it| &it.contact), uri),
         flow: flow_to_contact(flow, it, uri, Reach::AnyHost),
-        call_id: it.call_id.into(),
+        call_id: same(known.map(|it| &it.call_id), it.call_id),
         cseq: it.cseq.number,
         q: Contact::Addr(*contact).q().unwrap_or(1000),
-        user_agent: agent[..end].into(),
+        user_agent: same(known.map(|it| &it.user_agent), &agent[..end]),
         registered_at,
         expires_at: registered_at,
     }
@@ -288,11 +304,11 @@ type Devices = SmallVec<[Bound; 1]>;
 /// All bindings.
 #[derive(Debug, Default)]
 pub struct Registrar {
-    bindings: HashMap<TenantId, HashMap<Box<str>, Devices, ahash::RandomState>, ahash::RandomState>,
+    bindings: HashMap<TenantId, HashMap<SmolStr, Devices, ahash::RandomState>, ahash::RandomState>,
     by_expiry: BTreeSet<(Instant, ByKey)>,
     by_connection: HashMap<ConnectionId, Vec<Arc<Binding>>, ahash::RandomState>,
     /// When the last device of an extension left; one entry at most for each that was ever here.
-    left: HashMap<TenantId, HashMap<Box<str>, UnixMillis, ahash::RandomState>, ahash::RandomState>,
+    left: HashMap<TenantId, HashMap<SmolStr, UnixMillis, ahash::RandomState>, ahash::RandomState>,
 }
 
 impl Registrar {
@@ -398,7 +414,7 @@ impl Registrar {
     }
 
     /// Every extension that has a binding.
-    pub fn extensions(&self) -> BTreeSet<(TenantId, Box<str>)> {
+    pub fn extensions(&self) -> BTreeSet<(TenantId, SmolStr)> {
         let keys = self.by_expiry.iter().map(|(_, it)| &it.0.key);
         keys.map(|it| (it.tenant, it.extension.clone())).collect()
     }

@@ -8,6 +8,7 @@
 use crate::dialplan::number::is_number;
 use crate::id::TenantId;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
 /// Longest number a call can be forwarded to. Unit: octets.
@@ -254,9 +255,9 @@ impl PhoneTable {
     }
 
     /// Every extension that has any.
-    pub fn extensions(&self) -> Vec<(TenantId, Box<str>)> {
+    pub fn extensions(&self) -> Vec<(TenantId, SmolStr)> {
         let of = |(tenant, of_tenant): (&TenantId, &BTreeMap<Box<str>, PhoneSettings>)| {
-            of_tenant.keys().map(|it| (*tenant, it.clone())).collect::<Vec<_>>()
+            of_tenant.keys().map(|it| (*tenant, (&**it).into())).collect::<Vec<_>>()
         };
         self.0.iter().flat_map(of).collect()
     }

@@ -1,6 +1,7 @@
 //! What the dial plan asks of the present, as the board shows it: for decisions on calls that nobody places.
 
 use crate::board::Board;
+use pbx::SmolStr;
 use pbx::dialplan::Live;
 use pbx::id::TenantId;
 use pbx::line::live::LineStatus;
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The picture at one moment.
 pub(crate) struct Present {
-    extensions: BTreeSet<(TenantId, Box<str>)>,
+    extensions: BTreeSet<(TenantId, SmolStr)>,
     lines: BTreeMap<(TenantId, Box<str>), LineStatus>,
     trunks: BTreeMap<(TenantId, u32), TrunkStatus>,
 }

@@ -25,6 +25,7 @@ use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, reason
 use sip::session::{Session, no_extra};
 use sip::{Flow, Transport};
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -431,7 +432,7 @@ fn by_address(office: &Office, callee: &Extension) -> Option<(Fork, Way)> {
         device: None,
         target: format!("sip:{}@{}:{}", callee.number, bracketed(remote.ip()), remote.port())
             .into(),
-        user_agent: Box::default(),
+        user_agent: SmolStr::default(),
         number: callee.number.clone(),
         media_source: callee.media_source,
         leg: None,
@@ -451,7 +452,7 @@ fn record(office: &Office, id: CallId, attempt: &Attempt<'_>, caller: &Leg) -> C
     let Attempt { origin, .. } = attempt;
     let (line, trunk) = match origin {
         Origin::Extension(_) => (None, None),
-        Origin::Line(line, _) => (Some(line.account.clone()), None),
+        Origin::Line(line, _) => (Some((&*line.account).into()), None),
         Origin::Trunk(trunk, _) => (None, Some(trunk.id.to_string().into())),
     };
     // By a line its own number is called, whatever the carrier writes.
@@ -476,7 +477,7 @@ fn record(office: &Office, id: CallId, attempt: &Attempt<'_>, caller: &Leg) -> C
 
 /// What was dialled: the user of the Request-URI, or the number of a tel: URI (RFC 3966), without
 /// their parameters.
-pub(crate) fn dialled(it: &Essentials<'_>) -> Box<str> {
+pub(crate) fn dialled(it: &Essentials<'_>) -> SmolStr {
     const DIALLED_LENGTH_MAX: usize = 128;
     let (text, is_telephone) = match it.uri {
         Some(Uri::Other { scheme, rest }) if scheme.eq_ignore_ascii_case("tel") => {
@@ -495,7 +496,7 @@ pub(crate) fn dialled(it: &Essentials<'_>) -> Box<str> {
     number.chars().filter(means).collect()
 }
 
-fn user_agent(message: &Message<'_>) -> Box<str> {
+fn user_agent(message: &Message<'_>) -> SmolStr {
     let text = message.headers.get(HeaderName::UserAgent).unwrap_or_default();
     text[..text.floor_char_boundary(USER_AGENT_LENGTH_MAX)].into()
 }

@@ -99,7 +99,7 @@ impl Call {
 
     /// An extension has all the calls it may have.
     pub(super) fn note_full(&mut self, extension: &Extension, now: Instant) {
-        let (number, most) = (extension.number.clone(), extension.calls_max);
+        let (number, most) = (extension.number.as_str().into(), extension.calls_max);
         self.note(Place::Office, What::Full { number, most }, now);
     }
 
@@ -265,7 +265,7 @@ impl Call {
         let fork = self.forks.get(fork)?;
         Some(match &fork.outside {
             Some(outside) => outside.who(),
-            None => Who::Phone(fork.number.clone()),
+            None => Who::Phone(fork.number.as_str().into()),
         })
     }
 }

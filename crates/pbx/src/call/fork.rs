@@ -18,6 +18,7 @@ use sip::dialog::{Dialog, LocalEnd};
 use sip::message::{MaxForwards, Message, Short, Writer, reason_phrase};
 use sip::route_set::RouteSet;
 use sip::session::{Body, Offer, Reliability, Session};
+use smol_str::SmolStr;
 use std::borrow::Cow;
 use std::time::Instant;
 
@@ -30,9 +31,9 @@ pub(super) struct Fork {
     /// The device; `None` for an extension known by its address.
     pub device: Option<BindingKey>,
     /// What its INVITE is addressed to.
-    pub target: Box<str>,
-    pub user_agent: Box<str>,
-    pub number: Box<str>,
+    pub target: SmolStr,
+    pub user_agent: SmolStr,
+    pub number: SmolStr,
     pub media_source: crate::media::MediaSource,
     /// `None` while its stream is being opened.
     pub leg: Option<Leg>,
@@ -537,7 +538,7 @@ pub(super) fn facts(session: &Session) -> DialogFacts {
 }
 
 /// User-Agent and source address, as call records have them.
-pub(super) fn device(user_agent: &str, flow: Flow) -> Box<str> {
+pub(super) fn device(user_agent: &str, flow: Flow) -> SmolStr {
     let remote = Short::new().socket(flow.remote);
     match user_agent {
         "" => remote.as_str().into(),

@@ -74,7 +74,7 @@ impl Call {
             let cause = Cause { status: Some(480), ..Cause::default() };
             return self.end_as(office, ReleaseCode::CalleeRejected, Side::Callee, cause, now);
         };
-        let by = self.record.callee_number.clone();
+        let by = self.record.callee_number.as_str().into();
         self.send_on(office, Onward { by, number, why: Why::Deflection }, now);
     }
 
@@ -192,7 +192,7 @@ impl Call {
         call.outward.take_incoming(claims);
         let record = &mut call.record;
         record.linked_call_id = Some(before.call_id);
-        record.dialled_number = number;
+        record.dialled_number = number.into();
         record.caller_number = before.caller_number;
         record.caller_name = before.caller_name;
         record.caller_extension = before.caller_extension;

@@ -17,6 +17,7 @@ use crate::record::{CallStarted, Record, Side};
 use crate::release::ReleaseCode;
 use sip::message::{Message, Writer};
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::time::Instant;
 
 /// What a call has to do with those it came from.
@@ -45,7 +46,7 @@ pub struct Transferee<'a> {
     pub call: CallId,
     pub slot: LegId,
     pub leg: &'a Leg,
-    pub name: Box<str>,
+    pub name: SmolStr,
     /// Who transfers it.
     pub by: &'a str,
     /// How the ringing call came to the target, in whose stead it is placed.
@@ -109,7 +110,7 @@ impl Call {
     }
 
     /// The name of a leg's phone as other phones are shown it.
-    pub fn name_of(&self, leg: LegId, office: &Office) -> Box<str> {
+    pub fn name_of(&self, leg: LegId, office: &Office) -> SmolStr {
         match leg {
             LegId::Caller => self.record.caller_name.clone(),
             LegId::Callee(_) => {

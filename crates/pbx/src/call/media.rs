@@ -18,6 +18,7 @@ use crate::verdict::fact::What;
 use sdp::Sdp;
 use sip::Flow;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -89,7 +90,7 @@ pub(super) struct Line {
 pub struct Description {
     pub(super) lines: SmallVec<[Line; 2]>,
     held: bool,
-    codec: Box<str>,
+    codec: SmolStr,
     video: bool,
 }
 
@@ -523,7 +524,7 @@ impl Description {
         Self {
             lines: lines.collect(),
             held: sdp.is_held(),
-            codec: codec.map_or_else(Box::default, |it| it.name.into()),
+            codec: codec.map(|it| it.name.into()).unwrap_or_default(),
             video: live().any(|it| it.kind() == sdp::Kind::Video),
         }
     }

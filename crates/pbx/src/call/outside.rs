@@ -34,6 +34,7 @@ use sip::route_set::RouteSet;
 use sip::session::{Reliability, Terms};
 use sip::{Flow, Tag};
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -226,7 +227,7 @@ impl Call {
         if let Some(pool) = out.pool {
             office.lines.take_turn(self.tenant, pool, &line.account);
         }
-        self.record.line = Some(line.account.clone());
+        self.record.line = Some((&*line.account).into());
         let service_route = office.lines.get(key).map(|it| it.service_route.clone());
         let routes = service_route.filter(|it| !it.is_empty());
         let routes = routes.unwrap_or_else(|| outbound_route(line).into_iter().collect());
@@ -294,8 +295,8 @@ impl Call {
         self.forks.push(Fork {
             device: None,
             target: target.into(),
-            user_agent: Box::default(),
-            number: out.called.clone(),
+            user_agent: SmolStr::default(),
+            number: (&*out.called).into(),
             media_source: interop.media_source,
             leg: None,
             said: None,
@@ -324,8 +325,8 @@ impl Call {
             Through::Trunk { .. } => "trunk".into(),
         };
         record.direction = Direction::Outgoing;
-        record.sent_number = out.called.clone();
-        record.callee_number = out.called.clone();
+        record.sent_number = (&*out.called).into();
+        record.callee_number = record.sent_number.clone();
     }
 
     fn watch_for_silence(&mut self, now: Instant) {

@@ -31,7 +31,7 @@ impl Core {
             self.office.counters.registrations_refused += 1;
             self.office.event(Event::AuthFailed {
                 source: request.flow.remote,
-                user: extension.number.clone(),
+                user: extension.number.as_str().into(),
                 method: "REGISTER".into(),
                 why: AuthFailure::WrongIdentity,
             });

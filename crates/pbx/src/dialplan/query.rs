@@ -1,5 +1,6 @@
 //! What is asked of the dial plan, and what it answers.
 
+use smol_str::SmolStr;
 use super::feature::DialledFeature;
 use crate::directory::Extension;
 use crate::id::TenantId;
@@ -58,7 +59,7 @@ impl<'a> Caller<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The plan that decided.
-    pub plan: Box<str>,
+    pub plan: SmolStr,
     /// In the order they are tried; never empty.
     pub outcome: Result<Candidates, Refusal>,
 }

@@ -3,6 +3,7 @@
 use super::{Db, integer, portions};
 use crate::error::StoreError;
 use futures_util::TryStreamExt as _;
+use pbx::SmolStr;
 use pbx::id::TenantId;
 use pbx::record::{Binding, BindingKey};
 use pbx::time::UnixMillis;
@@ -115,7 +116,7 @@ fn transport(name: &str) -> Result<Transport, StoreError> {
         .ok_or_else(|| StoreError::damaged("a binding", format!("unknown transport {name}")))
 }
 
-fn text(row: &SqliteRow, column: &str) -> Result<Box<str>, sqlx::Error> {
+fn text(row: &SqliteRow, column: &str) -> Result<SmolStr, sqlx::Error> {
     row.try_get::<&str, _>(column).map(Into::into)
 }
 

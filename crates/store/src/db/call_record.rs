@@ -6,6 +6,7 @@ use crate::columns::{COLUMNS, Cell, cells, timestamp};
 use crate::error::StoreError;
 use crate::journal::Sequence;
 use jiff::Timestamp;
+use pbx::SmolStr;
 use pbx::id::{CallId, TenantId};
 use pbx::record::{CallRecord, MediaFigures};
 use pbx::release::ReleaseCode;
@@ -210,10 +211,10 @@ fn time(text: &str) -> Result<UnixMillis, StoreError> {
         .map_err(|error| StoreError::damaged("a time", error))
 }
 
-fn text(row: &SqliteRow, column: &str) -> Result<Box<str>, sqlx::Error> {
+fn text(row: &SqliteRow, column: &str) -> Result<SmolStr, sqlx::Error> {
     row.try_get::<&str, _>(column).map(Into::into)
 }
 
-fn optional_text(row: &SqliteRow, column: &str) -> Result<Option<Box<str>>, sqlx::Error> {
+fn optional_text(row: &SqliteRow, column: &str) -> Result<Option<SmolStr>, sqlx::Error> {
     row.try_get::<Option<&str>, _>(column).map(|it| it.map(Into::into))
 }

@@ -5,6 +5,7 @@ use super::line::Words;
 use super::stage::Stage;
 use crate::office::Office;
 use crate::office::edge::PAIRS;
+use pbx::SmolStr;
 use pbx::dialplan::time::Zone;
 use pbx::event::{Event, UnregisterReason};
 use pbx::language::Text;
@@ -54,7 +55,7 @@ pub(crate) fn what_is_left(office: &Office) -> Option<String> {
 /// `record release=caller.hangup status=200 …` against the record.
 pub(super) fn record(record: &CallRecord, words: &Words) -> Result<(), String> {
     for (name, wanted) in words.pairs() {
-        let text = |it: &Option<Box<str>>| it.as_deref().unwrap_or("none").to_owned();
+        let text = |it: &Option<SmolStr>| it.as_deref().unwrap_or("none").to_owned();
         let is = match name {
             "release" => record.release_code.map_or("none", |it| it.as_str()).to_owned(),
             "status" => record.sip_status.to_string(),
