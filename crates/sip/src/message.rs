@@ -4,6 +4,7 @@
 //! message can be served and parses what every one needs; [`Writer`] and [`response_to`] print.
 //! Nothing here keeps state (RFC 3261 §7, §25).
 
+pub mod block;
 pub mod check;
 pub mod headers;
 pub mod method;

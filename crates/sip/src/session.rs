@@ -81,8 +81,8 @@ pub struct Session {
     credentials: Box<[(HeaderName, String)]>,
     /// CSeq of the peer's newest INVITE: its ACK has the same.
     invite_cseq: u32,
-    /// The ACK of the newest 2xx, for its copies.
-    last_ack: Option<(u32, Bytes)>,
+    /// The ACK of the newest 2xx, for its copies; as it lives as long as the session, outside of its block.
+    last_ack: Option<(u32, Box<[u8]>)>,
     /// A BYE with this Reason is due once the ACK of our 2xx is in (RFC 3261 §15).
     close_due: Option<Box<str>>,
 }

@@ -1,11 +1,12 @@
-//! Printing: messages as octets, in one growing buffer.
+//! Printing: messages as octets, one behind the other in a block.
 //!
 //! No value can start a new line, so nothing a peer sent can become a header of ours
 //! (RFC 3261 §7, §25.1).
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::fmt::{self, Display, Write as _};
 
+use super::block;
 use super::headers::Headers;
 use super::method::Method;
 use super::name::HeaderName;
@@ -13,17 +14,17 @@ use super::short::decimal;
 
 /// Room for a usual INVITE without growing. Unit: octets.
 const INVITE_LEN: usize = 1536;
-/// The same for any other message, which has no body. A transaction keeps its messages for a while.
+/// The same for any other message, which has no body.
 const USUAL_LEN: usize = 768;
 
 /// A message being written, head first.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    out: Vec<u8>,
+    out: BytesMut,
 }
 
 /// Lets values be formatted into a message.
-struct Text<'a>(&'a mut Vec<u8>);
+struct Text<'a>(&'a mut BytesMut);
 
 impl fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -61,7 +62,7 @@ impl Writer {
     }
 
     fn empty(octets: usize) -> Self {
-        Self { out: Vec::with_capacity(octets) }
+        Self { out: block::begin(octets) }
     }
 
     /// Appends a header. Line breaks in the value become spaces.
@@ -101,7 +102,7 @@ impl Writer {
     /// Ends a message that has no body.
     pub fn finish(mut self) -> Bytes {
         self.raw(b"Content-Length: 0\r\n\r\n");
-        self.out.into()
+        block::end(self.out)
     }
 
     /// Ends a message with its body.
@@ -111,7 +112,7 @@ impl Writer {
         self.decimal(body.len());
         self.raw(b"\r\n\r\n");
         self.raw(body);
-        self.out.into()
+        block::end(self.out)
     }
 
     /// Appends octets that are known to be well-formed lines.
@@ -129,7 +130,7 @@ impl Writer {
     }
 
     /// Where the text of the message is.
-    pub(super) fn out(&mut self) -> &mut Vec<u8> {
+    pub(super) fn out(&mut self) -> &mut BytesMut {
         &mut self.out
     }
 
@@ -144,11 +145,11 @@ impl Writer {
 }
 
 /// Appends text in which each run of line breaks is one space.
-pub(super) fn one_line(out: &mut Vec<u8>, line: &[u8]) {
+pub(super) fn one_line(out: &mut BytesMut, line: &[u8]) {
     let mut rest = line;
     while let Some(hit) = memchr::memchr2(b'\r', b'\n', rest) {
         out.extend_from_slice(&rest[..hit]);
-        out.push(b' ');
+        out.extend_from_slice(b" ");
         let run = &rest[hit..];
         let next = run.iter().position(|it| !matches!(it, b'\r' | b'\n')).unwrap_or(run.len());
         rest = &run[next..];

@@ -3,8 +3,10 @@
 //! Used at once by a stateless server, and kept by a server transaction that answers later
 //! (RFC 3261 §8.2.6, §18.2.1, RFC 3581 §4).
 
+use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
 
+use super::block;
 use super::headers::{NameAddr, TypedHeader, Via, first_element};
 use super::name::HeaderName;
 use super::print::{Writer, one_line};
@@ -15,12 +17,11 @@ use super::{Essentials, Message};
 /// Room for the start line, a tag and the headers of a usual response. Unit: octets.
 const USUAL_MORE: usize = 320;
 
-/// What responses to one request copy from it, already as lines: one allocation, a few hundred
-/// octets. A malformed request has one as well, of the lines it has.
+/// What responses to one request copy from it, already as lines: a few hundred octets. A malformed request has one as well, of the lines it has.
 #[derive(Clone, Debug, Default)]
 pub struct ResponseHead {
     /// In order: Via, From, To, then Call-ID and CSeq, then Timestamp, then Record-Route.
-    lines: Vec<u8>,
+    lines: Bytes,
     /// Where a tag of ours goes, at the end of the To line without its CRLF; `None` where To has a
     /// tag or is malformed.
     tag_at: Option<usize>,
@@ -33,12 +34,13 @@ pub struct ResponseHead {
 impl ResponseHead {
     /// Takes the lines from a request that came from `source`, which is noted in the top Via.
     pub fn of(request: &Message<'_>, it: &Essentials<'_>, source: SocketAddr) -> Self {
-        let mut lines = Vec::with_capacity(room_for(request));
+        let mut lines = block::begin(room_for(request));
         let tag_at = lines_of_all(&mut lines, request, &Parts::of(it), None, source);
         let timestamp_at = lines.len();
         first_line(&mut lines, request, HeaderName::Timestamp);
         let record_route_at = lines.len();
         record_routes(&mut lines, request);
+        let lines = block::end(lines);
         Self { lines, tag_at, timestamp_at, record_route_at }
     }
 
@@ -134,7 +136,7 @@ impl<'a> Parts<'a> {
 
 /// The lines that every response has. Gives the place for a tag, see `ResponseHead::tag_at`.
 fn lines_of_all(
-    out: &mut Vec<u8>,
+    out: &mut BytesMut,
     request: &Message<'_>,
     parts: &Parts<'_>,
     to_tag: Option<&str>,
@@ -174,26 +176,26 @@ fn room_for(request: &Message<'_>) -> usize {
     SOURCE + lines.map(|it| it.value_len as usize + NAME_AND_BREAK).sum::<usize>()
 }
 
-fn line(out: &mut Vec<u8>, name: HeaderName, value: &str) {
+fn line(out: &mut BytesMut, name: HeaderName, value: &str) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
     one_line(out, value.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
-fn first_line(out: &mut Vec<u8>, request: &Message<'_>, name: HeaderName) {
+fn first_line(out: &mut BytesMut, request: &Message<'_>, name: HeaderName) {
     if let Some(value) = request.headers.get(name) {
         line(out, name, value);
     }
 }
 
-fn record_routes(out: &mut Vec<u8>, request: &Message<'_>) {
+fn record_routes(out: &mut BytesMut, request: &Message<'_>) {
     for value in request.headers.all(HeaderName::RecordRoute) {
         line(out, HeaderName::RecordRoute, value);
     }
 }
 
-fn vias(out: &mut Vec<u8>, request: &Message<'_>, top_via: Option<&Via<'_>>, source: SocketAddr) {
+fn vias(out: &mut BytesMut, request: &Message<'_>, top_via: Option<&Via<'_>>, source: SocketAddr) {
     let mut values = request.headers.all(HeaderName::Via);
     if let Some(first) = values.next() {
         let (top, rest) = first_element(first);
@@ -202,7 +204,7 @@ fn vias(out: &mut Vec<u8>, request: &Message<'_>, top_via: Option<&Via<'_>>, sou
                 out.extend_from_slice(b"Via: ");
                 noted_via(out, top, via, source);
                 if let Some(rest) = rest {
-                    out.push(b',');
+                    out.extend_from_slice(b",");
                     one_line(out, rest.as_bytes());
                 }
                 out.extend_from_slice(b"\r\n");
@@ -219,7 +221,7 @@ fn vias(out: &mut Vec<u8>, request: &Message<'_>, top_via: Option<&Via<'_>>, sou
 ///
 /// `received` is written where sent-by is not the source address, and always beside `rport`
 /// (RFC 3261 §18.2.1, RFC 3581 §4). IPv6 stands there without brackets (RFC 5118 §4.5).
-fn noted_via(out: &mut Vec<u8>, text: &str, via: &Via<'_>, source: SocketAddr) {
+fn noted_via(out: &mut BytesMut, text: &str, via: &Via<'_>, source: SocketAddr) {
     let source_ip = source.ip().to_canonical();
     let before_params = find(text, b';').unwrap_or(text.len());
     one_line(out, &text.as_bytes()[..before_params]);
@@ -227,10 +229,10 @@ fn noted_via(out: &mut Vec<u8>, text: &str, via: &Via<'_>, source: SocketAddr) {
         if name.eq_ignore_ascii_case("received") || name.eq_ignore_ascii_case("rport") {
             continue;
         }
-        out.push(b';');
+        out.extend_from_slice(b";");
         one_line(out, name.as_bytes());
         if let Some(value) = value {
-            out.push(b'=');
+            out.extend_from_slice(b"=");
             one_line(out, value.as_bytes());
         }
     }

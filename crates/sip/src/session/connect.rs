@@ -7,7 +7,7 @@ use super::{Body, Extra, InviteState, Seat, Session, State};
 use crate::dialog::Dialog;
 use crate::endpoint::{ClientTx, Endpoint, derive};
 use crate::flow::Flow;
-use crate::message::{Essentials, HeaderName, Message, Method};
+use crate::message::{Essentials, HeaderName, Message, Method, block};
 use std::time::Instant;
 
 /// What a response, or the lack of one, means for the session.
@@ -173,8 +173,8 @@ impl Session {
         }
         self.timer.keep(body);
         let bytes = finish(writer, body);
-        seat.endpoint.send(self.flow, bytes.clone(), Some(seat.owner));
-        self.last_ack = Some((cseq, bytes));
+        self.last_ack = Some((cseq, (*bytes).into()));
+        seat.endpoint.send(self.flow, bytes, Some(seat.owner));
         self.invite_state = InviteState::Idle;
     }
 
@@ -311,7 +311,7 @@ impl Session {
                 if let Some((cseq, bytes)) = &self.last_ack
                     && *cseq == it.cseq.number
                 {
-                    seat.endpoint.send_again(self.flow, bytes.clone(), Some(seat.owner));
+                    seat.endpoint.send_again(self.flow, block::copy(bytes), Some(seat.owner));
                 }
                 Answer::Nothing
             }
