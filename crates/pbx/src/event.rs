@@ -8,6 +8,7 @@ use crate::line::live::LineStatus;
 use crate::media::Figures;
 use crate::record::{Binding, BindingKey, CallRecord};
 use crate::trunk::live::TrunkStatus;
+use sip::Piece;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::net::SocketAddr;
@@ -133,7 +134,7 @@ pub struct LegStatus {
     pub caller: bool,
     pub number: SmolStr,
     pub remote: SocketAddr,
-    pub sip_call_id: Arc<str>,
+    pub sip_call_id: Piece,
     pub user_agent: SmolStr,
     /// The latest media figures of this leg's transports.
     pub media: Vec<Figures>,

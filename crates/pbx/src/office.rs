@@ -364,9 +364,8 @@ impl Office {
     }
 
     /// A fresh name for a SIP Call-ID of ours.
-    pub fn new_call_id(&mut self) -> Arc<str> {
-        let name = Short::new().hex(self.rng.next_u64(), 16).hex(self.rng.next_u64(), 16);
-        name.as_str().into()
+    pub fn new_call_id(&mut self) -> Short {
+        Short::new().hex(self.rng.next_u64(), 16).hex(self.rng.next_u64(), 16)
     }
 
     pub fn send_effects(&mut self, calls: &dyn Fn(Owner) -> Option<CallId>) {

@@ -3,12 +3,11 @@
 use crate::endpoint::Branch;
 use crate::flow::{Flow, Transport};
 use crate::message::{Contact, Essentials, HeaderName, Message, Method, Short, StartLine, Writer};
+use crate::piece::Piece;
 use crate::route_set::RouteSet;
 use crate::tag::Tag;
-use smallvec::SmallVec;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 /// Our end of a dialog as the peer sees it: what Via and Contact say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,17 +44,17 @@ impl LocalEnd {
 /// The state both sides share. Early until the remote tag is known.
 #[derive(Clone, Debug)]
 pub struct Dialog {
-    pub call_id: Arc<str>,
+    pub call_id: Piece,
     pub end: LocalEnd,
     /// From of our requests, tag included.
-    pub local: Arc<str>,
+    pub local: Piece,
     /// To of our requests, tag included once known.
-    pub remote: Arc<str>,
-    pub remote_tag: Box<str>,
+    pub remote: Piece,
+    pub remote_tag: Piece,
     pub local_cseq: u32,
     /// `None` before the peer's first request.
     pub remote_cseq: Option<u32>,
-    pub remote_target: Arc<str>,
+    pub remote_target: Piece,
     pub routes: RouteSet,
 }
 
@@ -63,38 +62,46 @@ impl Dialog {
     /// The dialog an INVITE from the peer begins (RFC 3261 §12.1.1).
     pub fn of_request(message: &Message<'_>, it: &Essentials<'_>, end: LocalEnd) -> Self {
         let header = |name| message.headers.get(name).unwrap_or_default();
-        let to = header(HeaderName::To);
+        // An RFC 2543 phone may give no Contact; then it is where it says it is.
+        let target = contact_uri(message).unwrap_or(it.from.uri_text);
+        let [call_id, local, remote, remote_target] = Piece::together([
+            &[it.call_id],
+            &[header(HeaderName::To), TAG, &end.tag.text()],
+            &[header(HeaderName::From)],
+            &[target],
+        ]);
         Self {
-            call_id: it.call_id.into(),
+            call_id,
             end,
-            local: with_tag(to, end.tag),
-            remote: header(HeaderName::From).into(),
-            remote_tag: it.from_tag.unwrap_or_default().into(),
+            local,
+            remote_tag: remote.part(it.from_tag.unwrap_or_default()),
+            remote,
             local_cseq: 0,
             remote_cseq: Some(it.cseq.number),
-            // An RFC 2543 phone may give no Contact; then it is where it says it is.
-            remote_target: contact_uri(message).unwrap_or(it.from.uri_text).into(),
+            remote_target,
             routes: RouteSet::of_request(&message.headers),
         }
     }
 
     /// The dialog an INVITE of ours will begin: `from` and `to` are header values without tags.
     pub fn of_our_request(
-        call_id: impl Into<Arc<str>>,
+        call_id: &str,
         end: LocalEnd,
         from: &str,
         to: &str,
-        target: impl Into<Arc<str>>,
+        target: &str,
     ) -> Self {
+        let [call_id, local, remote, remote_target] =
+            Piece::together([&[call_id], &[from, TAG, &end.tag.text()], &[to], &[target]]);
         Self {
-            call_id: call_id.into(),
+            call_id,
             end,
-            local: with_tag(from, end.tag),
-            remote: to.into(),
-            remote_tag: Box::default(),
+            local,
+            remote,
+            remote_tag: Piece::default(),
             local_cseq: 0,
             remote_cseq: None,
-            remote_target: target.into(),
+            remote_target,
             routes: RouteSet::default(),
         }
     }
@@ -103,19 +110,19 @@ impl Dialog {
     pub fn set_tag(&mut self, tag: Tag) {
         let old = format!(";tag={}", self.end.tag);
         let to = self.local.strip_suffix(old.as_str()).unwrap_or(&self.local);
-        self.local = with_tag(to, tag);
+        [self.local] = Piece::together([&[to, TAG, &tag.text()]]);
         self.end.tag = tag;
     }
 
     /// Takes over what a response to our INVITE says (RFC 3261 §12.1.2). Gives the remote target before,
     /// where it is another one now.
-    pub fn learn(&mut self, message: &Message<'_>, it: &Essentials<'_>) -> Option<Arc<str>> {
+    pub fn learn(&mut self, message: &Message<'_>, it: &Essentials<'_>) -> Option<Piece> {
         if let Some(to) = message.headers.get(HeaderName::To).filter(|it| **it != *self.remote) {
             self.remote = to.into();
         }
         let tag = it.to_tag.unwrap_or_default();
         if *self.remote_tag != *tag {
-            self.remote_tag = tag.into();
+            self.remote_tag = self.remote.part(tag);
         }
         self.routes = RouteSet::of_response(&message.headers);
         self.refresh_target(message)
@@ -124,14 +131,14 @@ impl Dialog {
     /// Takes back what responses to our INVITE said: it is sent anew (RFC 3261 §8.1.3.5).
     pub fn forget(&mut self, invite: &Message<'_>) {
         self.remote = invite.headers.get(HeaderName::To).unwrap_or_default().into();
-        self.remote_tag = Box::default();
+        self.remote_tag = Piece::default();
         self.routes = RouteSet::default();
         self.remote_target = request_uri(invite).into();
     }
 
     /// Takes over a new remote target (RFC 3261 §12.2, RFC 3311 §5): INVITE, UPDATE and their 2xx
     /// refresh it. Gives the one before, where it is another one now.
-    pub fn refresh_target(&mut self, message: &Message<'_>) -> Option<Arc<str>> {
+    pub fn refresh_target(&mut self, message: &Message<'_>) -> Option<Piece> {
         let contact = contact_uri(message).filter(|it| **it != *self.remote_target)?;
         Some(std::mem::replace(&mut self.remote_target, contact.into()))
     }
@@ -177,12 +184,8 @@ impl Dialog {
     }
 }
 
-fn with_tag(address: &str, tag: Tag) -> Arc<str> {
-    let mut text = SmallVec::<[u8; 128]>::from_slice(address.as_bytes());
-    text.extend_from_slice(b";tag=");
-    text.extend_from_slice(tag.text().as_bytes());
-    str::from_utf8(&text).unwrap_or_default().into()
-}
+/// What stands between an address and its tag.
+const TAG: &str = ";tag=";
 
 /// The URI of the first Contact, where there is one.
 pub fn contact_uri<'a>(message: &Message<'a>) -> Option<&'a str> {

@@ -11,6 +11,7 @@ pub mod flow;
 pub mod frame;
 pub mod locate;
 pub mod message;
+mod piece;
 pub mod route_set;
 pub mod session;
 pub mod tag;
@@ -19,4 +20,5 @@ pub mod timers;
 pub mod transaction;
 
 pub use flow::{ConnectionId, Flow, Transport};
+pub use piece::Piece;
 pub use tag::Tag;

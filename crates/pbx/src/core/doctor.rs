@@ -440,7 +440,11 @@ impl Examination {
 
 /// Who calls in a test call: the line's owner, else the first extension.
 fn caller(office: &Office, tenant: TenantId, line: &Line) -> Box<str> {
-    let first = || office.tenant(tenant).and_then(|it| it.extensions.keys().next().map(|it| it.as_str().into()));
+    let first = || {
+        office
+            .tenant(tenant)
+            .and_then(|it| it.extensions.keys().next().map(|it| it.as_str().into()))
+    };
     line.owner.clone().or_else(first).unwrap_or_else(|| line.account.clone())
 }
 

@@ -93,7 +93,7 @@ impl Core {
         let from = format!("\"{name}\" <sip:{number}@{host}>");
         let callee = format!("<sip:{}@{host}>", to.key.extension);
         let call_id = office.new_call_id();
-        let dialog = Dialog::of_our_request(call_id, end, &from, &callee, &*to.contact);
+        let dialog = Dialog::of_our_request(&call_id, end, &from, &callee, &to.contact);
         let hops = request.it.max_forwards.unwrap_or(70).saturating_sub(1);
         let branch = office.endpoint.new_branch();
         let mut writer = dialog.request_with(Method::Message, 1, branch, hops);

@@ -116,7 +116,7 @@ impl TestCall {
         };
         let (from, further) = introduce(&self.line, &self.caller);
         let to = format!("<{}>", self.target);
-        let mut dialog = Dialog::of_our_request(call_id, end, &from, &to, &*self.target);
+        let mut dialog = Dialog::of_our_request(call_id, end, &from, &to, &self.target);
         (dialog.local_cseq, dialog.routes) = (cseq, RouteSet::of_routes(routes));
         let extra = |writer: &mut Writer| {
             headers::capabilities_of_request(writer);
