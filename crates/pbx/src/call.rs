@@ -41,6 +41,7 @@ use crate::release::ReleaseCode;
 use crate::shared::Shared;
 use crate::supplementary::{Forwarding, Role};
 use crate::verdict::fact::{Place, What, words};
+use bytes::Bytes;
 use fork::Fork;
 use media::{CallMedia, Half};
 use relay_request::Ask;
@@ -90,7 +91,7 @@ pub struct Call {
     /// Extensions this call counts for.
     busy: SmallVec<[(Arc<Extension>, Role); 2]>,
     /// The INVITE as it came, for a phone whose stream is being opened and for forwarding.
-    invite: Option<Box<[u8]>>,
+    invite: Option<Bytes>,
     /// A phone asked for a transfer of this call.
     transfer: Option<transfer::Transfer>,
     /// Its legs come from other calls.

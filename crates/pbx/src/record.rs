@@ -9,7 +9,8 @@ use crate::supplementary::PhoneRecord;
 use crate::time::UnixMillis;
 use crate::verdict::fact::Facts;
 use serde::{Deserialize, Serialize};
-use sip::Flow;
+use sip::{Flow, Piece};
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub enum Record {
     Bound(Arc<Binding>),
     /// A binding ended: unregistered, replaced or expired.
     Unbound(BindingKey),
-    CallStarted(Box<CallStarted>),
+    CallStarted(CallStarted),
     CallAnswered(Box<CallAnswered>),
     /// The one call record of an attempt, with its facts.
     CallEnded(#[serde(with = "with_facts")] Arc<CallRecord>),
@@ -113,13 +114,13 @@ pub struct LineRegistration {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DialogFacts {
     pub flow: Flow,
-    pub call_id: Arc<str>,
+    pub call_id: Piece,
     /// Full From value of our requests, tag included.
-    pub local: Arc<str>,
+    pub local: Piece,
     /// Full To value of our requests, tag included.
-    pub remote: Arc<str>,
+    pub remote: Piece,
     pub local_cseq: u32,
-    pub remote_target: Arc<str>,
+    pub remote_target: Piece,
     pub route_set: Vec<Box<str>>,
 }
 
@@ -134,7 +135,7 @@ pub struct CallAnswered {
     /// The record so far, with `answered_at`.
     pub record: Arc<CallRecord>,
     /// The caller's dialog, then the callee's.
-    pub dialogs: Vec<DialogFacts>,
+    pub dialogs: SmallVec<[DialogFacts; 2]>,
 }
 
 /// Which way a call crosses the office.

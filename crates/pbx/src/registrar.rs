@@ -233,12 +233,7 @@ fn contacts<'a>(message: &Message<'a>) -> Result<Option<Contacts<'a>>, Reject> {
 }
 
 /// What names a device: `+sip.instance`, else the Call-ID its REGISTERs share.
-fn device(
-    bound: &[Bound],
-    contact: &NameAddr<'_>,
-    it: &Essentials<'_>,
-    index: usize,
-) -> SmolStr {
+fn device(bound: &[Bound], contact: &NameAddr<'_>, it: &Essentials<'_>, index: usize) -> SmolStr {
     let mut known = bound.iter().map(|it| &it.binding.key.device);
     match (Contact::Addr(*contact).instance(), index) {
         // A URN: its case means nothing (RFC 8141 §3.1, RFC 9562 §4).

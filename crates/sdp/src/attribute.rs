@@ -1,6 +1,6 @@
 //! Attributes, `a=<name>[:<value>]` (RFC 8866 §5.13), of the session or of one m= section.
 
-use crate::line::{Line, text};
+use crate::line::{Line, Lines, text};
 
 /// One a= line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) fn find<'a>(lines: &'a [Line], name: &str) -> Option<Attribute<'a>> {
 }
 
 /// Replaces the first attribute of this name, else appends it. Others of the name stay.
-pub(crate) fn set(lines: &mut Vec<Line>, name: &str, value: Option<&str>) {
+pub(crate) fn set(lines: &mut Lines, name: &str, value: Option<&str>) {
     let at = lines.iter().position(|line| is_named(line, name));
     let text = value.map(str::as_bytes).unwrap_or_default();
     let colon: &[u8] = if value.is_some() { b":" } else { b"" };
@@ -55,12 +55,12 @@ pub(crate) fn set(lines: &mut Vec<Line>, name: &str, value: Option<&str>) {
     }
 }
 
-pub(crate) fn remove(lines: &mut Vec<Line>, name: &str) {
+pub(crate) fn remove(lines: &mut Lines, name: &str) {
     remove_all(lines, &[name]);
 }
 
 /// Removes all attributes of these names.
-pub(crate) fn remove_all(lines: &mut Vec<Line>, names: &[&str]) {
+pub(crate) fn remove_all(lines: &mut Lines, names: &[&str]) {
     let goes = |it: Attribute<'_>| names.iter().any(|name| it.name == name.as_bytes());
     lines.retain(|line| !Attribute::of(line).is_some_and(goes));
 }

@@ -9,6 +9,9 @@ use std::ops::Range;
 /// Most lines fit without an allocation of their own.
 const INLINE: usize = 64;
 
+/// The lines of a section, or those before the first one. A usual description is read and rewritten on the stack.
+pub(crate) type Lines = SmallVec<[Line; 12]>;
+
 /// A line without its line end. Holds no NUL, CR or LF, and always a type and `=` in front.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Line(SmallVec<[u8; INLINE]>);

@@ -5,7 +5,7 @@
 use crate::address;
 use crate::attribute::{self, Attribute};
 use crate::codec::{Codec, payload_type, static_codec};
-use crate::line::{Line, field_range};
+use crate::line::{Line, Lines, field_range};
 use std::net::IpAddr;
 
 /// What flows in an m= section (RFC 8866 §8.2.1).
@@ -45,7 +45,7 @@ pub struct Media {
     /// The value of the m= line as written.
     pub(crate) m: String,
     pub(crate) port: u16,
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Lines,
 }
 
 impl Media {

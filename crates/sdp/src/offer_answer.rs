@@ -3,7 +3,7 @@
 use crate::address;
 use crate::attribute;
 use crate::codec::{Codec, payload_type};
-use crate::line::Line;
+use crate::line::{Line, Lines};
 use crate::media::{Kind, Media};
 use crate::session::Sdp;
 use smallvec::smallvec;
@@ -100,10 +100,10 @@ pub fn echo_offer(ours: &EchoPlace) -> Sdp {
     Sdp { session, media: smallvec![Media { m, port: ours.port, lines }] }
 }
 
-fn head(ours: &EchoPlace) -> Vec<Line> {
+fn head(ours: &EchoPlace) -> Lines {
     let place = address::print(ours.address);
     let origin = format!("dialtone {} {} {}", ours.session_id, ours.version, &*place);
-    vec![
+    smallvec![
         Line::new(b'v', &[b"0"]),
         Line::new(b'o', &[origin.as_bytes()]),
         Line::new(b's', &[b"-"]),
@@ -151,13 +151,13 @@ fn accept(offer: &Sdp, index: usize, offered: &Media, port: u16) -> Media {
             _ => false,
         })
     };
-    let mut lines: Vec<Line> = offered.lines.iter().filter(keeps).cloned().collect();
+    let mut lines: Lines = offered.lines.iter().filter(keeps).cloned().collect();
     lines.push(offer.direction_of(index).reversed().line());
     Media { m, port, lines }
 }
 
 fn reject(offered: &Media) -> Media {
-    let mut media = Media { m: offered.m.clone(), port: offered.port, lines: Vec::new() };
+    let mut media = Media { m: offered.m.clone(), port: offered.port, lines: Lines::new() };
     media.set_port(0);
     if let Some(mid) = offered.mid() {
         media.set_attribute("mid", Some(mid));

@@ -4,7 +4,7 @@
 //! other values are kept as they are and judged by the typed view that reads them.
 
 use crate::codec::payload_type;
-use crate::line::{Line, is_forbidden, text};
+use crate::line::{Line, Lines, is_forbidden, text};
 use crate::media::{Media, is_rtp};
 use crate::session::Sdp;
 use smallvec::SmallVec;
@@ -52,7 +52,7 @@ impl Sdp {
         if bytes.len() > MAX_LEN {
             return Err(SdpError::TooLong);
         }
-        let mut sdp = Self { session: Vec::with_capacity(8), media: SmallVec::new() };
+        let mut sdp = Self { session: Lines::new(), media: SmallVec::new() };
         for (index, raw) in bytes.split(|byte| *byte == b'\n').enumerate() {
             let number = index + 1;
             // One more than MAX_LINES: what follows the last line end is an empty piece.
@@ -116,7 +116,7 @@ fn parse_media(m: &Line, line: usize) -> Result<Media, SdpError> {
     // Room for a longer port.
     let mut value = String::with_capacity(m.len() + 4);
     value.push_str(m);
-    Ok(Media { m: value, port, lines: Vec::with_capacity(12) })
+    Ok(Media { m: value, port, lines: Lines::new() })
 }
 
 /// Reads `<port>[/<number of ports>]`. The number counts RTP/RTCP pairs (RFC 8866 §5.14), which

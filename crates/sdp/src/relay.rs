@@ -6,7 +6,7 @@
 
 use crate::address;
 use crate::attribute;
-use crate::line::Line;
+use crate::line::{Line, Lines};
 use crate::session::Sdp;
 use std::net::IpAddr;
 
@@ -87,7 +87,7 @@ fn replace_addresses(lines: &mut [Line], address: IpAddr, ice: bool) {
     }
 }
 
-fn remove_other_paths(lines: &mut Vec<Line>) {
+fn remove_other_paths(lines: &mut Lines) {
     attribute::remove_all(lines, &OTHER_PATHS);
 }
 

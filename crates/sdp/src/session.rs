@@ -2,7 +2,7 @@
 
 use crate::address::{self, Text};
 use crate::attribute::{self, Attribute};
-use crate::line::{Line, field_range, text};
+use crate::line::{Line, Lines, field_range, text};
 use crate::media::{Direction, Media};
 use smallvec::SmallVec;
 use std::fmt;
@@ -12,9 +12,9 @@ use std::net::{IpAddr, SocketAddr};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sdp {
     /// The lines before the first m=.
-    pub(crate) session: Vec<Line>,
-    /// Nearly always audio alone, or audio and video.
-    pub(crate) media: SmallVec<[Media; 2]>,
+    pub(crate) session: Lines,
+    /// Nearly always audio alone.
+    pub(crate) media: SmallVec<[Media; 1]>,
 }
 
 /// The o= line (RFC 8866 §5.2). Id and version are compared as text: some phones exceed 64 bits.
@@ -29,23 +29,27 @@ pub struct Origin<'a> {
 }
 
 impl Sdp {
-    /// The text with CRLF line ends; what was read with CRLF comes out octet for octet.
+    /// Prints the text, piece by piece, with CRLF line ends; what was read with CRLF comes out octet for octet.
+    pub fn print(&self, mut put: impl FnMut(&[u8])) {
+        let print = |lines: &[Line], put: &mut dyn FnMut(&[u8])| {
+            for line in lines {
+                put(line.bytes());
+                put(b"\r\n");
+            }
+        };
+        print(&self.session, &mut put);
+        for media in &self.media {
+            put(b"m=");
+            put(media.m.as_bytes());
+            put(b"\r\n");
+            print(&media.lines, &mut put);
+        }
+    }
+
+    /// The text that [`Sdp::print`] prints.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(1024);
-        let mut put = |prefix: &[u8], line: &[u8]| {
-            out.extend_from_slice(prefix);
-            out.extend_from_slice(line);
-            out.extend_from_slice(b"\r\n");
-        };
-        for line in &self.session {
-            put(b"", line.bytes());
-        }
-        for media in &self.media {
-            put(b"m=", media.m.as_bytes());
-            for line in &media.lines {
-                put(b"", line.bytes());
-            }
-        }
+        self.print(|piece| out.extend_from_slice(piece));
         out
     }
 

@@ -125,7 +125,7 @@ impl Tail {
             Record::CallAnswered(answered) => {
                 let record = Arc::unwrap_or_clone(answered.record);
                 self.saw(record.answered_at);
-                let open = OpenCall { record, dialogs: answered.dialogs };
+                let open = OpenCall { record, dialogs: answered.dialogs.into_vec() };
                 self.open.insert(open.record.call_id, open);
             }
             Record::CallEnded(record) => {

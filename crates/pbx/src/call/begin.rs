@@ -21,7 +21,7 @@ use crate::time::UnixMillis;
 use crate::verdict::fact::{Place, What};
 use rand_core::Rng;
 use sip::dialog::contact_uri;
-use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, reason_phrase};
+use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, block, reason_phrase};
 use sip::session::{Session, no_extra};
 use sip::{Flow, Transport};
 use smallvec::SmallVec;
@@ -268,7 +268,7 @@ impl Call {
         self.record.sent_number = callee.number.clone();
         self.record.callee_number = callee.number.clone();
         self.record.callee_extension = Some(callee.number.clone());
-        self.invite = Some(attempt.raw.into());
+        self.invite = Some(block::copy(attempt.raw));
         if self.is_forwarded(office, Forwarding::Always, now) {
             return;
         }
@@ -300,7 +300,7 @@ impl Call {
             relay(attempt.origin.relay(), callee.relay, [caller, callee_phone])
         };
         self.media.relayed = targets.iter().any(relays);
-        office.record(Record::CallStarted(Box::new(CallStarted { record: self.record.share() })));
+        office.record(Record::CallStarted(CallStarted { record: self.record.share() }));
         self.ring_for(callee.services.ring_s, now);
         let (forks, ways): (Vec<_>, SmallVec<[_; 4]>) = targets.into_iter().unzip();
         self.forks = forks;
@@ -334,7 +334,7 @@ impl Call {
     }
 
     /// The phones of an extension and the way to each; the phone that calls is left out.
-    fn targets(&self, office: &Office, callee: &Extension) -> Vec<(Fork, Way)> {
+    fn targets(&self, office: &Office, callee: &Extension) -> SmallVec<[(Fork, Way); 1]> {
         let from = self.caller.session.flow;
         let bindings = office.registrar.bindings(self.tenant, &callee.number);
         // A gateway may hold both numbers: only a phone that calls its own number is the caller.
@@ -343,7 +343,7 @@ impl Call {
                 && flow.remote == from.remote
                 && flow.transport == from.transport
         };
-        let mut targets: Vec<_> = bindings
+        let mut targets: SmallVec<_> = bindings
             .iter()
             .map(|it| &it.binding)
             .filter(|it| !own(it.flow))

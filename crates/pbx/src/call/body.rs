@@ -1,6 +1,7 @@
 //! The session description in a body: the whole of it, or one part of a multipart (RFC 5621).
 
-use sip::message::{ContentType, HeaderName, Message, TypedHeader};
+use bytes::Bytes;
+use sip::message::{ContentType, HeaderName, Message, TypedHeader, block};
 use sip::session::Body;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,13 +10,13 @@ use std::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OwnedBody {
     pub(super) content_type: Cow<'static, str>,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
 }
 
 impl OwnedBody {
     /// A copy of a body that passes as it is.
     pub(super) fn of(body: Body<'_>) -> Self {
-        Self { content_type: owned_type(body.content_type), bytes: body.bytes.to_vec() }
+        Self { content_type: owned_type(body.content_type), bytes: block::copy(body.bytes) }
     }
 
     pub(super) fn view(&self) -> Body<'_> {
@@ -75,14 +76,15 @@ fn find(
 }
 
 /// Replaces the session description of a body and keeps all around it.
-pub(super) fn with_sdp(body: Body<'_>, range: Range<usize>, sdp: Vec<u8>) -> OwnedBody {
+pub(super) fn with_sdp(body: Body<'_>, range: Range<usize>, sdp: Bytes) -> OwnedBody {
     if range == (0..body.bytes.len()) {
         return OwnedBody { content_type: owned_type(body.content_type), bytes: sdp };
     }
-    let mut bytes = Vec::with_capacity(body.bytes.len() + sdp.len());
-    bytes.extend_from_slice(&body.bytes[..range.start]);
-    bytes.extend_from_slice(&sdp);
-    bytes.extend_from_slice(&body.bytes[range.end..]);
+    let bytes = block::write(body.bytes.len() + sdp.len(), |out| {
+        out.extend_from_slice(&body.bytes[..range.start]);
+        out.extend_from_slice(&sdp);
+        out.extend_from_slice(&body.bytes[range.end..]);
+    });
     OwnedBody { content_type: owned_type(body.content_type), bytes }
 }
 
@@ -154,8 +156,8 @@ mod tests {
         let body = Body { content_type, bytes };
         let range = sdp_range(body).unwrap();
         assert_eq!(&bytes[range.clone()], b"v=0\r\n");
-        let changed = with_sdp(body, range, b"v=1\r\ns=-\r\n".to_vec());
-        let text = String::from_utf8(changed.bytes).unwrap();
+        let changed = with_sdp(body, range, Bytes::from_static(b"v=1\r\ns=-\r\n"));
+        let text = str::from_utf8(&changed.bytes).unwrap();
         assert!(text.contains("\r\n\r\nhello\r\n--b-1\r\n"), "{text}");
         assert!(text.ends_with("\r\n\r\nv=1\r\ns=-\r\n\r\n--b-1--\r\n"), "{text}");
     }

@@ -116,7 +116,7 @@ impl Call {
             Ok(sdp) => sdp,
             Err(why) => return self.end(office, unusable(why), Side::System, now),
         };
-        office.record(Record::CallStarted(Box::new(CallStarted { record: self.record.share() })));
+        office.record(Record::CallStarted(CallStarted { record: self.record.share() }));
         self.state = State::Answered { fork: None };
         self.answered = Some(now);
         self.accept_with_sdp(office, LegId::Caller, &sdp, now);

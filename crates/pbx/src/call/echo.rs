@@ -29,7 +29,7 @@ impl Call {
             Ok(sdp) => sdp,
             Err(why) => return self.end(office, unusable(why), Side::System, now),
         };
-        office.record(Record::CallStarted(Box::new(CallStarted { record: self.record.share() })));
+        office.record(Record::CallStarted(CallStarted { record: self.record.share() }));
         self.state = State::Answered { fork: None };
         self.answered = Some(now);
         self.accept_with_sdp(office, LegId::Caller, &sdp, now);
@@ -112,7 +112,7 @@ impl CallMedia {
         let ours = sdp::echo_answer(&offer, &place).map_err(|_| Unusable::Description)?;
         self.learn_echo(&offer, &ours, caller);
         let bytes = ours.to_bytes();
-        self.echo = Some(Echo { ours, open: false });
+        self.echo = Some(Box::new(Echo { ours, open: false }));
         Ok(bytes)
     }
 
@@ -124,7 +124,7 @@ impl CallMedia {
         now: Instant,
     ) -> Result<Vec<u8>, Unusable> {
         let place = self.place_echo(office, caller, now)?;
-        let ours = match self.echo.take() {
+        let ours = match self.echo.take().map(|it| *it) {
             // The sections of a session are never taken away again (RFC 3264 §8).
             Some(Echo { mut ours, .. }) => {
                 ours.set_origin_id(place.session_id, place.version);
@@ -133,16 +133,16 @@ impl CallMedia {
             None => sdp::echo_offer(&place),
         };
         let bytes = ours.to_bytes();
-        self.echo = Some(Echo { ours, open: true });
+        self.echo = Some(Box::new(Echo { ours, open: true }));
         Ok(bytes)
     }
 
     fn echo_answered(&mut self, caller: Peer, sdp: &[u8]) -> Result<(), Unusable> {
         let answer = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
-        let Some(Echo { ours, .. }) = self.echo.take() else { return Ok(()) };
+        let Some(Echo { ours, .. }) = self.echo.take().map(|it| *it) else { return Ok(()) };
         sdp::answer_matches(&ours, &answer).map_err(|_| Unusable::Description)?;
         self.learn_echo(&answer, &ours, caller);
-        self.echo = Some(Echo { ours, open: false });
+        self.echo = Some(Box::new(Echo { ours, open: false }));
         Ok(())
     }
 

@@ -73,7 +73,13 @@ impl Call {
     ) -> Result<(), Unusable> {
         let call_id = office.new_call_id();
         let tag = office.claim_tag(self.owner(fork_id(index)));
-        self.call_again(office, index, (flow, Again { call_id, tag, cseq: 0 }), invite, now)
+        self.call_again(
+            office,
+            index,
+            (flow, Again { call_id: &call_id, tag, cseq: 0 }),
+            invite,
+            now,
+        )
     }
 
     /// The same with the names it had before.
@@ -81,7 +87,7 @@ impl Call {
         &mut self,
         office: &mut Office,
         index: usize,
-        (flow, Again { call_id, tag, cseq }): (Flow, Again),
+        (flow, Again { call_id, tag, cseq }): (Flow, Again<'_>),
         invite: &Message<'_>,
         now: Instant,
     ) -> Result<(), Unusable> {
@@ -95,7 +101,7 @@ impl Call {
         let outside = self.addressed_outside(office, index, end);
         let it = outside.unwrap_or_else(|| self.addressed_inside(office, index, end));
         let target = &self.forks[index].target;
-        let mut dialog = Dialog::of_our_request(call_id, end, &it.from, &it.to, &**target);
+        let mut dialog = Dialog::of_our_request(call_id, end, &it.from, &it.to, target);
         (dialog.local_cseq, dialog.routes) = (cseq, it.routes);
         let hops = max_forwards(invite).saturating_sub(1);
         let extra = |writer: &mut Writer| {
@@ -140,14 +146,15 @@ impl Call {
         let (name, number) = (&self.record.caller_name, &self.record.caller_number);
         let host = Short::new().host(end.address.ip());
         let user = escape_user(number);
-        let from = if name.is_empty() {
-            ["<sip:", &user, "@", &host, ">"].concat()
-        } else {
-            ["\"", &escaped(name), "\" <sip:", &user, "@", &host, ">"].concat()
+        let from = match &**name {
+            "" => Short::new(),
+            name => Short::new().text("\"").text(&escaped(name)).text("\" "),
         };
+        let uri =
+            |text: Short, user: &str| text.text("<sip:").text(user).text("@").text(&host).text(">");
         Addressing {
-            from,
-            to: ["<sip:", &self.forks[index].number, "@", &host, ">"].concat(),
+            from: uri(from, &user),
+            to: uri(Short::new(), &self.forks[index].number),
             routes: RouteSet::default(),
             headers: self
                 .history
@@ -539,11 +546,11 @@ pub(super) fn facts(session: &Session) -> DialogFacts {
 
 /// User-Agent and source address, as call records have them.
 pub(super) fn device(user_agent: &str, flow: Flow) -> SmolStr {
-    let remote = Short::new().socket(flow.remote);
-    match user_agent {
-        "" => remote.as_str().into(),
-        _ => [user_agent, " ", &remote].concat().into(),
-    }
+    let agent = match user_agent {
+        "" => Short::new(),
+        _ => Short::new().text(user_agent).text(" "),
+    };
+    agent.socket(flow.remote).as_str().into()
 }
 
 /// An address as a URI's host.

@@ -18,6 +18,7 @@ use crate::office::{LegId, Office, Owner};
 use crate::record::{CallRecord, Direction, Side};
 use crate::release::ReleaseCode;
 use crate::supplementary::{Forwarding, is_forwardable};
+use bytes::Bytes;
 use sip::message::{Uri, Writer, reason_phrase};
 use std::time::Instant;
 
@@ -140,7 +141,7 @@ impl Call {
     }
 
     /// The INVITE as it came, for the new call.
-    pub fn invitation(&self) -> Option<Box<[u8]>> {
+    pub fn invitation(&self) -> Option<Bytes> {
         self.invite.clone()
     }
 

@@ -15,7 +15,7 @@ use crate::id::CallId;
 use crate::office::{LegId, Office, Owner};
 use crate::record::{CallStarted, Record, Side};
 use crate::release::ReleaseCode;
-use sip::message::{Message, Writer};
+use sip::message::{Message, Writer, block};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::time::Instant;
@@ -189,7 +189,7 @@ impl Call {
         self.record.callee_extension = known.then_some(number);
         self.state = State::Answered { fork: Some(0) };
         self.media.relayed = true;
-        office.record(Record::CallStarted(Box::new(CallStarted { record: self.record.share() })));
+        office.record(Record::CallStarted(CallStarted { record: self.record.share() }));
     }
 
     /// The target's 2xx has its offer; the transferee is to answer it.
@@ -282,7 +282,7 @@ impl Call {
         attempt: &Attempt<'_>,
         replaced: Replaced,
     ) {
-        self.invite = Some(attempt.raw.into());
+        self.invite = Some(block::copy(attempt.raw));
         self.joining = Some(Box::new(Joining::begin(None, None, Box::default())));
         office.errands.push_back(Errand::Replace { call: self.id, replaced });
     }

@@ -15,8 +15,10 @@ use crate::ports::Lease;
 use crate::record::{CallRecord, MediaFigures};
 use crate::settings::Settings;
 use crate::verdict::fact::What;
+use bytes::Bytes;
 use sdp::Sdp;
 use sip::Flow;
+use sip::message::block;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +29,9 @@ pub const ACKNOWLEDGE: Duration = Duration::from_secs(2);
 
 /// How long an answered call must last before its silence means something.
 pub const AUDIBLE: Duration = Duration::from_secs(3);
+
+/// Room for a usual description. Unit: octets.
+const USUAL_SDP: usize = 512;
 
 /// Which half of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +114,7 @@ pub(super) struct Side {
 pub struct CallMedia {
     pub relayed: bool,
     /// The caller hears itself.
-    pub(super) echo: Option<super::echo::Echo>,
+    pub(super) echo: Option<Box<super::echo::Echo>>,
     pub(super) caller: Side,
     callee: Side,
     /// An offer whose answer is not in: whose, and what it says.
@@ -139,7 +144,7 @@ impl CallMedia {
         to: Local,
         sdp: &[u8],
         now: Instant,
-    ) -> Result<Vec<u8>, Unusable> {
+    ) -> Result<Bytes, Unusable> {
         let mut sdp = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
         sdp.prefer(&self.side(from.other()).codecs);
         let description = Description::of(&sdp);
@@ -158,7 +163,7 @@ impl CallMedia {
         sdp: &[u8],
         early: bool,
         now: Instant,
-    ) -> Result<Vec<u8>, Unusable> {
+    ) -> Result<Bytes, Unusable> {
         let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
         let description = Description::of(&sdp);
         if let Some((by, offer)) = &self.offered {
@@ -332,7 +337,7 @@ impl CallMedia {
         local: Local,
         mut sdp: Sdp,
         now: Instant,
-    ) -> Result<Vec<u8>, Unusable> {
+    ) -> Result<Bytes, Unusable> {
         if self.relayed {
             let transports = sdp.transports();
             let wanted = transports.iter().flatten().max().map_or(0, |it| it + 1);
@@ -342,7 +347,7 @@ impl CallMedia {
                 transports.iter().map(|it| it.map_or(0, |index| leased[index].rtp)).collect();
             sdp.relay_through(local.advertised, &ports).map_err(|_| Unusable::Description)?;
         }
-        Ok(sdp.to_bytes())
+        Ok(block::write(USUAL_SDP, |out| sdp.print(|it| out.extend_from_slice(it))))
     }
 
     pub(super) fn lease(

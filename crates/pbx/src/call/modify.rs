@@ -12,6 +12,7 @@ use crate::office::{LegId, Office};
 use crate::record::Side;
 use crate::release::ReleaseCode;
 use crate::verdict::fact::What;
+use bytes::Bytes;
 use sip::message::{Message, Writer, reason_phrase};
 use sip::session::no_extra;
 use std::time::Instant;
@@ -272,7 +273,7 @@ impl Call {
     fn pass(
         &mut self,
         message: &Message<'_>,
-        describe: impl FnOnce(&mut super::CallMedia, &[u8]) -> Result<Vec<u8>, Unusable>,
+        describe: impl FnOnce(&mut super::CallMedia, &[u8]) -> Result<Bytes, Unusable>,
     ) -> Result<Option<OwnedBody>, Unusable> {
         body::check(message).map_err(|_| Unusable::Description)?;
         let Some(body) = body::of(message) else { return Ok(None) };

@@ -29,7 +29,7 @@ use crate::trunk::live::{ServerKey, TrunkKey};
 use rand_core::Rng;
 use sip::auth::client::ClientAuth;
 use sip::dialog::{Dialog, LocalEnd, contact_uri};
-use sip::message::{HeaderName, Message, Method};
+use sip::message::{HeaderName, Message, Method, Short, block};
 use sip::route_set::RouteSet;
 use sip::session::{Reliability, Terms};
 use sip::{Flow, Tag};
@@ -142,8 +142,8 @@ impl Through {
 
 /// What an INVITE says of who calls whom, and by which way.
 pub(super) struct Addressing {
-    pub from: String,
-    pub to: String,
+    pub from: Short,
+    pub to: Short,
     pub routes: RouteSet,
     pub headers: Vec<(&'static str, String)>,
     pub credentials: Box<[(HeaderName, String)]>,
@@ -152,8 +152,8 @@ pub(super) struct Addressing {
 }
 
 /// An INVITE that is sent once more: the same call, the next CSeq (RFC 3261 §22.2).
-pub(super) struct Again {
-    pub call_id: Arc<str>,
+pub(super) struct Again<'a> {
+    pub call_id: &'a str,
     pub tag: Tag,
     pub cseq: u32,
 }
@@ -168,7 +168,7 @@ impl Call {
         origin: &Origin,
         now: Instant,
     ) {
-        self.invite = Some(raw.into());
+        self.invite = Some(block::copy(raw));
         let caller = (flow.remote.ip(), stated_address(contact_uri(message)));
         self.outward.left = candidates;
         self.outward.origin = Some(origin.clone());
@@ -305,7 +305,7 @@ impl Call {
         });
         if is_first {
             let record = self.record.share();
-            office.record(Record::CallStarted(Box::new(CallStarted { record })));
+            office.record(Record::CallStarted(CallStarted { record }));
         }
         self.publish(office);
         let index = self.forks.len() - 1;
@@ -423,7 +423,7 @@ impl Call {
         }
         let Some(leg) = fork.leg.take() else { return false };
         let Dialog { call_id, local_cseq, .. } = leg.session.dialog;
-        let again = Again { call_id, tag: leg.tag, cseq: local_cseq };
+        let again = Again { call_id: &call_id, tag: leg.tag, cseq: local_cseq };
         let way = (leg.session.flow, again);
         self.watch_for_silence(now);
         if let Err(why) = self.call_again(office, index, way, &message, now) {
@@ -455,13 +455,14 @@ impl Call {
         let interop = through.interop();
         let terms = Terms { expires_s: interop.session_expires_s.0.into(), min_s };
         let reliability = interop.reliability();
-        let to = format!("<{target}>");
+        let to = Short::new().text("<").text(target).text(">");
         match through {
             Through::Line { key, line, auth, routes } => {
                 let live = office.lines.get(*key)?;
                 let own = [&*line.domain];
                 let account = live.account(line, &own);
                 let (from, mut headers) = introduce(line, &out.caller);
+                let from = Short::new().text(&from);
                 let credentials = auth.answers(&account, Method::Invite, target, &cnonce).into();
                 let shown = Shown { host: &line.domain, account: Some(&line.account) };
                 headers.extend(self.history.headers(&out.called, &shown));
@@ -476,7 +477,7 @@ impl Call {
                 headers.extend(self.history.headers(&out.called, &shown));
                 let own = trunk.caller_number.is_empty();
                 let name = if own { &*self.record.caller_name } else { "" };
-                let from = from(trunk.interop.privacy, name, &uri);
+                let from = Short::new().text(&from(trunk.interop.privacy, name, &uri));
                 let routes = RouteSet::default();
                 let credentials = Box::default();
                 Some(Addressing { from, to, routes, headers, credentials, reliability, terms })

@@ -1,6 +1,5 @@
 //! What is asked of the dial plan, and what it answers.
 
-use smol_str::SmolStr;
 use super::feature::DialledFeature;
 use crate::directory::Extension;
 use crate::id::TenantId;
@@ -10,6 +9,7 @@ use crate::release::ReleaseCode;
 use crate::time::UnixMillis;
 use crate::trunk::Trunk;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Most candidates of one route; what else could be tried is left out.

@@ -41,7 +41,7 @@ pub(crate) fn call_id(number: u64) -> CallId {
 }
 
 pub(crate) fn started(number: u64) -> Record {
-    Record::CallStarted(Box::new(CallStarted { record: call(number).into() }))
+    Record::CallStarted(CallStarted { record: call(number).into() })
 }
 
 pub(crate) fn answered(number: u64) -> Record {
@@ -56,7 +56,10 @@ pub(crate) fn answered(number: u64) -> Record {
         remote_target: "sip:100@192.0.2.10:5062".into(),
         route_set: vec![],
     };
-    Record::CallAnswered(Box::new(CallAnswered { record, dialogs: vec![dialog.clone(), dialog] }))
+    Record::CallAnswered(Box::new(CallAnswered {
+        record,
+        dialogs: [dialog.clone(), dialog].into(),
+    }))
 }
 
 pub(crate) fn ended(number: u64) -> Record {

@@ -43,7 +43,7 @@ impl Journal {
                 }
             }
             Record::CallAnswered(it) => match self.open.get_mut(&it.record.call_id) {
-                Some(open) => *open = (Arc::unwrap_or_clone(it.record), it.dialogs),
+                Some(open) => *open = (Arc::unwrap_or_clone(it.record), it.dialogs.into_vec()),
                 None => {
                     self.complaints.push(format!("answered, not open: {:?}", it.record.call_id))
                 }
