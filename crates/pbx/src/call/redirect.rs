@@ -66,7 +66,7 @@ impl Call {
         self.outward.redirects += 1;
         let is_claimed = self.claim_again(office, &further.outside.through);
         let before = self.record.sent_number.clone();
-        if before != further.outside.out.called {
+        if *before != *further.outside.out.called {
             let host = bracketed(self.caller.session.dialog.end.address.ip());
             self.tell_sent_on(office, &before, (&further.outside.out.called, &host), now);
         }
