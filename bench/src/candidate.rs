@@ -16,10 +16,11 @@ use interop::server::{LOCALHOST, PASSWORD, Server};
 pub(crate) const USERS: u32 = 10_000;
 pub(crate) const FIRST: u32 = 10_000;
 
-/// Nothing of what is measured is switched off; the guard would refuse so much from one address, and a call holds four
-/// media ports, which rest for 5 s after it: 400 calls a second need 8,000 of them.
-pub(crate) const SETTINGS: [&str; 5] = [
+/// Nothing of what is measured is switched off; guard and limit would refuse so much from one address, and a call holds
+/// four media ports, which rest for 5 s after it: 400 calls a second need 8,000 of them.
+pub(crate) const SETTINGS: [&str; 6] = [
     "media.ports=2000-19999",
+    "sip.connections_per_source=20000",
     "guard.rate=1000000",
     "guard.burst=1000000",
     "guard.known_rate=1000000",
