@@ -74,7 +74,7 @@ impl Core {
         let line = lines.by_contact(&called).filter(|it| it.config.enabled).or_else(|| {
             let to = it.to.uri.user_unescaped();
             let is_phone = message.headers.get(HeaderName::Authorization).is_some();
-            lines.at_carrier(flow, &[&called, &to]).filter(|_| !is_phone)
+            if is_phone { None } else { lines.at_carrier(flow, &[&called, &to]) }
         })?;
         Some((line.tenant, Origin::Line(line.config.clone(), Stranger::of(message))))
     }

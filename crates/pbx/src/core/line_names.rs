@@ -21,7 +21,7 @@ impl Core {
         let Some(place) = place else { return };
         let Some(resolution) = office.names.known(&place).cloned() else { return };
         let targets = office.targets_of(&resolution);
-        let Some(line) = office.lines.get_mut(key) else { return };
+        let Some(line) = office.lines.get_to_move(key) else { return };
         let before = line.targets.current();
         line.targets.resolve(&targets, &resolution);
         let after = line.targets.current();
@@ -54,7 +54,7 @@ impl Core {
         message: &Message<'_>,
         now: Now,
     ) -> Option<Answer> {
-        let line = self.office.lines.get_mut(key)?;
+        let line = self.office.lines.get_to_move(key)?;
         let transport = line.config.transport.into();
         let uri = answer::redirection(message);
         match uri.and_then(|it| target::redirection(it, transport).ok()) {
@@ -81,7 +81,7 @@ impl Core {
         now: Now,
     ) {
         let target = self.office.targets_of(resolution).first().copied();
-        let Some(line) = self.office.lines.get_mut(key) else { return };
+        let Some(line) = self.office.lines.get_to_move(key) else { return };
         if line.redirecting.take_if(|it| it == place).is_none() {
             return;
         }

@@ -71,7 +71,7 @@ impl Core {
     }
 
     fn line_changed(&mut self, key: LineKey, config: Arc<Line>, now: Now) {
-        let Some(line) = self.office.lines.get_mut(key) else { return };
+        let Some(line) = self.office.lines.get_to_move(key) else { return };
         let before = std::mem::replace(&mut line.config, config);
         if same_registration(&before, &line.config) {
             return;
@@ -241,7 +241,7 @@ impl Core {
     pub(super) fn line_connected(&mut self, token: u64, flow: Option<Flow>, now: Now) {
         let office = &mut self.office;
         let Some(key) = office.lines.connected(token) else { return };
-        let Some(line) = office.lines.get_mut(key) else { return };
+        let Some(line) = office.lines.get_to_move(key) else { return };
         let Some((_, expires_s)) = line.connecting.take_if(|it| it.0 == token) else { return };
         line.flow = flow;
         match flow {

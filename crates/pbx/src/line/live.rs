@@ -15,8 +15,10 @@ use sip::locate::Place;
 use sip::timers::TimerQueue;
 use sip::{ConnectionId, Flow, Tag, Transport};
 use slab::Slab;
+use smallvec::SmallVec;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -105,6 +107,8 @@ pub struct Lines {
     by_account: Map<TenantId, Map<Box<str>, LineKey>>,
     by_contact: Map<Tag, LineKey>,
     by_token: Map<u64, LineKey>,
+    /// The lines of each carrier's address. Made anew after a change, when it is first needed.
+    by_address: OnceCell<Map<IpAddr, SmallVec<[LineKey; 1]>>>,
     /// Registrations of an earlier process, until the directory names their lines.
     recovered: BTreeMap<(TenantId, Box<str>), LineRegistration>,
     last_taken: Map<(TenantId, Pool), Box<str>>,
@@ -117,6 +121,12 @@ impl LiveLine {
     /// It is configured to register.
     pub fn wants(&self) -> bool {
         !self.deleted && self.config.enabled && self.config.register
+    }
+
+    /// Its carrier is, or speaks from, here.
+    fn is_at(&self, ip: IpAddr) -> bool {
+        let speaks_from = self.flow.is_some_and(|it| it.remote.ip().to_canonical() == ip);
+        self.config.enabled && !self.deleted && (speaks_from || self.targets.contains(ip))
     }
 
     pub fn handle(&mut self, event: Event, moment: Moment) -> Actions {
@@ -227,6 +237,13 @@ impl Lines {
         self.slab.get_mut(key.index).filter(|it| it.key == key)
     }
 
+    /// A line whose carrier gets another address: whoever changes `flow` or `targets` to something new
+    /// takes it from here, so that calls from there are recognised.
+    pub fn get_to_move(&mut self, key: LineKey) -> Option<&mut LiveLine> {
+        self.by_address.take();
+        self.get_mut(key)
+    }
+
     pub fn find(&self, tenant: TenantId, account: &str) -> Option<&LiveLine> {
         let key = self.by_account.get(&tenant)?.get(account)?;
         self.get(*key)
@@ -261,6 +278,7 @@ impl Lines {
             Some(it) => Registration::new(recorded_ids(it, ids), recorded_binding(it, now)),
             None => Registration::new(ids, None),
         };
+        self.by_address.take();
         self.serial = self.serial.wrapping_add(1);
         let key = LineKey { index: self.slab.vacant_key(), serial: self.serial };
         self.by_contact.insert(registration.ids.contact, key);
@@ -296,6 +314,7 @@ impl Lines {
         if self.get(key).is_none() {
             return;
         }
+        self.by_address.take();
         let line = self.slab.remove(key.index);
         self.by_contact.remove(&line.registration.ids.contact);
         if let Some(accounts) = self.by_account.get_mut(&line.tenant)
@@ -348,12 +367,11 @@ impl Lines {
             let port = known.map(|it| it.port());
             source.transport != Transport::Udp || port == Some(source.remote.port())
         };
-        let is_there = |it: &&LiveLine| {
-            let speaks_from = it.flow.is_some_and(|it| it.remote.ip().to_canonical() == ip);
-            it.config.enabled && !it.deleted && (speaks_from || it.targets.contains(ip))
-        };
         let named = |it: &&LiveLine| numbers.iter().any(|number| *number == &*it.config.account);
-        let mut there = self.iter().filter(is_there);
+        let by_address = self.by_address.get_or_init(|| by_address(self.iter()));
+        let near = by_address.get(&ip).map_or(&[][..], |it| it);
+        let mut there = near.iter().filter_map(|it| self.get(*it)).filter(|it| it.is_at(ip));
+        debug_assert!(self.iter().filter(|it| it.is_at(ip)).count() == there.clone().count());
         let first = there.next()?;
         if named(&first) {
             return Some(first);
@@ -397,6 +415,22 @@ impl Lines {
             self.timers.set(due, key);
         }
     }
+}
+
+fn by_address<'a>(
+    lines: impl Iterator<Item = &'a LiveLine>,
+) -> Map<IpAddr, SmallVec<[LineKey; 1]>> {
+    let mut map = Map::<_, SmallVec<[LineKey; 1]>>::default();
+    for line in lines {
+        let speaks_from = line.flow.map(|it| it.remote.ip().to_canonical());
+        for ip in line.targets.addresses().chain(speaks_from) {
+            let keys = map.entry(ip).or_default();
+            if keys.last() != Some(&line.key) {
+                keys.push(line.key);
+            }
+        }
+    }
+    map
 }
 
 /// What was recorded stands, as far as it can be read.

@@ -116,8 +116,12 @@ impl Targets {
 
     /// Whether this is the carrier.
     pub fn contains(&self, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
-        self.addresses.iter().chain(&self.redirected).any(|it| it.ip() == ip)
+        self.addresses().any(|it| it == ip.to_canonical())
+    }
+
+    /// All addresses of the carrier, as they are known.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.addresses.iter().chain(&self.redirected).map(|it| it.ip().to_canonical())
     }
 }
 
