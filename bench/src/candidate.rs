@@ -17,10 +17,11 @@ pub(crate) const USERS: u32 = 10_000;
 pub(crate) const FIRST: u32 = 10_000;
 
 /// Nothing of what is measured is switched off; guard and limit would refuse so much from one address, and a call holds
-/// four media ports, which rest for 5 s after it: 400 calls a second need 8,000 of them.
+/// four media ports, which rest for 5 s after it: 400 calls a second need 8,000 of them, and a thousand connections the
+/// rest of the 20,000 files that a process may have here.
 pub(crate) const SETTINGS: [&str; 6] = [
-    "media.ports=2000-19999",
-    "sip.connections_per_source=20000",
+    "media.ports=2000-15999",
+    "sip.connections_per_source=2000",
     "guard.rate=1000000",
     "guard.burst=1000000",
     "guard.known_rate=1000000",
