@@ -16,11 +16,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use connection::Connection;
+use connection::{Connection, Output};
 use seats::{Seat, Seats};
 
 /// Most connections at once, in and out. One more is closed as soon as it is accepted.
@@ -154,6 +154,8 @@ struct Outlet {
     queue: mpsc::Sender<Bytes>,
     /// Octets in the queue and in the hands of the connection.
     queued: Arc<AtomicUsize>,
+    /// Told when this is dropped: the connection may be waiting for its peer then.
+    left: Arc<Notify>,
     /// The core has been told that the peer cannot be understood; what it sends now is the last.
     answering: bool,
 }
@@ -284,6 +286,12 @@ impl Outlet {
     }
 }
 
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        self.left.notify_one();
+    }
+}
+
 impl Context {
     /// Tells the core, waiting while it is behind. `false` when there is no core any more.
     async fn report(&self, report: Report) -> bool {
@@ -324,10 +332,13 @@ async fn run(
     socket::tune(&stream);
     let (queue, outbox) = mpsc::channel(OUTPUT_MESSAGES);
     let queued = Arc::new(AtomicUsize::new(0));
-    let outlet = Outlet { queue, queued: Arc::clone(&queued), answering: false };
+    let left = Arc::new(Notify::new());
+    let outlet =
+        Outlet { queue, queued: Arc::clone(&queued), left: Arc::clone(&left), answering: false };
     if context.report(Report::Opened { flow, outlet, token }).await {
         let outgoing = token.is_some();
-        Connection::new(Arc::clone(&context), stream, flow, outbox, queued, outgoing).run().await;
+        let output = Output { queue: outbox, queued, left };
+        Connection::new(Arc::clone(&context), stream, flow, output, outgoing).run().await;
     }
     drop(seat);
 }

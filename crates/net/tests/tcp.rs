@@ -438,6 +438,20 @@ async fn a_connection_that_takes_nothing_is_closed() {
 }
 
 #[tokio::test]
+async fn a_connection_that_the_system_takes_nothing_for_ends_in_time() {
+    let long = Bytes::from(vec![b'x'; 60 * 1024]);
+    let mut edge = Edge::start("127.0.0.1:0", Limits { flush: A_MOMENT, ..Limits::default() });
+    let mut phone = edge.phone().await;
+    write(&mut phone, options(1, "")).await;
+    let (flow, _) = edge.message().await;
+    // Its task gets a turn after each, until the system's buffers are full.
+    while edge.streams.send(id(flow), long.clone()).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(edge.closed().await, flow);
+}
+
+#[tokio::test]
 async fn every_connection_has_its_end_when_the_core_goes() {
     let mut edge = Edge::local();
     let mut phone = edge.phone().await;

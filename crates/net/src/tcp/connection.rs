@@ -14,14 +14,16 @@ use sip::frame::{Frame, Framer};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, OwnedPermit};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Most octets read at once.
-const READ_CHUNK: usize = 16 * 1024;
+const READ_CHUNK: usize = 4 * 1024;
 
 /// The answer to a keep-alive (RFC 5626 §3.5.1).
 const PONG: &[u8] = b"\r\n";
@@ -50,9 +52,7 @@ pub(super) struct Connection {
     news: Option<FromStream>,
     /// Whether `Closed` has been told.
     told_end: bool,
-    outbox: mpsc::Receiver<Bytes>,
-    /// Octets in `outbox` and `writing`; the sender's limit.
-    queued: Arc<AtomicUsize>,
+    output: Output,
     /// What remains of the message being written.
     writing: Bytes,
     /// A keep-alive waits for its answer. Many get one, so that they cannot pile up.
@@ -71,12 +71,22 @@ pub(super) struct Connection {
     incomplete_since: Option<Instant>,
 }
 
+/// What the core sends.
+pub(super) struct Output {
+    pub(super) queue: mpsc::Receiver<Bytes>,
+    /// Octets in `queue` and in the hands of the connection; the sender's limit.
+    pub(super) queued: Arc<AtomicUsize>,
+    /// Told when the core sends no more.
+    pub(super) left: Arc<Notify>,
+}
+
 /// What the connection waited for.
 enum Step {
     Readable,
     Writable,
-    /// From the core; `None`: the core sends no more.
-    Output(Option<Bytes>),
+    Output(Bytes),
+    /// The core sends no more.
+    Left,
     /// The core can be told.
     Permit(OwnedPermit<Report>),
     NoCore,
@@ -88,8 +98,7 @@ impl Connection {
         context: Arc<Context>,
         stream: TcpStream,
         flow: Flow,
-        outbox: mpsc::Receiver<Bytes>,
-        queued: Arc<AtomicUsize>,
+        output: Output,
         outgoing: bool,
     ) -> Self {
         let started = now();
@@ -101,8 +110,7 @@ impl Connection {
             framer: Framer::default(),
             news: None,
             told_end: false,
-            outbox,
-            queued,
+            output,
             writing: Bytes::new(),
             owes_pong: false,
             at_end: false,
@@ -117,15 +125,20 @@ impl Connection {
 
     /// Runs until the connection has ended and the core knows.
     pub(super) async fn run(mut self) {
+        // Set anew only where it would come too late: most deadlines only move away.
+        let mut timer = pin!(sleep_until(self.started));
         while !self.is_done() {
-            match self.step().await {
+            match self.step(timer.as_mut()).await {
                 Step::Readable => self.read(),
                 Step::Writable => self.write(),
-                Step::Output(Some(bytes)) => {
+                Step::Output(bytes) => {
                     self.writing = bytes;
                     self.write();
                 }
-                Step::Output(None) => self.leave(),
+                Step::Left => {
+                    self.leave();
+                    self.write();
+                }
                 Step::Permit(permit) => self.tell(permit),
                 Step::NoCore => self.abandon(),
                 Step::Deadline => self.on_deadline(),
@@ -134,18 +147,25 @@ impl Connection {
         }
     }
 
-    async fn step(&mut self) -> Step {
+    async fn step(&mut self, mut timer: Pin<&mut Sleep>) -> Step {
         let (reads, writes, tells) = (self.reads(), self.writes(), self.news.is_some());
-        let takes = !writes && !matches!(self.state, State::Leaving { .. });
+        let left = matches!(self.state, State::Leaving { .. });
+        let takes = !writes && !left;
         let deadline = self.deadline();
+        if let Some(at) = deadline
+            && (at < timer.deadline() || timer.is_elapsed())
+        {
+            timer.as_mut().reset(at);
+        }
         let to_core = self.context.to_core.clone();
         tokio::select! {
             // Errors show again, with their kind, when reading and writing.
             _ = self.stream.readable(), if reads => Step::Readable,
             _ = self.stream.writable(), if writes => Step::Writable,
-            bytes = self.outbox.recv(), if takes => Step::Output(bytes),
+            bytes = self.output.queue.recv(), if takes => bytes.map_or(Step::Left, Step::Output),
+            () = self.output.left.notified(), if !left => Step::Left,
             permit = to_core.reserve_owned(), if tells => permit.map_or(Step::NoCore, Step::Permit),
-            () = until(deadline) => Step::Deadline,
+            () = timer, if deadline.is_some() => Step::Deadline,
         }
     }
 
@@ -183,6 +203,10 @@ impl Connection {
     }
 
     fn on_deadline(&mut self) {
+        // The timer may have been set for an earlier one.
+        if self.deadline().is_none_or(|it| it > now()) {
+            return;
+        }
         match self.state {
             State::Open | State::Refusing { .. } => self.state = State::Ended,
             State::Leaving { .. } => self.broken = true,
@@ -207,16 +231,19 @@ impl Connection {
     fn write(&mut self) {
         loop {
             if self.writing.is_empty() {
-                if !std::mem::take(&mut self.owes_pong) {
+                if let Ok(bytes) = self.output.queue.try_recv() {
+                    self.writing = bytes;
+                } else if std::mem::take(&mut self.owes_pong) {
+                    self.output.queued.fetch_add(PONG.len(), Ordering::Relaxed);
+                    self.writing = Bytes::from_static(PONG);
+                } else {
                     return;
                 }
-                self.queued.fetch_add(PONG.len(), Ordering::Relaxed);
-                self.writing = Bytes::from_static(PONG);
             }
             match self.stream.try_write(&self.writing) {
                 Ok(len) => {
                     self.last_traffic = now();
-                    self.queued.fetch_sub(len, Ordering::Relaxed);
+                    self.output.queued.fetch_sub(len, Ordering::Relaxed);
                     self.writing.advance(len);
                 }
                 Err(error) => return self.on_error(&error),
@@ -265,7 +292,7 @@ impl Connection {
     /// Does what needs no waiting.
     fn advance(&mut self) {
         if self.broken {
-            self.queued.fetch_sub(self.writing.len(), Ordering::Relaxed);
+            self.output.queued.fetch_sub(self.writing.len(), Ordering::Relaxed);
             self.writing.clear();
             self.owes_pong = false;
         }
@@ -314,13 +341,6 @@ impl Connection {
     fn is_done(&self) -> bool {
         let left = matches!(self.state, State::Leaving { .. });
         left && self.told_end && (self.broken || (self.shut && self.at_end))
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 
