@@ -6,6 +6,7 @@
 pub mod blocklist;
 mod choose;
 pub mod feature;
+pub mod feature_codes;
 pub mod levels;
 pub mod lint;
 pub mod live;

@@ -10,6 +10,7 @@ mod dialplan;
 mod docs;
 mod ext;
 mod failed;
+mod feature;
 mod help;
 mod import;
 mod language;
@@ -101,6 +102,9 @@ enum Command {
     /// Settings of the office.
     #[command(subcommand)]
     Setting(setting::Command),
+    /// Feature codes: what phones dial to start a feature.
+    #[command(subcommand)]
+    Feature(feature::Command),
     /// The dial plan: where calls go.
     #[command(subcommand)]
     Dialplan(dialplan::Command),
@@ -165,6 +169,7 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Trunk(command) => trunk::run(&common, command, output),
         Command::Import(command) => mss::run(&common, command, output),
         Command::Setting(command) => setting::run(&common, command, output),
+        Command::Feature(command) => feature::run(&common, command, output),
         Command::Dialplan(command) => dialplan::run(&common, command, output),
         Command::Registrations => registrations::run(&common, output),
         Command::Calls(arguments) => calls::run(&common, arguments, output),

@@ -51,7 +51,7 @@ pub fn simulate(
     };
     let explanation = explain(directory, live, &query);
     let warnings = about(&explanation, &lint::lint(tenant, now));
-    Ok(shown(&explanation, warnings))
+    Ok(shown(tenant, &explanation, warnings))
 }
 
 /// Real calls have identified their caller before they are decided, so he must exist here too.
@@ -86,7 +86,7 @@ fn about(explanation: &Explanation, findings: &[finding::Finding]) -> Vec<Findin
     findings.iter().filter(seen).map(Finding::from).collect()
 }
 
-fn shown(explanation: &Explanation, warnings: Vec<Finding>) -> Simulation {
+fn shown(tenant: &Tenant, explanation: &Explanation, warnings: Vec<Finding>) -> Simulation {
     let text = |language| {
         let mut text = print(explanation, language);
         for it in &warnings {
@@ -98,7 +98,7 @@ fn shown(explanation: &Explanation, warnings: Vec<Finding>) -> Simulation {
     let (en, zh) = (text(Language::En), text(Language::Zh));
     let at = explanation.at;
     let (candidates, refusal) = match &explanation.route.outcome {
-        Ok(candidates) => (candidates.iter().map(endpoint).collect(), None),
+        Ok(candidates) => (candidates.iter().map(|it| endpoint(tenant, it)).collect(), None),
         Err(it) => {
             let code = it.code.as_str().to_owned();
             (vec![], Some(SimulationRefusal { code, status: it.status, row: it.row }))
@@ -114,10 +114,13 @@ fn shown(explanation: &Explanation, warnings: Vec<Finding>) -> Simulation {
     }
 }
 
-fn endpoint(candidate: &Candidate) -> Endpoint {
+fn endpoint(tenant: &Tenant, candidate: &Candidate) -> Endpoint {
     let name = match candidate {
         Candidate::Extension(it) => it.number.to_string(),
-        Candidate::Feature(it) => format!("{}{}", it.feature.code(), it.number),
+        Candidate::Feature(it) => {
+            let code = tenant.dial_plan.features.code(it.feature).unwrap_or_default();
+            format!("{code}{}", it.number)
+        }
         Candidate::Line(it, _) => it.account.to_string(),
         Candidate::Trunk(it, _) => it.id.to_string(),
     };

@@ -6,6 +6,7 @@
 pub mod dial_plan;
 pub mod extensions;
 pub mod failure;
+pub mod features;
 mod live;
 pub mod moment;
 pub mod outside;
@@ -21,7 +22,7 @@ pub use socket::{ControlSocket, serve_control, serve_public};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use std::sync::Arc;
 use store::Db;
 use tokio::sync::Mutex;
@@ -76,6 +77,11 @@ pub fn control_router(office: Office) -> Router {
         )
         .route("/api/v1/dial-plan:lint", get(dial_plan::on_lint))
         .route("/api/v1/dial-plan:simulate", post(dial_plan::on_simulate))
+        .route("/api/v1/feature-codes", get(features::on_list))
+        .route(
+            "/api/v1/feature-codes/{feature}",
+            patch(features::on_set).delete(features::on_reset),
+        )
         .route("/api/v1/external-lines", get(outside::lines::on_list).post(outside::lines::on_add))
         .route(
             "/api/v1/external-lines/{account}",

@@ -268,6 +268,26 @@ pub struct TableChange {
     pub removed: Vec<String>,
 }
 
+/// A feature and what is dialled for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureCode {
+    pub feature: String,
+    /// `off`: nothing.
+    pub code: String,
+    /// Where nobody chose another.
+    pub usual: String,
+    /// A number follows the code.
+    pub takes_number: bool,
+    pub help: Text,
+}
+
+/// `PATCH /api/v1/feature-codes/{feature}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureCodeRequest {
+    pub code: String,
+}
+
 /// A registered device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {

@@ -1,5 +1,6 @@
 //! Features with a code of their own: numbers that stand for something to do.
 
+use crate::language::Text;
 use crate::supplementary::Forwarding;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -45,8 +46,9 @@ impl Feature {
         Self::PickUpInGroup,
     ];
 
-    /// What is dialled; a number follows where the feature takes one.
-    pub fn code(self) -> &'static str {
+    /// What is dialled where the administrator chose no other; a number follows where the feature
+    /// takes one.
+    pub fn usual_code(self) -> &'static str {
         match self {
             Self::Echo => "*43",
             Self::ForwardBusy => "*90*",
@@ -112,6 +114,42 @@ impl Feature {
         self != Self::Echo
     }
 
+    /// What it does.
+    pub fn text(self) -> Text {
+        match self {
+            Self::Echo => Text::fixed("Hear oneself", "回声测试"),
+            Self::ForwardBusy => {
+                Text::fixed("Forward when busy, to the number that follows", "遇忙转移，后接号码")
+            }
+            Self::ForwardBusyOff => Text::fixed("No forwarding when busy", "取消遇忙转移"),
+            Self::ForwardUnreachable => Text::fixed(
+                "Forward when unreachable, to the number that follows",
+                "不可达转移，后接号码",
+            ),
+            Self::ForwardUnreachableOff => {
+                Text::fixed("No forwarding when unreachable", "取消不可达转移")
+            }
+            Self::ForwardNoAnswer => Text::fixed(
+                "Forward when not answered, to the number that follows",
+                "无应答转移，后接号码",
+            ),
+            Self::ForwardNoAnswerOff => {
+                Text::fixed("No forwarding when not answered", "取消无应答转移")
+            }
+            Self::ForwardAlways => {
+                Text::fixed("Forward always, to the number that follows", "无条件转移，后接号码")
+            }
+            Self::ForwardAlwaysOff => Text::fixed("No forwarding always", "取消无条件转移"),
+            Self::DoNotDisturb => Text::fixed("Do not disturb", "免打扰"),
+            Self::DoNotDisturbOff => Text::fixed("Calls come in again", "取消免打扰"),
+            Self::PickUp => Text::fixed(
+                "Pick up the call of the extension that follows",
+                "指定代答，后接分机号",
+            ),
+            Self::PickUpInGroup => Text::fixed("Pick up a call in one's group", "组内代答"),
+        }
+    }
+
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|it| it.as_str() == name)
     }
@@ -126,11 +164,6 @@ pub struct DialledFeature {
 }
 
 impl DialledFeature {
-    /// The feature whose code this number is, or begins with.
-    pub fn of(dialled: &str) -> Option<Self> {
-        Feature::ALL.iter().find_map(|&it| Self::by(it, it.code(), dialled))
-    }
-
     /// The feature, if `code` stands for it and was dialled. A code that takes a number is not
     /// complete without one.
     pub fn by(feature: Feature, code: &str, dialled: &str) -> Option<Self> {
@@ -157,31 +190,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_table() {
-        #[rustfmt::skip]
-        let table = [
-            ("*43",       Some((Feature::Echo, ""))),
-            ("*43*",      None),
-            ("*90*102",   Some((Feature::ForwardBusy, "102"))),
-            ("*90*",      None),
-            ("*90#",      Some((Feature::ForwardBusyOff, ""))),
-            ("*93*90138", Some((Feature::ForwardAlways, "90138"))),
-            ("*94*1",     None),
-            ("*40*101",   Some((Feature::PickUp, "101"))),
-            ("*50*",      Some((Feature::PickUpInGroup, ""))),
-            ("102",       None),
-        ];
-        for (dialled, expected) in table {
-            let found = DialledFeature::of(dialled);
-            let found = found.as_ref().map(|it| (it.feature, &*it.number));
-            assert_eq!(found, expected, "{dialled}");
-        }
-    }
-
-    #[test]
     fn names_read_back() {
         for &it in Feature::ALL {
             assert_eq!(Feature::named(it.as_str()), Some(it));
+            assert!(!it.text().zh.is_ascii());
         }
     }
 }

@@ -3,6 +3,7 @@
 //! [`check`] is asked at save and names what a change would break; [`lint`] is everything,
 //! warnings too.
 
+mod features;
 pub mod finding;
 mod loops;
 mod outward;
@@ -25,6 +26,7 @@ pub fn lint(tenant: &Tenant, at: UnixMillis) -> Vec<Finding> {
         findings: vec![],
     };
     linter.tables();
+    linter.features();
     linter.shadows();
     linter.outward();
     linter.extensions();

@@ -1,6 +1,7 @@
 //! Everything of the dial plan that belongs to a tenant.
 
 use super::blocklist::BlockList;
+use super::feature_codes::FeatureCodes;
 use super::rows::{CalledRow, CallerRow, DEFAULT_PLAN, RefineRow};
 use super::table::Table;
 use super::transition::Transition;
@@ -21,6 +22,8 @@ pub struct DialPlan {
     pub refine_caller: Table<RefineRow>,
     /// Refine called number.
     pub refine_called: Table<RefineRow>,
+    /// Which code stands for which feature.
+    pub features: FeatureCodes,
     /// The black list.
     pub blocked: BlockList,
 }

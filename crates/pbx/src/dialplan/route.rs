@@ -221,8 +221,14 @@ impl<'a, T: Trace> Decision<'a, T> {
         if !matches!(self.query.caller, Caller::Extension(_)) {
             return None;
         }
-        let feature = DialledFeature::of(&self.called);
-        self.trace.step(|| Step::FeatureCode(feature.clone()));
+        let codes = &self.tenant.dial_plan.features;
+        let feature = codes.dialled(&self.called);
+        self.trace.step(|| {
+            let found = feature.clone();
+            Step::FeatureCode(
+                found.map(|it| (codes.code(it.feature).unwrap_or_default().into(), it)),
+            )
+        });
         feature
     }
 

@@ -76,7 +76,8 @@ pub enum Step {
         before: Box<str>,
         after: Box<str>,
     },
-    FeatureCode(Option<DialledFeature>),
+    /// The code that matched, and what it stands for.
+    FeatureCode(Option<(Box<str>, DialledFeature)>),
     /// `held` says whether the caller has the level of the row.
     CalledAnalysis {
         found: Found<CalledRow>,

@@ -1,5 +1,6 @@
 //! All tables of a dial plan as lists: what is stored, imported and exported.
 
+use super::feature_codes::FeatureRow;
 use super::lint::finding::{Finding, Rule, TableName};
 use super::plan::DialPlan;
 use super::rows::{BlockRow, CalledRow, CallerRow, RefineRow};
@@ -27,6 +28,8 @@ pub struct Tables {
     /// Refine called number.
     pub refine_called: Vec<RefineRow>,
     pub black_list: Vec<BlockRow>,
+    /// The features whose code is not the usual one.
+    pub features: Vec<FeatureRow>,
     pub lines: Vec<Line>,
     pub trunks: Vec<Trunk>,
 }
@@ -45,6 +48,7 @@ impl Tables {
             refine_caller: owned(plan.refine_caller.rows()),
             refine_called: owned(plan.refine_called.rows()),
             black_list: owned(plan.blocked.rows()),
+            features: plan.features.chosen().cloned().collect(),
             lines: owned(tenant.lines.iter()),
             trunks: owned(tenant.trunks.values()),
         }
@@ -73,6 +77,7 @@ impl Tables {
                 self.refine_called,
             ),
             black_list: of(takes(TableName::BlackList), newer.black_list, self.black_list),
+            features: of(takes(TableName::Features), newer.features, self.features),
             lines: of(takes(TableName::Lines), newer.lines, self.lines),
             trunks: of(takes(TableName::Trunks), newer.trunks, self.trunks),
         }
@@ -87,6 +92,7 @@ impl Tables {
             refine_caller: self.refine_caller.into_iter().collect(),
             refine_called: self.refine_called.into_iter().collect(),
             blocked: self.black_list.into_iter().collect(),
+            features: self.features.into_iter().collect(),
             ..DialPlan::default()
         };
         self.transitions.into_iter().for_each(|it| plan.put_transition(it));
@@ -120,6 +126,8 @@ impl Tables {
         once(TableName::RefineCaller, "id", &mut self.refine_caller.iter().map(|it| id(it.id)));
         once(TableName::RefineCalled, "id", &mut self.refine_called.iter().map(|it| id(it.id)));
         once(TableName::BlackList, "id", &mut self.black_list.iter().map(|it| id(it.id)));
+        let feature = |it: &FeatureRow| it.feature.as_str().to_owned();
+        once(TableName::Features, "feature", &mut self.features.iter().map(feature));
         once(TableName::Lines, "account", &mut self.lines.iter().map(|it| it.account.to_string()));
         once(TableName::Trunks, "id", &mut self.trunks.iter().map(|it| id(it.id)));
         findings

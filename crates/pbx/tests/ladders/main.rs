@@ -6,6 +6,7 @@ mod devices;
 mod dialog;
 mod echo;
 mod ends;
+mod features;
 mod forward;
 mod forwarding;
 mod line_calls;

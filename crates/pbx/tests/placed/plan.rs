@@ -2,6 +2,7 @@
 //! one.
 
 use pbx::dialplan::feature::Feature;
+use pbx::dialplan::feature_codes::FeatureRow;
 use pbx::dialplan::levels::Levels;
 use pbx::dialplan::plan::DialPlan;
 use pbx::dialplan::rows::*;
@@ -142,6 +143,8 @@ impl Dice {
                 });
             }
         }
+        let code = self.pick(&["*43", "*44", "*1", "off"]).into();
+        plan.features = [FeatureRow { feature: Feature::Echo, code }].into_iter().collect();
         for id in 1..self.number(3) {
             plan.blocked.put(BlockRow {
                 id,

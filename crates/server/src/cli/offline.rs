@@ -1,6 +1,7 @@
 //! Where commands on extensions, settings and records act: the running server, or, while none runs, the
 //! database under the lock of its data directory.
 
+mod features;
 mod outside;
 
 use super::client::Client;

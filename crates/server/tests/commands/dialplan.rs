@@ -203,3 +203,68 @@ fn tables_go_out_to_csv_and_come_in_again_live_or_not_at_all() {
     let (code, text) = offline(&["dialplan", "import", &again, "--json"]);
     assert!(code == 0 && !is_changed(&serde_json::from_str(&text).unwrap()), "{text}");
 }
+
+#[test]
+fn feature_codes_are_changed_live_and_checked_at_save() {
+    let server = Server::start(&["--demo"]);
+    let simulate = |server: &Server, number: &str| {
+        server.json(&["dialplan", "simulate", "--from", "102", "--dial", number])
+    };
+    let list = server.json(&["feature", "list"]);
+    assert_eq!((&list[0]["feature"], &list[0]["code"]), (&"echo".into(), &"*43".into()));
+    assert_eq!(simulate(&server, "*43")["candidates"][0]["kind"], "echo");
+
+    let set = server.json(&["feature", "set", "echo", "8800"]);
+    assert_eq!((&set["code"], &set["usual"]), (&"8800".into(), &"*43".into()));
+    assert_eq!(simulate(&server, "8800")["candidates"][0]["name"], "8800");
+    assert_eq!(simulate(&server, "*43")["refusal"]["code"], "feature.unknown");
+    assert_eq!(server.run(&["feature", "off", "do-not-disturb"]).0, 0);
+    assert_eq!(simulate(&server, "*78")["refusal"]["code"], "feature.unknown");
+
+    #[rustfmt::skip]
+    let table: [(&[&str], i32, &str); 9] = [
+        (&["feature", "set", "echo", "*79"],          4, "Feature code, row echo, code: it cannot be told from *79, the code of do-not-disturb-off. Choose a code"),
+        (&["feature", "set", "pick-up", "*9"],        4, "row pick-up, code: it cannot be told from *90*, the code of forward-busy."),
+        (&["feature", "set", "echo", "102"],          4, "row echo, code: who calls extension 102 would start the feature. Choose another code, or"),
+        (&["feature", "set", "echo", "112"],          4, "row echo, code: it stands in the way of the emergency number 112."),
+        (&["feature", "set", "echo", "echo"],         4, "row echo, code: it must be 1 to 16 of 0-9, * and #, or off."),
+        (&["feature", "set", "ecko", "*44"],          3, "there is no feature ecko; the nearest is echo"),
+        (&["ext", "add", "8800"],                     4, "Extension, row 8800, number: who calls it would start the feature echo."),
+        (&["setting", "set", "emergency_numbers", "8800"], 4, "row echo, code: it stands in the way of the emergency number 8800."),
+        (&["feature", "off", "nothing", "--lang", "zh"], 3, "没有功能nothing"),
+    ];
+    for (arguments, code, expected) in table {
+        let (got, text) = server.run(arguments);
+        assert!(got == code && text.contains(expected), "{arguments:?}: {text}");
+    }
+    assert_eq!(simulate(&server, "8800")["candidates"][0]["name"], "8800");
+
+    let (_, csv) = server.run(&["dialplan", "export", "--table", "features", "-"]);
+    assert!(csv.contains("echo,8800\r\n") && csv.contains("do-not-disturb,off\r\n"), "{csv}");
+    let (_, toml) = server.run(&["dialplan", "export", "-"]);
+    assert!(toml.contains("[[features]]\nfeature = \"echo\"\ncode = \"8800\"\n"), "{toml}");
+    let features = server.folder.path().join("features.csv").to_str().unwrap().to_owned();
+    std::fs::write(&features, &csv).unwrap();
+    let again = server.json(&["dialplan", "import", &features, "--dry-run"]);
+    assert!(!is_changed(&again), "{again}");
+    std::fs::write(&features, "feature,code\necho,*79\n").unwrap();
+    let (code, text) = server.run(&["dialplan", "import", &features]);
+    assert!(
+        code == 4
+            && text.contains("features.csv, line 2, column 2 (code): it cannot be told from *79"),
+        "{text}"
+    );
+
+    assert_eq!(server.json(&["feature", "reset", "echo"])["code"], "*43");
+    let (_, folder) = server.stop();
+    let offline =
+        |arguments: &[&str]| outcome(&command(folder.path()).args(arguments).output().unwrap());
+    let (code, text) = offline(&["feature", "list"]);
+    assert!(
+        code == 0 && text.contains("do-not-disturb           off") && text.contains("*93*NUMBER"),
+        "{text}"
+    );
+    assert_eq!(offline(&["feature", "set", "echo", "*44"]).0, 0);
+    let (_, text) = offline(&["dialplan", "simulate", "--from", "102", "--dial", "*44"]);
+    assert!(text.contains("*44 -> echo"), "{text}");
+}

@@ -4,6 +4,7 @@ use super::Db;
 use crate::error::StoreError;
 use crate::secret::SecretKey;
 use futures_util::TryStreamExt as _;
+use pbx::dialplan::feature_codes::{FeatureCodes, FeatureRow};
 use pbx::dialplan::{Tables, lint};
 use pbx::directory::Tenant;
 use pbx::id::TenantId;
@@ -37,6 +38,19 @@ impl Db {
             take(&mut tables, self.key(), tenant, &row)?;
         }
         Ok(tables)
+    }
+
+    /// The feature codes of a tenant.
+    pub(crate) async fn feature_codes(&self, tenant: TenantId) -> Result<FeatureCodes, StoreError> {
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT definition FROM dial_plan_rows WHERE tenant_id = ? AND kind = 'features'",
+        )
+        .bind(i64::from(tenant.0))
+        .fetch_all(self.pool())
+        .await?;
+        let row = |it: &String| serde_json::from_str::<FeatureRow>(it);
+        let codes = rows.iter().map(row).collect::<Result<_, _>>();
+        codes.map_err(|error| StoreError::damaged("a feature code", error))
     }
 
     /// The fields of lines that name this extension, with the line's account.
@@ -165,6 +179,9 @@ fn stored(tables: &Tables) -> Result<BTreeMap<Key, Stored>, StoreError> {
     for it in &tables.black_list {
         put("black_list", it.id.to_string(), it, None)?;
     }
+    for it in tables.features.iter().filter(|it| !it.is_usual()) {
+        put("features", it.feature.as_str().to_owned(), it, None)?;
+    }
     for it in &tables.trunks {
         put("trunks", it.id.to_string(), it, None)?;
     }
@@ -213,6 +230,7 @@ fn take(
         "refine_caller" => tables.refine_caller.push(read(text, what)?),
         "refine_called" => tables.refine_called.push(read(text, what)?),
         "black_list" => tables.black_list.push(read(text, what)?),
+        "features" => tables.features.push(read(text, what)?),
         "trunks" => tables.trunks.push(read(text, what)?),
         "lines" => {
             let mut line: Line = read(text, what)?;

@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::password::NewPassword;
 use crate::secret::{KeyError, SecretKey};
 use pbx::dialplan::levels::Levels;
+use pbx::dialplan::lint::finding::{Finding, Rule, TableName};
 use pbx::directory::{AllowedAddress, Relay};
 use pbx::id::TenantId;
 use pbx::language::Text;
@@ -162,11 +163,22 @@ impl Db {
         tenant: TenantId,
         extensions: Vec<NewExtension>,
     ) -> Result<(), StoreError> {
+        let codes = self.feature_codes(tenant).await?;
         let mut rows = Vec::with_capacity(extensions.len());
         let mut numbers = BTreeSet::new();
         for extension in extensions {
             let profile = extension.profile.checked()?;
             self.check_plan(tenant, profile.plan.as_deref()).await?;
+            if let Some(dialled) = codes.dialled(&profile.number) {
+                let rule = Rule::NumberIsCode(dialled.feature.as_str().into());
+                let (table, row) = (TableName::Extensions, profile.number.into());
+                return Err(StoreError::Refused(vec![Finding {
+                    table,
+                    row,
+                    field: "number",
+                    rule,
+                }]));
+            }
             if !numbers.insert(profile.number.clone()) {
                 return Err(StoreError::ExtensionExists(profile.number));
             }

@@ -3,11 +3,15 @@
 use super::Db;
 use crate::error::StoreError;
 use jiff::tz::TimeZone;
+use pbx::dialplan::lint;
+use pbx::directory::Tenant;
 use pbx::id::TenantId;
 use pbx::settings::{OutOfRange, Settings};
+use pbx::time::UnixMillis;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What the records of a tenant need of its configuration.
 #[derive(Clone, Debug)]
@@ -43,6 +47,7 @@ impl Db {
         if time_zone(&settings.time_zone).is_none() {
             return Err(OutOfRange::new("time_zone", &settings.time_zone).into());
         }
+        self.refuse_settings(tenant, &settings).await?;
         let text = serde_json::to_string(&settings)
             .map_err(|error| StoreError::damaged("settings", error))?;
         let mut transaction = self.begin().await?;
@@ -64,6 +69,20 @@ impl Db {
         .await?;
         transaction.commit().await?;
         Ok(settings)
+    }
+
+    /// What of the dial plan the settings would break, if anything: an emergency number that is a feature code.
+    async fn refuse_settings(
+        &self,
+        tenant: TenantId,
+        settings: &Settings,
+    ) -> Result<(), StoreError> {
+        let directory = self.load_directory(0).await?;
+        let before = directory.tenant(tenant).ok_or(StoreError::NoTenant(tenant.0))?;
+        let after = Tenant { settings: Arc::new(settings.clone()), ..before.clone() };
+        // The day matters to warnings only.
+        let findings = lint::check(before, &after, UnixMillis(0));
+        if findings.is_empty() { Ok(()) } else { Err(StoreError::Refused(findings)) }
     }
 
     /// Names and time zones of all tenants, for exports.

@@ -7,10 +7,13 @@
 //! given called 2 prefix=2 trunk=1,2 level=3
 //! given refine-called 1 group=1 prefix=0 transition=2
 //! given black-list 1 caller=101 called=* rate=100
+//! given feature echo code=*44
 //! ```
 
 use super::line::Words;
 use crate::office::Office;
+use pbx::dialplan::Feature;
+use pbx::dialplan::feature_codes::FeatureRow;
 use pbx::dialplan::rows::{
     BlockRow, CalledRow, DEFAULT_PLAN, LineChoice, RefineRow, RouteType, TrunkChoice,
 };
@@ -32,6 +35,11 @@ fn put(tenant: &mut Tenant, words: &Words) -> Result<(), String> {
         "called" => plan.called.put(called(words)?),
         "refine-caller" => plan.refine_caller.put(refine(words)?),
         "refine-called" => plan.refine_called.put(refine(words)?),
+        "feature" => {
+            let row = feature(words)?;
+            let others = plan.features.chosen().filter(|it| it.feature != row.feature).cloned();
+            plan.features = others.chain([row.clone()]).collect();
+        }
         "black-list" => plan.blocked.put(block(words)?),
         _ => {}
     }
@@ -98,6 +106,11 @@ fn block(words: &Words) -> Result<BlockRow, String> {
         rate: number(words, "rate")?.unwrap_or(100),
         description: Box::default(),
     })
+}
+
+fn feature(words: &Words) -> Result<FeatureRow, String> {
+    let feature = words.flags().next().and_then(Feature::named).ok_or("which feature?")?;
+    Ok(FeatureRow { feature, code: text(words, "code") })
 }
 
 fn id(words: &Words) -> Result<u32, String> {

@@ -5,6 +5,7 @@ use crate::resource::{DialPlanRequest, Failure, Finding, Imported, TableChange};
 use crate::{Edit, Office};
 use axum::Json;
 use axum::extract::State;
+use pbx::dialplan::feature_codes::FeatureRow;
 use pbx::dialplan::lint::{self, finding, finding::TableName};
 use pbx::dialplan::{Tables, lint::finding::Severity};
 use pbx::id::TenantId;
@@ -65,9 +66,15 @@ fn changes(before: &Tables, after: &Tables) -> Vec<TableChange> {
         change(T::RefineCaller, &before.refine_caller, &after.refine_caller, |it| it.id),
         change(T::RefineCalled, &before.refine_called, &after.refine_called, |it| it.id),
         change(T::BlackList, &before.black_list, &after.black_list, |it| it.id),
+        change(T::Features, &chosen(before), &chosen(after), |it| it.feature.as_str()),
         change(T::Lines, &before.lines, &after.lines, |it| it.account.clone()),
         change(T::Trunks, &before.trunks, &after.trunks, |it| it.id),
     ]
+}
+
+/// A row that names the usual code says nothing.
+fn chosen(tables: &Tables) -> Vec<FeatureRow> {
+    tables.features.iter().filter(|it| !it.is_usual()).cloned().collect()
 }
 
 fn change<T: PartialEq, K: Ord + ToString>(

@@ -1,5 +1,7 @@
 //! What is found in plans that are wrong in one way each.
 
+use super::super::feature::Feature;
+use super::super::feature_codes::FeatureRow;
 use super::super::levels::Levels;
 use super::super::rows::*;
 use super::super::tests::{AT, by_line, called, change, extension, line, office, refine, trunk};
@@ -264,6 +266,43 @@ fn lines_trunks_and_extensions() {
         found(|it| it.put(Extension { plan: Some("x".into()), ..extension("100") })),
         [r#"Extensions 100 plan: UnknownPlan("x")"#]
     );
+}
+
+type Codes<'a> = &'a [(Feature, &'a str)];
+
+#[test]
+fn feature_codes() {
+    use Feature::{Echo, ForwardBusy, PickUp, PickUpInGroup};
+    let with = |rows: Codes<'_>| {
+        let row = |(feature, code): &(Feature, &str)| FeatureRow {
+            feature: *feature,
+            code: (*code).into(),
+        };
+        found(|it| {
+            it.dial_plan.features = rows.iter().map(row).collect();
+            it.put(extension("8800"));
+        })
+    };
+    #[rustfmt::skip]
+    let table: [(Codes<'_>, &[&str]); 14] = [
+        (&[(Echo, "*44")],                     &[]),
+        (&[(Echo, "off"), (PickUp, "*43")],    &[]),
+        (&[(Echo, "880")],                     &[]),
+        (&[(Echo, "*9")],                      &[]),
+        (&[(Echo, "")],                        &["Features echo code: Range"]),
+        (&[(Echo, "echo")],                    &["Features echo code: Range"]),
+        (&[(Echo, "*78")],                     &[r#"Features echo code: SameCode("*78", "do-not-disturb")"#]),
+        (&[(Echo, "*90*5")],                   &[r#"Features echo code: SameCode("*90*", "forward-busy")"#]),
+        (&[(PickUp, "*4")],                    &[r#"Features pick-up code: SameCode("*43", "echo")"#]),
+        (&[(PickUp, "*5"), (PickUpInGroup, "*55")], &[r#"Features pick-up-in-group code: SameCode("*5", "pick-up")"#]),
+        (&[(Echo, "112")],                     &[r#"Features echo code: CodeIsEmergency("112")"#]),
+        (&[(ForwardBusy, "99")],               &[r#"Features forward-busy code: CodeIsEmergency("911")"#]),
+        (&[(Echo, "8800")],                    &[r#"Features echo code: CodeIsExtension("8800")"#]),
+        (&[(PickUp, "88")],                    &[r#"Features pick-up code: CodeIsExtension("8800")"#]),
+    ];
+    for (rows, expected) in table {
+        assert_eq!(with(rows), expected, "{rows:?}");
+    }
 }
 
 /// What was wrong before a change is not the change's fault, and a warning refuses nothing.

@@ -53,9 +53,7 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
             (name("Caller analysis"), self::found(found, &effect))
         }
         Step::FeatureCode(None) => (name("Feature codes"), name("no match")),
-        Step::FeatureCode(Some(it)) => {
-            (name("Feature codes"), format!("{} -> {it}", it.feature.code()))
-        }
+        Step::FeatureCode(Some((code, it))) => (name("Feature codes"), format!("{code} -> {it}")),
         Step::CalledAnalysis { found, held } => {
             let effect = found.row.as_ref().map(|it| called(it, *held, &of.caller));
             (name("Called analysis"), self::found(found, &effect.unwrap_or_default()))

@@ -4,6 +4,7 @@
 use super::cells::{self, BadCell};
 use super::file::nearest;
 use pbx::dialplan::Tables;
+use pbx::dialplan::feature_codes::{FeatureCodes, FeatureRow};
 use pbx::dialplan::lint::finding::TableName;
 use pbx::language::Text;
 use pbx::line::Line;
@@ -16,7 +17,7 @@ use std::rc::Rc;
 use web::resource::Finding;
 
 /// The tables there are, those first that others refer to.
-pub(in crate::cli) const TABLES: [TableName; 9] = [
+pub(in crate::cli) const TABLES: [TableName; 10] = [
     TableName::Plans,
     TableName::Transitions,
     TableName::Callers,
@@ -24,6 +25,7 @@ pub(in crate::cli) const TABLES: [TableName; 9] = [
     TableName::RefineCaller,
     TableName::RefineCalled,
     TableName::BlackList,
+    TableName::Features,
     TableName::Lines,
     TableName::Trunks,
 ];
@@ -75,6 +77,7 @@ struct Plan {
 
 /// The table as a file.
 pub(super) fn write(tables: &Tables, table: TableName) -> Result<Vec<u8>, anyhow::Error> {
+    let codes = || tables.features.iter().cloned().collect::<FeatureCodes>();
     let plans = || tables.plans.iter().map(|it| Plan { name: it.clone() }).collect::<Vec<_>>();
     match table {
         TableName::Plans => rows(&plans()),
@@ -84,6 +87,8 @@ pub(super) fn write(tables: &Tables, table: TableName) -> Result<Vec<u8>, anyhow
         TableName::RefineCaller => rows(&tables.refine_caller),
         TableName::RefineCalled => rows(&tables.refine_called),
         TableName::BlackList => rows(&tables.black_list),
+        // Where people change codes they want to see all of them.
+        TableName::Features => rows(&codes().all().cloned().collect::<Vec<_>>()),
         TableName::Lines => rows(&tables.lines),
         TableName::Trunks => rows(&tables.trunks),
         TableName::Extensions => anyhow::bail!("extensions are no table of the dial plan"),
@@ -111,6 +116,7 @@ pub(in crate::cli) fn columns(table: TableName) -> Vec<String> {
         TableName::Called => cells::columns::<CalledRow>(),
         TableName::RefineCaller | TableName::RefineCalled => cells::columns::<RefineRow>(),
         TableName::BlackList => cells::columns::<BlockRow>(),
+        TableName::Features => cells::columns::<FeatureRow>(),
         TableName::Lines => cells::columns::<Line>(),
         TableName::Trunks => cells::columns::<pbx::trunk::Trunk>(),
         TableName::Extensions => vec![],
@@ -134,6 +140,7 @@ pub(super) fn read(files: &[CsvFile]) -> Result<Given, Vec<Text>> {
             TableName::RefineCaller => tables.refine_caller = reader.rows(),
             TableName::RefineCalled => tables.refine_called = reader.rows(),
             TableName::BlackList => tables.black_list = reader.rows(),
+            TableName::Features => tables.features = reader.rows(),
             TableName::Lines => tables.lines = reader.rows(),
             TableName::Trunks => tables.trunks = reader.rows(),
             TableName::Extensions => {}

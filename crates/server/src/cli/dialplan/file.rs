@@ -9,13 +9,14 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 /// What a row of each table always shows; all else only where it differs from its default. The first names the row.
-const ALWAYS: [(TableName, &[&str]); 8] = [
+const ALWAYS: [(TableName, &[&str]); 9] = [
     (TableName::Transitions, &["id", "type"]),
     (TableName::Callers, &["id", "prefix"]),
     (TableName::Called, &["id", "prefix", "route"]),
     (TableName::RefineCaller, &["id", "group", "prefix", "transition"]),
     (TableName::RefineCalled, &["id", "group", "prefix", "transition"]),
     (TableName::BlackList, &["id", "caller", "called", "rate"]),
+    (TableName::Features, &["feature", "code"]),
     (TableName::Lines, &["account", "domain"]),
     (TableName::Trunks, &["id", "addresses"]),
 ];
@@ -34,6 +35,7 @@ const HEAD_EN: &str = r#"# Dial plan, external lines and SIP trunks.
 # - A transition changes a number: type = "delete", "replace" or "insert", with start (from 0), length and string.
 #   reanalyze = true analyses the number again after it.
 # - time = "mon-fri 09:00-18:00; 2026-12-25; !2026-10-01..2026-10-07", by the clock of the office.
+# - A feature without a row has its usual code; code = "off" takes it away.
 # - Passwords of lines are not written here. A line without `password` keeps the one it has on the server.
 "#;
 
@@ -52,6 +54,7 @@ const HEAD_ZH: &str = r#"# 拨号规则、外线和SIP中继。
 # - 变换：type = "delete"（删除）、"replace"（替换）或"insert"（插入），以及start（起始位置，从0起）、length（长度）和
 #   string（字符串）。reanalyze = true表示变换后重分析。
 # - time = "mon-fri 09:00-18:00; 2026-12-25; !2026-10-01..2026-10-07"，以系统的时区为准。
+# - 没有记录的功能使用默认的功能码；code = "off"表示关闭。
 # - 不导出外线的密码。没有password的外线保留服务器上的密码。
 "#;
 
@@ -80,6 +83,7 @@ pub(super) fn write(tables: &Tables, language: Language) -> Result<String, anyho
     put(TableName::RefineCaller, short(TableName::RefineCaller, &tables.refine_caller))?;
     put(TableName::RefineCalled, short(TableName::RefineCalled, &tables.refine_called))?;
     put(TableName::BlackList, short(TableName::BlackList, &tables.black_list))?;
+    put(TableName::Features, short(TableName::Features, &tables.features))?;
     put(TableName::Lines, short(TableName::Lines, &tables.lines))?;
     put(TableName::Trunks, short(TableName::Trunks, &tables.trunks))?;
     Ok(text)
@@ -137,6 +141,7 @@ pub(super) fn read(text: &str) -> Result<Tables, Vec<Text>> {
         refine_caller: reader.rows(&mut file, TableName::RefineCaller),
         refine_called: reader.rows(&mut file, TableName::RefineCalled),
         black_list: reader.rows(&mut file, TableName::BlackList),
+        features: reader.rows(&mut file, TableName::Features),
         lines: reader.rows(&mut file, TableName::Lines),
         trunks: reader.rows(&mut file, TableName::Trunks),
     };
@@ -295,6 +300,10 @@ id = 1
 caller = "anonymous"
 called = "*"
 rate = 30
+
+[[features]]
+feature = "echo"
+code = "*44"
 
 [[lines]]
 account = "5678"

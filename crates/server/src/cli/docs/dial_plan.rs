@@ -16,12 +16,15 @@ what was just exported is `0 changes`.
 All of it is taken over at once or, where anything is wrong, nothing, and calls that are up go on.
 Passwords of lines are not written; a line without one keeps what it has.
 Emergency numbers and the out-group prefix are [settings](settings.md).
+`dialtone feature list` shows all feature codes, `set`, `off` and `reset` change one; in the files a feature without a row
+has its usual code, and the code `off` is none.
 
 `dialtone dialplan export 文件`将拨号规则、外线和SIP中继的所有表写入一个TOML文件，`dialtone dialplan export --csv 文件夹`
 将每个表写成一个CSV文件，`--table called 文件`只写其中一个表。`dialtone dialplan import`读入这些文件：TOML文件替换所有的表，
 CSV文件只替换有文件的表。`--dry-run`显示将添加、修改、删除哪些记录以及有哪些错误，不做修改；刚导出的文件为“共0处变化”。
 要么全部导入，要么（有错误时）什么都不改；正在进行的呼叫不受影响。不导出外线的密码，没有密码的外线保留原有密码。
 紧急号码和出群呼叫前缀属于[系统设置](settings.md)。
+`dialtone feature list`列出所有功能码，`set`、`off`、`reset`修改一个；文件中没有记录的功能使用默认的功能码，`off`表示关闭。
 
 ## CSV
 
