@@ -6,6 +6,8 @@
 mod dialplan;
 #[path = "commands/lines.rs"]
 mod lines;
+#[path = "commands/refused.rs"]
+mod refused;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
