@@ -17,9 +17,13 @@ pub enum Planted {
     UnrecordedDevice,
     /// The billed time is taken from the wall clock.
     WallClockBilling,
+    /// The last line or trunk of a route is tried first. No invariant of the simulator's; the test that
+    /// places the calls of random dial plans must find it.
+    OtherRoute,
 }
 
 impl Planted {
+    /// What the simulator must find.
     pub const ALL: [Self; 6] = [
         Self::ForgottenRefusal,
         Self::SecondRecord,

@@ -186,6 +186,11 @@ impl Call {
                 return self.refuse_route(office, refusal, now);
             }
         };
+        #[cfg(feature = "planted-bugs")]
+        let candidates = match office.is_planted(crate::planted::Planted::OtherRoute) {
+            true => candidates.into_iter().rev().collect(),
+            false => candidates,
+        };
         let Some(first) = candidates.first() else {
             return self.end(office, ReleaseCode::RouteNoMatch, Side::System, now);
         };
