@@ -224,6 +224,33 @@ fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pbx::record::{CallRecord, Direction};
+    use pbx::release::ReleaseCode;
+
+    #[test]
+    fn the_commands_of_verdicts_are_commands() {
+        let mut commands = 0;
+        for &code in ReleaseCode::ALL {
+            for direction in [Direction::Incoming, Direction::Outgoing] {
+                let record = CallRecord {
+                    release_code: Some(code),
+                    direction,
+                    line: (code.as_str() != "callee.unknown").then(|| "5678".into()),
+                    trunk: Some("1".into()),
+                    caller_number: "101".into(),
+                    dialled_number: "90138".into(),
+                    ..CallRecord::default()
+                };
+                let verdict = pbx::verdict::judge(&record);
+                let Some(command) = verdict.and_then(|it| it.action(&record)) else { continue };
+                commands += 1;
+                let words = command.split(' ').map(|it| it.trim_matches('\''));
+                let parsed = Cli::try_parse_from(words);
+                assert!(parsed.is_ok(), "{code}: {command}: {:?}", parsed.err());
+            }
+        }
+        assert!(commands > 2 * 20, "{commands}");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -30,7 +30,7 @@ pub(super) fn action(code: Code, record: &CallRecord) -> Option<String> {
         Code::LineRejectedUriParam => {
             Some(format!("dialtone line set {} --uri-parameters ''", line()?))
         }
-        Code::LinePrackRefused => Some(format!("dialtone line set {} --reliable off", line()?)),
+        Code::LinePrackRefused => Some(format!("dialtone line set {} --100rel off", line()?)),
         Code::LineRegCseq => Some(format!("dialtone line set {} --new-call-id true", line()?)),
         Code::LineNotRegistered
         | Code::LineAllBusy
