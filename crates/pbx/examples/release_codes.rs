@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "its output is the file")]
 
+use pbx::finding::Finding;
 use pbx::release::ReleaseCode;
 use pbx::verdict;
 
@@ -23,6 +24,17 @@ It is `callTag=` in the FCI field of a call record, and the label of the release
 | code 释放码 | side 责任方 | status 状态 | cause 原因 | meaning | 含义 | remedy | 处理建议 |
 |---|---|---|---|---|---|---|---|";
 
+const FINDINGS: &str = "
+## Findings that no call ends with / 不作为释放码的诊断码
+
+`dialtone line doctor` and the states of lines and trunks use the codes above for what would end a call, and these for the rest.
+They are generated from `crates/pbx/src/finding.rs`.
+
+`dialtone line doctor` 以及外线和SIP中继的状态沿用上述释放码；不会导致呼叫释放的情况使用下列诊断码。
+
+| code 诊断码 | meaning | 含义 |
+|---|---|---|";
+
 fn main() {
     println!("{HEAD}");
     for code in ReleaseCode::ALL {
@@ -33,5 +45,10 @@ fn main() {
             "| `{code}` | {side} | {status} | {cause} | {} | {} | {} | {} |",
             text.en, text.zh, remedy.en, remedy.zh
         );
+    }
+    println!("{FINDINGS}");
+    for finding in Finding::OTHERS {
+        let text = finding.sentence();
+        println!("| `{}` | {} | {} |", finding.as_str(), text.en, text.zh);
     }
 }

@@ -9,6 +9,7 @@ pub mod counters;
 pub mod dialplan;
 pub mod directory;
 pub mod event;
+pub mod finding;
 pub mod guard;
 pub mod id;
 pub mod interop;

@@ -37,6 +37,11 @@ macro_rules! release_codes {
                 match self { $(Self::$variant => const { Text::fixed($en, $zh) },)* }
             }
 
+            /// The same as a sentence among others, where the Chinese ends with its stop too.
+            pub fn sentence(self) -> Text {
+                match self { $(Self::$variant => const { Text::fixed($en, concat!($zh, "。")) },)* }
+            }
+
             pub fn from_code(text: &str) -> Option<Self> {
                 match text { $($code => Some(Self::$variant),)* _ => None }
             }

@@ -50,7 +50,6 @@ struct Examination {
     /// What it was asked for by.
     token: u64,
     line: LineKey,
-    address: Option<SocketAddr>,
     doctor: Doctor,
     /// The names and challenges of its REGISTERs.
     registration: Registration,
@@ -104,8 +103,10 @@ impl Core {
             return office.event(Event::Examined { token, report: None });
         };
         let config = Line::clone(&live.config);
-        let (line, address, contact) =
-            (live.key, live.targets.configured(), live.registration.ids.contact);
+        let (line, contact) = (live.key, live.registration.ids.contact);
+        let addresses =
+            live.targets.configured().into_iter().chain(live.targets.others()).collect();
+        let lost = live.targets.lost().to_vec();
         let caller = caller(office, tenant, &config);
         let ids = Ids { call_id: (*office.new_call_id()).into(), cseq: 0, contact };
         self.examinations.serial = self.examinations.serial.wrapping_add(1);
@@ -113,7 +114,6 @@ impl Core {
             key: ExaminationKey(self.examinations.serial),
             token,
             line,
-            address,
             doctor: Doctor::new(config, &caller, call),
             registration: Registration::new(ids, None),
             asks_register: false,
@@ -125,7 +125,7 @@ impl Core {
             until: None,
         });
         let index = self.examinations.under_way.len() - 1;
-        self.examined(index, Happens::Begins { address }, now);
+        self.examined(index, Happens::Begins { addresses, lost }, now);
     }
 
     /// Tells the doctor what happened and does what he says.
@@ -342,7 +342,7 @@ impl Examination {
 
     /// The way to the carrier, or where a stream is to be opened.
     fn way(&self, office: &Office, transport: LineTransport) -> Option<Result<Flow, SocketAddr>> {
-        let remote = self.address?;
+        let remote = self.doctor.address()?;
         match Transport::from(transport) {
             Transport::Tcp => {
                 let own = office.lines.get(self.line).and_then(|it| it.flow);

@@ -20,6 +20,7 @@ mod tests;
 use super::Line;
 use super::config::LineTransport;
 use super::register::answer::Answer;
+use crate::finding::Finding;
 use change::{Change, Remedy};
 use read::Details;
 use report::{Check, Colour, Light, Report};
@@ -31,6 +32,9 @@ pub const REGISTERS_MAX: u8 = 5;
 
 /// Most calls of one run. An INVITE that is sent again after a challenge is the same call.
 pub const INVITES_MAX: u8 = 2;
+
+/// Most addresses of a name that are asked.
+pub const PROBES_MAX: usize = 4;
 
 /// How long an OPTIONS is waited for.
 pub const OPTIONS_WAIT: Duration = Duration::from_secs(4);
@@ -55,6 +59,12 @@ pub struct Doctor {
     state: State,
     /// What is tried now instead of what is configured.
     tried: Option<Change>,
+    /// The addresses that the name leads to, the one in use first, with what came of asking each.
+    probes: Vec<Probe>,
+    /// The one that is asked.
+    at: usize,
+    /// A server of the name that has no address.
+    lost: Option<Box<str>>,
     /// It answers OPTIONS; `None` before that is known.
     reached: Option<bool>,
     /// A transport has proved itself.
@@ -67,6 +77,15 @@ pub struct Doctor {
     said: Vec<Box<str>>,
     registers: u8,
     invites: u8,
+}
+
+/// An address of the carrier.
+#[derive(Clone, Debug)]
+struct Probe {
+    address: SocketAddr,
+    /// How long it took to answer OPTIONS.
+    took: Option<Duration>,
+    said: Vec<Box<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +101,8 @@ enum State {
 /// What came of a question.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Where the carrier's name leads.
-    Begins { address: Option<SocketAddr> },
+    /// Where the carrier's name leads, the address in use first, and the servers it names in vain.
+    Begins { addresses: Vec<SocketAddr>, lost: Vec<Box<str>> },
     /// How long the answer to OPTIONS took; `None`: there was none.
     Reached { took: Option<Duration> },
     /// What a REGISTER was answered.
@@ -95,6 +114,7 @@ pub enum Event {
 /// What to ask next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// All of them to [`Doctor::address`].
     Options(LineTransport),
     Register {
         /// Whether it has a new Call-ID, and forgets the challenges it knows.
@@ -118,6 +138,9 @@ impl Doctor {
             number: number.map(Into::into),
             state: State::Reaching,
             tried: None,
+            probes: Vec::new(),
+            at: 0,
+            lost: None,
             reached: None,
             transported: false,
             challenged: false,
@@ -132,6 +155,11 @@ impl Doctor {
     /// The line as the next question is to be asked.
     pub fn line(&self) -> &Line {
         &self.line
+    }
+
+    /// Where the next question goes.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.probes.get(self.at).map(|it| it.address)
     }
 
     pub fn caller(&self) -> &str {
@@ -150,7 +178,7 @@ impl Doctor {
     /// Takes what came of the last question.
     pub fn handle(&mut self, event: Event) -> Action {
         match (self.state, event) {
-            (State::Reaching, Event::Begins { address }) => self.begin(address),
+            (State::Reaching, Event::Begins { addresses, lost }) => self.begin(&addresses, lost),
             (State::Reaching, Event::Reached { took }) => self.reached(took),
             (State::ReachingOtherwise, Event::Reached { took }) => self.reached_otherwise(took),
             (State::Registering, Event::Registered { answer, details }) => {
@@ -177,27 +205,43 @@ impl Doctor {
         Report { account, lights, registers, invites }
     }
 
-    fn begin(&mut self, address: Option<SocketAddr>) -> Action {
+    fn begin(&mut self, addresses: &[SocketAddr], lost: Vec<Box<str>>) -> Action {
         if !self.line.enabled {
             let change = Remedy::Change(Change::Enabled);
-            self.light(Check::Name, Colour::Red, "line.off", words::off(), Some(change));
+            let finding = Finding::LineOff;
+            let (finding, text) = (Some(finding), finding.sentence());
+            self.light(Check::Name, Colour::Red, finding, text, Some(change));
             return self.stop();
         }
-        let name = self.server_setting();
-        let Some(address) = address else {
+        if addresses.is_empty() {
             let trouble = super::trouble::Trouble::Dns;
-            self.trouble(Check::Name, trouble, Some(Remedy::Setting(name)));
+            self.trouble(Check::Name, trouble, Some(Remedy::Setting(self.server_setting())));
             return self.stop();
-        };
-        let host = self.host().to_owned();
-        self.light(Check::Name, Colour::Green, "", words::leads_to(&host, address), None);
+        }
+        let probe = |&address: &SocketAddr| Probe { address, took: None, said: Vec::new() };
+        self.probes = addresses.iter().take(PROBES_MAX).map(probe).collect();
+        self.lost = lost.into_iter().next();
         Action::Options(self.line.transport)
     }
 
+    /// Asks every address of the name, then goes on with the first that answers.
     fn reached(&mut self, took: Option<Duration>) -> Action {
+        if let Some(probe) = self.probes.get_mut(self.at) {
+            (probe.took, probe.said) = (took, std::mem::take(&mut self.said));
+        }
+        self.at += 1;
+        if self.at < self.probes.len() {
+            return Action::Options(self.line.transport);
+        }
+        self.at = self.probes.iter().position(|it| it.took.is_some()).unwrap_or(0);
+        self.name_leads();
+        let probe = self.probes.get_mut(self.at);
+        let (took, said) =
+            probe.map(|it| (it.took, std::mem::take(&mut it.said))).unwrap_or_default();
+        self.said = said;
         self.reached = Some(took.is_some());
         if let Some(took) = took {
-            self.light(Check::Reach, Colour::Green, "", words::answers_options(took), None);
+            self.light(Check::Reach, Colour::Green, None, words::answers_options(took), None);
             self.transport_works();
         }
         match self.line.register {
@@ -205,6 +249,31 @@ impl Doctor {
             false if took.is_some() => self.call(),
             false => self.try_other_transport(),
         }
+    }
+
+    /// The light of the name: it should lead to servers that are there, and to no others.
+    fn name_leads(&mut self) {
+        let Some(address) = self.address() else { return };
+        let (host, answers) = (self.host(), self.reaches(self.at));
+        let silent = (0..self.probes.len()).find(|it| answers && !self.reaches(*it));
+        let silent = silent.and_then(|it| self.probes.get(it)).map(|it| it.address);
+        let text = match (silent, &self.lost) {
+            (Some(silent), _) => words::leads_to_silence(host, address, silent),
+            (None, Some(lost)) => words::leads_to_nobody(host, address, lost),
+            (None, None) => {
+                let text = words::leads_to(host, address);
+                return self.light(Check::Name, Colour::Green, None, text, None);
+            }
+        };
+        let remedy = Some(Remedy::Setting(self.server_setting()));
+        self.light(Check::Name, Colour::Amber, Some(Finding::LineDnsPartly), text, remedy);
+        if let Some(light) = self.lights.last_mut() {
+            light.advice = Some(super::trouble::Trouble::Dns.remedy());
+        }
+    }
+
+    fn reaches(&self, probe: usize) -> bool {
+        self.probes.get(probe).is_some_and(|it| it.took.is_some())
     }
 
     /// The carrier answered something by the line's transport.
@@ -215,11 +284,13 @@ impl Doctor {
         if self.reached == Some(false) {
             // Some answer only to who registers.
             let said = std::mem::take(&mut self.said);
-            self.light(Check::Reach, Colour::Amber, "line.no_options", words::no_options(), None);
+            let finding = Finding::LineNoOptions;
+            let (finding, text) = (Some(finding), finding.sentence());
+            self.light(Check::Reach, Colour::Amber, finding, text, None);
             self.said = said;
         }
         let text = words::transport_works(self.line.transport);
-        self.light(Check::Transport, Colour::Green, "", text, None);
+        self.light(Check::Transport, Colour::Green, None, text, None);
     }
 
     fn try_other_transport(&mut self) -> Action {
@@ -231,10 +302,11 @@ impl Doctor {
         match took {
             Some(took) => {
                 let other = other(self.line.transport);
-                self.light(Check::Reach, Colour::Green, "", words::answers_options(took), None);
+                self.light(Check::Reach, Colour::Green, None, words::answers_options(took), None);
                 let text = words::only_by(other);
                 let change = Remedy::Change(Change::Transport(other));
-                self.light(Check::Transport, Colour::Red, "line.transport", text, Some(change));
+                let finding = Some(Finding::LineTransport);
+                self.light(Check::Transport, Colour::Red, finding, text, Some(change));
             }
             None => {
                 let trouble = super::trouble::Trouble::NoResponse;
@@ -261,19 +333,27 @@ impl Doctor {
         &mut self,
         check: Check,
         colour: Colour,
-        code: &'static str,
+        finding: Option<Finding>,
         sentence: crate::language::Text,
         remedy: Option<Remedy>,
     ) {
         let mut said = std::mem::take(&mut self.said);
         // The question and its answer are the newest two.
         let messages = said.split_off(said.len().saturating_sub(2));
-        self.lights.push(Light { check, colour, code, sentence, remedy, advice: None, messages });
+        self.lights.push(Light {
+            check,
+            colour,
+            finding,
+            sentence,
+            remedy,
+            advice: None,
+            messages,
+        });
     }
 
     /// A light for what also keeps the line itself from registering.
     fn trouble(&mut self, check: Check, trouble: super::trouble::Trouble, remedy: Option<Remedy>) {
-        self.light(check, Colour::Red, trouble.code(), trouble.sentence(), remedy);
+        self.light(check, Colour::Red, Some(trouble.finding()), trouble.sentence(), remedy);
         if let Some(light) = self.lights.last_mut() {
             light.advice = Some(trouble.remedy());
         }

@@ -19,6 +19,8 @@ pub struct Targets {
     place: Option<Place>,
     /// What is wrong with the name.
     trouble: Option<NameTrouble>,
+    /// Servers of the name that have no address.
+    lost: Vec<Box<str>>,
     addresses: SmallVec<[SocketAddr; 2]>,
     current: usize,
     /// Failed since the last success.
@@ -54,9 +56,15 @@ impl Targets {
         self.trouble
     }
 
+    /// Servers of the name that have no address.
+    pub fn lost(&self) -> &[Box<str>] {
+        &self.lost
+    }
+
     /// Takes what the name leads to now. The present address stays where it is among them.
     pub fn resolve(&mut self, targets: &[Target], resolution: &Resolution) {
         self.trouble = NameTrouble::of(resolution);
+        self.lost = resolution.located().map(|it| it.lost.clone()).unwrap_or_default();
         let present = self.addresses.get(self.current).copied();
         let addresses: SmallVec<[SocketAddr; 2]> = targets.iter().map(|it| it.address).collect();
         let mut sorted = [addresses.clone(), self.addresses.clone()];

@@ -21,7 +21,7 @@ impl Verdict {
         let named = of_number(self.code, fact, record, &clock)
             .or_else(|| of_way(self.code, fact?, &clock))
             .or_else(|| of_media(self.code, fact?, record));
-        named.unwrap_or_else(|| whole(self.code))
+        named.unwrap_or_else(|| self.code.sentence())
     }
 
     /// What to do about it.
@@ -33,12 +33,6 @@ impl Verdict {
     pub fn action(&self, record: &CallRecord) -> Option<String> {
         action::action(self.code, record)
     }
-}
-
-/// The meaning of a code as a sentence of its own.
-fn whole(code: Code) -> Text {
-    let text = code.text();
-    Text { en: text.en, zh: format!("{}。", text.zh).into() }
 }
 
 /// The number that was called, as the dial plan left it.
@@ -144,10 +138,10 @@ fn of_way(code: Code, fact: &Fact, clock: &Clock<'_>) -> Option<Text> {
         (
             Code::LineNotShared | Code::LineClosed | Code::TrunkClosed,
             What::NotTaken { who, .. },
-        ) => text!("{}: {}", "{}：{}", capital(who), whole(code)),
+        ) => text!("{}: {}", "{}：{}", capital(who), code.sentence()),
         (_, What::Unregistered { .. }) => return unregistered(&fact.what, clock),
         (_, What::Refused { who, status, .. }) if names_carrier(who) => {
-            text!("{}: {} ({status})", "{}：{}（{status}）", capital(who), whole(code))
+            text!("{}: {} ({status})", "{}：{}（{status}）", capital(who), code.sentence())
         }
         (Code::CalleeRejected, What::Refused { who, status, .. }) => {
             text!("{} refused the call with {status}.", "{}以{status}拒绝了呼叫。", capital(who))

@@ -174,6 +174,7 @@ mod tests {
                     ..service(1, 0, &["192.0.2.12", "0.0.0.0", "224.0.1.75"])
                 },
             ],
+            lost: vec![],
         };
         let dual = |it: IpAddr| if it.is_ipv4() { v4 } else { Some(ip("2001:db8::1")) };
         let local = |it: IpAddr| if it.is_ipv4() { v4 } else { Some(ip("fd00::1")) };

@@ -18,6 +18,8 @@ pub const ADDRESSES_MAX: usize = 16;
 pub struct Located {
     /// By their ranks.
     pub services: Vec<Service>,
+    /// Servers that SRV records name and that have no address: there for whoever examines the name.
+    pub lost: Vec<Box<str>>,
 }
 
 /// One server and its addresses.
@@ -121,6 +123,7 @@ impl<'a> Search<'_, 'a> {
 
     fn locate_servers(&mut self, servers: &Servers<'a>) -> Result<Located, Lack> {
         let mut services = Vec::new();
+        let mut lost = Vec::new();
         let mut lack = Lack::NoRecords;
         let mut rank = 0;
         for (transport, records) in servers {
@@ -142,17 +145,24 @@ impl<'a> Search<'_, 'a> {
                         weight: it.weight,
                         addresses,
                     }),
-                    Err(why) => lack = why,
+                    Err(why) => {
+                        lack = why;
+                        // Without an answer nothing is known of it.
+                        if why != Lack::NoAnswer && lost.len() < SERVICES_MAX {
+                            lost.push(plain(&it.target));
+                        }
+                    }
                 }
             }
             rank += 1;
         }
-        if services.is_empty() { Err(lack) } else { Ok(Located { services }) }
+        if services.is_empty() { Err(lack) } else { Ok(Located { services, lost }) }
     }
 
     fn at_port(&mut self, name: &str, transport: Transport, port: u16) -> Result<Located, Lack> {
         let addresses = self.addresses(name)?;
-        Ok(Located { services: vec![Service { transport, port, rank: 0, weight: 0, addresses }] })
+        let services = vec![Service { transport, port, rank: 0, weight: 0, addresses }];
+        Ok(Located { services, lost: vec![] })
     }
 
     /// Both families: which of them we have is not DNS's business.

@@ -4,12 +4,13 @@ use super::beside::run;
 use super::*;
 use crate::office::Office;
 use pbx::core::Command;
+use pbx::finding::Finding;
 use pbx::id::TenantId;
 use pbx::interop::Reliable;
 use pbx::line::Line;
 use pbx::line::config::CallerNumber;
 use pbx::line::config::Password;
-use pbx::line::doctor::report::{Check, Colour, Report};
+use pbx::line::doctor::report::{Check, Colour, Light, Report};
 use pbx::line::register::Standing;
 use pbx::settings::Settings;
 
@@ -171,7 +172,8 @@ fn the_doctor_finds_the_setting() {
     for (oddities, adjust, check, code, setting) in table {
         let (report, _, carrier) = examine(oddities, adjust);
         let wrong: Vec<_> = report.lights.iter().filter(|it| it.colour >= Colour::Amber).collect();
-        let found: Vec<_> = wrong.iter().map(|it| (it.check, it.code)).collect();
+        let code_of = |it: &Light| it.finding.map_or("", Finding::as_str);
+        let found: Vec<_> = wrong.iter().map(|it| (it.check, code_of(it))).collect();
         assert_eq!(found, [(check, code)], "{oddities}: {report:#?}");
         let remedy = report.remedy();
         let value = |it: &pbx::line::doctor::change::Remedy| {

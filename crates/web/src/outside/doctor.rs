@@ -67,7 +67,7 @@ fn light(it: &report::Light) -> Light {
         check: it.check.as_str().to_owned(),
         text: it.check.text(),
         colour: it.colour.as_str().to_owned(),
-        code: Some(it.code).filter(|it| !it.is_empty()).map(str::to_owned),
+        code: it.finding.map(|it| it.as_str().to_owned()),
         sentence: it.sentence.clone(),
         advice: it.advice.clone(),
         remedy: it.remedy.as_ref().map(remedy),

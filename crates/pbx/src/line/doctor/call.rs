@@ -3,8 +3,10 @@
 use super::change::{Change, Remedy};
 use super::report::{Check, Colour};
 use super::{Action, Doctor, INVITES_MAX, State, words};
+use crate::finding::Finding;
 use crate::interop::Reliable;
 use crate::line::config::{CallerNumber, FromUser};
+use crate::release::ReleaseCode;
 
 /// What a test call came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,13 +41,13 @@ impl Doctor {
         let Some(first) = self.first_call else { return self.called_first(outcome) };
         let Some(change) = self.tried.take() else { return self.stop() };
         let helps = outcome.is_through() && outcome.prack.is_none();
-        let (code, sentence) = words::call(first, Some(&change));
+        let (finding, sentence) = words::call(first, Some(&change));
         let colour = if first.is_through() { Colour::Amber } else { Colour::Red };
         if helps {
-            self.light(Check::Call, colour, code, sentence, Some(Remedy::Change(change)));
+            self.light(Check::Call, colour, Some(finding), sentence, Some(Remedy::Change(change)));
         } else {
-            let (code, sentence) = words::call(first, None);
-            self.light(Check::Call, colour, code, sentence, None);
+            let (finding, sentence) = words::call(first, None);
+            self.light(Check::Call, colour, Some(finding), sentence, None);
             if let Some(light) = self.lights.last_mut() {
                 light.advice = Some(words::did_not_help(&change));
             }
@@ -66,15 +68,16 @@ impl Doctor {
                 let text = words::session_too_brief(min_se);
                 let change = u16::try_from(min_se).ok().map(Change::SessionExpires);
                 let remedy = change.map(Remedy::Change);
-                self.light(Check::Call, Colour::Amber, "line.min_se", text, remedy);
+                self.light(Check::Call, Colour::Amber, Some(Finding::LineMinSe), text, remedy);
             }
             (true, None) => {
-                self.light(Check::Call, Colour::Green, "", words::call_through(outcome), None);
+                self.light(Check::Call, Colour::Green, None, words::call_through(outcome), None);
             }
             (false, _) => {
-                let (code, sentence) = words::call(outcome, None);
-                let setting = (code == "line.auth_failed").then_some(Remedy::Setting("password"));
-                self.light(Check::Call, Colour::Red, code, sentence, setting);
+                let (finding, sentence) = words::call(outcome, None);
+                let auth_failed = finding == ReleaseCode::LineAuthFailed.into();
+                let setting = auth_failed.then_some(Remedy::Setting("password"));
+                self.light(Check::Call, Colour::Red, Some(finding), sentence, setting);
             }
         }
         self.stop()

@@ -4,6 +4,7 @@ use super::change::{Change, Remedy};
 use super::read::Details;
 use super::report::{Check, Colour};
 use super::{Action, Doctor, REGISTERS_MAX, State, words};
+use crate::finding::Finding;
 use crate::line::register::EXPIRES_MAX_S;
 use crate::line::register::answer::Answer;
 use crate::line::trouble::Trouble;
@@ -14,8 +15,9 @@ impl Doctor {
     pub(super) fn register(&mut self, forget: bool) -> Action {
         self.state = State::Registering;
         if self.registers >= REGISTERS_MAX {
-            let (code, text) = ("line.endless", words::registers_spent(REGISTERS_MAX));
-            self.light(Check::Register, Colour::Red, code, text, None);
+            let (finding, text) =
+                (Some(Finding::LineEndless), words::registers_spent(REGISTERS_MAX));
+            self.light(Check::Register, Colour::Red, finding, text, None);
             return self.stop();
         }
         self.registers += 1;
@@ -38,7 +40,7 @@ impl Doctor {
                 self.challenged = true;
                 if self.tried.is_none() && first {
                     let text = words::challenges(details);
-                    self.light(Check::Register, Colour::Green, "", text, None);
+                    self.light(Check::Register, Colour::Green, None, text, None);
                 }
                 self.register(false)
             }
@@ -66,7 +68,8 @@ impl Doctor {
                 self.take_back(Check::Register);
                 let (change, text) = (Change::Expires(*min_s), words::wants_longer(*min_s));
                 let remedy = Some(Remedy::Change(change));
-                self.light(Check::Register, Colour::Amber, "line.too_brief", text, remedy);
+                let finding = Some(Finding::LineTooBrief);
+                self.light(Check::Register, Colour::Amber, finding, text, remedy);
                 self.register(false)
             }
             Answer::Redirected => {
@@ -143,9 +146,9 @@ impl Doctor {
             Some(change) => {
                 let text = words::auth_user_is_account();
                 let remedy = Some(Remedy::Change(change));
-                let code = Trouble::AuthFailed.code();
+                let finding = Some(Trouble::AuthFailed.finding());
                 let said = self.said.clone();
-                self.light(Check::Authentication, Colour::Red, code, text, remedy);
+                self.light(Check::Authentication, Colour::Red, finding, text, remedy);
                 self.said = said;
                 return;
             }
@@ -155,10 +158,10 @@ impl Doctor {
         let text = if self.challenged { words::takes_credentials() } else { words::no_challenge() };
         if !self.challenged {
             self.take_back(Check::Register);
-            self.light(Check::Register, Colour::Green, "", words::takes_register(), None);
+            self.light(Check::Register, Colour::Green, None, words::takes_register(), None);
             self.said.clone_from(&said);
         }
-        self.light(Check::Authentication, Colour::Green, "", text, None);
+        self.light(Check::Authentication, Colour::Green, None, text, None);
         self.said = said;
     }
 
@@ -169,8 +172,8 @@ impl Doctor {
             (None, Some(other)) => (Colour::Amber, words::bound_otherwise(other, seconds)),
             (None, None) => (Colour::Amber, words::bound_silently(seconds)),
         };
-        let code = if colour == Colour::Green { "" } else { "line.binding" };
-        self.light(Check::Binding, colour, code, text, None);
+        let finding = (colour != Colour::Green).then_some(Finding::LineBinding);
+        self.light(Check::Binding, colour, finding, text, None);
     }
 
     pub(super) fn try_with(&mut self, change: Change) {

@@ -1,6 +1,7 @@
 //! What an examination shows: a light for each check.
 
 use super::change::Remedy;
+use crate::finding::Finding;
 use crate::language::Text;
 use crate::text;
 
@@ -79,8 +80,8 @@ impl Colour {
 pub struct Light {
     pub check: Check,
     pub colour: Colour,
-    /// The stable code of what is wrong; empty where nothing is.
-    pub code: &'static str,
+    /// What is wrong; `None` where nothing is.
+    pub finding: Option<Finding>,
     pub sentence: Text,
     /// What to look at besides.
     pub advice: Option<Text>,
@@ -91,8 +92,8 @@ pub struct Light {
 
 impl Light {
     pub(super) fn dark(check: Check, why: Text) -> Self {
-        let (colour, code, messages) = (Colour::Dark, "", Vec::new());
-        Self { check, colour, code, sentence: why, advice: None, remedy: None, messages }
+        let (colour, messages) = (Colour::Dark, Vec::new());
+        Self { check, colour, finding: None, sentence: why, advice: None, remedy: None, messages }
     }
 }
 

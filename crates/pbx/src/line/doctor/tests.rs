@@ -4,12 +4,16 @@ use super::*;
 use crate::interop::Reliable;
 use crate::line::config::CallerNumber;
 use crate::line::register::answer::Lack;
+use crate::release::ReleaseCode;
 use sip::auth::client::Unanswerable;
 
 /// What a carrier is like, as far as the doctor can see.
 #[derive(Clone, Copy, Debug, Default)]
 struct Odd {
     no_address: bool,
+    /// Its name leads to another address first, which is silent; or to a server without one.
+    dead_first: bool,
+    lost: bool,
     /// `None` is silent there.
     only_by: Option<LineTransport>,
     silent: bool,
@@ -42,14 +46,19 @@ fn line() -> Line {
 /// Runs an examination to its end.
 fn examine(line: Line, odd: Odd) -> Report {
     let mut doctor = Doctor::new(line, "100", Some("0138"));
-    let address = (!odd.no_address).then(|| SocketAddr::from(([203, 0, 113, 5], 5060)));
-    let mut action = doctor.handle(Event::Begins { address });
+    let [dead, alive] = [4, 5].map(|it| SocketAddr::from(([203, 0, 113, it], 5060)));
+    let addresses = [(dead, odd.dead_first), (alive, !odd.no_address)];
+    let addresses = addresses.into_iter().filter(|it| it.1).map(|it| it.0).collect();
+    let lost = if odd.lost { vec!["lost.example.com".into()] } else { vec![] };
+    let mut action = doctor.handle(Event::Begins { addresses, lost });
     let mut challenged = false;
     for _ in 0..20 {
         let event = match &action {
             Action::Done => return doctor.report(),
             Action::Options(transport) => {
-                let there = odd.only_by.is_none_or(|it| it == *transport) && !odd.silent;
+                let is_dead = doctor.address() == Some(dead);
+                let there =
+                    !is_dead && odd.only_by.is_none_or(|it| it == *transport) && !odd.silent;
                 let took = (there && !odd.no_options).then(|| Duration::from_millis(20));
                 Event::Reached { took }
             }
@@ -120,6 +129,8 @@ fn each_oddity_has_its_light_and_its_setting() {
     let table = [
         // line         carrier                                             light, code                                 setting, value                    REGISTERs, calls
         (line(),        Odd { no_address: true, ..usual },                  (Check::Name, "line.dns"),                  Some(("domain", None)),             0, 0),
+        (line(),        Odd { dead_first: true, ..usual },                  (Check::Name, "line.dns_partly"),           Some(("domain", None)),             2, 1),
+        (line(),        Odd { lost: true, ..usual },                        (Check::Name, "line.dns_partly"),           Some(("domain", None)),             2, 1),
         (line(),        Odd { silent: true, ..usual },                      (Check::Reach, "line.no_response"),         Some(("domain", None)),             1, 0),
         (line(),        Odd { only_by: Some(LineTransport::Tcp), ..usual }, (Check::Transport, "line.transport"),       Some(("transport", Some("tcp"))),   1, 0),
         (line(),        Odd { no_options: true, ..usual },                  (Check::Reach, "line.no_options"),          None,                               2, 1),
@@ -140,9 +151,13 @@ fn each_oddity_has_its_light_and_its_setting() {
     ];
     for (line, odd, (check, code), setting, registers, invites) in table {
         let report = examine(line.clone(), odd);
-        let wrong: Vec<_> = report.lights.iter().filter(|it| !it.code.is_empty()).collect();
+        let wrong: Vec<_> = report.lights.iter().filter(|it| it.finding.is_some()).collect();
         assert_eq!(wrong.len(), 1, "{odd:?}: {report:?}");
-        assert_eq!((wrong[0].check, wrong[0].code), (check, code), "{odd:?}");
+        assert_eq!(
+            (wrong[0].check, wrong[0].finding.map(Finding::as_str)),
+            (check, Some(code)),
+            "{odd:?}"
+        );
         let remedy = report.remedy();
         let value = |it: &Remedy| it.change().map(Change::value);
         let found = remedy.map(|it| (it.setting(), value(it)));
@@ -185,6 +200,6 @@ fn no_run_goes_beyond_its_requests() {
     let odd = Odd { from_account: true, plain_uri: true, ..Odd::default() };
     let report = examine(line(), odd);
     let call = report.lights.last().expect("a light");
-    assert_eq!((call.colour, call.code), (Colour::Red, "line.rejected"));
+    assert_eq!((call.colour, call.finding), (Colour::Red, Some(ReleaseCode::LineRejected.into())));
     assert!(call.advice.is_some() && call.remedy.is_none());
 }

@@ -3,30 +3,35 @@
 use super::call::Outcome;
 use super::change::Change;
 use super::read::Details;
+use crate::finding::Finding;
 use crate::language::Text;
 use crate::line::config::LineTransport;
+use crate::release::ReleaseCode;
 use crate::text;
 use std::net::SocketAddr;
 use std::time::Duration;
-
-pub(super) fn off() -> Text {
-    text!("The line is switched off.", "该外线已停用。")
-}
 
 pub(super) fn leads_to(host: &str, address: SocketAddr) -> Text {
     text!("{host} leads to {address}.", "{host}指向{address}。")
 }
 
+pub(super) fn leads_to_silence(host: &str, address: SocketAddr, silent: SocketAddr) -> Text {
+    text!(
+        "{host} leads to {address}, and also to {silent}, where nobody answers.",
+        "{host}指向{address}，但还指向无人应答的{silent}。"
+    )
+}
+
+pub(super) fn leads_to_nobody(host: &str, address: SocketAddr, lost: &str) -> Text {
+    text!(
+        "{host} leads to {address}, and also to the server {lost}, which has no address.",
+        "{host}指向{address}，但还指向没有地址的服务器{lost}。"
+    )
+}
+
 pub(super) fn answers_options(took: Duration) -> Text {
     let ms = format!("{:.1}", took.as_secs_f64() * 1000.0);
     text!("It answers OPTIONS in {ms} ms.", "OPTIONS往返时间为{ms}毫秒。")
-}
-
-pub(super) fn no_options() -> Text {
-    text!(
-        "It does not answer OPTIONS, but it answers REGISTER. Nothing is wrong with that.",
-        "对端不应答OPTIONS，但应答REGISTER。这不影响使用。"
-    )
 }
 
 fn name(transport: LineTransport) -> &'static str {
@@ -137,32 +142,32 @@ pub(super) fn session_too_brief(min_se: u32) -> Text {
 }
 
 /// Code and sentence of a call that failed, or did not go as it should; with the change that helped.
-pub(super) fn call(outcome: Outcome, helped: Option<&Change>) -> (&'static str, Text) {
+pub(super) fn call(outcome: Outcome, helped: Option<&Change>) -> (Finding, Text) {
     let code = outcome.code;
     match helped {
         Some(Change::FromAccount) => (
-            "line.rejected_from",
+            ReleaseCode::LineRejectedFrom.into(),
             text!(
                 "It takes calls from the account only ({code}).",
                 "运营商要求主叫号码为账号（{code}）。"
             ),
         ),
         Some(Change::NoUriParameters) => (
-            "line.rejected_uri_param",
+            ReleaseCode::LineRejectedUriParam.into(),
             text!(
                 "It does not take parameters of the Request-URI ({code}).",
                 "运营商不识别Request-URI附加参数（{code}）。"
             ),
         ),
         Some(Change::Codecs) => (
-            "media.codec",
+            ReleaseCode::MediaCodec.into(),
             text!(
                 "It has none of the codecs offered ({code}).",
                 "双方没有共同的语音编码（{code}）。"
             ),
         ),
         Some(Change::SessionExpires(_)) => (
-            "line.min_se",
+            Finding::LineMinSe,
             text!(
                 "It takes no session timer of ours ({code}).",
                 "对端不接受我们的会话定时器（{code}）。"
@@ -170,7 +175,7 @@ pub(super) fn call(outcome: Outcome, helped: Option<&Change>) -> (&'static str, 
         ),
         Some(Change::Reliable(_)) if outcome.prack.is_some() => prack_refused(outcome),
         Some(Change::Reliable(_)) => (
-            "line.reliable",
+            Finding::LineReliable,
             text!(
                 "It wants reliable provisional responses (100rel) otherwise than they are set ({code}).",
                 "对端对临时响应可靠性（100rel）的要求与设置不符（{code}）。"
@@ -179,28 +184,29 @@ pub(super) fn call(outcome: Outcome, helped: Option<&Change>) -> (&'static str, 
         _ if outcome.prack.is_some() => prack_refused(outcome),
         _ => match code {
             401 | 407 => (
-                "line.auth_failed",
+                ReleaseCode::LineAuthFailed.into(),
                 text!("It refused the password of the call.", "对端拒绝了呼叫的密码。"),
             ),
-            408 => {
-                ("line.no_response", text!("It did not answer the call.", "对端对呼叫没有响应。"))
-            }
+            408 => (
+                ReleaseCode::LineNoResponse.into(),
+                text!("It did not answer the call.", "对端对呼叫没有响应。"),
+            ),
             503 => (
-                "line.failed",
+                ReleaseCode::LineFailed.into(),
                 text!("It cannot take the call now (503).", "对端目前无法受理呼叫（503）。"),
             ),
             _ => (
-                "line.rejected",
+                ReleaseCode::LineRejected.into(),
                 text!("It refused the call with {code}.", "对端以{code}拒绝了呼叫。"),
             ),
         },
     }
 }
 
-fn prack_refused(outcome: Outcome) -> (&'static str, Text) {
+fn prack_refused(outcome: Outcome) -> (Finding, Text) {
     let prack = outcome.prack.unwrap_or_default();
     (
-        "line.prack_refused",
+        ReleaseCode::LinePrackRefused.into(),
         text!(
             "It demands reliable provisional responses and refuses PRACK ({prack}).",
             "运营商要求可靠临时响应却拒绝PRACK（{prack}）。"
