@@ -3,9 +3,11 @@
 //!
 //! Nobody waits longer than [`RESOLVE_MAX`], whatever becomes of the edge.
 
+use crate::finding::Finding;
 use crate::language::Text;
 use crate::line::live::LineKey;
 use crate::office::Owner;
+use crate::release::ReleaseCode;
 use sip::locate::{Lack, Place, Resolution};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -125,6 +127,12 @@ impl NameTrouble {
     pub fn of(resolution: &Resolution) -> Option<Self> {
         let lack = resolution.lack()?;
         Some(Self { lack, stale: resolution.located().is_some() })
+    }
+
+    /// What it means for a trunk.
+    pub fn of_trunk(self) -> Finding {
+        // The trunk takes calls: none ends with it.
+        if self.stale { Finding::TrunkDnsStale } else { ReleaseCode::TrunkDns.into() }
     }
 
     /// What is wrong, in the words of a state.

@@ -352,8 +352,14 @@ mod tests {
 
     fn trunk() -> TrunkStatus {
         let address = "127.0.0.1:5060".parse().unwrap();
-        let of = |address, up| ServerStatus { address, up, next: false, last_answer: None };
-        let servers = vec![of(None, true), of(Some(address), false)];
+        let of = |configured, address, up| ServerStatus {
+            configured,
+            address,
+            up,
+            next: false,
+            last_answer: None,
+        };
+        let servers = vec![of(0, None, true), of(1, Some(address), false)];
         TrunkStatus {
             tenant: TenantId::default(),
             id: 1,

@@ -92,6 +92,8 @@ pub struct TrunkStatus {
 /// A server of a trunk as the board shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerStatus {
+    /// The place of its name or address among the configured ones.
+    pub configured: usize,
     /// `None`: a name without an address.
     pub address: Option<SocketAddr>,
     /// It is taken to be there.
@@ -270,6 +272,7 @@ impl LiveTrunk {
     fn status(&self) -> TrunkStatus {
         let next = self.next_server(&[], 0).map(|it| it.number);
         let server = |it: &Server| ServerStatus {
+            configured: it.configured,
             address: it.address,
             up: it.health.is_up(),
             next: next == Some(it.number),

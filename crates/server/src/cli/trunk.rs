@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use web::outside::Fields;
 use web::outside::trunks::address_text;
-use web::resource::outside::{Said, ServerState, SipTrunk};
+use web::resource::outside::{Said, ServerState, SipTrunk, Trouble};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -297,6 +297,12 @@ fn served(it: &ServerState, now: Timestamp) -> Text {
     text!("server        {}{}{}", "服务器    {}{}{}", server(it), said, next)
 }
 
+/// What is wrong with a name, and what to do about it.
+fn wrong(it: &Trouble) -> Text {
+    let Trouble { code, sentence, remedy } = it;
+    text!("reason        {} {} ({code})", "原因      {}{}（{code}）", sentence, remedy)
+}
+
 fn detail(it: &SipTrunk, language: Language) -> String {
     let id = it.trunk.id;
     let mut lines = vec![text!("SIP trunk {id}", "SIP中继{id}")];
@@ -304,6 +310,7 @@ fn detail(it: &SipTrunk, language: Language) -> String {
     if let Some(state) = &it.state {
         let servers = state.servers.iter();
         lines.extend(servers.map(|it| served(it, Timestamp::now())));
+        lines.extend(state.trouble.as_ref().map(wrong));
         let of = |now, most| calls(Some(now), most, language);
         let out = of(state.calls_out, it.trunk.calls_out_max.0);
         let coming = of(state.calls_in, it.trunk.calls_in_max.0);

@@ -3,11 +3,12 @@
 use super::patch::patched;
 use super::{Fields, said, without};
 use crate::resource::Failure;
-use crate::resource::outside::{ServerState, SipTrunk, TrunkState};
+use crate::resource::outside::{ServerState, SipTrunk, Trouble, TrunkState};
 use crate::{Edit, Office};
 use axum::Json;
 use axum::extract::{Path, State};
 use pbx::id::TenantId;
+use pbx::release::ReleaseCode;
 use pbx::text;
 use pbx::time::UnixMillis;
 use pbx::trunk::Trunk;
@@ -92,17 +93,23 @@ fn with_state(office: &Office, trunk: SipTrunk) -> SipTrunk {
 }
 
 fn state(trunk: &Trunk, status: &TrunkStatus) -> TrunkState {
-    let server = |(configured, it): (&TrunkAddress, &ServerStatus)| ServerState {
-        server: address_text(configured),
+    // A name may lead to several.
+    let configured = |it: &ServerStatus| trunk.addresses.get(it.configured).map(address_text);
+    let server = |it: &ServerStatus| ServerState {
+        server: configured(it).unwrap_or_default(),
         address: it.address.map(|it| it.to_string()),
         up: it.up && it.address.is_some(),
         next: it.next && trunk.enabled,
         last_answer: it.last_answer.as_ref().map(said),
     };
-    let servers: Vec<_> = trunk.addresses.iter().zip(&status.servers).map(server).collect();
     TrunkState {
         healthy: trunk.enabled && status.is_up(),
-        servers,
+        servers: status.servers.iter().map(server).collect(),
+        trouble: status.trouble.map(|it| Trouble {
+            code: it.of_trunk().as_str().to_owned(),
+            sentence: it.sentence(),
+            remedy: pbx::verdict::remedy(ReleaseCode::TrunkDns),
+        }),
         calls_in: status.calls_in,
         calls_out: status.calls_out,
     }

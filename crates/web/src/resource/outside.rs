@@ -46,7 +46,7 @@ pub struct Said {
     pub what: Text,
 }
 
-/// Why a line is not registered, and what to do about it.
+/// What is wrong with a line or trunk, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// A stable word, as `line.auth_failed`.
@@ -69,8 +69,10 @@ pub struct SipTrunk {
 pub struct TrunkState {
     /// One of its servers is there.
     pub healthy: bool,
-    /// In the order they are configured.
+    /// In the order they are configured; a name may lead to several.
     pub servers: Vec<ServerState>,
+    /// What is wrong with a name of its servers.
+    pub trouble: Option<Trouble>,
     pub calls_in: u16,
     pub calls_out: u16,
 }
