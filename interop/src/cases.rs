@@ -6,6 +6,7 @@ mod carrier;
 mod cli;
 mod doctor;
 mod enumeration;
+mod explained;
 mod failover;
 mod flood;
 mod framing;
@@ -43,9 +44,10 @@ cases! {
     attacks: digest_replay digest_binding digest_sha256 amplification junk overflows description_bombs
         dialog_hijack idle_connections scanners;
     flood: flood;
-    carrier: line_at_kamailio;
-    names: srv_failover;
+    carrier: line_at_kamailio line_at_dialtone;
+    names: srv_failover doctor_of_names;
     offices: two_offices hub;
+    explained: failed_calls_explained;
     failover: trunk_failover trunk_alternatives;
     cli: cli_online cli_offline cli_codes;
     doctor: doctor_findings carrier_challenges;

@@ -1,10 +1,12 @@
-//! A carrier that is a real program: Kamailio as registrar and proxy, with digest for REGISTER and INVITE.
+//! A carrier that is a real program: Kamailio as registrar and proxy, with digest for REGISTER and INVITE, and a
+//! second dialtone.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+use super::joined::{self, address, recorded};
 use super::setup::{CALLEE_MARK, CALLER_MARK, Up, office, registered};
 use crate::clock;
 use crate::kamailio;
@@ -41,27 +43,101 @@ pub(super) fn line_at_kamailio(context: &Context) -> Result<()> {
     ensure!(records[0]["direction"] == "outgoing" && records[1]["direction"] == "incoming");
     context.note(&format!("out as {out}, in from {coming}"));
 
+    stays_registered(&mut server)?;
+    // A carrier that saw an older CSeq would have refused it, and one that saw another Contact would call twice.
+    let mut outside = Phone::udp(LOCALHOST, at, OUTSIDE, PASSWORD)?;
+    outside.register()?;
+    calls_both_ways(&server, outside)?;
+    Ok(())
+}
+
+/// The same at another dialtone, where the line is an extension like any other.
+pub(super) fn line_at_dialtone(context: &Context) -> Result<()> {
+    let carrier = Server::start_at(&context.subfolder("carrier")?, address(31), &[])?;
+    carrier.add(LINE, &[])?;
+    carrier.add(OUTSIDE, &[])?;
+    let mut server = joined::office(context, "office", 32, "1")?;
+    let at = carrier.udp().to_string();
+    #[rustfmt::skip]
+    server.json(&["line", "add", LINE, "--domain", &at, "--password", PASSWORD, "--owner", "101",
+        "--caller-number", "account"])?;
+    wait_registered(&server)?;
+    shows_itself(&server, &at)?;
+    let seen = bindings(&carrier)?;
+    ensure!(seen.len() == 1 && seen[0].contains(&server.udp().to_string()), "{seen:?}");
+
+    calls_both_ways(&server, registered(&carrier, OUTSIDE)?)?;
+    both_recorded(&server, &carrier)?;
+    stays_registered(&mut server)?;
+    ensure!(bindings(&carrier)? == seen, "the carrier holds another binding than {seen:?}");
+    calls_both_ways(&server, registered(&carrier, OUTSIDE)?)?;
+
+    let found = server.json(&["line", "doctor", LINE])?;
+    ensure!(found["colour"] == "green", "{found:#}");
+    Ok(())
+}
+
+/// `line show`: registered, where, and what was said last, in both languages.
+fn shows_itself(server: &Server, at: &str) -> Result<()> {
+    let shown = server.json(&["line", "show", LINE])?;
+    let state = &shown["state"];
+    ensure!(state["target"] == at && state["trouble"].is_null(), "{state:#}");
+    ensure!(!state["since"].is_null() && !state["until"].is_null(), "{state:#}");
+    let said = |name: &str| state[name]["what"]["en"].as_str().unwrap_or_default().to_owned();
+    let request = format!("REGISTER sip:{at} to {at} (UDP), CSeq 2");
+    ensure!(said("last_request") == request, "{state:#}");
+    ensure!(said("last_answer").starts_with("200 OK"), "{state:#}");
+    for (language, standing) in [("en", "registered"), ("zh", "已注册")] {
+        let printed = server.cli(&["line", "show", LINE, "--lang", language])?;
+        ensure!(printed.stdout.contains(standing) && printed.stdout.contains(at), "{printed:?}");
+    }
+    Ok(())
+}
+
+/// The Contacts that the carrier holds for the line.
+fn bindings(carrier: &Server) -> Result<Vec<String>> {
+    let all = carrier.json(&["registrations"])?;
+    let all = all.as_array().context("no registrations")?;
+    let ours = all.iter().filter(|it| it["extension"] == LINE);
+    Ok(ours.filter_map(|it| it["contact"].as_str()).map(str::to_owned).collect())
+}
+
+/// What is a line on one side is an extension on the other.
+fn both_recorded(server: &Server, carrier: &Server) -> Result<()> {
+    let ours = server.wait_records(2)?;
+    #[rustfmt::skip]
+    recorded(&ours[0], &[("direction", "outgoing"), ("caller_extension", "100"), ("line", LINE), ("sent_number", OUTSIDE)])?;
+    #[rustfmt::skip]
+    recorded(&ours[1], &[("direction", "incoming"), ("caller_number", OUTSIDE), ("line", LINE), ("callee_extension", "101")])?;
+    let theirs = carrier.wait_records(2)?;
+    for (record, from, to) in [(&theirs[0], LINE, OUTSIDE), (&theirs[1], OUTSIDE, LINE)] {
+        #[rustfmt::skip]
+        recorded(record, &[
+            ("direction", "internal"), ("caller_extension", from), ("callee_extension", to), ("release_code", "caller.hangup"),
+        ])?;
+    }
+    Ok(())
+}
+
+/// A process that ends, one way or the other, goes on with the registration it had.
+fn stays_registered(server: &mut Server) -> Result<()> {
     for round in ["kill -9", "SIGTERM"] {
-        let before = registration(&server)?;
+        let before = registration(server)?;
         if round == "SIGTERM" {
             server.terminate()?;
         } else {
             server.kill()?;
         }
         server.run()?;
-        wait_registered(&server)?;
+        wait_registered(server)?;
         let after = clock::wait_for("a newer CSeq", REGISTER_LIMIT, || {
-            let now = registration(&server)?;
+            let now = registration(server)?;
             Ok((now.cseq > before.cseq).then_some(now))
         })
         .with_context(|| format!("after {round}: {before:?}"))?;
         ensure!(after.call_id == before.call_id, "after {round}: {before:?}, {after:?}");
         ensure!(after.contact == before.contact, "after {round}: {before:?}, {after:?}");
     }
-    // A carrier that saw an older CSeq would have refused it, and one that saw another Contact would call twice.
-    let mut outside = Phone::udp(LOCALHOST, at, OUTSIDE, PASSWORD)?;
-    outside.register()?;
-    calls_both_ways(&server, outside)?;
     Ok(())
 }
 

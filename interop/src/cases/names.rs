@@ -3,17 +3,22 @@
 use std::net::{SocketAddr, UdpSocket};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use testkit::carrier::Oddities;
+use testkit::carrier::udp::Serving;
 
 use super::setup::{CALLER_MARK, office_with, registered};
 use crate::clock;
-use crate::phone::Phone;
+use crate::phone::{Phone, SOON};
 use crate::report::Context;
 use crate::rtp::Media;
-use crate::server::{LOCALHOST, PASSWORD};
+use crate::server::{LOCALHOST, PASSWORD, Server};
 
 const A: u16 = 1;
 const SRV: u16 = 33;
-const SERVICE: &str = "_sip._udp.carrier.test";
+const SERVICE: &str = "_sip._udp";
+const LINE: &str = "5678";
+
 const HOST: &str = "sip.carrier.test";
 
 /// A line without registration calls by name; the server that is silent is left, the next one called.
@@ -24,7 +29,9 @@ pub(super) fn srv_failover(context: &Context) -> Result<()> {
     let dead = UdpSocket::bind((LOCALHOST, 0))?;
     let mut carrier = Phone::udp(LOCALHOST, server.udp(), "0138", PASSWORD)?;
     let ports = [dead.local_addr()?.port(), carrier.wire.local()?.port()];
-    std::thread::Builder::new().name("dns".into()).spawn(move || serve(&dns, ports))?;
+    std::thread::Builder::new()
+        .name("dns".into())
+        .spawn(move || serve(&dns, &ports.map(|it| (HOST, it))))?;
 
     let mut caller = registered(&server, "100")?;
     #[rustfmt::skip]
@@ -44,14 +51,92 @@ pub(super) fn srv_failover(context: &Context) -> Result<()> {
     );
     ensure!(took.as_secs() < 5, "the dead server was left only after {took:?}");
     context.note(&format!("left after {} ms", took.as_millis()));
+    trunks_show_their_names(&server, ports)
+}
+
+/// A name that leads to two servers, and one that leads nowhere.
+fn trunks_show_their_names(server: &Server, ports: [u16; 2]) -> Result<()> {
+    for (id, name) in [("8", "carrier.test"), ("9", "nowhere.test")] {
+        server.json(&["trunk", "add", id, "--address", name, "--health-check", "0"])?;
+    }
+    let state = |id: &str, is_known: fn(&Value) -> bool| {
+        clock::wait_for("the name of the trunk", SOON, || {
+            let state = server.json(&["trunk", "show", id])?["state"].take();
+            Ok(is_known(&state).then_some(state))
+        })
+    };
+    let found = state("8", |it| !it["servers"][0]["address"].is_null())?;
+    let servers = found["servers"].as_array().context("no servers")?;
+    let expected = ports.map(|it| SocketAddr::new(LOCALHOST, it).to_string());
+    ensure!(servers.iter().map(|it| &it["address"]).eq(&expected), "{found:#}");
+    ensure!(servers.iter().all(|it| it["server"] == "carrier.test:5060"), "{found:#}");
+    ensure!(found["trouble"].is_null() && found["healthy"] == true, "{found:#}");
+
+    let lost = state("9", |it| !it["trouble"].is_null())?;
+    ensure!(lost["trouble"]["code"] == "trunk.dns" && lost["healthy"] == false, "{lost:#}");
+    for (language, words) in [
+        (
+            "en",
+            ["nowhere.test:5060 (no address)", "There is no such name in DNS.", "Check the name"],
+        ),
+        ("zh", ["nowhere.test:5060（无地址）", "DNS中没有该域名。", "请检查域名"]),
+    ] {
+        let printed = server.cli(&["trunk", "show", "9", "--lang", language])?;
+        ensure!(words.iter().all(|it| printed.stdout.contains(it)), "{words:?}: {printed:?}");
+    }
     Ok(())
 }
 
-/// Answers with two SRV records, the dead server first, and the address of both.
-fn serve(socket: &UdpSocket, [dead, alive]: [u16; 2]) {
-    let srv = |priority: u8, port: u16| {
+/// The doctor sees that a name leads to a dead server besides, or to one without an address.
+pub(super) fn doctor_of_names(context: &Context) -> Result<()> {
+    let dns = UdpSocket::bind((LOCALHOST, 0))?;
+    let server = office_with(context, &[&format!("dns.servers={}", dns.local_addr()?)])?;
+    let dead = UdpSocket::bind((LOCALHOST, 0))?;
+    let dead = dead.local_addr()?;
+    let listen = SocketAddr::new(LOCALHOST, 0);
+    let carrier = Serving::start(listen, &[(LINE, PASSWORD)], Oddities::default())?;
+    let alive = carrier.address;
+    let records = [
+        ("dead.test", HOST, dead.port(), format!("and also to {dead}, where nobody answers")),
+        (
+            "lost.test",
+            "gone.test",
+            alive.port(),
+            "the server gone.test, which has no address".to_owned(),
+        ),
+    ];
+    let served = records.clone().map(|it| (it.0, [(it.1, it.2), (HOST, alive.port())]));
+    std::thread::Builder::new().name("dns".into()).spawn(move || serve_all(&dns, &served))?;
+    for (domain, _, _, words) in &records {
+        server.json(&["line", "add", LINE, "--domain", domain, "--password", PASSWORD])?;
+        clock::wait_for("the name of the line", SOON, || {
+            let state = server.json(&["line", "show", LINE])?["state"].take();
+            Ok((!state["target"].is_null()).then_some(()))
+        })?;
+        let found = server.json(&["line", "doctor", LINE])?;
+        let name = &found["lights"][0];
+        ensure!(
+            name["check"] == "name" && name["code"] == "line.dns_partly",
+            "{domain}: {found:#}"
+        );
+        let text = name["sentence"]["en"].as_str().unwrap_or_default();
+        ensure!(text.contains(&format!("leads to {alive}")) && text.contains(words), "{text}");
+        ensure!(found["colour"] == "amber" && found["remedy"]["setting"] == "domain", "{found:#}");
+        server.json(&["line", "del", LINE])?;
+    }
+    Ok(())
+}
+
+/// Answers with these SRV records, the first server first, and the address of [`HOST`].
+fn serve(socket: &UdpSocket, records: &[(&str, u16); 2]) {
+    serve_all(socket, &[("carrier.test", *records)]);
+}
+
+/// The same for several domains.
+fn serve_all(socket: &UdpSocket, domains: &[(&str, [(&str, u16); 2])]) {
+    let srv = |priority: u8, (host, port): (&str, u16)| {
         let [high, low] = port.to_be_bytes();
-        [&[0, priority, 0, 0, high, low], &labels(HOST)[..]].concat()
+        [&[0, priority, 0, 0, high, low], &labels(host)[..]].concat()
     };
     let mut buffer = [0; 512];
     while let Ok((len, from)) = socket.recv_from(&mut buffer) {
@@ -62,7 +147,13 @@ fn serve(socket: &UdpSocket, [dead, alive]: [u16; 2]) {
         let Some(&[high, low, ..]) = query.get(end..) else { continue };
         let kind = u16::from_be_bytes([high, low]);
         let found = match kind {
-            SRV if query[12..end] == labels(SERVICE) => vec![srv(1, dead), srv(2, alive)],
+            SRV => {
+                let asked =
+                    |it: &&(&str, _)| query[12..end] == labels(&format!("{SERVICE}.{}", it.0));
+                let records = domains.iter().find(asked).map(|it| it.1);
+                let both = records.map(|[first, second]| vec![srv(1, first), srv(2, second)]);
+                both.unwrap_or_default()
+            }
             A if query[12..end] == labels(HOST) => vec![vec![127, 0, 0, 1]],
             _ => vec![],
         };
