@@ -3,5 +3,6 @@
 pub mod config;
 pub mod health;
 pub mod live;
+mod sources;
 
 pub use config::Trunk;

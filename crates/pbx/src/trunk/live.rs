@@ -2,6 +2,7 @@
 
 use super::Trunk;
 use super::health::Health;
+use super::sources::Sources;
 use crate::id::TenantId;
 use crate::line::live::Said;
 use crate::line::target::literal;
@@ -12,6 +13,7 @@ use sip::locate::{Place, SIP_PORT, Way};
 use sip::timers::TimerQueue;
 use sip::{ConnectionId, Flow, Transport};
 use slab::Slab;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -117,6 +119,8 @@ pub struct Trunks {
     slab: Slab<LiveTrunk>,
     by_id: Map<(TenantId, u32), TrunkKey>,
     by_token: Map<u64, ServerKey>,
+    /// Made anew after a change, when it is first needed.
+    sources: OnceCell<Sources>,
     timers: TimerQueue<ServerKey>,
     serial: u32,
 }
@@ -345,8 +349,10 @@ impl Trunks {
 
     /// The trunk that calls from this source come from.
     pub fn from_source(&self, source: SocketAddr, transport: Transport) -> Option<&LiveTrunk> {
-        let mut trunks = self.slab.iter().map(|(_, it)| it);
-        trunks.find(|it| it.config.enabled && it.admits(source, transport))
+        let sources = self.sources.get_or_init(|| Sources::of(self.iter()));
+        let near = sources.near(source.ip()).filter_map(|it| self.get(it));
+        let admitting = near.filter(|it| it.config.enabled && it.admits(source, transport));
+        admitting.min_by_key(|it| it.key.index)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -369,6 +375,7 @@ impl Trunks {
 
     /// Adds a trunk, or gives it its new configuration; servers that are others are unknown then.
     pub fn put(&mut self, tenant: TenantId, config: &Arc<Trunk>) -> TrunkKey {
+        self.sources.take();
         let known = self.by_id.get(&(tenant, config.id)).copied();
         let key = known.filter(|it| self.get(*it).is_some()).unwrap_or_else(|| {
             self.serial = self.serial.wrapping_add(1);
@@ -391,11 +398,13 @@ impl Trunks {
         found: &[Found],
         trouble: Option<NameTrouble>,
     ) -> Vec<ServerKey> {
+        self.sources.take();
         let Some(trunk) = self.get_mut(key) else { return Vec::new() };
         trunk.resolve(place, found, trouble)
     }
 
     pub fn remove(&mut self, key: TrunkKey) {
+        self.sources.take();
         if self.get(key).is_some() {
             let trunk = self.slab.remove(key.index);
             self.by_id.remove(&(trunk.tenant, trunk.config.id));
