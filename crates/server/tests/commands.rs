@@ -235,16 +235,10 @@ fn sip_is_answered_counted_and_traced() {
     let answer = server.ask(REGISTER);
     assert!(answer.starts_with("SIP/2.0 401 "), "{answer}");
 
-    let mut trace = command(server.folder.path())
-        .args(["trace", "--past", "--ip", "127.0.0.1"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(trace.stdout.take().unwrap()).lines();
-    let request = lines.next().unwrap().unwrap();
-    let response = lines.next().unwrap().unwrap();
-    trace.kill().unwrap();
-    trace.wait().unwrap();
+    let (code, trace) = server.run(&["trace", "--past", "--ip", "127.0.0.1"]);
+    let mut lines = trace.lines();
+    let (request, response) = (lines.next().unwrap(), lines.next().unwrap());
+    assert_eq!((code, lines.next()), (0, None), "{trace}");
     assert!(request.contains("──▶") && request.contains("REGISTER sip:127.0.0.1"), "{request}");
     assert!(response.contains("◀──") && response.contains("401 "), "{response}");
 

@@ -111,6 +111,8 @@ pub struct TraceFilter {
     pub call: Option<String>,
     /// Begin with what is remembered.
     pub past: bool,
+    /// End with what is remembered, in the place of going on with what comes.
+    pub ends: bool,
 }
 
 /// A call in detail.
@@ -221,7 +223,7 @@ pub(crate) async fn trace(
     };
     let source = office.running.trace(filter.past);
     let interval = tokio::time::interval(TRACE_INTERVAL);
-    let body = Body::new(TraceBody { source, interval, filter, call });
+    let body = Body::new(TraceBody { source, interval, filter, call, is_over: false });
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }
 
@@ -251,6 +253,8 @@ struct TraceBody {
     interval: Interval,
     filter: TraceFilter,
     call: Option<String>,
+    /// Everything that was remembered has been read, and no more is wanted.
+    is_over: bool,
 }
 
 impl http_body::Body for TraceBody {
@@ -264,6 +268,9 @@ impl http_body::Body for TraceBody {
         let this = self.get_mut();
         loop {
             ready!(this.interval.poll_tick(context));
+            if this.is_over {
+                return Poll::Ready(None);
+            }
             let lines = this.lines();
             if !lines.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(lines.into()))));
@@ -279,7 +286,13 @@ impl TraceBody {
             // An object without a message: readers say that something is missing.
             lines.extend_from_slice(b"{\"lost\":true}\n");
         }
-        for message in std::iter::from_fn(|| self.source.next()).take(TRACE_BATCH) {
+        let mut left = TRACE_BATCH;
+        while left > 0 {
+            let Some(message) = self.source.next() else {
+                self.is_over = self.filter.ends;
+                break;
+            };
+            left -= 1;
             if self.filter.admits(&message, self.call.as_deref())
                 && serde_json::to_writer(&mut lines, &message).is_ok()
             {

@@ -216,7 +216,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("trace ip", "仅显示与该地址之间的消息"),
     ("trace call", "仅显示该呼叫的消息"),
     ("trace raw", "显示消息原文，敏感信息仍被隐藏"),
-    ("trace past", "先显示服务器已记录的消息"),
+    ("trace past", "显示服务器已记录的消息后结束"),
     ("docs page", "文档页面"),
 ];
 

@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     /// Show the messages whole. Secrets stay masked.
     #[arg(long)]
     raw: bool,
-    /// Begin with what the server remembers.
+    /// Show what the server remembers, and end.
     #[arg(long)]
     past: bool,
 }
@@ -65,7 +65,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
 }
 
 fn path(arguments: &Arguments) -> String {
-    let mut path = format!("/api/v1/trace?past={}", arguments.past);
+    let mut path = format!("/api/v1/trace?past={0}&ends={0}", arguments.past);
     if let Some(number) = &arguments.ext {
         // The only characters of a number that mean something in a query.
         let number =
