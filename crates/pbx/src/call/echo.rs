@@ -48,7 +48,10 @@ impl Call {
         match self.describe_echo(office, message, now) {
             Ok(sdp) => {
                 self.accept_with_sdp(office, by, &sdp, now);
-                self.configure(office, now);
+                // Who only hears that his code was carried out is not played his own voice.
+                if self.confirming.is_none() {
+                    self.configure(office, now);
+                }
                 self.publish(office);
             }
             Err(why) => self.refuse_modify(office, by, unusable(why).status(), now),

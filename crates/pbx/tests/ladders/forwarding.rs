@@ -54,6 +54,30 @@ fn set_by_its_code() {
     );
 }
 
+/// Who only hears that it was done is not played his own voice, whatever his phone asks meanwhile.
+#[test]
+fn set_by_a_phone_that_changes_its_media() {
+    check(
+        "
+        given 101 may-forward=always
+        bob -> pbx            INVITE *93*102
+        bob <- pbx            100
+        bob <- pbx            200
+        bob -> pbx            ACK
+        media bob hears nobody
+        bob -> pbx            INVITE
+        bob <- pbx            100
+        bob <- pbx            200
+        bob -> pbx            ACK
+        media bob hears nobody
+        wait 1s
+        bob <- pbx            BYE header=Reason:SIP;cause=200
+        bob -> pbx            200
+        record release=feature.done
+        ",
+    );
+}
+
 /// What cannot be set is refused, with a status and a Reason in words.
 #[test]
 fn codes_that_are_refused() {

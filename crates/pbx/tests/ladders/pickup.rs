@@ -152,3 +152,51 @@ fn nothing_to_pick_up() {
         ));
     }
 }
+
+/// Two pick the same call up: who answers first has it, and the other hears that it is gone.
+#[test]
+fn two_pickers() {
+    check(
+        "
+        given 101 group=1
+        given 102 group=1
+        given 103 group=1
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   180
+        alice <- pbx          180
+        carol -> pbx          INVITE *40*101
+        carol <- pbx          100
+        carol <- pbx          200
+        dave -> pbx           INVITE *50*
+        dave <- pbx           100
+        dave <- pbx           200
+        carol -> pbx          ACK
+        carol <- pbx          INVITE sdp=offer
+        dave -> pbx           ACK
+        dave <- pbx           INVITE sdp=offer
+        record release=feature.done linked=yes
+        record release=feature.done linked=yes
+        dave -> pbx           200
+                 pbx -> bob   CANCEL
+        carol <- pbx          BYE header=Reason:SIP;cause=200
+        dave <- pbx           ACK
+        alice <- pbx          200 sdp=answer media=pbx
+        alice -> pbx          ACK
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+        carol -> pbx          200 BYE
+        carol -> pbx          487 INVITE
+        carol <- pbx          ACK
+        media alice hears dave
+        alice -> pbx          BYE
+        alice <- pbx          200
+        dave <- pbx           BYE
+        dave -> pbx           200
+        record release=caller.hangup dialled=101 sent=101 callee=103 answered=yes
+        record none
+        ",
+    );
+}
