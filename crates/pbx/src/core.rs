@@ -398,13 +398,20 @@ impl Core {
         }
     }
 
-    /// Extensions that are gone lose their devices; the rest notices at the next request.
+    /// Extensions that are gone lose their devices, and those with a new password the devices that
+    /// registered with the old one; the rest notices at the next request.
     fn new_directory(&mut self, directory: Arc<Directory>, now: Now) {
         let old = std::mem::replace(&mut self.office.directory, Arc::clone(&directory));
         let none = Tenant::default();
         for (&id, tenant) in &old.tenants {
-            for number in tenant.deleted_in(directory.tenant(id).unwrap_or(&none)) {
+            let newer = directory.tenant(id).unwrap_or(&none);
+            for number in tenant.deleted_in(newer) {
                 self.forget_extension(id, number);
+            }
+            for number in tenant.rekeyed_in(newer) {
+                for binding in self.office.registrar.forget(id, number) {
+                    self.unbound(binding.key.clone(), UnregisterReason::PasswordChanged);
+                }
             }
         }
         if old.tenants.is_empty() {

@@ -155,6 +155,19 @@ impl Tenant {
         })
     }
 
+    /// Numbers whose password is another one in `newer`; costs what changed. A new realm makes new
+    /// digests of the same passwords.
+    pub fn rekeyed_in<'a>(&'a self, newer: &'a Self) -> impl Iterator<Item = &'a str> {
+        let same_realm = self.settings.realm == newer.settings.realm;
+        self.extensions.diff(&newer.extensions).filter_map(move |it| match it {
+            DiffItem::Update { old: (number, old), new: (_, new) } => {
+                let changed = same_realm && old.secret.is_some() && old.secret != new.secret;
+                changed.then_some(&**number)
+            }
+            DiffItem::Add(..) | DiffItem::Remove(..) => None,
+        })
+    }
+
     /// Adds or replaces one extension.
     pub fn put(&mut self, extension: Extension) {
         let number = extension.number.clone();

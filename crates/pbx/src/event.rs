@@ -67,6 +67,8 @@ pub enum UnregisterReason {
     Replaced,
     /// The extension was deleted.
     Deleted,
+    /// It was made with a password that is no longer the extension's.
+    PasswordChanged,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

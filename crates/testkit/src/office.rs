@@ -294,7 +294,8 @@ pub fn extension(number: &str, name: &str, password: &str, settings: &Settings) 
     }
 }
 
-fn secret(number: &str, password: &str, settings: &Settings) -> Secret {
+/// The digests of a password.
+pub(crate) fn secret(number: &str, password: &str, settings: &Settings) -> Secret {
     let mut secret = Secret { md5: [0; 16], sha256: [0; 32] };
     let hash = |algorithm| ha1(algorithm, number, &settings.realm, password);
     from_hex(&mut secret.md5, hash(Algorithm::Md5).as_str());

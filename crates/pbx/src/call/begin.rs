@@ -365,7 +365,10 @@ impl Call {
             .collect();
         // Known by its address, it need not register; once it does, it is called there.
         if targets.is_empty() && bindings.is_empty() {
-            targets.extend(by_address(office, callee));
+            let is_caller = |(_, way): &(Fork, Way)| {
+                *callee.number == *self.caller.number && way.address() == from.remote.ip()
+            };
+            targets.extend(by_address(office, callee).filter(|it| !is_caller(it)));
         }
         // The least recently refreshed come first: they are the ones to go.
         let surplus = targets.len().saturating_sub(FORKS_MAX);

@@ -122,6 +122,55 @@ fn authorised_by_address() {
     );
 }
 
+/// Who is known by its address does not ring itself, as who registers does not.
+#[test]
+fn authorised_by_address_and_called_by_itself() {
+    check(
+        "
+        given frank address
+        frank -> pbx            INVITE 105 visible
+        frank <- pbx            100
+        frank <- pbx            480
+        frank -> pbx            ACK
+        record release=callee.not_registered
+        ",
+    );
+}
+
+/// A new password locks the old devices out at once; a call that is up goes on.
+#[test]
+fn a_new_password_ends_the_old_registrations() {
+    check(
+        "
+        alice -> pbx            INVITE 101
+        alice <- pbx            100
+                 pbx -> bob     INVITE
+                 pbx <- bob     200
+                 pbx -> bob     ACK
+        alice <- pbx            200
+        alice -> pbx            ACK
+        change 101 name=Bob
+        change 101 password=another
+        event unregistered=password
+        media alice hears bob
+        carol -> pbx            INVITE 101
+        carol <- pbx            100
+        carol <- pbx            480
+        carol -> pbx            ACK
+        record release=callee.not_registered
+                 pbx <- bob     REGISTER visible
+                 pbx -> bob     401
+                 pbx <- bob     REGISTER visible
+                 pbx -> bob     401
+        event auth_failed=bad_digest
+        alice -> pbx            BYE
+        alice <- pbx            200
+                 pbx -> bob     BYE
+                 pbx <- bob     200
+        ",
+    );
+}
+
 #[test]
 fn a_source_without_tokens_is_silence() {
     check(

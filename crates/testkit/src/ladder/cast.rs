@@ -208,6 +208,10 @@ pub(super) fn adjust(extension: &mut Extension, words: &Words) -> Result<(), Str
             "calls" => extension.calls_max = number?,
             "devices" => extension.devices_max = Some(number?),
             "name" => extension.name = value.into(),
+            "password" => {
+                let settings = Settings::default();
+                extension.secret = Some(office::secret(&extension.number, value, &settings));
+            }
             "calls-in" => extension.services.calls_in_max = number?,
             "calls-out" => extension.services.calls_out_max = number?,
             "group" => {

@@ -132,6 +132,7 @@ fn in_words(event: &Event) -> String {
                 UnregisterReason::Removed => "removed",
                 UnregisterReason::Replaced => "replaced",
                 UnregisterReason::Deleted => "deleted",
+                UnregisterReason::PasswordChanged => "password",
             };
             format!("unregistered={why}")
         }
