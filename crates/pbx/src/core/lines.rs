@@ -74,6 +74,11 @@ impl Core {
         let Some(line) = self.office.lines.get_to_move(key) else { return };
         let before = std::mem::replace(&mut line.config, config);
         if same_registration(&before, &line.config) {
+            // A binding that stands is good for calls, whatever the next REGISTER is addressed to.
+            let is_bound = line.registration.binding().is_some();
+            if before.uri_parameters != line.config.uri_parameters && !is_bound {
+                self.line_wanted(key, now);
+            }
             return;
         }
         line.targets = Targets::of(&line.config);
@@ -404,7 +409,7 @@ fn same_registration(one: &Line, other: &Line) -> bool {
     let of = |it: &Line| {
         (
             (it.enabled, it.register, it.expires_s, it.transport, it.new_call_id),
-            (it.domain.clone(), it.outbound_proxy.clone(), it.uri_parameters.clone()),
+            (it.domain.clone(), it.outbound_proxy.clone()),
             (it.auth_user.clone(), it.password.clone(), it.keep_alive_s),
         )
     };

@@ -73,6 +73,39 @@ fn a_wrong_password_is_said_and_not_tried_on() {
     );
 }
 
+/// Request-URI parameters are for calls as well: a line that is registered stays so, and one that was
+/// refused is tried with the new ones.
+#[test]
+fn other_uri_parameters() {
+    check(
+        r#"
+        given line 5678 at=telecom
+        change line 5678 uri=user=phone
+        alice -> pbx             INVITE 90138
+        alice <- pbx             100
+                 pbx -> telecom  INVITE 0138
+                 pbx <- telecom  486
+                 pbx -> telecom  ACK
+        alice <- pbx             486
+        alice -> pbx             ACK
+        record release=callee.busy line=5678
+    "#,
+    );
+    check(
+        r#"
+        given line 5678 at=telecom unregistered uri=user=phone
+        wait 0s
+             pbx -> telecom   REGISTER
+             pbx <- telecom   416
+        event trouble=line.rejected
+        change line 5678 uri=
+        wait 1s next
+             pbx -> telecom   REGISTER
+             pbx <- telecom   200
+    "#,
+    );
+}
+
 #[test]
 fn interval_too_brief_redirection_and_proxy() {
     check(
