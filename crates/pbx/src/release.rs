@@ -43,7 +43,12 @@ macro_rules! release_codes {
             }
 
             pub fn from_code(text: &str) -> Option<Self> {
-                match text { $($code => Some(Self::$variant),)* _ => None }
+                match text {
+                    $($code => Some(Self::$variant),)*
+                    // As records of earlier versions have it.
+                    "route.blocked" => Some(Self::SecurityBlocked),
+                    _ => None,
+                }
             }
         }
     };
@@ -81,7 +86,6 @@ release_codes! {
     FeatureNothingRings "feature.nothing_rings" 480 31 "No call rings that the extension may pick up." "没有可代答的来电";
     RouteNoMatch "route.no_match" 404 3 "No dial-plan row matches the number." "拨号规则中没有与该号码匹配的记录";
     RouteDeniedLevel "route.denied_level" 403 57 "The caller lacks the call level that the number needs." "主叫没有拨打该号码所需的呼叫级别";
-    RouteBlocked "route.blocked" 603 21 "The call matches a row of the black list." "呼叫命中系统黑名单";
     RouteLoop "route.loop" 482 25 "The dial plan analyses the number again and again." "拨号规则反复重分析同一号码";
     RouteRejected "route.rejected" 403 21 "A dial-plan row rejects the number." "拨号规则拒绝该号码";
     RouteNoLine "route.no_line" 503 34 "There is no external line for the call." "没有可用于该呼叫的外线";
@@ -106,6 +110,7 @@ release_codes! {
     LineNotBound "line.not_bound" 503 38 "The carrier accepts the registration but does not keep it." "运营商接受注册，却未保存";
     LineRedirected "line.redirected" 503 38 "The carrier redirects the registration again and again." "运营商反复重定向注册请求";
     LineDiverted "line.diverted" 480 23 "The carrier sent the call on to where it may not go." "运营商将呼叫重定向到不允许的目的地";
+    LineExtension "line.extension" 503 127 "The carrier and this server do not agree on an extension of SIP (100rel, timer)." "运营商与本服务器对SIP扩展（100rel、timer）的要求不一致";
     LineDns "line.dns" 503 38 "The name of the carrier has no address here." "本地DNS无法解析运营商的域名";
     TrunkTakesNone "trunk.takes_none" 403 57 "The SIP trunk takes no incoming calls." "该SIP中继不允许入呼叫";
     TrunkIncomingBusy "trunk.incoming_busy" 486 17 "All incoming calls of the SIP trunk are in use." "该SIP中继的入呼叫已全部占用";
@@ -113,6 +118,7 @@ release_codes! {
     TrunkFailed "trunk.failed" 503 38 "The other server could not place the call." "对端服务器无法接续呼叫";
     TrunkUnreachable "trunk.unreachable" 503 38 "The SIP trunk does not respond." "SIP中继没有响应";
     TrunkDiverted "trunk.diverted" 480 23 "The other server sent the call on to where it may not go." "对端服务器将呼叫重定向到不允许的目的地";
+    TrunkExtension "trunk.extension" 503 127 "The other server and this one do not agree on an extension of SIP (100rel, timer)." "对端服务器与本服务器对SIP扩展（100rel、timer）的要求不一致";
     TrunkDns "trunk.dns" 503 38 "The name of the other server has no address here." "本地DNS无法解析对端服务器的域名";
     TrunkAllBusy "trunk.all_busy" 503 34 "All outgoing calls of the SIP trunk are in use." "SIP中继的出呼叫已全部占用";
     TrunkClosed "trunk.closed" 403 57 "The SIP trunk takes no outgoing calls." "该SIP中继不允许出呼叫";
@@ -128,6 +134,7 @@ release_codes! {
     DialogRefreshFailed "dialog.refresh_failed" 200 102 "A phone did not refresh the session in time (session timer)." "话机未按时刷新会话（会话定时器）";
     DialogPeerVanished "dialog.peer_vanished" 200 27 "A phone disappeared during the call." "通话中话机失联";
     DialogGlare "dialog.glare" 491 127 "Both sides changed the call at the same time." "双方同时修改会话";
+    SecurityBlocked "security.blocked" 603 21 "The call matches a row of the black list." "呼叫命中系统黑名单";
     LoopDetected "loop.detected" 482 25 "The call came back to where it started." "呼叫路由出现环路";
     AdminHangup "admin.hangup" 480 16 "An administrator ended the call." "管理员结束了呼叫";
     SystemShutdown "system.shutdown" 503 41 "The server was shut down." "服务器关闭";

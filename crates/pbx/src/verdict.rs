@@ -112,6 +112,7 @@ fn more_exactly(ended: ReleaseCode, facts: &[Fact]) -> Verdict {
         }
         Code::CalleeRejected
         | Code::LineFailed
+        | Code::LineExtension
         | Code::LineRejectedUriParam
         | Code::LinePrackRefused => {
             let parameters = last(facts, |it| matches!(it, What::Parameters(_)));
@@ -205,6 +206,8 @@ fn tells(code: ReleaseCode, what: &What) -> bool {
                 | Code::TrunkFailed
                 | Code::LineDiverted
                 | Code::TrunkDiverted
+                | Code::LineExtension
+                | Code::TrunkExtension
                 | Code::MediaCodec
         ),
         What::Silent { .. } => {

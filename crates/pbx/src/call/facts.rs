@@ -322,7 +322,14 @@ fn refused(
     let digits = |it: &str| it.trim().split(|it: char| !it.is_ascii_digit()).next()?.parse().ok();
     let reason = cause.reason.as_deref().and_then(|it| Reason::parse(it).ok());
     let text = reason.and_then(|it| it.text).map(std::borrow::Cow::into_owned);
-    let text = told("Warning").map(str::to_owned).or(text).unwrap_or_default();
+    let demand = match status {
+        420 => Some((HeaderName::Unsupported, "Unsupported")),
+        421 => Some((HeaderName::Require, "Require")),
+        _ => None,
+    };
+    let demand = demand.and_then(|(name, text)| Some((text, message.headers.get(name)?)));
+    let demand = demand.map(|(name, value)| format!("{name}: {value}"));
+    let text = demand.or_else(|| told("Warning").map(str::to_owned)).or(text).unwrap_or_default();
     What::Refused {
         who,
         from,

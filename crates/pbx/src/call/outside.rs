@@ -115,9 +115,7 @@ impl Outside {
             Through::Trunk { .. } => None,
         }
     }
-}
 
-impl Outside {
     /// Names of the codecs the other side is offered, in this order; none: as the phone offers.
     pub(super) fn codecs(&self) -> &[Box<str>] {
         &self.through.interop().codecs
@@ -549,6 +547,8 @@ impl Call {
             (401 | 407, true) => Some((ReleaseCode::LineAuthFailed, 503)),
             (403, true) => Some((ReleaseCode::LineRejected, 403)),
             (401 | 403 | 407, false) => Some((ReleaseCode::TrunkRejected, 403)),
+            (420 | 421, true) => Some((ReleaseCode::LineExtension, 503)),
+            (420 | 421, false) => Some((ReleaseCode::TrunkExtension, 503)),
             (300..=399, true) => Some((ReleaseCode::LineDiverted, 480)),
             (300..=399, false) => Some((ReleaseCode::TrunkDiverted, 480)),
             (404 | 484 | 604, _) => Some((ReleaseCode::CalleeUnknown, code)),

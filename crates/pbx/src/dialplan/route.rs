@@ -167,7 +167,7 @@ impl<'a, T: Trace> Decision<'a, T> {
         let row = list.find(&self.caller, &self.called);
         self.trace.step(|| Step::BlockList { row: row.cloned(), dice });
         match row.filter(|it| it.blocks(dice)) {
-            Some(row) => Err(Refusal { row: Some(row.id), ..ReleaseCode::RouteBlocked.into() }),
+            Some(row) => Err(Refusal { row: Some(row.id), ..ReleaseCode::SecurityBlocked.into() }),
             None => Ok(()),
         }
     }

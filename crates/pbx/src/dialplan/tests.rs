@@ -439,9 +439,9 @@ fn nothing_blocks_or_changes_an_emergency_number() {
         rate: 100,
         description: "".into(),
     });
-    assert_eq!(from_100(&tenant, "101"), "603 route.blocked");
+    assert_eq!(from_100(&tenant, "101"), "603 security.blocked");
     // Without a line it is a number like any other.
-    assert_eq!(from_100(&tenant, "112"), "603 route.blocked");
+    assert_eq!(from_100(&tenant, "112"), "603 security.blocked");
 
     tenant.lines.put(line("1"));
     tenant.lines.put(Line { owner: Some("101".into()), shared: false, ..line("2") });
@@ -451,8 +451,8 @@ fn nothing_blocks_or_changes_an_emergency_number() {
     tenant.dial_plan.called.put(row);
     assert_eq!(from_100(&tenant, "112"), "line 2: 112 as 2, line 1: 112 as 1");
     assert_eq!(from_100(&tenant, "9112"), "line 1: 112 as 1, line 2: 112 as 2");
-    assert_eq!(from_100(&tenant, "1121"), "603 route.blocked");
-    assert_eq!(from_100(&tenant, "110"), "603 route.blocked");
+    assert_eq!(from_100(&tenant, "1121"), "603 security.blocked");
+    assert_eq!(from_100(&tenant, "110"), "603 security.blocked");
     let chinese = Settings { language: Language::Zh, ..Settings::default() };
     tenant.settings = Arc::new(chinese);
     assert_eq!(from_100(&tenant, "110"), "line 1: 110 as 1, line 2: 110 as 2");
@@ -487,7 +487,7 @@ fn calls_of_a_line_go_where_it_says() {
         rate: 100,
         description: "".into(),
     });
-    assert_eq!(from_line(&tenant, Incoming::Owner, Some("101")), "603 route.blocked");
+    assert_eq!(from_line(&tenant, Incoming::Owner, Some("101")), "603 security.blocked");
 }
 
 /// The office of the simulator's example.

@@ -12,7 +12,7 @@ pub(super) fn action(code: Code, record: &CallRecord) -> Option<String> {
     match code {
         Code::RouteNoMatch
         | Code::RouteDeniedLevel
-        | Code::RouteBlocked
+        | Code::SecurityBlocked
         | Code::RouteLoop
         | Code::RouteRejected
         | Code::RouteNoLine
@@ -46,12 +46,14 @@ pub(super) fn action(code: Code, record: &CallRecord) -> Option<String> {
         | Code::LineNotBound
         | Code::LineRedirected
         | Code::LineDiverted
+        | Code::LineExtension
         | Code::LineDns => Some(format!("dialtone line show {}", line()?)),
         Code::TrunkTakesNone
         | Code::TrunkIncomingBusy
         | Code::TrunkRejected
         | Code::TrunkFailed
         | Code::TrunkDiverted
+        | Code::TrunkExtension
         | Code::TrunkUnreachable
         | Code::TrunkDns
         | Code::TrunkAllBusy

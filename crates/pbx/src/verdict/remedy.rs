@@ -79,7 +79,7 @@ remedies! {
     RouteDeniedLevel => Caller
         "Give the caller this call level, if it is to have it."
         "如应允许，请给主叫加上该呼叫级别。";
-    RouteBlocked => Caller
+    SecurityBlocked => Caller
         "Remove or narrow the row of the black list, if the call was to pass."
         "如应放行，请删除或缩小系统黑名单中的该记录。";
     RouteLoop RouteRejected RouteNoService => Us
@@ -133,6 +133,9 @@ remedies! {
     LineRedirected => Network
         "Enter the server that the carrier names as outbound proxy of the line."
         "请将运营商指定的服务器填为该外线的出局代理。";
+    LineExtension TrunkExtension => Us
+        "Set 100rel (reliable) or the session timer of the line or trunk as the timeline says the other side wants it."
+        "请按时间线中对方的要求设置该外线或中继的100rel（reliable）或会话定时器。";
     LineDiverted TrunkDiverted => Network
         "Give the caller the right to that number, or add the address to the line's or trunk's, if the call is to go there."
         "如应允许，请为主叫开通拨打该号码的权限，或将该地址加入外线或中继的服务器地址。";

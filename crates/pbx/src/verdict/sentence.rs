@@ -59,7 +59,7 @@ fn of_number(
         (Code::RouteDeniedLevel, Some(What::Unrouted { prefix, level: Some(level), .. })) => {
             denied(&inert(&record.caller_number), &callee, prefix, *level)
         }
-        (Code::RouteBlocked, Some(What::Unrouted { row: Some(row), .. })) => text!(
+        (Code::SecurityBlocked, Some(What::Unrouted { row: Some(row), .. })) => text!(
             "The call from {} to {callee} matches row {row} of the black list.",
             "{}对{callee}的呼叫命中系统黑名单第{row}条。",
             inert(&record.caller_number)

@@ -207,7 +207,7 @@ fn sentences_name_what_they_are_about() {
             "No dial-plan row matches 8123.", "拨号规则中没有与8123匹配的记录。"),
         (Code::RouteDeniedLevel, office(unrouted(Code::RouteDeniedLevel, "9", Some(1))),
             "102 may not call numbers starting with 9 (call level 1 needed).", "102没有呼叫前缀9的权限（需要呼叫级别1）。"),
-        (Code::RouteBlocked, office(unrouted(Code::RouteBlocked, "", None)),
+        (Code::SecurityBlocked, office(unrouted(Code::SecurityBlocked, "", None)),
             "The call from 102 to 101 matches row 3 of the black list.", "102对101的呼叫命中系统黑名单第3条。"),
         (Code::CalleeNotRegistered, office(What::NoPhone { since: Some(ten_thirty_two) }),
             "101 has not been registered since 10:32.", "分机101自10:32起未注册。"),

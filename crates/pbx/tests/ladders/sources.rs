@@ -161,7 +161,7 @@ fn the_black_list() {
             format!(
                 "{phone} <- pbx          603
                 {phone} -> pbx           ACK
-                record release=route.blocked"
+                record release=security.blocked"
             )
         };
         check(&format!(
@@ -171,6 +171,16 @@ fn the_black_list() {
             {what_comes}"
         ));
     }
+    // Nobody here has the number 200: the other office has.
+    check(&format!(
+        "{LIST}
+        given trunk 1 at=branch prefix=2
+        branch -> pbx  INVITE 913800 from=200 nocred
+        branch <- pbx  100
+        branch <- pbx  603
+        branch -> pbx  ACK
+        record release=security.blocked caller=200"
+    ));
 }
 
 /// "IP地址鉴权": a device that neither registers nor has a password calls and is called.

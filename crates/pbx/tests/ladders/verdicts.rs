@@ -22,7 +22,7 @@ fn the_dial_plan_has_no_way() {
         alice <- pbx   100
         alice <- pbx   603
         alice -> pbx   ACK
-        record release=route.blocked guilty=caller says="The call from 100 to 7000 matches row 3 of the black list."
+        record release=security.blocked guilty=caller says="The call from 100 to 7000 matches row 3 of the black list."
     "#,
     );
 }

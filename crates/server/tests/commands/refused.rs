@@ -186,7 +186,7 @@ fn a_call_that_is_up_goes_on_whatever_is_imported() {
     import("trunks.csv", "id\n");
     import("features.csv", "feature,code\necho,off\n");
     let refused = server.json(&["dialplan", "simulate", "--from", "100", "--dial", "200"]);
-    assert_eq!(refused["refusal"]["code"], "route.blocked");
+    assert_eq!(refused["refusal"]["code"], "security.blocked");
     let still = calls();
     assert_eq!((&still[0]["id"], &still[0]["state"]), (&id, &"answered".into()), "{still}");
 

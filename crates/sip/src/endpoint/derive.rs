@@ -42,8 +42,8 @@ fn begin(
     Some(writer)
 }
 
-/// A request once more with another branch and CSeq, and these headers in the place of its own
-/// (RFC 3261 §8.1.3.5).
+/// A request once more with another branch and CSeq, and these headers in the place of its own; an
+/// empty one is left out (RFC 3261 §8.1.3.5).
 pub(crate) fn again(
     request: &[u8],
     via: impl std::fmt::Display,
@@ -65,7 +65,7 @@ pub(crate) fn again(
         }
     }
     writer.header("CSeq", format_args!("{cseq} {method}"));
-    for (name, value) in changes {
+    for (name, value) in changes.iter().filter(|it| !it.1.is_empty()) {
         writer.text_header(name.as_str(), value);
     }
     Some(match message.headers.get(HeaderName::ContentType) {

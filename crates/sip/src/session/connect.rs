@@ -135,7 +135,7 @@ impl Session {
             self.refresh_target(message);
         }
         if early && (update || method == Method::Prack) {
-            self.timer.accepted_early();
+            self.timer.accepted_early(!update);
         } else if update {
             self.timer.accepted(message, now);
         }
@@ -228,12 +228,41 @@ impl Session {
             422 if !cancelled && self.timer.raise(message) && self.ask_for_longer(seat) => {
                 Answer::Nothing
             }
+            420 if !cancelled && self.does_without(seat, message) => Answer::Nothing,
             _ => {
                 self.settle_provisionals();
                 self.state = State::Closed;
                 Answer::Refused(code)
             }
         }
+    }
+
+    /// The peer refuses extensions that we offered or required (RFC 3261 §8.1.3.5): the INVITE
+    /// goes out again without them. `false`: it named none of ours.
+    fn does_without<O: Copy>(&mut self, seat: &mut Seat<'_, O>, refusal: &Message<'_>) -> bool {
+        let refused: Vec<&str> = refusal.headers.values(HeaderName::Unsupported).collect();
+        let is_refused = |it: &str| refused.iter().any(|one| one.eq_ignore_ascii_case(it));
+        let Some(sent) = self.sent.clone() else { return false };
+        // Ours, so it parses.
+        let Ok(invite) = Message::parse(&sent) else { return false };
+        let has = |it: &str| {
+            let named = [HeaderName::Require, HeaderName::Supported];
+            named.into_iter().any(|name| invite.headers.has_token(name, it))
+        };
+        if !refused.iter().any(|it| has(it)) {
+            return false;
+        }
+        let left = |name: HeaderName| {
+            let values = invite.headers.values(name).filter(|it| !is_refused(it));
+            (name, values.collect::<Vec<_>>().join(", "))
+        };
+        let mut changes = vec![left(HeaderName::Require), left(HeaderName::Supported)];
+        if is_refused("timer") {
+            self.timer.do_without();
+            changes.push((HeaderName::SessionExpires, String::new()));
+            changes.push((HeaderName::MinSe, String::new()));
+        }
+        self.send_again(seat, &changes)
     }
 
     /// The first INVITE once more, as a new transaction of a new dialog, with these headers in the

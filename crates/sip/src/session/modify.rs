@@ -52,7 +52,7 @@ impl Session {
                 self.timer.propose(body);
             }
         } else if matches!(method, Method::Update | Method::Prack) {
-            self.timer.propose_early(body);
+            self.timer.propose_early(body, method == Method::Prack);
         }
         extra(&mut writer);
         let (bytes, owner) = (finish(writer, body), Some(seat.owner));

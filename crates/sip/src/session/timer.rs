@@ -58,6 +58,8 @@ pub(super) struct Timer {
     /// before the answer, which tells whether it will.
     ours: Option<Kept>,
     draft: Option<Kept>,
+    /// The draft went out in a PRACK.
+    draft_in_prack: bool,
     /// The peer's newest description, and one that we have not accepted yet: their hashes.
     theirs: Option<u64>,
     offered: Option<u64>,
@@ -209,6 +211,11 @@ impl Timer {
         self.terms.expires_s > 0
     }
 
+    /// The peer knows no session timer.
+    pub(super) fn do_without(&mut self) {
+        self.terms.expires_s = 0;
+    }
+
     /// The headers of a request of ours within the session.
     pub(super) fn write_later(&self, writer: &mut Writer, further: &str) {
         write_supported(writer, [if self.runs() { "timer" } else { "" }, further]);
@@ -266,13 +273,17 @@ impl Timer {
     }
 
     /// The same before the answer, in a PRACK or UPDATE.
-    pub(super) fn propose_early(&mut self, body: Option<Body<'_>>) {
-        self.draft = Kept::of(body).or_else(|| self.draft.take());
+    pub(super) fn propose_early(&mut self, body: Option<Body<'_>>, in_prack: bool) {
+        if let Some(kept) = Kept::of(body) {
+            (self.draft, self.draft_in_prack) = (Some(kept), in_prack);
+        }
     }
 
-    /// The peer accepted it.
-    pub(super) fn accepted_early(&mut self) {
-        self.ours = self.draft.take().or_else(|| self.ours.take());
+    /// The peer accepted a PRACK or UPDATE, with what that one said.
+    pub(super) fn accepted_early(&mut self, in_prack: bool) {
+        if self.draft_in_prack == in_prack {
+            self.ours = self.draft.take().or_else(|| self.ours.take());
+        }
     }
 
     /// A description of ours that stands before the answer: it goes over that of the INVITE.
@@ -524,6 +535,21 @@ mod tests {
             let agreed = grant(&asked, terms).map(|it| (it.interval_s, it.refresher));
             assert_eq!(agreed, expected, "{asked:?} {terms:?}");
         }
+    }
+
+    #[test]
+    fn a_prack_accepts_no_description_of_an_update() {
+        let body = |bytes| Some(Body { content_type: "application/sdp", bytes });
+        let mut timer = Timer::default();
+        timer.keep_early(body(b"v=0"));
+        timer.propose_early(body(b"v=1"), false);
+        // A PRACK without a description goes out and is accepted meanwhile.
+        timer.propose_early(None, true);
+        timer.accepted_early(true);
+        let ours = |timer: &Timer| timer.ours.as_ref().map(|it| it.view().bytes.to_vec());
+        assert_eq!(ours(&timer).as_deref(), Some(&b"v=0"[..]));
+        timer.accepted_early(false);
+        assert_eq!(ours(&timer).as_deref(), Some(&b"v=1"[..]));
     }
 
     #[test]
