@@ -308,6 +308,17 @@ fn place_all(config: impl Fn() -> Config) -> Tally {
     tally
 }
 
+/// The status of a call for which no phone, line or trunk is tried.
+fn nobody_tried(caller: Caller<'_>, said: Option<&String>) -> Option<u16> {
+    match said?.as_str() {
+        "would start the feature echo" => Some(200),
+        it if it.ends_with("no phone of it is registered now") => Some(480),
+        // Nobody rings himself: whoever is known by his address has no other phone here.
+        it => matches!(caller, Caller::Extension(number) if it == format!("would ring extension {number}"))
+            .then_some(480),
+    }
+}
+
 fn call(
     office: &mut Office,
     attempt: &Attempt,
@@ -337,16 +348,9 @@ fn call(
         tally.refused += 1;
         return;
     }
-    match said.candidates.first().map(String::as_str) {
-        Some("would start the feature echo") => {
-            assert_eq!((placed.tried.len(), placed.refused), (0, Some(200)), "{context}");
-            return;
-        }
-        Some(it) if it.ends_with("no phone of it is registered now") => {
-            assert_eq!((placed.tried.len(), placed.refused), (0, Some(480)), "{context}");
-            return;
-        }
-        _ => {}
+    if let Some(status) = nobody_tried(attempt.caller(), said.candidates.first()) {
+        assert_eq!((placed.tried.len(), placed.refused), (0, Some(status)), "{context}");
+        return;
     }
     // All of them where each refuses; else up to the one that rings.
     let tried = said.candidates.len().min(rings + 1);
