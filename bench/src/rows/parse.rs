@@ -71,13 +71,8 @@ fn forward(bytes: &[u8]) -> Option<bytes::Bytes> {
     let mut writer = Writer::request(method, uri);
     writer.header("Via", "SIP/2.0/UDP 203.0.113.1:5060;branch=z9hG4bK-forwarded");
     writer.header("Max-Forwards", essentials.max_forwards?.checked_sub(1)?);
-    let mut content_type = "";
-    for field in msg.headers.iter() {
-        if field.name == HeaderName::ContentType {
-            content_type = field.value;
-        } else if ![HeaderName::ContentLength, HeaderName::MaxForwards].contains(&field.name) {
-            writer.text_header(field.raw_name, field.value);
-        }
-    }
-    Some(writer.finish_with(content_type, msg.body))
+    const OURS: [HeaderName; 3] =
+        [HeaderName::ContentType, HeaderName::ContentLength, HeaderName::MaxForwards];
+    writer.lines_of(&msg.headers, |it| !OURS.contains(&it.name));
+    Some(writer.finish_with(msg.headers.get(HeaderName::ContentType)?, msg.body))
 }

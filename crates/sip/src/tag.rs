@@ -12,8 +12,7 @@ pub struct Tag {
 }
 
 const RANDOM_BITS: u64 = (1 << 60) - 1;
-const DIGITS: usize = 15;
-const RANDOM_DIGITS: u32 = RANDOM_BITS.count_ones() / 4;
+const DIGITS: usize = RANDOM_BITS.count_ones() as usize / 4;
 
 impl Tag {
     pub fn new(shard: char, random: u64) -> Self {
@@ -21,7 +20,7 @@ impl Tag {
     }
 
     pub fn text(self) -> Short {
-        Short::new().letter(self.shard).hex(self.random, RANDOM_DIGITS)
+        Short::new().letter(self.shard).hex(self.random, DIGITS)
     }
 
     /// Reads what [`Display`](fmt::Display) wrote; `None` for anything we cannot have written.

@@ -31,9 +31,7 @@ pub const ACCEPT: &str =
 /// Copies the headers that neither belong to a leg nor claim an identity: what we do not know
 /// passes.
 pub fn pass(headers: &Headers<'_>, writer: &mut Writer) {
-    for field in headers.iter().filter(|it| passes(it.name, it.raw_name)) {
-        writer.text_header(field.raw_name, field.value);
-    }
+    writer.lines_of(headers, |it| passes(it.name, it.raw_name));
 }
 
 fn passes(name: HeaderName, raw_name: &str) -> bool {

@@ -75,6 +75,23 @@ pub(super) struct Line {
     pub(super) value_len: u32,
     pub(super) name_len: u16,
     pub(super) name: HeaderName,
+    /// It is one line, has a name, and CRLF stands right behind its value: it may pass as it came.
+    pub(super) is_plain: bool,
+}
+
+impl Line {
+    /// Where a plain line ends.
+    fn end(&self) -> usize {
+        (self.value_at + self.value_len) as usize + "\r\n".len()
+    }
+}
+
+/// What is copied at once.
+pub(super) enum Run<'a> {
+    /// Lines as they came, their ends included.
+    Text(&'a str),
+    /// One that is folded, or ends in another way.
+    Line(Field<'a>),
 }
 
 impl<'a> Headers<'a> {
@@ -138,6 +155,25 @@ impl<'a> Headers<'a> {
         self.all(H::NAME)
             .flat_map(move |line| if is_list { Elements::of(line) } else { Elements::whole(line) })
             .map(typed)
+    }
+
+    /// The lines that are kept, plain ones next to each other as one text.
+    pub(super) fn runs(&self, keep: impl Fn(&Field<'a>) -> bool) -> impl Iterator<Item = Run<'a>> {
+        let mut lines = self.lines.as_slice();
+        std::iter::from_fn(move || {
+            let kept = |it: &Line| keep(&self.field(it));
+            let at = lines.iter().position(kept)?;
+            let first = &lines[at];
+            let more =
+                lines[at + 1..].iter().take_while(|it| first.is_plain && it.is_plain && kept(it));
+            let last = at + more.count();
+            let run = match first.is_plain {
+                true => Run::Text(&self.head[first.name_at as usize..lines[last].end()]),
+                false => Run::Line(self.field(first)),
+            };
+            lines = &lines[last + 1..];
+            Some(run)
+        })
     }
 
     pub fn len(&self) -> usize {

@@ -163,26 +163,36 @@ fn scan_fields(
             Some(_) if headers.len() == MAX_HEADERS => return Err(ParseError::TooManyHeaders),
             Some(_) => {}
         }
-        let next = field_end(bytes, line_start);
-        headers.push(line(line_start, &bytes[line_start..next]));
+        let (next, is_one_line) = field_end(bytes, line_start);
+        headers.push(line(line_start, &bytes[line_start..next], is_one_line));
         line_start = next;
     }
 }
 
-/// Where the line after this one starts; the folded lines that continue it belong to it.
-fn field_end(bytes: &[u8], mut from: usize) -> usize {
-    while let Some(hit) = memchr::memchr(b'\n', &bytes[from..]) {
-        from += hit + 1;
-        if !matches!(bytes.get(from), Some(b' ' | b'\t')) {
-            return from;
+/// Where the line after this one starts; the folded lines that continue it belong to it. Says whether it is one
+/// line, ended by CRLF, without another CR in it.
+fn field_end(bytes: &[u8], mut from: usize) -> (usize, bool) {
+    let is_folded = |next: usize| matches!(bytes.get(next), Some(b' ' | b'\t'));
+    if let Some(hit) = memchr::memchr2(b'\r', b'\n', &bytes[from..])
+        && let [b'\r', b'\n', ..] = bytes[from + hit..]
+    {
+        from += hit + 2;
+        if !is_folded(from) {
+            return (from, true);
         }
     }
-    bytes.len()
+    while let Some(hit) = memchr::memchr(b'\n', &bytes[from..]) {
+        from += hit + 1;
+        if !is_folded(from) {
+            return (from, false);
+        }
+    }
+    (bytes.len(), false)
 }
 
 /// A line without a well-formed name is kept with an empty one, for `check` to refuse.
 #[expect(clippy::cast_possible_truncation, reason = "no place in a head is above MAX_HEAD")]
-fn line(at: usize, bytes: &[u8]) -> Line {
+fn line(at: usize, bytes: &[u8], is_one_line: bool) -> Line {
     let colon = bytes.iter().position(|it| *it == b':').unwrap_or(0);
     let blanks = |it: &u8| !matches!(it, b' ' | b'\t');
     let name_len = bytes[..colon].iter().rposition(blanks).map_or(0, |last| last + 1);
@@ -197,6 +207,7 @@ fn line(at: usize, bytes: &[u8]) -> Line {
         value_len: (end - start) as u32,
         name_len: name_len as u16,
         name,
+        is_plain: is_one_line && is_named && value_from + end + "\r\n".len() == bytes.len(),
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use std::fmt::{self, Display, Write as _};
 
 use super::block;
-use super::headers::Headers;
+use super::headers::{Field, Headers, Run};
 use super::method::Method;
 use super::name::HeaderName;
 use super::short::decimal;
@@ -85,6 +85,23 @@ impl Writer {
         self.raw(b": ");
         self.raw(value.as_bytes());
         self.end_line(start);
+        self
+    }
+
+    /// Copies the lines that are kept, in order and under the names they came with.
+    pub fn lines_of<'a>(
+        &mut self,
+        headers: &Headers<'a>,
+        keep: impl Fn(&Field<'a>) -> bool,
+    ) -> &mut Self {
+        for run in headers.runs(keep) {
+            match run {
+                Run::Text(text) => self.raw(text.as_bytes()),
+                Run::Line(it) => {
+                    self.text_header(it.raw_name, it.value);
+                }
+            }
+        }
         self
     }
 
@@ -182,6 +199,19 @@ mod tests {
         let expected = "SIP/2.0 400 Bad Request\r\nSubject : a X-Evil: 1 b\r\n\
                         Content-Type: text/plain X-Evil: 2\r\nContent-Length: 0\r\n\r\n";
         assert_eq!(str::from_utf8(&bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn lines_pass_as_they_came_but_never_as_more_than_one() {
+        let head = "OPTIONS sip:a SIP/2.0\r\nVia: v\r\nA: one\r\nB: two\r\nMax-Forwards: 70\r\n\
+                    C:three\r\nD: four\nE: f\r\n ive\r\nF: si\rx\r\nG: seven \r\nH: eight\r\n\r\n";
+        let msg = Message::parse(head.as_bytes()).unwrap();
+        let kept = |it: &Field<'_>| !matches!(it.name, HeaderName::Via | HeaderName::MaxForwards);
+        let mut writer = Writer::response(200, "OK");
+        writer.lines_of(&msg.headers, kept);
+        let expected = "SIP/2.0 200 OK\r\nA: one\r\nB: two\r\nC:three\r\nD: four\r\nE: f  ive\r\n\
+                        F: si x\r\nG: seven\r\nH: eight\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(str::from_utf8(&writer.finish()).unwrap(), expected);
     }
 
     #[test]

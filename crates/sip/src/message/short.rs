@@ -32,11 +32,13 @@ impl Short {
         self
     }
 
-    /// Lower-case hexadecimal digits, as many as asked for.
-    pub fn hex(mut self, number: u64, digits: u32) -> Self {
-        let nibble = |place: u32| ((number >> (4 * place)) & 15) as u8;
-        let digit = |place| b"0123456789abcdef"[usize::from(nibble(place))];
-        self.0.extend((0..digits).rev().map(digit));
+    /// Lower-case hexadecimal digits, as many as asked for, at most 16.
+    pub fn hex(mut self, number: u64, digits: usize) -> Self {
+        let mut room = [0; 16];
+        for (place, digit) in room.iter_mut().rev().enumerate() {
+            *digit = b"0123456789abcdef"[((number >> (4 * place)) & 15) as usize];
+        }
+        self.0.extend_from_slice(&room[room.len().saturating_sub(digits)..]);
         self
     }
 

@@ -25,35 +25,37 @@ impl<'a> Host<'a> {
             let ip: Ipv6Addr = inner.parse().map_err(|_| "bad IPv6 address")?;
             return Ok(Self::Ip(ip.into()));
         }
-        let (Some(first), Some(last)) = (text.bytes().next(), text.bytes().last()) else {
-            return Err("bad host");
-        };
-        if !text.bytes().all(|it| IN_HOST[usize::from(it)]) {
-            return Err("bad host");
+        match Self::start(text)? {
+            (host, None, "") => Ok(host),
+            _ => Err("bad host"),
         }
-        if first.is_ascii_digit()
-            && last.is_ascii_digit()
-            && let Ok(ip) = text.parse::<Ipv4Addr>()
-        {
-            return Ok(Self::Ip(ip.into()));
-        }
-        Ok(Self::Name(text))
     }
 
     /// Reads `host` or `host:port` without white space.
     pub fn parse_with_port(text: &'a str) -> Result<(Self, Option<u16>), &'static str> {
-        let host_len = match text.strip_prefix('[') {
-            Some(inner) => find(inner, b']').ok_or("unterminated IPv6 reference")? + 2,
-            None => find(text, b':').unwrap_or(text.len()),
-        };
-        let host = Self::parse(&text[..host_len])?;
-        match &text[host_len..] {
-            "" => Ok((host, None)),
-            rest => {
-                let port = rest.strip_prefix(':').ok_or("text after the host")?;
-                Ok((host, Some(parse_port(port)?)))
-            }
+        match Self::start(text)? {
+            (host, port, "") => Ok((host, port)),
+            _ => Err("text after the host"),
         }
+    }
+
+    /// Reads the `host` or `host:port` a text starts with, and what follows, in one pass.
+    fn start(text: &'a str) -> Result<(Self, Option<u16>, &'a str), &'static str> {
+        let outside = |it: &u8| !IN_HOST[usize::from(*it)];
+        let (host, rest) = if text.starts_with('[') {
+            let end = find(text, b']').ok_or("unterminated IPv6 reference")? + 1;
+            (Self::parse(&text[..end])?, &text[end..])
+        } else {
+            let end = text.as_bytes().iter().position(outside).unwrap_or(text.len());
+            let (name, rest) = text.split_at(end);
+            if name.is_empty() {
+                return Err("bad host");
+            }
+            (ipv4(name.as_bytes()).map_or(Self::Name(name), |it| Self::Ip(it.into())), rest)
+        };
+        let Some(port) = rest.strip_prefix(':') else { return Ok((host, None, rest)) };
+        let end = port.bytes().position(|it| !it.is_ascii_digit()).unwrap_or(port.len());
+        Ok((host, Some(parse_port(&port[..end])?), &port[end..]))
     }
 
     /// The address, where the host is one.
@@ -86,6 +88,28 @@ impl fmt::Display for Host<'_> {
             Self::Name(name) => f.write_str(name),
         }
     }
+}
+
+/// Four numbers up to 255 without zeros in front: what the library reads as well, but in one pass.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    let (mut place, mut digits, mut number) = (0, 0, 0_u16);
+    for &it in text {
+        match it {
+            b'0'..=b'9' if digits == 0 || (number != 0 && digits < 3) => {
+                number = number * 10 + u16::from(it - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && place < 3 => {
+                octets[place] = u8::try_from(number).ok()?;
+                place += 1;
+                (digits, number) = (0, 0);
+            }
+            _ => return None,
+        }
+    }
+    octets[3] = u8::try_from(number).ok().filter(|_| place == 3 && digits > 0)?;
+    Some(octets.into())
 }
 
 /// A port of a URI or Via; 0 is none that anybody could be reached at.
@@ -159,28 +183,43 @@ impl<'a> Uri<'a> {
         if !starts_well || !scheme.bytes().all(in_scheme) {
             return Err("bad URI scheme");
         }
-        if rest.is_empty() || rest.bytes().any(|it| STRAY[usize::from(it)]) {
+        if rest.is_empty() || holds_stray(rest) {
             return Err("bad URI");
         }
         Ok(Self::Other { scheme, rest })
     }
 
     fn parse_sip(rest: &'a str, secure: bool) -> Result<Self, &'static str> {
-        let marks = Marks::of(rest)?;
-        let (user, password) = match (marks.at, marks.user_colon) {
-            (None, _) => (None, None),
-            (Some(at), None) => (Some(&rest[..at]), None),
-            (Some(at), Some(colon)) => (Some(&rest[..colon]), Some(&rest[colon + 1..at])),
+        // Nothing behind the host may hold an `@`, and the user part only escaped: the first one separates them,
+        // whatever `;` and `?` stand before it (RFC 4475 §3.1.1.9).
+        let (user, place) = match memchr::memchr(b'@', rest.as_bytes()) {
+            Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
+            None => (None, rest),
+        };
+        if user.is_some_and(holds_stray) {
+            return Err("stray sign in a URI");
+        }
+        let (user, password) = match user.map(|it| (it, find(it, b':'))) {
+            Some((user, Some(colon))) => (Some(&user[..colon]), Some(&user[colon + 1..])),
+            Some((user, None)) => (Some(user), None),
+            None => (None, None),
         };
         if user == Some("") {
             return Err("empty user in a URI");
         }
-        let rest_end = marks.question.unwrap_or(rest.len());
-        let headers = marks.question.map(|it| &rest[it + 1..]);
-        let host_start = marks.at.map_or(0, |it| it + 1);
-        let host_end = marks.semicolon.unwrap_or(rest_end);
-        let (host, port) = Host::parse_with_port(&rest[host_start..host_end])?;
-        let params = Params::parse_uri(&rest[host_end..rest_end])?;
+        let (host, port, rest) = Host::start(place)?;
+        if rest.is_empty() {
+            let params = Params::default();
+            return Ok(Self::Sip { secure, user, password, host, port, params, headers: None });
+        }
+        if holds_stray(rest) {
+            return Err("stray sign in a URI");
+        }
+        let (params, headers) = match find(rest, b'?') {
+            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
+            None => (rest, None),
+        };
+        let params = Params::parse_uri(params)?;
         Ok(Self::Sip { secure, user, password, host, port, params, headers })
     }
 
@@ -259,40 +298,8 @@ impl<'a> Uri<'a> {
     }
 }
 
-/// The places where a SIP URI falls into its parts, found in one pass.
-#[derive(Default)]
-struct Marks {
-    at: Option<usize>,
-    /// The first `:` before the `@`.
-    user_colon: Option<usize>,
-    /// The first `;` after the host.
-    semicolon: Option<usize>,
-    /// The first `?` after the host.
-    question: Option<usize>,
-}
-
-impl Marks {
-    /// The user part may hold `;` and `?` unescaped but no `@`, and nothing after the host may
-    /// hold an `@`: the first one is the separator (RFC 4475 §3.1.1.9).
-    fn of(text: &str) -> Result<Self, &'static str> {
-        let mut marks = Self::default();
-        let mut colon = None;
-        for (place, octet) in text.bytes().enumerate() {
-            match octet {
-                b'@' if marks.at.is_none() => {
-                    marks = Self { at: Some(place), user_colon: colon, ..Self::default() };
-                }
-                b':' if colon.is_none() => colon = Some(place),
-                b'?' if marks.question.is_none() => marks.question = Some(place),
-                b';' if marks.question.is_none() && marks.semicolon.is_none() => {
-                    marks.semicolon = Some(place);
-                }
-                octet if STRAY[usize::from(octet)] => return Err("stray sign in a URI"),
-                _ => {}
-            }
-        }
-        Ok(marks)
-    }
+fn holds_stray(text: &str) -> bool {
+    text.bytes().any(|it| STRAY[usize::from(it)])
 }
 
 impl fmt::Display for Uri<'_> {

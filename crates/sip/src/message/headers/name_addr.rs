@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::message::params::Params;
-use crate::message::text::{find, quoted_len, trim, trim_start, unquote};
+use crate::message::text::{quoted_len, trim, trim_start, unquote};
 use crate::message::uri::{Uri, same_text};
 
 /// An address with its parameters.
@@ -42,7 +42,7 @@ impl<'a> NameAddr<'a> {
     }
 
     fn bracketed(display: &'a str, rest: &'a str) -> Result<Self, &'static str> {
-        let end = find(rest, b'>').ok_or("unterminated angle bracket")?;
+        let end = memchr::memchr(b'>', rest.as_bytes()).ok_or("unterminated angle bracket")?;
         let uri_text = trim(&rest[..end]);
         let uri = Uri::parse(uri_text)?;
         Self::with_params(display, (uri, uri_text), &rest[end + 1..])
