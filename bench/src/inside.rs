@@ -139,7 +139,10 @@ impl Inside {
                     vec![Event::Configured { call, revision: plan.revision }]
                 }
                 Effect::Media(Command::Close { call, pairs }) => {
-                    vec![Event::Closed { call, figures: vec![] }, Event::PortsReady { pairs }]
+                    vec![
+                        Event::Closed { call, figures: vec![] },
+                        Event::PortsReady { pairs: pairs.into_vec() },
+                    ]
                 }
                 Effect::Media(Command::Want { .. })
                 | Effect::Connect { .. }

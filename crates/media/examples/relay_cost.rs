@@ -200,8 +200,8 @@ fn plan(pairs: [PortPair; 2], phones: [SocketAddr; 2]) -> Plan {
     Plan {
         revision: 1,
         transports: vec![transport(0), transport(1)],
-        streams: vec![stream(0), stream(1)],
-        links: vec![link(0, 1), link(1, 0)],
+        streams: [stream(0), stream(1)].into(),
+        links: [link(0, 1), link(1, 0)].into(),
         silence: Some(Duration::from_secs(60)),
     }
 }

@@ -8,6 +8,7 @@ use pbx::media::{
     Command, Event, Expect, Figures, Link, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId,
     Transport, TransportId,
 };
+use smallvec::smallvec;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -78,7 +79,7 @@ impl Edge {
     }
 
     fn close(&mut self, number: u128) -> Vec<Figures> {
-        self.media.command(Command::Close { call: call(number), pairs: vec![] }).unwrap();
+        self.media.command(Command::Close { call: call(number), pairs: smallvec![] }).unwrap();
         match self.event() {
             Event::Closed { call: closed, figures } if closed == call(number) => figures,
             other => panic!("{other:?}, where the session was to close"),
@@ -155,9 +156,9 @@ fn two_way(a: Transport, b: Transport) -> Plan {
     let link = |from, to| Link { from: StreamId(from), to: StreamId(to) };
     Plan {
         revision: 1,
-        streams: vec![stream(0, a.id), stream(1, b.id)],
+        streams: [stream(0, a.id), stream(1, b.id)].into(),
         transports: vec![a, b],
-        links: vec![link(0, 1), link(1, 0)],
+        links: [link(0, 1), link(1, 0)].into(),
         silence: None,
     }
 }
@@ -294,8 +295,8 @@ fn an_echo_gives_back_the_voice_and_nothing_else() {
     let plan = Plan {
         revision: 1,
         transports: vec![alice.transport(0, ports, "127.0.0.1", SEPARATE)],
-        streams: vec![stream],
-        links: vec![Link { from: StreamId(0), to: StreamId(0) }],
+        streams: smallvec![stream],
+        links: smallvec![Link { from: StreamId(0), to: StreamId(0) }],
         silence: None,
     };
     edge.configure(1, plan);
@@ -455,7 +456,7 @@ fn acknowledgements_wait_for_a_reader_that_is_behind() {
     })
     .unwrap();
     for number in 0..CALLS {
-        media.command(Command::Close { call: call(number), pairs: vec![] }).unwrap();
+        media.command(Command::Close { call: call(number), pairs: smallvec![] }).unwrap();
     }
     let mut closed = BTreeSet::new();
     while closed.len() < usize::try_from(CALLS).unwrap() {

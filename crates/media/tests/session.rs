@@ -416,8 +416,8 @@ fn a_plan_that_makes_no_sense_changes_nothing() {
         (bad(&|it| it.streams[1].id = StreamId(0)),                 BadPlan::StreamTwice(StreamId(0))),
         (bad(&|it| it.streams[1].transport = TransportId(7)),       BadPlan::StreamWithoutTransport(StreamId(1))),
         (bad(&|it| it.links[1].to = StreamId(9)),                   BadPlan::LinkWithoutStream(StreamId(9))),
-        (bad(&|it| it.links = vec![it.links[0]; LINKS_MAX + 1]),    BadPlan::TooManyLinks),
-        (bad(&|it| it.streams = vec![stream.clone(); STREAMS_MAX + 1]), BadPlan::TooManyStreams),
+        (bad(&|it| it.links = vec![it.links[0]; LINKS_MAX + 1].into()),    BadPlan::TooManyLinks),
+        (bad(&|it| it.streams = vec![stream.clone(); STREAMS_MAX + 1].into()), BadPlan::TooManyStreams),
         (bad(&|it| it.transports = vec![transport(0, ALICE, SEPARATE); TRANSPORTS_MAX + 1]), BadPlan::TooManyTransports),
     ];
     let mut story = Story::new(&good);

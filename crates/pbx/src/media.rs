@@ -7,7 +7,9 @@
 //! acknowledges with the plan's revision.
 
 use crate::id::CallId;
+use crate::ports::Lease;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -44,7 +46,7 @@ pub enum Command {
     ///
     /// `pairs` are all that its plans named: those of a plan that never reached the session come
     /// back as well.
-    Close { call: CallId, pairs: Vec<PortPair> },
+    Close { call: CallId, pairs: Lease },
 }
 
 /// All a session is to be.
@@ -53,8 +55,8 @@ pub struct Plan {
     /// Grows with every plan of the session; the acknowledgement names it.
     pub revision: u32,
     pub transports: Vec<Transport>,
-    pub streams: Vec<Stream>,
-    pub links: Vec<Link>,
+    pub streams: SmallVec<[Stream; 2]>,
+    pub links: SmallVec<[Link; 2]>,
     /// A watched transport that receives nothing this long is reported [`Event::Silent`], once.
     /// `None`: never. Default of the system: 60 s.
     pub silence: Option<Duration>,

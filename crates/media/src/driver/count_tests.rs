@@ -81,7 +81,7 @@ impl Edge {
     }
 
     fn close(&self) -> Command {
-        Command::Close { call: CALL, pairs: self.pairs.clone() }
+        Command::Close { call: CALL, pairs: self.pairs.clone().into() }
     }
 
     fn rtp(&self, phone: usize) -> SocketAddr {

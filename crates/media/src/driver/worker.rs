@@ -366,6 +366,7 @@ mod tests {
     use pbx::media::{
         Expect, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId, Transport, TransportId,
     };
+    use smallvec::smallvec;
     use std::net::{IpAddr, Ipv4Addr, UdpSocket};
     use uuid::Uuid;
 
@@ -386,7 +387,7 @@ mod tests {
             watched: false,
         };
         let stream = Stream { id: StreamId(0), transport: TransportId(0), line: 0 };
-        let (transports, streams) = (vec![transport], vec![stream]);
+        let (transports, streams) = (vec![transport], smallvec![stream]);
         Plan { revision: 1, transports, streams, ..Plan::default() }
     }
 
@@ -412,7 +413,7 @@ mod tests {
     }
 
     fn close(number: u128) -> Command {
-        Command::Close { call: CallId(Uuid::from_u128(number)), pairs: vec![] }
+        Command::Close { call: CallId(Uuid::from_u128(number)), pairs: smallvec![] }
     }
 
     #[test]
@@ -438,7 +439,7 @@ mod tests {
         }
         let configure = Command::Configure { call, plan: plan(pairs[0]) };
         assert_eq!(inbox.put(configure.clone()), Err(configure.clone()));
-        inbox.put(Command::Close { call, pairs: vec![pairs[0]] }).unwrap();
+        inbox.put(Command::Close { call, pairs: smallvec![pairs[0]] }).unwrap();
 
         // The pair the refused plan named comes back with the close.
         while worker.pending.is_empty() {

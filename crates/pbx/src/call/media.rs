@@ -234,7 +234,7 @@ impl CallMedia {
         office.ports.unused(&unused, now);
         office.ports.closed(self.planned.len());
         if self.open {
-            office.media(Command::Close { call, pairs: self.planned.to_vec() });
+            office.media(Command::Close { call, pairs: self.planned.clone() });
             self.awaited = Some(now + ACKNOWLEDGE);
         }
     }

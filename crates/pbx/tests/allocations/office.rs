@@ -137,7 +137,7 @@ impl Office {
                 Effect::Media(Command::Close { call, pairs }) => {
                     let closed = Event::Closed { call, figures: vec![] };
                     sent.extend(self.input(Input::Media(closed)).1);
-                    self.input(Input::Media(Event::PortsReady { pairs }));
+                    self.input(Input::Media(Event::PortsReady { pairs: pairs.into_vec() }));
                 }
                 Effect::Media(Command::Want { .. })
                 | Effect::Connect { .. }

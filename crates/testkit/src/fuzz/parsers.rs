@@ -149,11 +149,12 @@ fn plan(one: IpAddr, other: IpAddr) -> Plan {
     Plan {
         revision: 1,
         transports: vec![transport(0, one), transport(1, other)],
-        streams: vec![stream(0), stream(1)],
-        links: vec![
+        streams: [stream(0), stream(1)].into(),
+        links: [
             Link { from: StreamId(0), to: StreamId(1) },
             Link { from: StreamId(1), to: StreamId(0) },
-        ],
+        ]
+        .into(),
         silence: None,
     }
 }
