@@ -160,8 +160,8 @@ settings! {
         NONE, |it| is_numbers(&it.emergency_numbers);
         "at most 32 numbers, or empty for 112 and 911, in Chinese 110, 119, 120 and 122 too"
         "最多32个号码，或为空（112和911，语言为中文时另有110、119、120和122）"
-        "Emergency numbers: no black list, call level or refining stops or changes a call to them."
-        "紧急号码：不受系统黑名单和呼叫级别限制，号码也不规整。"
+        "Emergency numbers: no black list, call level, limit or refining stops or changes a call to them."
+        "紧急号码：不受系统黑名单、呼叫级别和呼叫数限制，号码也不规整。"
 }
 
 /// Names the setting, the value and the way out.

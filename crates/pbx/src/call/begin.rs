@@ -168,16 +168,19 @@ impl Call {
             Ok(Some(replaced)) => return self.replace_dialog(office, attempt, replaced),
             Err(status) => return self.refuse_replacing(office, status, now),
         }
-        if let Err(code) = self.claim_caller(office, &attempt.origin) {
+        let directory = office.directory.clone();
+        let chance = dice(&mut *office.rng);
+        let query = self.query(&attempt.origin, office.utc, chance);
+        let route = dialplan::route(&directory, office, &query);
+        // No limit keeps an emergency call back; it is not counted then.
+        if let Err(code) = self.claim_caller(office, &attempt.origin)
+            && !route.is_emergency()
+        {
             if let Origin::Extension(it) = &attempt.origin {
                 self.note_full(it, now);
             }
             return self.end(office, code, Side::System, now);
         }
-        let directory = office.directory.clone();
-        let chance = dice(&mut *office.rng);
-        let query = self.query(&attempt.origin, office.utc, chance);
-        let route = dialplan::route(&directory, office, &query);
         self.record.dial_plan = route.plan;
         let candidates = match route.outcome {
             Ok(candidates) => candidates,

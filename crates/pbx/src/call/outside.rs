@@ -218,7 +218,7 @@ impl Call {
         if more {
             self.outward.left.insert(0, Candidate::Line(Arc::clone(line), out.clone()));
         }
-        if !office.claim_outside(Claim::LineOut(key), line.calls_out_max) {
+        if !office.claim_outside(Claim::LineOut(key), out.limit(line.calls_out_max)) {
             return Err(ReleaseCode::LineAllBusy);
         }
         self.outward.claims.push(Claim::LineOut(key));
@@ -256,7 +256,7 @@ impl Call {
             Ok(flow) => Way::Open(flow),
             Err(address) => Way::Closed(address),
         };
-        if !office.claim_outside(Claim::TrunkOut(server.trunk), trunk.calls_out_max) {
+        if !office.claim_outside(Claim::TrunkOut(server.trunk), out.limit(trunk.calls_out_max)) {
             return Err(ReleaseCode::TrunkAllBusy);
         }
         self.outward.claims.push(Claim::TrunkOut(server.trunk));

@@ -64,7 +64,7 @@ impl Call {
         // Parsed once already when it came.
         let (Ok(further), Ok(message)) = (further, Message::parse(&invite)) else { return false };
         self.outward.redirects += 1;
-        let is_claimed = self.claim_again(office, &further.outside.through);
+        let is_claimed = self.claim_again(office, &further.outside);
         let before = self.record.sent_number.clone();
         if *before != *further.outside.out.called {
             let host = bracketed(self.caller.session.dialog.end.address.ip());
@@ -77,14 +77,14 @@ impl Call {
     }
 
     /// The call counts for its line or trunk again, which it has just left.
-    fn claim_again(&mut self, office: &mut Office, through: &Through) -> bool {
-        let (claim, most) = match through {
+    fn claim_again(&mut self, office: &mut Office, outside: &Outside) -> bool {
+        let (claim, most) = match &outside.through {
             Through::Line { key, line, .. } => (Claim::LineOut(*key), line.calls_out_max),
             Through::Trunk { server, trunk } => {
                 (Claim::TrunkOut(server.trunk), trunk.calls_out_max)
             }
         };
-        let is_claimed = office.claim_outside(claim, most);
+        let is_claimed = office.claim_outside(claim, outside.out.limit(most));
         self.outward.claims.extend(is_claimed.then_some(claim));
         is_claimed
     }
@@ -133,6 +133,8 @@ impl Call {
             true => outside.out.clone(),
             false => self.may_dial(office, &through, (&number, chance)).ok_or(SentOn::Denied)?,
         };
+        // An emergency call stays one, whatever number the carrier has for it.
+        let out = Outgoing { emergency: outside.out.emergency, ..out };
         let target = match &through {
             Through::Line { line, .. } => line.request_uri(&out.called),
             Through::Trunk { trunk, .. } => trunk.request_uri_at(&out.called, target_address),

@@ -17,8 +17,7 @@ use std::sync::Arc;
 /// The lines and trunks that can take the call, and why others cannot.
 #[derive(Default)]
 pub(super) struct Choice {
-    lines: SmallVec<[(Arc<Line>, Option<Pool>); 2]>,
-    trunks: SmallVec<[Arc<Trunk>; 2]>,
+    ways: SmallVec<[Way; 2]>,
     /// Only for the eye: empty unless steps are wanted.
     skipped_lines: Vec<(Box<str>, Skip)>,
     skipped_trunks: Vec<(u32, Skip)>,
@@ -26,9 +25,29 @@ pub(super) struct Choice {
     nearest: Option<Skip>,
 }
 
+/// One of them, in the order they are tried.
+enum Way {
+    Line(Arc<Line>, Option<Pool>),
+    Trunk(Arc<Trunk>),
+}
+
 impl Choice {
     fn is_full(&self) -> bool {
-        self.lines.len() + self.trunks.len() >= CANDIDATES_MAX
+        self.ways.len() >= CANDIDATES_MAX
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.ways.iter().filter_map(|it| match it {
+            Way::Line(line, _) => Some(&**line),
+            Way::Trunk(_) => None,
+        })
+    }
+
+    fn trunks(&self) -> impl Iterator<Item = &Trunk> {
+        self.ways.iter().filter_map(|it| match it {
+            Way::Trunk(trunk) => Some(&**trunk),
+            Way::Line(..) => None,
+        })
     }
 
     fn skip(&mut self, why: Skip) {
@@ -48,6 +67,7 @@ impl<T: Trace> Decision<'_, T> {
     pub(super) fn by_trunks(&mut self, choice: &TrunkChoice) -> Result<Candidates, Refusal> {
         let mut found = Choice::default();
         self.find_trunks(choice, &mut found);
+        self.trace_trunks(choice, &found);
         let nearest = found.nearest;
         self.send(found).ok_or_else(|| trunk_refusal(nearest))
     }
@@ -84,7 +104,7 @@ impl<T: Trace> Decision<'_, T> {
         }
     }
 
-    pub(super) fn find_trunks(&mut self, choice: &TrunkChoice, found: &mut Choice) {
+    pub(super) fn find_trunks(&self, choice: &TrunkChoice, found: &mut Choice) {
         let tenant = self.tenant;
         match choice {
             TrunkChoice::Listed(ids) => {
@@ -101,31 +121,20 @@ impl<T: Trace> Decision<'_, T> {
                 }
             }
         }
-        let (live, query) = (self.live, self.query);
-        self.trace.step(|| Step::TrunkChoice {
-            choice: choice.clone(),
-            chosen: found
-                .trunks
-                .iter()
-                .map(|it| Taken {
-                    name: it.id,
-                    calls: live.trunk_calls_out(query.tenant, it.id),
-                    most: it.calls_out_max,
-                })
-                .collect(),
-            skipped: found.skipped_trunks.clone(),
-        });
     }
 
     pub(super) fn try_line(&self, line: &Arc<Line>, pool: Option<Pool>, found: &mut Choice) {
-        if found.is_full() || found.lines.iter().any(|(it, _)| it.account == line.account) {
+        if found.is_full() || found.lines().any(|it| it.account == line.account) {
             return;
         }
         match self.judge_line(line) {
-            None => found.lines.push((Arc::clone(line), pool)),
+            None => {
+                found.skipped_lines.retain(|(it, _)| *it != line.account);
+                found.ways.push(Way::Line(Arc::clone(line), pool));
+            }
             Some(why) => {
                 found.skip(why);
-                if T::WANTED {
+                if T::WANTED && found.skipped_lines.iter().all(|(it, _)| *it != line.account) {
                     found.skipped_lines.push((line.account.clone(), why));
                 }
             }
@@ -148,21 +157,24 @@ impl<T: Trace> Decision<'_, T> {
             return Some(Skip::NotShared);
         }
         let calls = || self.live.line_calls_out(tenant, &line.account);
-        judge(line.calls_out_max, calls, || {
+        judge(self.limit(line.calls_out_max), calls, || {
             let registered = !line.register || self.live.line_is_registered(tenant, &line.account);
             (!registered).then_some(Skip::NotRegistered)
         })
     }
 
-    fn try_trunk(&self, trunk: &Arc<Trunk>, found: &mut Choice) {
-        if found.is_full() || found.trunks.iter().any(|it| it.id == trunk.id) {
+    pub(super) fn try_trunk(&self, trunk: &Arc<Trunk>, found: &mut Choice) {
+        if found.is_full() || found.trunks().any(|it| it.id == trunk.id) {
             return;
         }
         match self.judge_trunk(trunk) {
-            None => found.trunks.push(Arc::clone(trunk)),
+            None => {
+                found.skipped_trunks.retain(|(it, _)| *it != trunk.id);
+                found.ways.push(Way::Trunk(Arc::clone(trunk)));
+            }
             Some(why) => {
                 found.skip(why);
-                if T::WANTED {
+                if T::WANTED && found.skipped_trunks.iter().all(|(it, _)| *it != trunk.id) {
                     found.skipped_trunks.push((trunk.id, why));
                 }
             }
@@ -178,30 +190,39 @@ impl<T: Trace> Decision<'_, T> {
             return Some(Skip::Off);
         }
         let calls = || self.live.trunk_calls_out(tenant, trunk.id);
-        judge(trunk.calls_out_max, calls, || {
+        judge(self.limit(trunk.calls_out_max), calls, || {
             let healthy = trunk.options_s == 0 || self.live.trunk_is_healthy(tenant, trunk.id);
             (!healthy).then_some(Skip::Unreachable)
         })
     }
 
+    /// The limit that counts: none where an emergency call finds no other way.
+    fn limit(&self, configured: CallLimit) -> CallLimit {
+        if self.over_limits { CallLimit::UNLIMITED } else { configured }
+    }
+
     /// Candidates with refined numbers; `None` where there are none.
     pub(super) fn send(&mut self, found: Choice) -> Option<Candidates> {
         let mut candidates = Candidates::new();
-        for (line, pool) in found.lines {
-            let caller = match &line.caller_number {
-                CallerNumber::Account => &line.account,
-                CallerNumber::Caller => self.query.on_behalf_of.unwrap_or(&self.caller),
-                CallerNumber::Fixed(number) => number,
-            };
-            let out = self.refine(caller.into(), line.group, pool);
-            candidates.push(Candidate::Line(line, out));
-        }
-        for trunk in found.trunks {
-            let unified = &*trunk.caller_number;
+        for way in found.ways {
             let own = self.query.on_behalf_of.unwrap_or(&self.caller);
-            let caller = if unified.is_empty() { own } else { unified };
-            let out = self.refine(caller.into(), trunk.group, None);
-            candidates.push(Candidate::Trunk(trunk, out));
+            candidates.push(match way {
+                Way::Line(line, pool) => {
+                    let caller = match &line.caller_number {
+                        CallerNumber::Account => &line.account,
+                        CallerNumber::Caller => own,
+                        CallerNumber::Fixed(number) => number,
+                    };
+                    let out = self.refine(caller.into(), line.group, pool);
+                    Candidate::Line(line, out)
+                }
+                Way::Trunk(trunk) => {
+                    let unified = &*trunk.caller_number;
+                    let caller = if unified.is_empty() { own } else { unified };
+                    let out = self.refine(caller.into(), trunk.group, None);
+                    Candidate::Trunk(trunk, out)
+                }
+            });
         }
         for candidate in &candidates {
             self.trace.step(|| Step::Send(candidate.clone()));
@@ -219,7 +240,7 @@ impl<T: Trace> Decision<'_, T> {
             true => called,
             false => self.refine_one(Which::Called, &plan.refine_called, group, called),
         };
-        Outgoing { called, caller, group, pool }
+        Outgoing { called, caller, group, pool, emergency: self.emergency }
     }
 
     fn refine_one(
@@ -255,8 +276,22 @@ impl<T: Trace> Decision<'_, T> {
         };
         self.trace.step(|| Step::LineChoice {
             choice: choice.clone(),
-            chosen: found.lines.iter().map(|(line, _)| taken(line)).collect(),
+            chosen: found.lines().map(taken).collect(),
             skipped: found.skipped_lines.clone(),
+        });
+    }
+
+    pub(super) fn trace_trunks(&mut self, choice: &TrunkChoice, found: &Choice) {
+        let (live, tenant) = (self.live, self.query.tenant);
+        let taken = |trunk: &Trunk| Taken {
+            name: trunk.id,
+            calls: live.trunk_calls_out(tenant, trunk.id),
+            most: trunk.calls_out_max,
+        };
+        self.trace.step(|| Step::TrunkChoice {
+            choice: choice.clone(),
+            chosen: found.trunks().map(taken).collect(),
+            skipped: found.skipped_trunks.clone(),
         });
     }
 }

@@ -3,6 +3,7 @@
 use super::feature::DialledFeature;
 use crate::directory::Extension;
 use crate::id::TenantId;
+use crate::interop::CallLimit;
 use crate::line::Line;
 use crate::line::table::Pool;
 use crate::release::ReleaseCode;
@@ -87,6 +88,26 @@ pub struct Outgoing {
     pub group: u32,
     /// The rotation to move on when this candidate is taken.
     pub pool: Option<Pool>,
+    /// No limit keeps an emergency call back.
+    pub emergency: bool,
+}
+
+impl Outgoing {
+    /// How many calls may be under way where this one goes out, by what is configured there.
+    pub fn limit(&self, configured: CallLimit) -> CallLimit {
+        if self.emergency { CallLimit::UNLIMITED } else { configured }
+    }
+}
+
+impl Route {
+    /// It is an emergency call, and something can take it.
+    pub fn is_emergency(&self) -> bool {
+        let first = self.outcome.as_ref().ok().and_then(|it| it.first());
+        match first {
+            Some(Candidate::Line(_, out) | Candidate::Trunk(_, out)) => out.emergency,
+            Some(Candidate::Extension(_) | Candidate::Feature(_)) | None => false,
+        }
+    }
 }
 
 impl Candidate {

@@ -8,7 +8,7 @@ use super::choose::Choice;
 use super::feature::{DialledFeature, Feature, is_code};
 use super::live::Live;
 use super::query::{Caller, Candidate, Candidates, Query, Refusal, Route};
-use super::rows::{CalledRow, DEFAULT_PLAN, LineChoice, RouteType};
+use super::rows::{CalledRow, DEFAULT_PLAN, LineChoice, RouteType, TrunkChoice};
 use super::step::{Explanation, Fallback, Found, Step, Trace};
 use super::time::Clock;
 use super::transition::Transition;
@@ -71,6 +71,7 @@ fn decide(
         caller: query.caller.number().into(),
         called: query.dialled.into(),
         emergency: false,
+        over_limits: false,
     };
     let outcome = decision.run();
     Route { plan: decision.plan.into(), outcome }
@@ -99,6 +100,8 @@ pub(super) struct Decision<'a, T> {
     pub(super) called: Cow<'a, str>,
     /// The call is an emergency call.
     pub(super) emergency: bool,
+    /// The limits of lines and trunks count no more.
+    pub(super) over_limits: bool,
 }
 
 impl<'a, T: Trace> Decision<'a, T> {
@@ -117,27 +120,38 @@ impl<'a, T: Trace> Decision<'a, T> {
         self.analyze_called()
     }
 
-    /// An emergency number goes out by what the rows say of it, then by any line; nothing may
-    /// block it, and nothing changes it. Where nothing can take it, it is a number like any other.
+    /// An emergency number goes out by what the rows say of it, then by any line, then by any trunk,
+    /// at last by those that are full; nothing may block it, and nothing changes it. Where nothing can
+    /// take it, it is a number like any other.
     fn emergency(&mut self) -> Option<Candidates> {
         let number = self.emergency_number()?;
         self.trace.step(|| Step::Emergency(number.into()));
         self.emergency = true;
         self.called = Cow::Borrowed(number);
         let row = self.tenant.dial_plan.called.find(self.plan, self.query.dialled, &self.clock);
-        let mut found = Choice::default();
-        if let Some(RouteType::SipTrunk(choice)) = row.map(|it| &it.route) {
-            self.find_trunks(choice, &mut found);
-        }
-        let lines = match row.map(|it| &it.route) {
-            Some(RouteType::ExternalLine(choice)) => choice,
-            _ => &LineChoice::Rotation,
+        let any_trunk = TrunkChoice::Listed(self.tenant.trunks.keys().copied().collect());
+        let (lines, trunks) = match row.map(|it| &it.route) {
+            Some(RouteType::SipTrunk(choice)) => (&LineChoice::Rotation, choice),
+            Some(RouteType::ExternalLine(choice)) => (choice, &any_trunk),
+            _ => (&LineChoice::Rotation, &any_trunk),
         };
-        self.find_lines(lines, &mut found);
-        for line in self.tenant.lines.iter() {
-            self.try_line(line, None, &mut found);
+        let mut found = Choice::default();
+        for over_limits in [false, true] {
+            self.over_limits = over_limits;
+            if let Some(RouteType::SipTrunk(choice)) = row.map(|it| &it.route) {
+                self.find_trunks(choice, &mut found);
+            }
+            self.find_lines(lines, &mut found);
+            for line in self.tenant.lines.iter() {
+                self.try_line(line, None, &mut found);
+            }
+            self.find_trunks(&any_trunk, &mut found);
         }
+        self.over_limits = false;
         self.trace_lines(lines, &found);
+        if !self.tenant.trunks.is_empty() {
+            self.trace_trunks(trunks, &found);
+        }
         let candidates = self.send(found);
         if candidates.is_none() {
             self.trace.step(|| Step::NoEmergencyRoute);

@@ -55,7 +55,7 @@ impl Explanation {
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// An emergency number: black list, levels and refining are passed over.
+    /// An emergency number: black list, levels, limits and refining are passed over.
     Emergency(Box<str>),
     /// Nothing can take the emergency number: it is a number like any other.
     NoEmergencyRoute,

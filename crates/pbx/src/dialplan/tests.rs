@@ -1,5 +1,6 @@
 //! Whole decisions: the examples that users of such a product know, and the order of procedures.
 
+mod emergency;
 mod random;
 
 use super::levels::Levels;
@@ -427,35 +428,6 @@ fn caller_rows_give_another_plan_and_number() {
     tenant.put(Extension { plan: Some("gone".into()), ..extension("100") });
     let found = route(&directory(tenant), &Present::default(), &ask("100", "101"));
     assert_eq!(&*found.plan, "guest");
-}
-
-#[test]
-fn nothing_blocks_or_changes_an_emergency_number() {
-    let mut tenant = office();
-    tenant.dial_plan.blocked.put(BlockRow {
-        id: 1,
-        caller: "*".into(),
-        called: "*".into(),
-        rate: 100,
-        description: "".into(),
-    });
-    assert_eq!(from_100(&tenant, "101"), "603 security.blocked");
-    // Without a line it is a number like any other.
-    assert_eq!(from_100(&tenant, "112"), "603 security.blocked");
-
-    tenant.lines.put(line("1"));
-    tenant.lines.put(Line { owner: Some("101".into()), shared: false, ..line("2") });
-    tenant.dial_plan.put_transition(change(1, TransitionKind::Insert, 0, 0, "0"));
-    tenant.dial_plan.refine_called.put(refine(1, 0, "", 1));
-    let row = CalledRow { level: Some(1), transition: Some(1), ..called(1, "112", by_line("2")) };
-    tenant.dial_plan.called.put(row);
-    assert_eq!(from_100(&tenant, "112"), "line 2: 112 as 2, line 1: 112 as 1");
-    assert_eq!(from_100(&tenant, "9112"), "line 1: 112 as 1, line 2: 112 as 2");
-    assert_eq!(from_100(&tenant, "1121"), "603 security.blocked");
-    assert_eq!(from_100(&tenant, "110"), "603 security.blocked");
-    let chinese = Settings { language: Language::Zh, ..Settings::default() };
-    tenant.settings = Arc::new(chinese);
-    assert_eq!(from_100(&tenant, "110"), "line 1: 110 as 1, line 2: 110 as 2");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod carriers;
 mod devices;
 mod dialog;
 mod echo;
+mod emergency;
 mod ends;
 mod features;
 mod forward;

@@ -26,7 +26,7 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
     let name = |it: &str| it.to_owned();
     match step {
         Step::Emergency(number) => {
-            (name("紧急号码"), format!("{number}: 不受黑名单和呼叫级别限制, 号码不变"))
+            (name("紧急号码"), format!("{number}: 不受黑名单、呼叫级别和呼叫数限制, 号码不变"))
         }
         Step::NoEmergencyRoute => (name("紧急号码"), name("没有可用的出口 -> 按普通号码处理")),
         Step::BlockList { row: None, .. } => (name("系统黑名单"), name("没有匹配")),

@@ -26,7 +26,7 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
     match step {
         Step::Emergency(number) => (
             name("Emergency number"),
-            format!("{number}: no black list, no level, the number as it is"),
+            format!("{number}: no black list, no level, no limit, the number as it is"),
         ),
         Step::NoEmergencyRoute => {
             (name("Emergency number"), name("nothing can take it -> an ordinary number"))
