@@ -13,7 +13,7 @@ pub mod timeline;
 
 use crate::record::CallRecord;
 use crate::release::ReleaseCode;
-use fact::{Fact, Place, What};
+use fact::{Fact, Place, What, Who};
 use serde::{Deserialize, Serialize};
 
 pub use remedy::{guilty, remedy};
@@ -114,16 +114,12 @@ fn more_exactly(ended: ReleaseCode, facts: &[Fact]) -> Verdict {
         | Code::LineFailed
         | Code::LineExtension
         | Code::LineRejectedUriParam
-        | Code::LinePrackRefused => {
-            let parameters = last(facts, |it| matches!(it, What::Parameters(_)));
-            match (parameters, prack_refusal(facts)) {
-                (_, Some(at)) => found(Code::LinePrackRefused, Likely, at),
-                (Some(at), None) if refused_with(facts, &[400, 414, 416, 420]) => {
-                    found(Code::LineRejectedUriParam, Possible, at)
-                }
-                (_, None) => found(ended, Certain, None),
-            }
-        }
+        | Code::LinePrackRefused => match (prack_refusal(facts), parameters_refusal(facts)) {
+            (Some((at, Who::Line(_))), _) => found(Code::LinePrackRefused, Likely, at),
+            (None, Some((at, Who::Line(_)))) => found(Code::LineRejectedUriParam, Possible, at),
+            // A phone or a trunk is no line.
+            (Some(_), _) | (None, Some(_) | None) => found(ended, Certain, None),
+        },
         Code::LineNotRegistered => match why_unregistered(facts) {
             Some((why, at)) => found(why, Certain, at),
             None => found(ended, Certain, None),
@@ -250,14 +246,25 @@ fn refused_with(facts: &[Fact], wanted: &[u16]) -> bool {
     matches!(what, Some(What::Refused { status, .. }) if wanted.contains(status))
 }
 
-/// The refusal of a PRACK by the one that then refused the call.
-fn prack_refusal(facts: &[Fact]) -> Option<usize> {
-    let at = last(facts, |it| matches!(it, What::PrackRefused { .. }))?;
-    let place = facts[at].place;
-    let later = facts[at..].iter().any(|it| {
-        it.place == place && matches!(it.what, What::Refused { .. } | What::Silent { .. })
-    });
-    later.then_some(at)
+/// The refusal of a PRACK by the one that was the last to refuse the call.
+fn prack_refusal(facts: &[Fact]) -> Option<(usize, &Who)> {
+    let end = last(facts, |it| matches!(it, What::Refused { .. } | What::Silent { .. }))?;
+    let place = facts[end].place;
+    facts[..end].iter().enumerate().rev().find_map(|(at, it)| {
+        let What::PrackRefused { who, .. } = &it.what else { return None };
+        (it.place == place).then_some((at, who))
+    })
+}
+
+/// The Request-URI parameters of the INVITE that was the last to be refused, where they may be why.
+fn parameters_refusal(facts: &[Fact]) -> Option<(usize, &Who)> {
+    let end = last(facts, |it| matches!(it, What::Refused { .. }))?;
+    let What::Refused { who, status: 400 | 414 | 416 | 420, .. } = &facts[end].what else {
+        return None;
+    };
+    let place = facts[end].place;
+    let there = |it: &Fact| it.place == place && matches!(it.what, What::Parameters(_));
+    facts.iter().rposition(there).map(|at| (at, who))
 }
 
 /// What keeps every line that was meant from being registered, where it is one thing.

@@ -1,6 +1,7 @@
 //! The command that helps with a verdict. What others wrote stands in none unless it is plain.
 
 use super::fact::{What, Who};
+use super::{parameters_refusal, prack_refusal};
 use crate::record::{CallRecord, Direction};
 use crate::release::ReleaseCode as Code;
 use std::borrow::Cow;
@@ -35,8 +36,6 @@ pub(super) fn action(code: Code, record: &CallRecord) -> Option<String> {
         Code::LineNotRegistered
         | Code::LineAllBusy
         | Code::LineClosed
-        | Code::LineTakesNone
-        | Code::LineIncomingBusy
         | Code::LineAuthFailed
         | Code::LineAuthUnknown
         | Code::LineRejected
@@ -48,16 +47,22 @@ pub(super) fn action(code: Code, record: &CallRecord) -> Option<String> {
         | Code::LineDiverted
         | Code::LineExtension
         | Code::LineDns => Some(format!("dialtone line show {}", line()?)),
-        Code::TrunkTakesNone
-        | Code::TrunkIncomingBusy
-        | Code::TrunkRejected
-        | Code::TrunkFailed
+        // These are about the line or trunk that a call came by.
+        Code::LineTakesNone | Code::LineIncomingBusy => {
+            Some(format!("dialtone line show {}", word(record.line.as_deref()?)?))
+        }
+        Code::TrunkTakesNone | Code::TrunkIncomingBusy => {
+            Some(format!("dialtone trunk show {}", word(record.trunk.as_deref()?)?))
+        }
+        Code::TrunkRejected
         | Code::TrunkDiverted
         | Code::TrunkExtension
         | Code::TrunkUnreachable
         | Code::TrunkDns
         | Code::TrunkAllBusy
-        | Code::TrunkClosed => Some(format!("dialtone trunk show {}", word(trunk(record)?)?)),
+        | Code::TrunkClosed => show_trunk(record),
+        Code::TrunkFailed => plainer_trunk(record).or_else(|| show_trunk(record)),
+        Code::CalleeRejected => plainer_trunk(record),
         _ => None,
     }
 }
@@ -72,7 +77,25 @@ fn one_call_more(record: &CallRecord) -> Option<String> {
     Some(format!("dialtone ext set {} --calls {}", word(number)?, most.saturating_add(1)))
 }
 
-/// The line that the newest fact is about, else the one of the record.
+fn show_trunk(record: &CallRecord) -> Option<String> {
+    Some(format!("dialtone trunk show {}", word(trunk(record)?)?))
+}
+
+/// What a trunk may want less of, by what it refused.
+fn plainer_trunk(record: &CallRecord) -> Option<String> {
+    let facts = &record.facts;
+    let (who, less) = match (prack_refusal(facts), parameters_refusal(facts)) {
+        (Some((_, who)), _) => (who, "--100rel off"),
+        (None, Some((_, who))) => (who, "--uri-parameters ''"),
+        (None, None) => return None,
+    };
+    match who {
+        Who::Trunk(id) => Some(format!("dialtone trunk set {} {less}", word(id)?)),
+        Who::Line(_) | Who::Phone(_) => None,
+    }
+}
+
+/// The line that the newest fact is about, else the one that the call went out by.
 fn line(record: &CallRecord) -> Option<&str> {
     let mut facts = record.facts.iter().rev();
     let named = facts.find_map(|it| match (&it.what, who(&it.what)) {
@@ -80,7 +103,7 @@ fn line(record: &CallRecord) -> Option<&str> {
         (_, Some(Who::Line(account))) => Some(&**account),
         _ => None,
     });
-    named.or(record.line.as_deref())
+    named.or_else(|| record.line.as_deref().filter(|_| record.direction == Direction::Outgoing))
 }
 
 fn trunk(record: &CallRecord) -> Option<&str> {
@@ -89,7 +112,7 @@ fn trunk(record: &CallRecord) -> Option<&str> {
         Some(Who::Trunk(id)) => Some(&**id),
         Some(Who::Line(_) | Who::Phone(_)) | None => None,
     });
-    named.or(record.trunk.as_deref())
+    named.or_else(|| record.trunk.as_deref().filter(|_| record.direction == Direction::Outgoing))
 }
 
 /// Whom a fact is about.

@@ -5,6 +5,7 @@ use super::timeline::{Clock, Milestones, timeline};
 use super::*;
 use crate::dialplan::time::Zone;
 use crate::language::Language;
+use crate::record::Direction;
 use crate::release::ReleaseCode as Code;
 use crate::time::UnixMillis;
 use std::net::SocketAddr;
@@ -19,6 +20,10 @@ fn address(text: &str) -> SocketAddr {
 
 fn line() -> Who {
     Who::Line("5678".into())
+}
+
+fn trunk() -> Who {
+    Who::Trunk("1".into())
 }
 
 fn phone() -> Who {
@@ -39,7 +44,11 @@ fn parameters() -> What {
 }
 
 fn prack_refused() -> What {
-    What::PrackRefused { who: line(), status: 405 }
+    prack_refused_by(line())
+}
+
+fn prack_refused_by(who: Who) -> What {
+    What::PrackRefused { who, status: 405 }
 }
 
 fn unregistered(account: &str, why: Option<Code>, status: Option<u16>) -> What {
@@ -127,6 +136,49 @@ fn a_carrier_that_refuses() {
         (Code::LineAuthFailed, &[(CARRIER, refused(line(), 401))], Code::LineAuthFailed, Us),
         (Code::LineNoResponse, &[(CARRIER, What::Silent { who: line(), to: address("203.0.113.9:5060") })], Code::LineNoResponse, Network),
     ]);
+}
+
+/// What a phone or a trunk refuses is no fault of a line, nor what one line refuses that of another.
+#[test]
+fn nobody_else_is_blamed() {
+    use Guilty::{Callee, Network};
+    let other = Place::Callee(1);
+    #[rustfmt::skip]
+    check(&[
+        (Code::CalleeRejected, &[(CARRIER, prack_refused_by(phone())), (CARRIER, refused(phone(), 481))], Code::CalleeRejected, Callee),
+        (Code::CalleeRejected, &[(CARRIER, prack_refused_by(trunk())), (CARRIER, refused(trunk(), 481))], Code::CalleeRejected, Callee),
+        (Code::CalleeRejected, &[(CARRIER, parameters()), (CARRIER, refused(trunk(), 400))], Code::CalleeRejected, Callee),
+        (Code::CalleeRejected, &[(CARRIER, parameters()), (CARRIER, refused(line(), 408)), (other, refused(trunk(), 400))], Code::CalleeRejected, Callee),
+        (Code::CalleeRejected, &[(CARRIER, prack_refused()), (CARRIER, refused(line(), 500)), (other, refused(line(), 488))], Code::CalleeRejected, Callee),
+        (Code::TrunkFailed, &[(CARRIER, prack_refused_by(trunk())), (CARRIER, refused(trunk(), 500))], Code::TrunkFailed, Network),
+    ]);
+}
+
+#[test]
+fn the_command_is_about_whom_it_was() {
+    use Direction::{Incoming, Outgoing};
+    let refusals = |who: Who, status| {
+        vec![(CARRIER, prack_refused_by(who.clone())), (CARRIER, refused(who, status))]
+    };
+    let parameters = |who| vec![(CARRIER, parameters()), (CARRIER, refused(who, 400))];
+    #[rustfmt::skip]
+    let table = [
+        (Code::LineFailed,       Outgoing, refusals(line(), 500),   Some("dialtone line set 5678 --100rel off")),
+        (Code::TrunkFailed,      Outgoing, refusals(trunk(), 500),  Some("dialtone trunk set 1 --100rel off")),
+        (Code::CalleeRejected,   Outgoing, parameters(trunk()),     Some("dialtone trunk set 1 --uri-parameters ''")),
+        (Code::CalleeRejected,   Outgoing, parameters(line()),      Some("dialtone line set 5678 --uri-parameters ''")),
+        // It came by a line; what refused it is a phone.
+        (Code::CalleeRejected,   Incoming, refusals(phone(), 481),  None),
+        (Code::LineIncomingBusy, Incoming, vec![],                  Some("dialtone line show 1234")),
+        (Code::LineFailed,       Outgoing, vec![],                  Some("dialtone line show 1234")),
+        (Code::LineFailed,       Incoming, vec![],                  None),
+    ];
+    for (ended, direction, facts, command) in table {
+        let mut record = record(ended, &facts);
+        (record.direction, record.line) = (direction, Some("1234".into()));
+        let action = judge(&record).unwrap().action(&record);
+        assert_eq!(action.as_deref(), command, "{ended} {facts:?}");
+    }
 }
 
 #[test]
