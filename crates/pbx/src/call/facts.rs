@@ -345,7 +345,7 @@ fn unregistered(office: &Office, tenant: TenantId, account: &str) -> What {
     let live = office.lines.find(tenant, account);
     let trouble = live.and_then(|it| it.registration.trouble());
     let status = match trouble {
-        Some(Trouble::Rejected(status)) => Some(status),
+        Some(Trouble::Rejected(status) | Trouble::Denied(status)) => Some(status),
         _ => None,
     };
     let at = live.and_then(|it| it.last_answer.as_ref()).map(|it| it.at);

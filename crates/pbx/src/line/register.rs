@@ -21,7 +21,8 @@ pub const BACK_OFF_MIN: Duration = Duration::from_secs(30);
 /// Longest wait after failures: a carrier that is back is found again this fast.
 pub const BACK_OFF_MAX: Duration = Duration::from_secs(300);
 
-/// Wait after the carrier refused user name and password: many ban whoever tries on.
+/// Wait after the carrier refused user name and password, or us although it has them: many ban
+/// whoever tries on.
 pub const AUTH_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 /// Longest wait that a Retry-After is believed.
@@ -309,7 +310,13 @@ impl Registration {
                     | Answer::InvalidCseq
                     | Answer::Unheard(_) => None,
                 };
-                self.failed(trouble(&answer, it), retry_after, wanted, it, moment)
+                let mut trouble = trouble(&answer, it);
+                if let Trouble::Rejected(code @ (403 | 404)) = trouble
+                    && !self.auth.is_empty()
+                {
+                    trouble = Trouble::Denied(code);
+                }
+                self.failed(trouble, retry_after, wanted, it, moment)
             }
         }
     }
@@ -346,12 +353,12 @@ impl Registration {
         let elsewhere = trouble.may_be_the_address();
         let pause = if elsewhere && it.untried_target {
             Duration::ZERO
-        } else if trouble == Trouble::AuthFailed {
-            AUTH_PAUSE
         } else {
             let asked = retry_after.map_or(Duration::ZERO, |it| Duration::from_secs(it.into()));
             let asked = asked.min(RETRY_AFTER_MAX);
-            (asked + spread(asked / 10, moment.dice)).max(back_off(self.failures, moment.dice))
+            let may_ban = matches!(trouble, Trouble::AuthFailed | Trouble::Denied(_));
+            let least = if may_ban { AUTH_PAUSE } else { back_off(self.failures, moment.dice) };
+            (asked + spread(asked / 10, moment.dice)).max(least)
         };
         let mut actions = self.wait(moment.instant + pause);
         if elsewhere {

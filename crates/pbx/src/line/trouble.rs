@@ -16,6 +16,9 @@ pub enum Trouble {
     RegCseq,
     /// A final status that says no.
     Rejected(u16),
+    /// 403 or 404 after user name and password were sent: asking on changes nothing, and may get us
+    /// banned.
+    Denied(u16),
     /// It answered 200 and holds no binding for us.
     NotBound,
     /// It sends us from one address to the next.
@@ -47,7 +50,7 @@ impl Trouble {
             Self::AuthFailed => ReleaseCode::LineAuthFailed,
             Self::AuthUnknown => ReleaseCode::LineAuthUnknown,
             Self::RegCseq => ReleaseCode::LineRegCseq,
-            Self::Rejected(_) => ReleaseCode::LineRejected,
+            Self::Rejected(_) | Self::Denied(_) => ReleaseCode::LineRejected,
             Self::NotBound => ReleaseCode::LineNotBound,
             Self::Redirected => ReleaseCode::LineRedirected,
             Self::NoResponse => ReleaseCode::LineNoResponse,
@@ -63,6 +66,13 @@ impl Trouble {
                 text!(
                     "The carrier refused the registration with {}.",
                     "运营商以{}拒绝了注册。",
+                    code
+                )
+            }
+            Self::Denied(code) => {
+                text!(
+                    "The carrier refused the registration with {} after user name and password were sent.",
+                    "发送用户名和密码后，运营商以{}拒绝了注册。",
                     code
                 )
             }
@@ -86,6 +96,10 @@ impl Trouble {
                 "Check account and domain, or ask the carrier why.",
                 "请检查账号和域名，或向运营商询问原因。",
             ),
+            Self::Denied(_) => Text::fixed(
+                "Check account, password and domain, or ask the carrier why; it is asked again every 15 minutes.",
+                "请检查账号、密码和域名，或向运营商询问原因；每15分钟重试一次。",
+            ),
             Self::AuthFailed
             | Self::AuthUnknown
             | Self::RegCseq
@@ -106,6 +120,7 @@ impl Trouble {
             Self::AuthFailed
             | Self::AuthUnknown
             | Self::RegCseq
+            | Self::Denied(_)
             | Self::NotBound
             | Self::Redirected
             | Self::Dns

@@ -73,6 +73,29 @@ fn a_wrong_password_is_said_and_not_tried_on() {
     );
 }
 
+/// The carrier has the password and says no: it is asked again after a quarter of an hour.
+#[test]
+fn a_registration_refused_after_the_password_is_not_tried_on() {
+    for status in [403, 404] {
+        check(&format!(
+            r#"
+            given line 5678 at=telecom unregistered
+            wait 0s
+                 pbx -> telecom   REGISTER credentials=none
+                 pbx <- telecom   401
+                 pbx -> telecom   REGISTER credentials=right
+                 pbx <- telecom   {status}
+            event trouble=line.rejected
+            wait 14min
+            wait 2min next
+                 pbx -> telecom   REGISTER credentials=right
+                 pbx <- telecom   200
+            event line=registered
+        "#
+        ));
+    }
+}
+
 /// Request-URI parameters are for calls as well: a line that is registered stays so, and one that was
 /// refused is tried with the new ones.
 #[test]
