@@ -83,7 +83,7 @@ impl Core {
         }
         line.targets = Targets::of(&line.config);
         line.registration.auth.clear();
-        (line.flow, line.seen) = (None, None);
+        (line.flow, line.asking, line.seen) = (None, None, None);
         self.line_wanted(key, now);
         self.line_resolved(key, now);
         // A REGISTER that waits for the old name goes on with what there is.
@@ -124,7 +124,7 @@ impl Core {
             let Some(flow) = line.flow else { continue };
             let source = office.network.local_for(flow.remote.ip()).map(|it| it.source);
             if source != Some(flow.local.ip()) {
-                (line.flow, line.seen) = (None, None);
+                (line.flow, line.asking, line.seen) = (None, None, None);
                 self.line_wanted(key, now);
             }
         }
@@ -196,6 +196,7 @@ impl Core {
             line.targets.succeeded();
             let routes = message.headers.values(HeaderName::ServiceRoute);
             line.service_route = routes.take(sip::route_set::ROUTES_MAX).map(Into::into).collect();
+            self.office.lines.granted(key);
         }
         let elsewhere = self.learn_seen(key, message);
         let corrects = matches!(answer, Answer::Granted { .. }) && self.corrects(key, elsewhere);
@@ -209,7 +210,7 @@ impl Core {
     fn learn_seen(&mut self, key: LineKey, message: &Message<'_>) -> bool {
         let network = &self.office.network;
         let Some(line) = self.office.lines.get_mut(key) else { return false };
-        let Some(flow) = line.flow else { return false };
+        let Some(flow) = line.asking else { return false };
         let advertised = network.local_of(flow.local, flow.remote).advertised;
         let Some(seen) = seen::read(message, flow.local, advertised) else { return false };
         let told = line.seen_at(flow);
@@ -246,9 +247,8 @@ impl Core {
     pub(super) fn line_connected(&mut self, token: u64, flow: Option<Flow>, now: Now) {
         let office = &mut self.office;
         let Some(key) = office.lines.connected(token) else { return };
-        let Some(line) = office.lines.get_to_move(key) else { return };
+        let Some(line) = office.lines.get_mut(key) else { return };
         let Some((_, expires_s)) = line.connecting.take_if(|it| it.0 == token) else { return };
-        line.flow = flow;
         match flow {
             Some(flow) => send_register(office, key, flow, expires_s, now),
             None => {
@@ -349,7 +349,8 @@ pub(super) fn ask(
         return Ok(());
     };
     let transport = Transport::from(line.config.transport);
-    let open = line.flow.filter(|it| it.remote == remote && it.transport == transport);
+    let is_open = |it: &Flow| it.remote == remote && it.transport == transport;
+    let open = [line.asking, line.flow].into_iter().flatten().find(is_open);
     match (transport, open) {
         (Transport::Tcp, None) => {
             let token = office.connect_for(remote);
@@ -372,8 +373,8 @@ fn send_register(office: &mut Office, key: LineKey, flow: Flow, expires_s: u32, 
     let cnonce = format!("{:016x}", office.rng.next_u64());
     let Some(contact) = office.lines.get(key).map(|it| it.registration.ids.contact) else { return };
     let end = office.local_end_of_line(flow, contact, Some(key));
+    office.lines.asks_by(key, flow);
     let Some(line) = office.lines.get_mut(key) else { return };
-    line.flow = Some(flow);
     let config = Arc::clone(&line.config);
     let own = [&*config.domain];
     let account = line.account(&config, &own);

@@ -45,8 +45,12 @@ pub struct LiveLine {
     pub deleted: bool,
     pub registration: Registration,
     pub targets: Targets,
-    /// The way of the newest request.
+    /// The way calls go: that of the newest REGISTER that was granted; where none is known, as after a
+    /// restart, that of the one under way. [`Lines::asks_by`] and [`Lines::granted`] alone give it a new
+    /// one, as lines are found by it; anybody may take it away.
     pub flow: Option<Flow>,
+    /// The way of the newest REGISTER, which may not have been answered.
+    pub asking: Option<Flow>,
     /// What the carrier sees us at, where that is another address than ours.
     pub seen: Option<SocketAddr>,
     /// It registers once more only because it is seen elsewhere than it said.
@@ -244,6 +248,29 @@ impl Lines {
         self.get_mut(key)
     }
 
+    /// A REGISTER goes out this way. Calls do where they have no other.
+    pub fn asks_by(&mut self, key: LineKey, flow: Flow) {
+        let Some(line) = self.get_mut(key) else { return };
+        line.asking = Some(flow);
+        if line.flow.is_none() {
+            self.moves_to(key, flow);
+        }
+    }
+
+    /// The registrar granted what the newest REGISTER asked for: calls go its way from now on.
+    pub fn granted(&mut self, key: LineKey) {
+        let Some(line) = self.get(key) else { return };
+        if let Some(flow) = line.asking.filter(|it| line.flow != Some(*it)) {
+            self.moves_to(key, flow);
+        }
+    }
+
+    fn moves_to(&mut self, key: LineKey, flow: Flow) {
+        if let Some(line) = self.get_to_move(key) {
+            line.flow = Some(flow);
+        }
+    }
+
     pub fn find(&self, tenant: TenantId, account: &str) -> Option<&LiveLine> {
         let key = self.by_account.get(&tenant)?.get(account)?;
         self.get(*key)
@@ -291,6 +318,7 @@ impl Lines {
             registration,
             targets: Targets::of(config),
             flow: None,
+            asking: None,
             seen: None,
             corrects_contact: false,
             service_route: Vec::new(),
@@ -345,8 +373,9 @@ impl Lines {
     pub fn lose_connection(&mut self, connection: ConnectionId) -> Vec<LineKey> {
         let mut lost = Vec::new();
         for (_, line) in &mut self.slab {
-            if line.flow.is_some_and(|it| it.connection == Some(connection)) {
-                line.flow = None;
+            let is_lost = |it: &mut Flow| it.connection == Some(connection);
+            let (asking, flow) = (line.asking.take_if(is_lost), line.flow.take_if(is_lost));
+            if asking.or(flow).is_some() {
                 lost.push(line.key);
             }
         }

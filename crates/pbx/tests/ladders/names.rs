@@ -149,13 +149,21 @@ fn a_name_that_leads_elsewhere_takes_the_line_along() {
              pbx -> telecom2  REGISTER cseq=3
         alice -> pbx              INVITE 90138
         alice <- pbx              100
+                 pbx -> telecom   INVITE 0138
+                 pbx <- telecom   486
+                 pbx -> telecom   ACK
+        alice <- pbx              486
+        alice -> pbx              ACK
+             pbx <- telecom2  200 REGISTER
+        event line=registered
+        record release=callee.busy
+        alice -> pbx              INVITE 90138
+        alice <- pbx              100
                  pbx -> telecom2  INVITE 0138
                  pbx <- telecom2  486
                  pbx -> telecom2  ACK
         alice <- pbx              486
         alice -> pbx              ACK
-             pbx <- telecom2  200 REGISTER
-        event line=registered
         record release=callee.busy
     "#,
     );
