@@ -16,6 +16,7 @@ use sip::message::{
     Authorization, Credentials, DigestCredentials, Essentials, Message, Method, Uri, Writer,
     uri_equivalent,
 };
+use sip::slack::{give_back_map, give_back_queue};
 use sip::transaction::TIMEOUT;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -55,6 +56,13 @@ pub struct Authenticator {
 impl Authenticator {
     pub fn new(secret: &[u8; 32]) -> Self {
         Self { nonces: NonceKey::new(secret), counts: NonceCounts::default() }
+    }
+
+    /// Gives back the memory of a busier time.
+    pub fn give_back(&mut self, now: Instant) {
+        self.counts.forget(now);
+        give_back_map(&mut self.counts.seen);
+        give_back_queue(&mut self.counts.oldest);
     }
 
     /// Whose request this is.

@@ -289,6 +289,9 @@ impl Core {
             if core.alive_at <= now.instant {
                 core.alive_at = now.instant + ALIVE_EVERY;
                 core.office.record(Record::Alive(now.utc));
+                core.office.give_back();
+                core.calls.give_back();
+                core.authenticator.give_back(now.instant);
             }
             core.flush(now);
             None

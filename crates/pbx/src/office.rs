@@ -32,6 +32,7 @@ use sip::endpoint::Endpoint;
 use sip::locate::{self, Place, Resolution, Service, Target};
 use sip::message::Short;
 use sip::session::Seat;
+use sip::slack::{give_back_map, give_back_queue};
 use sip::{Flow, Tag, Transport};
 use smol_str::SmolStr;
 use std::collections::{HashMap, VecDeque};
@@ -129,6 +130,13 @@ pub struct Office {
 }
 
 impl Office {
+    /// Gives back the memory of a busier time.
+    pub fn give_back(&mut self) {
+        self.endpoint.give_back();
+        give_back_queue(&mut self.effects);
+        give_back_map(&mut self.dialogs);
+    }
+
     pub fn new(config: Config, mut rng: Box<dyn Rng + Send>) -> Self {
         let seed = [rng.next_u64(), rng.next_u64(), rng.next_u64()];
         let mut endpoint = Endpoint::new(config.shard, seed);

@@ -12,6 +12,7 @@ pub use server::ServerTx;
 
 use crate::flow::{ConnectionId, Flow};
 use crate::message::{Essentials, Message, Method, Short, Via};
+use crate::slack::{give_back_map, give_back_slab};
 use crate::timers::TimerQueue;
 use crate::transaction::Timer;
 use crate::transaction::key::{Key, KeyMaker, MAGIC_COOKIE};
@@ -136,6 +137,16 @@ impl<O: Copy> Endpoint<O> {
     /// The message that was handed over last and is not sent yet.
     pub fn newest_transmit(&self) -> Option<&[u8]> {
         self.transmits.back().map(|it| &*it.bytes)
+    }
+
+    /// Gives back the memory of a busier time.
+    pub fn give_back(&mut self) {
+        give_back_slab(&mut self.clients);
+        give_back_slab(&mut self.servers);
+        for map in [&mut self.client_by_key, &mut self.server_by_key] {
+            give_back_map(map);
+        }
+        give_back_map(&mut self.merged);
     }
 
     /// `seed` is random: it keeps keys and branches from being guessed.

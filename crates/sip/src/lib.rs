@@ -14,6 +14,7 @@ pub mod message;
 mod piece;
 pub mod route_set;
 pub mod session;
+pub mod slack;
 pub mod tag;
 pub mod target;
 pub mod timers;

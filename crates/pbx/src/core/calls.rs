@@ -7,6 +7,7 @@ use crate::media;
 use crate::office::{LegId, Office, Owner};
 use sip::Flow;
 use sip::endpoint::ClientTx;
+use sip::slack::{give_back_map, give_back_slab};
 use sip::timers::TimerQueue;
 use slab::Slab;
 use std::collections::HashMap;
@@ -39,6 +40,12 @@ struct Place {
 }
 
 impl Calls {
+    /// Gives back the memory of a busier time.
+    pub(super) fn give_back(&mut self) {
+        give_back_slab(&mut self.slab);
+        give_back_map(&mut self.by_id);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.slab.is_empty()
     }
