@@ -80,8 +80,8 @@ settings! {
         NONE, |_| true;
         "en or zh"
         "en或zh"
-        "Language of announcements and pages, of which this version has none yet."
-        "语音提示和管理页面的语言；本版本尚无语音提示和管理页面。"
+        "Language of the office. zh: new external lines begin with the Request-URI parameter user=phone, and without emergency_numbers also 110, 119, 120 and 122 are emergency numbers."
+        "系统所用的语言。设为zh时，新增外线的Request-URI附加参数默认为user=phone；未设置emergency_numbers时，110、119、120、122也是紧急号码。"
 
     time_zone: String = String::new();
         // The store, which has the zones, checks the name.

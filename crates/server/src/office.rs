@@ -1,8 +1,9 @@
 //! The first office: extensions 100, 101 and 102, so that two phones can talk at once.
 
 use pbx::id::TenantId;
-use pbx::language::Text;
+use pbx::language::{Language, Text};
 use pbx::network::{Network, is_private};
+use pbx::settings::Settings;
 use pbx::text;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use store::db::{ExtensionProfile, NewExtension};
@@ -25,8 +26,9 @@ pub(crate) enum First {
 /// Numbers with their passwords, to be shown once.
 pub(crate) type Made = Vec<(String, String)>;
 
-/// Makes the office unless there are extensions already.
-pub(crate) async fn make(db: &Db, first: First) -> Result<Made, StoreError> {
+/// Makes the office unless there are extensions already. It speaks the language of who starts it,
+/// unless somebody has settled that.
+pub(crate) async fn make(db: &Db, first: First, language: Language) -> Result<Made, StoreError> {
     let is_demo = match first {
         First::Empty => return Ok(vec![]),
         First::Office => false,
@@ -48,6 +50,10 @@ pub(crate) async fn make(db: &Db, first: First) -> Result<Made, StoreError> {
         rows.push(NewExtension { profile, password: Some(password) });
     }
     db.insert_extensions(TenantId::default(), rows).await?;
+    let settings = db.settings(TenantId::default()).await?;
+    if settings == Settings::default() && settings.language != language {
+        db.set_settings(TenantId::default(), Settings { language, ..settings }).await?;
+    }
     Ok(made)
 }
 
@@ -147,10 +153,14 @@ mod tests {
     async fn the_office_is_made_once() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path()).await.unwrap();
-        assert!(make(&db, First::Empty).await.unwrap().is_empty());
-        let made = make(&db, First::Demo).await.unwrap();
+        assert!(make(&db, First::Empty, Language::Zh).await.unwrap().is_empty());
+        let language = async || db.settings(TenantId::default()).await.unwrap().language;
+        assert_eq!(language().await, Language::En);
+        let made = make(&db, First::Demo, Language::Zh).await.unwrap();
+        assert_eq!(language().await, Language::Zh);
         assert_eq!(made[2], ("102".to_owned(), "102".to_owned()));
-        assert!(make(&db, First::Office).await.unwrap().is_empty());
+        assert!(make(&db, First::Office, Language::En).await.unwrap().is_empty());
+        assert_eq!(language().await, Language::Zh);
         assert!(db.extension(TenantId::default(), "100").await.unwrap().weak_password);
     }
 }

@@ -84,7 +84,7 @@ fn serve(
     };
     let socket = common.socket_path()?;
     let Started { live, core, mut servers, made, advertised } =
-        parts::start(runtime, config, &socket, first)?;
+        parts::start(runtime, config, &socket, (first, language))?;
     let reload = Reload::new(common, loaded, advertised);
     if !made.is_empty() {
         let bound = &live.bound.sip_udp;

@@ -12,6 +12,7 @@ use crate::{clock, machine, ring, watch as board_watch};
 use net::{Limits, Names, Streams};
 use pbx::core::{Command, Core};
 use pbx::directory::Directory;
+use pbx::language::Language;
 use pbx::text;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -57,7 +58,7 @@ pub(super) fn start(
     runtime: &Runtime,
     config: &Config,
     socket: &Path,
-    first: First,
+    (first, language): (First, Language),
 ) -> Result<Started, Failed> {
     let store = runtime.block_on(open_store(config))?;
     ready::forget(config);
@@ -79,7 +80,7 @@ pub(super) fn start(
     tell_recovery(&store.recovery);
     // Its passwords are shown once: not before a port in use can end the start no more.
     let made = runtime
-        .block_on(office::make(&store.db, first))
+        .block_on(office::make(&store.db, first, language))
         .within(|| text!("the first office", "初始分机"))?;
     let directory = runtime
         .block_on(store.db.load_directory(1))
