@@ -255,12 +255,12 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
             let mut fields = settings.fields(password.text()?);
             fields.insert("account".to_owned(), account.into());
             let line = backend.add_line(fields).await?;
-            output.show(&line, |it, language| list(std::slice::from_ref(it), language))
+            saved(backend, &line, output).await
         }
         Command::Set { account, password, settings } => {
             let fields = settings.fields(password.text()?);
             let line = backend.set_line(&account, fields).await?;
-            output.show(&line, |it, language| list(std::slice::from_ref(it), language))
+            saved(backend, &line, output).await
         }
         Command::Del { account } => {
             backend.delete_line(&account).await?;
@@ -273,6 +273,13 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
         }
         Command::Register { account } => register(backend, &account, output).await,
     }
+}
+
+/// The line as it is now, and what is wrong with it.
+async fn saved(backend: &mut Backend, line: &ExternalLine, output: &mut Output) -> Result<()> {
+    output.show(line, |it, language| list(std::slice::from_ref(it), language))?;
+    backend.warn_of_line(&line.line.account, output).await;
+    Ok(())
 }
 
 /// Waits a while for the answer; a carrier that is silent is silent for longer.

@@ -47,6 +47,16 @@ impl Linter<'_> {
         if line.owner.is_none() && !line.shared {
             self.find(table, &line.account, "shared", Rule::NobodyMayUse);
         }
+        if line.incoming == Incoming::Owner && line.owner.is_none() && !self.is_dialled(line) {
+            self.find(table, &line.account, "owner", Rule::NobodyAnswers);
+        }
+    }
+
+    /// Something takes calls to the account. In any plan: a caller's row may lead to each.
+    fn is_dialled(&self, line: &Line) -> bool {
+        let mut rows = self.tenant.dial_plan.called.rows();
+        self.tenant.extension(&line.account).is_some()
+            || rows.any(|it| line.account.starts_with(&*it.prefix))
     }
 }
 

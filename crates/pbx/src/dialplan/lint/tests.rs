@@ -4,13 +4,19 @@ use super::super::feature::Feature;
 use super::super::feature_codes::FeatureRow;
 use super::super::levels::Levels;
 use super::super::rows::*;
-use super::super::tests::{AT, by_line, called, change, extension, line, office, refine, trunk};
+use super::super::tests::{AT, by_line, called, change, extension, office, refine, trunk};
 use super::super::transition::TransitionKind;
 use super::{check, lint};
 use crate::directory::{Extension, Tenant};
 use crate::line::Line;
 use crate::line::config::Incoming;
 use crate::trunk::Trunk;
+
+/// A line whose calls somebody answers.
+fn line(account: &str) -> Line {
+    let incoming = Incoming::Extension("101".into());
+    Line { incoming, ..super::super::tests::line(account) }
+}
 
 /// An office with line 1234, trunk 1, transition 1 and a row for each: nothing is wrong with it.
 fn sound() -> Tenant {
@@ -244,6 +250,17 @@ fn lines_trunks_and_extensions() {
     assert_eq!(of_line(|it| it.keep_alive_s = 9), ["Lines 5678 keep_alive_s: Range"]);
     assert_eq!(of_line(|it| it.uri_parameters = "a>".into()), ["Lines 5678 uri_parameters: Range"]);
     assert_eq!(of_line(|it| it.shared = false), ["Lines 5678 shared: NobodyMayUse"]);
+    let by_dial_plan = |it: &mut Line| it.incoming = Incoming::Owner;
+    assert_eq!(of_line(by_dial_plan), ["Lines 5678 owner: NobodyAnswers"]);
+    let owned = |it: &mut Line| (it.incoming, it.owner) = (Incoming::Owner, Some("101".into()));
+    assert_eq!(of_line(owned), [""; 0]);
+    let account_is = |account: &'static str| {
+        found(move |it| {
+            it.lines.put(Line { incoming: Incoming::Owner, ..line(account) });
+        })
+    };
+    assert_eq!(account_is("101"), [""; 0]);
+    assert_eq!(account_is("2101"), [""; 0]);
     assert_eq!(
         of_line(|it| it.owner = Some("7".into())),
         [r#"Lines 5678 owner: UnknownExtension("7")"#]

@@ -6,9 +6,11 @@ use crate::cli::output::Output;
 use crate::cli::{Exit, Failed, Result};
 use crate::clock;
 use hyper::Method;
+use pbx::dialplan::lint::finding::TableName;
 use pbx::text;
 use std::fmt::Write as _;
 use web::outside::{Fields, lines, trunks};
+use web::resource::Finding;
 use web::resource::outside::{Examination, Examine, ExternalLine, SipTrunk};
 
 const LINES: &str = "/api/v1/external-lines";
@@ -118,6 +120,15 @@ impl Backend {
                 "No server is running: how they are now is not known.",
                 "服务器未运行：当前状态未知。"
             ));
+        }
+    }
+
+    /// What is wrong with a line that was just saved; advice, so that its failure is not the command's.
+    pub(in crate::cli) async fn warn_of_line(&mut self, account: &str, output: &Output) {
+        let of_line = |it: &&Finding| it.table == TableName::Lines.as_str() && it.row == account;
+        let findings = self.lint().await.unwrap_or_default();
+        for it in findings.iter().filter(of_line) {
+            output.notice(&it.text);
         }
     }
 
