@@ -25,14 +25,14 @@ It is `callTag=` in the FCI field of a call record, and the label of the release
 |---|---|---|---|---|---|---|---|";
 
 const FINDINGS: &str = "
-## Findings that no call ends with / 不作为释放码的诊断码
+## Findings that no call ends with / 不作为释放码的检查结果码
 
 `dialtone line doctor` and the states of lines and trunks use the codes above for what would end a call, and these for the rest.
 They are generated from `crates/pbx/src/finding.rs`.
 
-`dialtone line doctor` 以及外线和SIP中继的状态沿用上述释放码；不会导致呼叫释放的情况使用下列诊断码。
+`dialtone line doctor` 以及外线和SIP中继的状态沿用上述释放码；不会导致呼叫释放的情况使用下列检查结果码。
 
-| code 诊断码 | meaning | 含义 |
+| code 检查结果码 | meaning | 含义 |
 |---|---|---|";
 
 fn main() {

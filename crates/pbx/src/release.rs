@@ -62,7 +62,7 @@ release_codes! {
     CallerCancelled "caller.cancelled" 487 16 "The caller gave up before the answer." "主叫在应答前放弃呼叫";
     CalleeBusy "callee.busy" 486 17 "The called party was busy." "被叫忙";
     CalleeDeclined "callee.declined" 603 21 "The called party declined the call." "被叫拒接";
-    CalleeForwarded "callee.forwarded" 302 23 "The called phone sent the call on to another number." "被叫话机将呼叫前转到其他号码";
+    CalleeForwarded "callee.forwarded" 302 23 "The called phone sent the call on to another number." "被叫话机将呼叫转移到其他号码";
     CalleeForwardedBusy "callee.forwarded_busy" 302 17 "The called extension was busy and sent the call on." "被叫分机忙，呼叫已转移";
     CalleeForwardedUnreachable "callee.forwarded_unreachable" 302 20 "The called extension could not be reached and sent the call on." "被叫分机不可达，呼叫已转移";
     CalleeForwardedNoAnswer "callee.forwarded_no_answer" 302 19 "The called extension did not answer and sent the call on." "被叫分机无应答，呼叫已转移";
@@ -79,10 +79,10 @@ release_codes! {
     CallerUnsupported "caller.unsupported" 420 127 "The caller's phone asked for something this server does not do." "主叫话机要求了本服务器不支持的功能";
     CallerLimit "caller.limit" 486 34 "The caller's extension has no free call left." "主叫分机的并发呼叫数已满";
     CalleeLimit "callee.limit" 486 17 "The called extension has no free call left." "被叫分机的并发呼叫数已满";
-    FeatureDone "feature.done" 200 16 "The feature code was carried out." "业务代码已执行";
-    FeatureUnknown "feature.unknown" 404 1 "There is no such feature code." "业务代码不存在";
+    FeatureDone "feature.done" 200 16 "The feature code was carried out." "业务码已执行";
+    FeatureUnknown "feature.unknown" 404 1 "There is no such feature code." "业务码不存在";
     FeatureDenied "feature.denied" 403 57 "The extension lacks the right to this feature." "分机没有使用该业务的权限";
-    FeatureBadNumber "feature.bad_number" 484 28 "The number after the feature code cannot be used." "业务代码后的号码不可用";
+    FeatureBadNumber "feature.bad_number" 484 28 "The number after the feature code cannot be used." "业务码后的号码不可用";
     FeatureNothingRings "feature.nothing_rings" 480 31 "No call rings that the extension may pick up." "没有可代答的来电";
     RouteNoMatch "route.no_match" 404 3 "No dial-plan row matches the number." "拨号规则中没有与该号码匹配的记录";
     RouteDeniedLevel "route.denied_level" 403 57 "The caller lacks the call level that the number needs." "主叫没有拨打该号码所需的呼叫级别";

@@ -1,4 +1,4 @@
-//! Feature codes (功能码): the operations of the API, which the command line also uses while no server runs, and their
+//! Feature codes (业务码): the operations of the API, which the command line also uses while no server runs, and their
 //! handlers.
 
 use crate::resource::{Failure, FeatureCode, FeatureCodeRequest};

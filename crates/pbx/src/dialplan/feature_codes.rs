@@ -1,4 +1,4 @@
-//! Which code stands for which feature (功能码): the usual ones, but where the administrator chose others.
+//! Which code stands for which feature (业务码): the usual ones, but where the administrator chose others.
 
 use super::feature::{DialledFeature, Feature};
 use super::prefix::PrefixMap;

@@ -54,7 +54,7 @@ remedies! {
         "请查看时间线中的状态码和该话机的日志。";
     FeatureUnknown FeatureBadNumber => Caller
         "Check the feature code that was dialled, and the number after it."
-        "请检查所拨的业务代码及其后的号码。";
+        "请检查所拨的业务码及其后的号码。";
     FeatureDenied => Caller
         "Give the extension the right to this feature, if it is to have it."
         "如应允许，请为该分机开通此业务的权限。";
@@ -84,7 +84,7 @@ remedies! {
         "如应放行，请删除或缩小系统黑名单中的该记录。";
     RouteLoop RouteRejected RouteNoService => Us
         "Change the row of the dial plan; the simulator shows how it comes there."
-        "请修改拨号规则中的该记录；模拟功能可显示分析过程。";
+        "请修改拨号规则中的该记录；“拨号模拟”可显示分析过程。";
     RouteNoLine RouteNoTrunk => Us
         "Add a line or trunk that this call may use, or turn one on."
         "请增加或启用该呼叫可用的外线或SIP中继。";
@@ -93,7 +93,7 @@ remedies! {
         "请将该外线设为共享，或为主叫分配自己的外线。";
     LineNotRegistered => Us
         "Run the doctor of the line."
-        "请对该外线运行诊断。";
+        "请执行外线体检。";
     LineAllBusy TrunkAllBusy => Us
         "Raise the limit of outgoing calls, or add another line."
         "请调大出呼叫数限制，或增加外线。";

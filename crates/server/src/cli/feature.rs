@@ -54,7 +54,7 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
 }
 
 const COLUMNS: [Column; 4] =
-    [("FEATURE", "功能"), ("CODE", "功能码"), ("USUAL", "默认值"), ("MEANING", "含义")];
+    [("FEATURE", "功能"), ("CODE", "业务码"), ("USUAL", "默认值"), ("MEANING", "含义")];
 
 fn list(codes: &[FeatureCode], language: Language) -> String {
     let row = |it: &FeatureCode| {

@@ -40,14 +40,14 @@ pub(super) async fn examine(
             Some(None) => {
                 let detail = text!(
                     "the doctor is busy with other lines, or the line is new. Try again",
-                    "诊断程序正忙，或该外线刚刚添加，请重试"
+                    "外线体检正忙，或该外线刚刚添加，请重试"
                 );
                 return Err(Failure::new(409, "busy", detail));
             }
             None => {}
         }
     }
-    let detail = text!("the examination came to no end", "诊断没有完成");
+    let detail = text!("the examination came to no end", "外线体检没有完成");
     Err(Failure::new(504, "timeout", detail))
 }
 

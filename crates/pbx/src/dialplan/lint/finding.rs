@@ -107,17 +107,17 @@ rules! {
         "Turn re-analyze off, or let the transition lead to another prefix"
         "请关闭重分析，或让变换后的号码匹配其他前缀";
     Error SameCode(code: Box<str>, feature: Box<str>)
-        "it cannot be told from {}, the code of {}" "与{}（{}的功能码）无法区分"
-        "Choose a code that does not begin as the other does" "请选择与之开头不同的功能码";
+        "it cannot be told from {}, the code of {}" "与{}（{}的业务码）无法区分"
+        "Choose a code that does not begin as the other does" "请选择与之开头不同的业务码";
     Error CodeIsEmergency(number: Box<str>)
         "it stands in the way of the emergency number {}" "与紧急号码{}冲突"
-        "Choose another code, or change the emergency numbers" "请更换功能码，或修改紧急号码";
+        "Choose another code, or change the emergency numbers" "请更换业务码，或修改紧急号码";
     Error CodeIsExtension(number: Box<str>)
         "who calls extension {} would start the feature" "拨打分机{}会启动该功能"
-        "Choose another code, or give the extension another number" "请更换功能码，或更换分机号码";
+        "Choose another code, or give the extension another number" "请更换业务码，或更换分机号码";
     Error NumberIsCode(feature: Box<str>)
         "who calls it would start the feature {}" "拨打该号码会启动功能{}"
-        "Choose another number, or another code for the feature" "请更换号码，或更换功能码";
+        "Choose another number, or another code for the feature" "请更换号码，或更换业务码";
     Error Range(rule: Text) "it must be {}" "取值应为{}"
         "Choose such a value" "请修改该值";
     Warning PastTheEnd(transition: u32, shortest: usize)
@@ -243,7 +243,7 @@ impl TableName {
             Self::BlackList => Text::fixed("Black list", "系统黑名单"),
             Self::Lines => Text::fixed("External line", "外线"),
             Self::Trunks => Text::fixed("SIP trunk", "SIP中继"),
-            Self::Features => Text::fixed("Feature code", "功能码"),
+            Self::Features => Text::fixed("Feature code", "业务码"),
             Self::Extensions => Text::fixed("Extension", "分机"),
             Self::Plans => Text::fixed("Dial plan", "拨号计划"),
         }

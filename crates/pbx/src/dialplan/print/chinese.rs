@@ -48,8 +48,8 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
             };
             (name("分析主叫号码"), self::found(found, &effect))
         }
-        Step::FeatureCode(None) => (name("业务代码"), name("没有匹配")),
-        Step::FeatureCode(Some((code, it))) => (name("业务代码"), format!("{code} -> {it}")),
+        Step::FeatureCode(None) => (name("业务码"), name("没有匹配")),
+        Step::FeatureCode(Some((code, it))) => (name("业务码"), format!("{code} -> {it}")),
         Step::CalledAnalysis { found, held } => {
             let effect = found.row.as_ref().map(|it| called(it, *held, &of.caller));
             (name("分析被叫号码"), self::found(found, &effect.unwrap_or_default()))
@@ -173,7 +173,7 @@ fn route(it: &RouteType) -> String {
         RouteType::ExternalLine(choice) => format!("外线, {}", lines(choice)),
         RouteType::SipTrunk(choice) => format!("SIP中继, {}", trunks(choice)),
         RouteType::Service(name) => format!("业务 {name}"),
-        RouteType::FeatureCode(feature) => format!("业务代码 {}", feature.as_str()),
+        RouteType::FeatureCode(feature) => format!("业务码 {}", feature.as_str()),
         RouteType::Reject(status) => format!("拒绝, {status}"),
     }
 }

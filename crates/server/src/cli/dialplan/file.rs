@@ -50,11 +50,11 @@ const HEAD_ZH: &str = r#"# 拨号规则、外线和SIP中继。
 #           { external-line = "rotation" }       { external-line = { line = "5678" } }   { external-line = { group = 2 } }
 #           { sip-trunk = { listed = [1, 2] } }  { sip-trunk = { group = 2 } }
 #           { feature-code = "echo" }            { reject = 403 }
-#   依次为：本地用户；外线（轮选、指定外线、出呼叫群）；SIP中继（按次序、出呼叫群）；功能码；拒绝。
+#   依次为：本地用户；外线（轮选、指定外线、出呼叫群）；SIP中继（按次序、出呼叫群）；业务码；拒绝。
 # - 变换：type = "delete"（删除）、"replace"（替换）或"insert"（插入），以及start（起始位置，从0起）、length（长度）和
 #   string（字符串）。reanalyze = true表示变换后重分析。
 # - time = "mon-fri 09:00-18:00; 2026-12-25; !2026-10-01..2026-10-07"，以系统的时区为准。
-# - 没有记录的功能使用默认的功能码；code = "off"表示关闭。
+# - 没有记录的功能使用默认的业务码；code = "off"表示关闭。
 # - 不导出外线的密码。没有password的外线保留服务器上的密码。
 "#;
 

@@ -24,7 +24,7 @@ has its usual code, and the code `off` is none.
 CSV文件只替换有文件的表。`--dry-run`显示将添加、修改、删除哪些记录以及有哪些错误，不做修改；刚导出的文件为“共0处变化”。
 要么全部导入，要么（有错误时）什么都不改；正在进行的呼叫不受影响。不导出外线的密码，没有密码的外线保留原有密码。
 紧急号码和出群呼叫前缀属于[系统设置](settings.md)。
-`dialtone feature list`列出所有功能码，`set`、`off`、`reset`修改一个；文件中没有记录的功能使用默认的功能码，`off`表示关闭。
+`dialtone feature list`列出所有业务码，`set`、`off`、`reset`修改一个；文件中没有记录的功能使用默认的业务码，`off`表示关闭。
 
 ## CSV
 
@@ -42,7 +42,7 @@ CSV文件为UTF-8编码，有无BOM均可；单元格之间为逗号，含逗号
 | `local-user` | the extension with the number | 本地用户 |
 | `external-line:line:5678`, `external-line:group:2`, `external-line:rotation` | external line: this one, those of an outgoing group, all in rotation | 外线：指定、出呼叫群、轮选 |
 | `sip-trunk:listed:1 2`, `sip-trunk:group:2` | SIP trunk: in this order, those of an outgoing group | SIP中继：按次序、出呼叫群 |
-| `feature-code:echo`, `reject:403` | a feature, a refusal with this status | 功能码、以该状态码拒绝 |
+| `feature-code:echo`, `reject:403` | a feature, a refusal with this status | 业务码、以该状态码拒绝 |
 | `10.23.0.1:5060,0 10.23.0.2:5060,1` | servers of a trunk with port and priority | SIP中继的服务器地址、端口和优先级 |
 | `mon-fri 09:00-18:00; 2026-12-25; !2026-10-01..2026-10-07` | when a row holds, by the clock of the office | 记录的有效时间，以系统的时区为准 |
 | `'0086`, `'+86`, `'2026-12-25` | the text without `'`: a spreadsheet would take it for a number, a formula or a date, and write it back in another way | 去掉`'`的文本：否则电子表格会把它当作数字、公式或日期而改写 |
