@@ -107,7 +107,7 @@ release_codes! {
     LineFailed "line.failed" 503 38 "The carrier could not place the call." "运营商无法接续呼叫";
     LineRegCseq "line.reg_cseq" 503 38 "The carrier refuses the second REGISTER of one Call-ID." "运营商拒绝同一Call-ID的再次注册";
     LineAuthUnknown "line.auth_unknown" 503 57 "The carrier asks for a kind of authentication that this server does not speak." "运营商要求的鉴权方式本服务器不支持";
-    LineNotBound "line.not_bound" 503 38 "The carrier accepts the registration but does not keep it." "运营商接受注册，却未保存";
+    LineNotBound "line.not_bound" 503 38 "The carrier accepts the registration but does not keep it." "运营商接受了注册请求，但未保存注册地址";
     LineRedirected "line.redirected" 503 38 "The carrier redirects the registration again and again." "运营商反复重定向注册请求";
     LineDiverted "line.diverted" 480 23 "The carrier sent the call on to where it may not go." "运营商将呼叫重定向到不允许的目的地";
     LineExtension "line.extension" 503 127 "The carrier and this server do not agree on an extension of SIP (100rel, timer)." "运营商与本服务器对SIP扩展（100rel、timer）的要求不一致";

@@ -57,10 +57,10 @@ remedies! {
         "请检查所拨的业务码及其后的号码。";
     FeatureDenied => Caller
         "Give the extension the right to this feature, if it is to have it."
-        "如应允许，请为该分机开通此业务的权限。";
+        "如需允许，请为该分机开通此业务的权限。";
     CallerForbidden => Caller
         "Give the extension the right, if it is to have it."
-        "如应允许，请给该分机相应的权限。";
+        "如需允许，请给该分机相应的权限。";
     ReplacedUnknown => Caller
         "Nothing needs to be done: the other call had ended already."
         "无需处理：另一个呼叫已经结束。";
@@ -78,10 +78,10 @@ remedies! {
         "请检查号码，或在拨号规则中增加相应记录。";
     RouteDeniedLevel => Caller
         "Give the caller this call level, if it is to have it."
-        "如应允许，请给主叫加上该呼叫级别。";
+        "如需允许，请给主叫加上该呼叫级别。";
     SecurityBlocked => Caller
         "Remove or narrow the row of the black list, if the call was to pass."
-        "如应放行，请删除或缩小系统黑名单中的该记录。";
+        "如需放行，请在系统黑名单中删除该记录或缩小其匹配范围。";
     RouteLoop RouteRejected RouteNoService => Us
         "Change the row of the dial plan; the simulator shows how it comes there."
         "请修改拨号规则中的该记录；“拨号模拟”可显示分析过程。";
@@ -99,10 +99,10 @@ remedies! {
         "请调大出呼叫数限制，或增加外线。";
     LineClosed TrunkClosed => Us
         "Its limit of outgoing calls is 0: set another one, if it is to take calls."
-        "其出呼叫数限制为0：如应允许呼出，请改为其他值。";
+        "其出呼叫数限制为0：如需允许呼出，请改为其他值。";
     LineTakesNone TrunkTakesNone => Us
         "Its limit of incoming calls is 0: set another one, if it is to take calls."
-        "其入呼叫数限制为0：如应允许呼入，请改为其他值。";
+        "其入呼叫数限制为0：如需允许呼入，请改为其他值。";
     LineIncomingBusy TrunkIncomingBusy => Us
         "Raise the limit of incoming calls."
         "请调大入呼叫数限制。";
@@ -138,7 +138,7 @@ remedies! {
         "请按时间线中对方的要求设置该外线或中继的100rel（reliable）或会话定时器。";
     LineDiverted TrunkDiverted => Network
         "Give the caller the right to that number, or add the address to the line's or trunk's, if the call is to go there."
-        "如应允许，请为主叫开通拨打该号码的权限，或将该地址加入外线或中继的服务器地址。";
+        "如需允许，请为主叫开通拨打该号码的权限，或将该地址加入外线或中继的服务器地址。";
     LineDns TrunkDns => Network
         "Check the name, or use another DNS server."
         "请检查域名，或改用其他DNS服务器。";

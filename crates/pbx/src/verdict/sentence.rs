@@ -94,7 +94,7 @@ fn of_number(
         (Code::CalleeNoAnswer, _) => text!("{callee} did not answer.", "被叫{callee}无应答。"),
         (Code::CalleeUnknown, Some(What::Refused { who, status, .. })) => text!(
             "{} does not know the number {callee} ({status}).",
-            "{}不认识号码{callee}（{status}）。",
+            "{}：不存在号码{callee}（{status}）。",
             capital(who)
         ),
         (Code::CalleeUnknown, _) => {
@@ -204,7 +204,7 @@ fn of_dialog(fact: &Fact) -> Option<Text> {
     Some(match &fact.what {
         What::NoAck { told, known_as } if !known_as.is_empty() => text!(
             "The ACK of the {} never came: this server named itself {told}, the phone calls it {}.",
-            "应答后未收到{}的ACK：本服务器自称{told}，话机以{}访问它。",
+            "应答后未收到{}的ACK：本服务器自称{told}，话机访问的地址是{}。",
             side,
             inert(known_as)
         ),

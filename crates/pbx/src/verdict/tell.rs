@@ -212,7 +212,7 @@ impl What {
         match self {
             Self::NoAck { told, known_as } if !known_as.is_empty() => text!(
                 "no ACK for the 200: this server named itself {told}, the phone calls it {}",
-                "200后未收到ACK：本服务器自称{told}，话机以{}访问它",
+                "200后未收到ACK：本服务器自称{told}，话机访问的地址是{}",
                 inert(known_as)
             ),
             Self::NoAck { told, .. } => text!(
@@ -229,7 +229,7 @@ impl What {
             }
             Self::Vanished { status } => text!(
                 "the phone does not know the call any more ({status})",
-                "话机已不认识该呼叫（{status}）"
+                "话机上该呼叫已不存在（{status}）"
             ),
             Self::StreamLost => Text::fixed("its connection broke", "其连接已断开"),
             _ => Text::same(self.as_str()),

@@ -279,7 +279,7 @@ fn sentences_name_what_they_are_about() {
             "Line 5678 did not respond: no answer from 203.0.113.9:5060.", "外线5678没有任何响应：203.0.113.9:5060无应答。"),
         (Code::DialogNoAck, (Place::Caller, What::NoAck { told: address("192.168.1.10:5060"), known_as: "203.0.113.5".into() }),
             "The ACK of the caller never came: this server named itself 192.168.1.10:5060, the phone calls it 203.0.113.5.",
-            "应答后未收到主叫的ACK：本服务器自称192.168.1.10:5060，话机以203.0.113.5访问它。"),
+            "应答后未收到主叫的ACK：本服务器自称192.168.1.10:5060，话机访问的地址是203.0.113.5。"),
         (Code::CallerHangup, (CARRIER, no_packets(0)),
             "The caller is heard, the callee is not: no packets arrive from the callee. They were expected from 192.168.1.100:4000.",
             "单通：能听到主叫，听不到被叫，没有收到被叫侧的语音包。预期来源为192.168.1.100:4000。"),

@@ -48,7 +48,7 @@ pub(super) fn transport_works(transport: LineTransport) -> Text {
 
 pub(super) fn only_by(transport: LineTransport) -> Text {
     let name = name(transport);
-    text!("It answers by {name} only.", "对端只应答{name}。")
+    text!("It answers by {name} only.", "对端仅支持{name}。")
 }
 
 pub(super) fn challenges(details: &Details) -> Text {
@@ -185,7 +185,7 @@ pub(super) fn call(outcome: Outcome, helped: Option<&Change>) -> (Finding, Text)
         _ => match code {
             401 | 407 => (
                 ReleaseCode::LineAuthFailed.into(),
-                text!("It refused the password of the call.", "对端拒绝了呼叫的密码。"),
+                text!("It refused the password of the call.", "呼叫鉴权失败（用户名或密码错误）。"),
             ),
             408 => (
                 ReleaseCode::LineNoResponse.into(),
