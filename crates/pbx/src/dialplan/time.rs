@@ -4,6 +4,8 @@
 //! entries covers the time and none with `!` does. Hours that end before they begin pass midnight
 //! and belong to the day they begin on.
 
+pub(super) mod chinese;
+
 use crate::language::Text;
 use crate::text;
 use crate::time::UnixMillis;

@@ -1,24 +1,28 @@
 //! The steps of a decision in Chinese.
 
+use super::super::feature::DialledFeature;
 use super::super::query::Candidate;
 use super::super::rows::{CalledRow, LineChoice, RouteType, TrunkChoice};
 use super::super::step::{Explanation, Fallback, Found, Skip, Step, Taken, Which};
 use super::super::table::Row;
+use super::super::time::TimeCondition;
+use super::super::time::chinese::weekday;
 use crate::interop::{CallLimit, Reliable};
 use crate::language::Language;
 use crate::line::config::Incoming;
 use std::fmt::Display;
 
 const TRANSITION: [&str; 4] = ["删除", "替换", "插入", "为"];
-const DAYS: [&str; 7] = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"];
 
 pub(super) fn head(it: &Explanation) -> String {
     let Explanation { caller, dialled, at, route, .. } = it;
     let (hour, minute) = (at.minute / 60, at.minute % 60);
     let day = usize::from(at.date.weekday().to_monday_zero_offset().unsigned_abs());
     format!(
-        "拨打 {dialled}  主叫 {caller}  拨号计划 \"{}\"  时间 {}{} {hour:02}:{minute:02}",
-        route.plan, at.date, DAYS[day]
+        "拨打 {dialled}  主叫 {caller}  拨号计划 {}  时间 {}{} {hour:02}:{minute:02}",
+        route.plan,
+        at.date,
+        weekday(day)
     )
 }
 
@@ -26,7 +30,7 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
     let name = |it: &str| it.to_owned();
     match step {
         Step::Emergency(number) => {
-            (name("紧急号码"), format!("{number}: 不受黑名单、呼叫级别和呼叫数限制, 号码不变"))
+            (name("紧急号码"), format!("{number}：不受黑名单、呼叫级别和呼叫数限制，号码不变"))
         }
         Step::NoEmergencyRoute => (name("紧急号码"), name("没有可用的出口 -> 按普通号码处理")),
         Step::BlockList { row: None, .. } => (name("系统黑名单"), name("没有匹配")),
@@ -42,14 +46,14 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
         }
         Step::CallerAnalysis { found, plan, before, after } => {
             let effect = if before == after {
-                format!(" -> 拨号计划 {plan}, 主叫号码不变")
+                format!(" -> 拨号计划 {plan}，主叫号码不变")
             } else {
-                format!(" -> 拨号计划 {plan}, 主叫号码 {before} -> {after}")
+                format!(" -> 拨号计划 {plan}，主叫号码 {before} -> {after}")
             };
             (name("分析主叫号码"), self::found(found, &effect))
         }
         Step::FeatureCode(None) => (name("业务码"), name("没有匹配")),
-        Step::FeatureCode(Some((code, it))) => (name("业务码"), format!("{code} -> {it}")),
+        Step::FeatureCode(Some((code, it))) => (name("业务码"), format!("{code} -> {}", feature(it))),
         Step::CalledAnalysis { found, held } => {
             let effect = found.row.as_ref().map(|it| called(it, *held, &of.caller));
             (name("分析被叫号码"), self::found(found, &effect.unwrap_or_default()))
@@ -57,16 +61,16 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
         Step::Transition { transition, before, after, reanalyze } => {
             let what = super::transition(transition, TRANSITION);
             let again = if *reanalyze { "是" } else { "否" };
-            let facts = format!("{what}   {before} -> {after}   重分析: {again}");
+            let facts = format!("{what}   {before} -> {after}   重分析：{again}");
             (format!("号码变换{}", transition.id), facts)
         }
-        Step::NoTransition(id) => (format!("号码变换{id}"), name("不存在: 号码不变")),
+        Step::NoTransition(id) => (format!("号码变换{id}"), name("不存在：号码不变")),
         Step::Fallback(it) => (name("没有匹配的记录"), fallback(it)),
         Step::LineChoice { choice, chosen, skipped } => {
-            (name("选择外线"), format!("{}: {}", lines(choice), taken(chosen, skipped)))
+            (name("选择外线"), format!("{}：{}", lines(choice), taken(chosen, skipped)))
         }
         Step::TrunkChoice { choice, chosen, skipped } => {
-            (name("选择SIP中继"), format!("{}: {}", trunks(choice), taken(chosen, skipped)))
+            (name("选择SIP中继"), format!("{}：{}", trunks(choice), taken(chosen, skipped)))
         }
         Step::Refine { which, group, found, transition, before, after } => {
             let which = match which {
@@ -74,7 +78,7 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
                 Which::Called => "规整被叫号码",
             };
             let what = transition.as_ref().map_or_else(
-                || " -> 变换不存在: 号码不变".to_owned(),
+                || " -> 变换不存在：号码不变".to_owned(),
                 |it| format!(" -> {}   {before} -> {after}", super::transition(it, TRANSITION)),
             );
             (name(which), format!("出呼叫群 {group}  {}", self::found(found, &what)))
@@ -90,18 +94,18 @@ pub(super) fn result(it: &Explanation) -> String {
             let by = refusal.row.map(|it| format!("被记录{it}")).unwrap_or_default();
             let (code, status) = (refusal.code, refusal.status);
             return format!(
-                "结果: 呼叫{by}拒绝, {status} ({code})。{}。",
+                "结果：呼叫{by}拒绝，{status}（{code}）。{}。",
                 code.text().get(Language::Zh)
             );
         }
     };
-    let Some(first) = first else { return "结果: 无。".to_owned() };
-    let mut text = format!("结果: {}", candidate(first));
+    let Some(first) = first else { return "结果：无。".to_owned() };
+    let mut text = format!("结果：{}", candidate(first));
     for other in super::alternatives(&it.route) {
-        text += &format!(", 其次{}", candidate(other));
+        text += &format!("，其次{}", candidate(other));
     }
     if it.unregistered {
-        text += ", 目前没有话机注册";
+        text += "，目前没有话机注册";
     }
     text + "。"
 }
@@ -109,20 +113,25 @@ pub(super) fn result(it: &Explanation) -> String {
 fn candidate(it: &Candidate) -> String {
     match it {
         Candidate::Extension(it) => format!("分机 {} 振铃", it.number),
-        Candidate::Feature(it) => format!("启动业务 {it}"),
+        Candidate::Feature(it) => format!("启动业务：{}", feature(it)),
         Candidate::Line(line, out) => {
-            format!("从外线 {} 发送被叫 {}, 主叫 {}", line.account, out.called, out.caller)
+            format!("从外线 {} 发送被叫 {}，主叫 {}", line.account, out.called, out.caller)
         }
         Candidate::Trunk(trunk, out) => {
-            format!("从SIP中继 {} 发送被叫 {}, 主叫 {}", trunk.id, out.called, out.caller)
+            format!("从SIP中继 {} 发送被叫 {}，主叫 {}", trunk.id, out.called, out.caller)
         }
     }
+}
+
+fn feature(it: &DialledFeature) -> String {
+    let name = it.feature.text().zh;
+    if it.number.is_empty() { name.into_owned() } else { format!("{name} {}", it.number) }
 }
 
 fn incoming(target: &Incoming, owner: Option<&str>) -> String {
     match (target, owner) {
         (Incoming::Owner, Some(owner)) => format!("所属分机 {owner}"),
-        (Incoming::Owner, None) => "不属于任何分机: 由拨号规则决定".to_owned(),
+        (Incoming::Owner, None) => "不属于任何分机：由拨号规则决定".to_owned(),
         (Incoming::Extension(number), _) => format!("分机 {number}"),
         (Incoming::Number(number), _) => format!("路由到其他号码 {number}"),
         (Incoming::Service(name), _) => format!("业务 {name}"),
@@ -141,15 +150,15 @@ fn found<R: Row>(found: &Found<R>, effect: &str) -> String {
     }
     text += effect;
     for row in &found.not_now {
-        let time = row.time().map(ToString::to_string).unwrap_or_default();
-        text += &format!("; 记录{} (前缀 {}) 仅限 {time}", row.id(), prefix(row.prefix()));
+        let time = row.time().map(TimeCondition::chinese).unwrap_or_default();
+        text += &format!("；记录{}（前缀 {}）仅限{time}", row.id(), prefix(row.prefix()));
     }
     for row in &found.shorter {
         let why = match &found.row {
             Some(best) if best.prefix() == row.prefix() => "排在其后",
             _ => "前缀较短",
         };
-        text += &format!("; 记录{} (前缀 {}) {why}", row.id(), prefix(row.prefix()));
+        text += &format!("；记录{}（前缀 {}）{why}", row.id(), prefix(row.prefix()));
     }
     text
 }
@@ -162,7 +171,7 @@ fn called(row: &CalledRow, held: bool, caller: &str) -> String {
     let mut text = format!(" -> {}", route(&row.route));
     if let Some(level) = row.level {
         let has = if held { "有" } else { "没有" };
-        text += &format!(", 呼叫级别{level} ({caller}{has}此权限)");
+        text += &format!("，呼叫级别{level}（{caller}{has}此权限）");
     }
     text
 }
@@ -170,11 +179,11 @@ fn called(row: &CalledRow, held: bool, caller: &str) -> String {
 fn route(it: &RouteType) -> String {
     match it {
         RouteType::LocalUser => "本地用户".to_owned(),
-        RouteType::ExternalLine(choice) => format!("外线, {}", lines(choice)),
-        RouteType::SipTrunk(choice) => format!("SIP中继, {}", trunks(choice)),
+        RouteType::ExternalLine(choice) => format!("外线，{}", lines(choice)),
+        RouteType::SipTrunk(choice) => format!("SIP中继，{}", trunks(choice)),
         RouteType::Service(name) => format!("业务 {name}"),
-        RouteType::FeatureCode(feature) => format!("业务码 {}", feature.as_str()),
-        RouteType::Reject(status) => format!("拒绝, {status}"),
+        RouteType::FeatureCode(feature) => format!("业务码：{}", feature.text().zh),
+        RouteType::Reject(status) => format!("拒绝，{status}"),
     }
 }
 
@@ -190,7 +199,7 @@ fn trunks(choice: &TrunkChoice) -> String {
     match choice {
         TrunkChoice::Listed(ids) => {
             let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-            format!("中继 {}", ids.join(", 其次 "))
+            format!("中继 {}", ids.join("，其次"))
         }
         TrunkChoice::Group(group) => format!("出呼叫群 {group} 的中继"),
     }
@@ -202,7 +211,7 @@ fn fallback(it: &Fallback) -> String {
         Fallback::OutGroup { prefix, before, after } => {
             format!("出群呼叫前缀 {prefix}   {before} -> {after}   -> 外线")
         }
-        Fallback::Nothing => "不是分机号码, 也不以出群呼叫前缀开头".to_owned(),
+        Fallback::Nothing => "不是分机号码，也不以出群呼叫前缀开头".to_owned(),
     }
 }
 
@@ -213,14 +222,14 @@ fn taken<T: Display>(chosen: &[Taken<T>], skipped: &[(T, Skip)]) -> String {
             CallLimit(None) => format!("{calls}路呼叫"),
             CallLimit(Some(most)) => format!("{calls}/{most}路呼叫"),
         };
-        text += if index == 0 { "" } else { ", 其次 " };
-        text += &format!("{name} ({calls})");
+        text += if index == 0 { "" } else { "，其次" };
+        text += &format!("{name}（{calls}）");
     }
     if chosen.is_empty() {
         text += "无";
     }
     for (name, why) in skipped {
-        text += &format!("; {name} {}", skip(*why));
+        text += &format!("；{name} {}", skip(*why));
     }
     text
 }
