@@ -1,6 +1,6 @@
 //! The command that helps with a verdict. What others wrote stands in none unless it is plain.
 
-use super::fact::{What, Who};
+use super::fact::{Place, What, Who};
 use super::{parameters_refusal, prack_refusal};
 use crate::record::{CallRecord, Direction};
 use crate::release::ReleaseCode as Code;
@@ -34,19 +34,19 @@ pub(super) fn action(code: Code, record: &CallRecord) -> Option<String> {
         Code::LinePrackRefused => Some(format!("dialtone line set {} --100rel off", line()?)),
         Code::LineRegCseq => Some(format!("dialtone line set {} --new-call-id true", line()?)),
         Code::LineNotRegistered
-        | Code::LineAllBusy
-        | Code::LineClosed
+        | Code::LineNotBound
+        | Code::LineRedirected
         | Code::LineAuthFailed
         | Code::LineAuthUnknown
         | Code::LineRejected
+        | Code::LineFailed
         | Code::LineNoResponse
         | Code::LineUnreachable
-        | Code::LineFailed
-        | Code::LineNotBound
-        | Code::LineRedirected
-        | Code::LineDiverted
-        | Code::LineExtension
-        | Code::LineDns => Some(format!("dialtone line show {}", line()?)),
+        | Code::LineDns => Some(format!("dialtone line doctor {}", line()?)),
+        Code::MediaPrivateSdp => Some(format!("dialtone {} --relay always", set(record)?)),
+        Code::LineAllBusy | Code::LineClosed | Code::LineDiverted | Code::LineExtension => {
+            Some(format!("dialtone line show {}", line()?))
+        }
         // These are about the line or trunk that a call came by.
         Code::LineTakesNone | Code::LineIncomingBusy => {
             Some(format!("dialtone line show {}", word(record.line.as_deref()?)?))
@@ -92,6 +92,31 @@ fn plainer_trunk(record: &CallRecord) -> Option<String> {
     match who {
         Who::Trunk(id) => Some(format!("dialtone trunk set {} {less}", word(id)?)),
         Who::Line(_) | Who::Phone(_) => None,
+    }
+}
+
+/// `set` of the extension, line or trunk on the side that named a private address.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others tell of no such address")]
+fn set(record: &CallRecord) -> Option<String> {
+    let place = record.facts.iter().rev().find_map(|it| match it.what {
+        What::PrivateAddress { relayed: false, .. } => Some(it.place),
+        _ => None,
+    })?;
+    let is_outside = match place {
+        Place::Caller => record.direction == Direction::Incoming,
+        Place::Callee(_) => record.direction == Direction::Outgoing,
+        Place::Office => return None,
+    };
+    match (is_outside, &record.line, &record.trunk) {
+        (true, Some(line), _) => Some(format!("line set {}", word(line)?)),
+        (true, None, Some(trunk)) => Some(format!("trunk set {}", word(trunk)?)),
+        (true, None, None) => None,
+        (false, ..) => {
+            let is_caller = place == Place::Caller;
+            let number =
+                if is_caller { &record.caller_extension } else { &record.callee_extension };
+            Some(format!("ext set {}", word(number.as_deref()?)?))
+        }
     }
 }
 

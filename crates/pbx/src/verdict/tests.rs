@@ -307,6 +307,56 @@ fn every_code_has_its_words() {
 }
 
 #[test]
+fn the_command_does_what_the_remedy_says() {
+    #[rustfmt::skip]
+    let table = [
+        ("doctor of the line",     "dialtone line doctor 5678"),
+        ("the simulator",          "dialtone dialplan simulate --from 102 --dial 8123"),
+        ("(from_user = account)",  "dialtone line set 5678 --from-user account"),
+        ("(uri_parameters)",       "dialtone line set 5678 --uri-parameters ''"),
+        ("(reliable = off)",       "dialtone line set 5678 --100rel off"),
+        ("(new_call_id)",          "dialtone line set 5678 --new-call-id true"),
+        ("media relay",            "dialtone line set 5678 --relay always"),
+    ];
+    let mut seen = std::collections::BTreeSet::new();
+    for &code in Code::ALL {
+        let mut record = record(code, &[(CARRIER, private(false))]);
+        (record.line, record.direction) = (Some("5678".into()), Direction::Outgoing);
+        let verdict = Verdict { code, ..judge(&record).unwrap() };
+        let remedy = verdict.remedy();
+        for (words, command) in table.iter().filter(|it| remedy.en.contains(it.0)) {
+            assert_eq!(verdict.action(&record).as_deref(), Some(*command), "{code}");
+            seen.insert(*words);
+        }
+    }
+    assert_eq!(seen.len(), table.len(), "{seen:?}");
+}
+
+#[test]
+fn a_private_address_is_relayed_on_its_side() {
+    let command = |place, direction, trunk: Option<&str>| {
+        let mut record = record(Code::MediaPrivateSdp, &[(place, private(false))]);
+        (record.direction, record.trunk) = (direction, trunk.map(Into::into));
+        record.caller_extension = Some("102".into());
+        record.callee_extension = Some("101".into());
+        judge(&record).unwrap().action(&record).unwrap()
+    };
+    use Direction::{Incoming, Internal, Outgoing};
+    #[rustfmt::skip]
+    let table = [
+        (Place::Caller, Internal, None,      "dialtone ext set 102 --relay always"),
+        (CARRIER,       Internal, None,      "dialtone ext set 101 --relay always"),
+        (Place::Caller, Outgoing, Some("1"), "dialtone ext set 102 --relay always"),
+        (CARRIER,       Outgoing, Some("1"), "dialtone trunk set 1 --relay always"),
+        (Place::Caller, Incoming, Some("1"), "dialtone trunk set 1 --relay always"),
+        (CARRIER,       Incoming, Some("1"), "dialtone ext set 101 --relay always"),
+    ];
+    for (place, direction, trunk, expected) in table {
+        assert_eq!(command(place, direction, trunk), expected);
+    }
+}
+
+#[test]
 fn hostile_words_stay_inert() {
     let mut record = record(Code::RouteNoMatch, &[]);
     record.dialled_number = "\u{1b}[2J\u{202e}x".into();

@@ -91,7 +91,7 @@ rules! {
         "no SIP trunk is in outgoing group {}" "出呼叫群{}中没有SIP中继"
         "Set the outgoing group of a trunk first" "请先设置SIP中继的出呼叫群编号";
     Error TrunkCount "a row names 1 to 8 trunks" "一条记录可指定1至8条SIP中继"
-        "Name as many" "请修改数量";
+        "Name 1 to 8 trunks" "请指定1至8条SIP中继";
     Error SamePrefix(row: u32) "row {} has the same prefix" "记录{}的前缀相同"
         "Change the prefix, or give one of them a time" "请修改前缀，或为其中一条设置时间";
     Error SameTime(row: u32)

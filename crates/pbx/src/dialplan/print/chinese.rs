@@ -53,7 +53,9 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
             (name("分析主叫号码"), self::found(found, &effect))
         }
         Step::FeatureCode(None) => (name("业务码"), name("没有匹配")),
-        Step::FeatureCode(Some((code, it))) => (name("业务码"), format!("{code} -> {}", feature(it))),
+        Step::FeatureCode(Some((code, it))) => {
+            (name("业务码"), format!("{code} -> {}", feature(it)))
+        }
         Step::CalledAnalysis { found, held } => {
             let effect = found.row.as_ref().map(|it| called(it, *held, &of.caller));
             (name("分析被叫号码"), self::found(found, &effect.unwrap_or_default()))
