@@ -61,7 +61,9 @@ pub(super) struct Sending {
     waiting: VecDeque<Reliable>,
     /// The 2xx, which follows a body that is acknowledged (§3).
     answer: Option<Bytes>,
-    /// The newest response with a body: the 2xx needs none.
+    /// A response had a body: the 2xx needs none.
+    has_described: bool,
+    /// The newest of these, until the final response.
     described: Option<Bytes>,
 }
 
@@ -69,6 +71,7 @@ pub(super) struct Sending {
 struct Reliable {
     rseq: u32,
     code: u16,
+    /// Empty once it is not sent again, as it would keep its block.
     bytes: Bytes,
     with_body: bool,
 }
@@ -78,6 +81,13 @@ struct Reliable {
 struct Open {
     it: Reliable,
     phase: Phase,
+}
+
+impl Open {
+    fn give_up(&mut self) {
+        self.phase = Phase::Over;
+        self.it.bytes = Bytes::new();
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -117,10 +127,10 @@ impl Session {
 
     /// A body went out in a reliable response: the 2xx brings none (RFC 6337 §2.2).
     pub fn has_described(&self) -> bool {
-        self.described().is_some()
+        matches!(&self.provisionals, Provisionals::Sending(it) if it.has_described)
     }
 
-    /// The newest reliable response of ours that has a body.
+    /// Before the answer: the newest reliable response of ours that has a body.
     pub(super) fn described(&self) -> Option<&Bytes> {
         match &self.provisionals {
             Provisionals::Sending(it) => it.described.as_ref(),
@@ -135,7 +145,7 @@ impl Session {
             Provisionals::Plain => false,
             Provisionals::Sending(it) => {
                 let open = it.open.iter().map(|it| &it.it).chain(&it.waiting);
-                it.described.is_some() && !open.into_iter().any(|it| it.with_body)
+                it.has_described && !open.into_iter().any(|it| it.with_body)
             }
             Provisionals::Receiving(it) => it.with_body && it.owed.is_none(),
         }
@@ -207,6 +217,7 @@ impl Session {
         let (rseq, with_body) = (it.rseq, body.is_some());
         let bytes = finish(writer, body);
         if with_body {
+            it.has_described = true;
             it.described = Some(bytes.clone());
         }
         it.waiting.push_back(Reliable { rseq, code, bytes, with_body });
@@ -234,9 +245,9 @@ impl Session {
             Provisionals::Plain => {}
             Provisionals::Sending(it) => {
                 it.waiting.clear();
-                it.answer = None;
+                (it.answer, it.described) = (None, None);
                 if let Some(open) = &mut it.open {
-                    open.phase = Phase::Over;
+                    open.give_up();
                 }
             }
             Provisionals::Receiving(it) => it.owed = None,
@@ -314,10 +325,10 @@ impl Session {
     pub(super) fn reliable_timeout<O: Copy>(&mut self, seat: &mut Seat<'_, O>) -> bool {
         let State::Incoming { invite } = self.state else { return false };
         let Provisionals::Sending(it) = &mut self.provisionals else { return false };
-        let Some(Open { it, phase }) = &mut it.open else { return false };
-        let Phase::Sent { interval, resend_at, give_up_at } = phase else { return false };
+        let Some(open) = &mut it.open else { return false };
+        let Phase::Sent { interval, resend_at, give_up_at } = &mut open.phase else { return false };
         if seat.now >= *give_up_at {
-            *phase = Phase::Over;
+            open.give_up();
             return true;
         }
         if seat.now >= *resend_at {
@@ -325,7 +336,7 @@ impl Session {
             *interval *= 2;
             *resend_at = seat.now + *interval;
             let flow = seat.endpoint.server_flow(invite).unwrap_or(self.flow);
-            seat.endpoint.send_again(flow, it.bytes.clone(), Some(seat.owner));
+            seat.endpoint.send_again(flow, open.it.bytes.clone(), Some(seat.owner));
         }
         false
     }
