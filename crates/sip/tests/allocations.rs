@@ -48,3 +48,19 @@ fn messages_share_a_block() {
     // 1,000 of a hundred octets each in blocks of 32 KiB, each with its count, and the list.
     assert!(count.count_total <= 12, "{count:?}");
 }
+
+#[test]
+fn a_folded_line_allocates_nothing_either() {
+    let folded = INVITE.to_vec();
+    let folded =
+        String::from_utf8(folded).unwrap().replace("Subject: lunch", "Subject: lunch\r\n at one");
+    let msg = Message::parse(folded.as_bytes()).unwrap();
+    let write = || {
+        let mut writer = Writer::request(Method::Invite, "sip:101@192.0.2.1");
+        writer.lines_of(&msg.headers, |_| true);
+        writer.finish()
+    };
+    drop(write());
+    let count = measure(|| drop(black_box(write())));
+    assert_eq!(count.count_total, 0);
+}

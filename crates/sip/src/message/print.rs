@@ -4,6 +4,7 @@
 //! (RFC 3261 §7, §25.1).
 
 use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
 use std::fmt::{self, Display, Write as _};
 
 use super::block;
@@ -16,6 +17,8 @@ use super::short::decimal;
 const INVITE_LEN: usize = 1536;
 /// The same for any other message, which has no body.
 const USUAL_LEN: usize = 768;
+/// A longer line that has to be written again is copied to the heap. Unit: octets.
+const USUAL_LINE: usize = 256;
 
 /// A message being written, head first.
 #[derive(Clone, Debug)]
@@ -50,7 +53,7 @@ impl Writer {
         Self::response_with_room(code, reason, USUAL_LEN)
     }
 
-    /// Starts a response in a buffer of this many octets.
+    /// Starts a response, with room for this many octets.
     pub(super) fn response_with_room(code: u16, reason: &str, octets: usize) -> Self {
         let mut writer = Self::empty(octets);
         writer.raw(b"SIP/2.0 ");
@@ -154,7 +157,9 @@ impl Writer {
     /// Ends the line that started here, and takes out the line breaks that stand in it.
     fn end_line(&mut self, start: usize) {
         if memchr::memchr2(b'\r', b'\n', &self.out[start..]).is_some() {
-            let line = self.out.split_off(start);
+            // Splitting it off would leave the block no room behind this message.
+            let line = SmallVec::<[u8; USUAL_LINE]>::from_slice(&self.out[start..]);
+            self.out.truncate(start);
             one_line(&mut self.out, &line);
         }
         self.raw(b"\r\n");
