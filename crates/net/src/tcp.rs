@@ -275,9 +275,12 @@ impl Outlet {
     fn send(&self, bytes: Bytes) -> Result<(), SendError> {
         let len = bytes.len();
         // The other side adds but keep-alives, so this limit is exact enough in two steps.
-        if self.queued.load(Ordering::Relaxed) + len > OUTPUT_BYTES {
+        let queued = self.queued.load(Ordering::Relaxed);
+        if queued + len > OUTPUT_BYTES {
             return Err(SendError::Full);
         }
+        // What waits holds its own octets, which are counted, and not the block they were written in.
+        let bytes = if queued == 0 { bytes } else { Bytes::copy_from_slice(&bytes) };
         self.queued.fetch_add(len, Ordering::Relaxed);
         self.queue.try_send(bytes).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => SendError::Full,
@@ -350,4 +353,26 @@ fn flow_of(stream: &tokio::net::TcpStream) -> std::io::Result<Flow> {
     let remote = socket::unmapped(stream.peer_addr()?);
     let connection = Some(ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed)));
     Ok(Flow { transport: Transport::Tcp, local, remote, connection })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_waits_behind_another_does_not_hold_its_block() {
+        let (queue, mut outbox) = mpsc::channel(OUTPUT_MESSAGES);
+        let (queued, left) = (Arc::default(), Arc::default());
+        let outlet = Outlet { queue, queued, left, answering: false };
+        let block = Bytes::from(vec![b'a'; 1000]);
+        for from in [0, 10, 20] {
+            outlet.send(block.slice(from..from + 10)).unwrap();
+        }
+        let first = outbox.try_recv().unwrap();
+        assert_eq!(first.as_ptr(), block.as_ptr());
+        drop(first);
+        assert!(block.is_unique());
+        assert_eq!([outbox.try_recv().unwrap(), outbox.try_recv().unwrap()], [&[b'a'; 10][..]; 2]);
+    }
 }
