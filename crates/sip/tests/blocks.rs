@@ -1,11 +1,11 @@
-//! What a session, once it is answered, still keeps of what it wrote: the block of a message is as live as the message.
+//! What is kept of what was written: the block of a message lives as long as any message in it.
 
 #![allow(clippy::unwrap_used)]
 
 use allocation_counter::measure;
 use sip::dialog::LocalEnd;
 use sip::endpoint::Endpoint;
-use sip::message::{Message, check};
+use sip::message::{Message, ResponseHead, check, response_to};
 use sip::session::{Body, Seat, Session, Terms, no_extra};
 use sip::{Flow, Tag, Transport};
 use std::net::SocketAddr;
@@ -57,4 +57,23 @@ fn an_answered_session_keeps_no_provisional_response() {
     });
     assert!(kept.unwrap().has_described());
     assert!(live.bytes_current < LARGE as i64, "{live:?}");
+}
+
+#[test]
+fn answers_without_a_transaction_hold_no_blocks_open_beside_what_is_kept() {
+    const KEPT: usize = 2_000;
+    let source: SocketAddr = "192.0.2.101:5060".parse().unwrap();
+    let message = Message::parse(INVITE.as_bytes()).unwrap();
+    let it = check(&message).unwrap();
+    let mut kept = Vec::with_capacity(KEPT);
+    let live = measure(|| {
+        for _ in 0..KEPT {
+            kept.push(ResponseHead::of(&message, &it, source));
+            for _ in 0..40 {
+                drop(response_to(&message, 401, "Unauthorized", Some("b"), source).finish());
+            }
+        }
+    });
+    // Each is a few hundred octets.
+    assert!(live.bytes_current < 512 * KEPT as i64, "{live:?}");
 }

@@ -21,7 +21,8 @@ use crate::time::UnixMillis;
 use crate::verdict::fact::{Place, What};
 use rand_core::Rng;
 use sip::dialog::contact_uri;
-use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, block, reason_phrase};
+use sip::message::block::{self, Life};
+use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, reason_phrase};
 use sip::session::{Session, no_extra};
 use sip::{Flow, Transport};
 use smallvec::SmallVec;
@@ -276,7 +277,7 @@ impl Call {
         self.record.sent_number = callee.number.clone();
         self.record.callee_number = callee.number.clone();
         self.record.callee_extension = Some(callee.number.clone());
-        self.invite = Some(block::copy(attempt.raw));
+        self.invite = Some(block::copy(Life::Transaction, attempt.raw));
         if self.is_forwarded(office, Forwarding::Always, now) {
             return;
         }

@@ -1,7 +1,8 @@
 //! The session description in a body: the whole of it, or one part of a multipart (RFC 5621).
 
 use bytes::Bytes;
-use sip::message::{ContentType, HeaderName, Message, TypedHeader, block};
+use sip::message::block::{self, Life};
+use sip::message::{ContentType, HeaderName, Message, TypedHeader};
 use sip::session::Body;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,9 +15,12 @@ pub(super) struct OwnedBody {
 }
 
 impl OwnedBody {
-    /// A copy of a body that passes as it is.
+    /// A copy of a body that passes as it is, or is kept until the INVITE is answered.
     pub(super) fn of(body: Body<'_>) -> Self {
-        Self { content_type: owned_type(body.content_type), bytes: block::copy(body.bytes) }
+        Self {
+            content_type: owned_type(body.content_type),
+            bytes: block::copy(Life::Transaction, body.bytes),
+        }
     }
 
     pub(super) fn view(&self) -> Body<'_> {
@@ -80,7 +84,7 @@ pub(super) fn with_sdp(body: Body<'_>, range: Range<usize>, sdp: Bytes) -> Owned
     if range == (0..body.bytes.len()) {
         return OwnedBody { content_type: owned_type(body.content_type), bytes: sdp };
     }
-    let bytes = block::write(body.bytes.len() + sdp.len(), |out| {
+    let bytes = block::write(Life::Turn, body.bytes.len() + sdp.len(), |out| {
         out.extend_from_slice(&body.bytes[..range.start]);
         out.extend_from_slice(&sdp);
         out.extend_from_slice(&body.bytes[range.end..]);

@@ -15,7 +15,8 @@ use crate::id::CallId;
 use crate::office::{LegId, Office, Owner};
 use crate::record::{CallStarted, Record, Side};
 use crate::release::ReleaseCode;
-use sip::message::{Message, Writer, block};
+use sip::message::block::{self, Life};
+use sip::message::{Message, Writer};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::time::Instant;
@@ -282,7 +283,7 @@ impl Call {
         attempt: &Attempt<'_>,
         replaced: Replaced,
     ) {
-        self.invite = Some(block::copy(attempt.raw));
+        self.invite = Some(block::copy(Life::Transaction, attempt.raw));
         self.joining = Some(Box::new(Joining::begin(None, None, Box::default())));
         office.errands.push_back(Errand::Replace { call: self.id, replaced });
     }

@@ -18,7 +18,7 @@ use crate::verdict::fact::What;
 use bytes::Bytes;
 use sdp::Sdp;
 use sip::Flow;
-use sip::message::block;
+use sip::message::block::{self, Life};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::net::{IpAddr, SocketAddr};
@@ -347,7 +347,7 @@ impl CallMedia {
                 transports.iter().map(|it| it.map_or(0, |index| leased[index].rtp)).collect();
             sdp.relay_through(local.advertised, &ports).map_err(|_| Unusable::Description)?;
         }
-        Ok(block::write(USUAL_SDP, |out| sdp.print(|it| out.extend_from_slice(it))))
+        Ok(block::write(Life::Turn, USUAL_SDP, |out| sdp.print(|it| out.extend_from_slice(it))))
     }
 
     pub(super) fn lease(

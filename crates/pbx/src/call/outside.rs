@@ -29,7 +29,8 @@ use crate::trunk::live::{ServerKey, TrunkKey};
 use rand_core::Rng;
 use sip::auth::client::ClientAuth;
 use sip::dialog::{Dialog, LocalEnd, contact_uri};
-use sip::message::{HeaderName, Message, Method, Short, block};
+use sip::message::block::{self, Life};
+use sip::message::{HeaderName, Message, Method, Short};
 use sip::route_set::RouteSet;
 use sip::session::{Reliability, Terms};
 use sip::{Flow, Tag};
@@ -166,7 +167,7 @@ impl Call {
         origin: &Origin,
         now: Instant,
     ) {
-        self.invite = Some(block::copy(raw));
+        self.invite = Some(block::copy(Life::Transaction, raw));
         let caller = (flow.remote.ip(), stated_address(contact_uri(message)));
         self.outward.left = candidates;
         self.outward.origin = Some(origin.clone());

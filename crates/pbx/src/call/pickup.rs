@@ -19,7 +19,8 @@ use crate::record::Side;
 use crate::release::ReleaseCode;
 use crate::supplementary::Role;
 use crate::time::UnixMillis;
-use sip::message::{Message, Writer, block};
+use sip::message::block::{self, Life};
+use sip::message::{Message, Writer};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Instant;
@@ -60,7 +61,7 @@ impl Call {
         if by.services.pickup_group == 0 {
             return self.refuse_feature(office, ReleaseCode::FeatureDenied, now);
         }
-        self.invite = Some(block::copy(attempt.raw));
+        self.invite = Some(block::copy(Life::Transaction, attempt.raw));
         office.errands.push_back(Errand::PickUp { call: self.id, by: Arc::clone(by), ringing });
     }
 

@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::id::CallId;
 use crate::time::Now;
 use sip::Flow;
+use sip::message::block::Life;
 use sip::message::{
     Essentials, HeaderName, Message, Short, Writer, reason_phrase, response_to_checked,
 };
@@ -26,7 +27,7 @@ impl Core {
         let Request { flow, message, it, .. } = request;
         let tag = self.tag_seed.hash_one((it.call_id, it.from_tag, it.cseq.number));
         let tag = Short::new().letter('s').hex(tag, 16);
-        response_to_checked((message, it), code, reason, Some(&tag), flow.remote)
+        response_to_checked((message, it), Life::Turn, (code, reason), Some(&tag), flow.remote)
     }
 
     pub(super) fn send(&mut self, request: Request<'_>, writer: Writer) {

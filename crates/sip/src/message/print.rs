@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use std::fmt::{self, Display, Write as _};
 
-use super::block;
+use super::block::{self, Life};
 use super::headers::{Field, Headers, Run};
 use super::method::Method;
 use super::name::HeaderName;
@@ -23,6 +23,7 @@ const USUAL_LINE: usize = 256;
 /// A message being written, head first.
 #[derive(Clone, Debug)]
 pub struct Writer {
+    life: Life,
     out: BytesMut,
 }
 
@@ -37,10 +38,11 @@ impl fmt::Write for Text<'_> {
 }
 
 impl Writer {
-    /// Starts a request.
+    /// Starts a request. No transaction keeps an ACK.
     pub fn request(method: Method<'_>, uri: &str) -> Self {
         let room = if method == Method::Invite { INVITE_LEN } else { USUAL_LEN };
-        let mut writer = Self::empty(room);
+        let life = if method == Method::Ack { Life::Turn } else { Life::Transaction };
+        let mut writer = Self::empty(life, room);
         writer.text(method.as_str());
         writer.raw(b" ");
         writer.text(uri);
@@ -50,12 +52,16 @@ impl Writer {
 
     /// Starts a response.
     pub fn response(code: u16, reason: &str) -> Self {
-        Self::response_with_room(code, reason, USUAL_LEN)
+        Self::response_with_room(Life::Transaction, (code, reason), USUAL_LEN)
     }
 
     /// Starts a response, with room for this many octets.
-    pub(super) fn response_with_room(code: u16, reason: &str, octets: usize) -> Self {
-        let mut writer = Self::empty(octets);
+    pub(super) fn response_with_room(
+        life: Life,
+        (code, reason): (u16, &str),
+        octets: usize,
+    ) -> Self {
+        let mut writer = Self::empty(life, octets);
         writer.raw(b"SIP/2.0 ");
         writer.decimal(code.into());
         writer.raw(b" ");
@@ -64,8 +70,8 @@ impl Writer {
         writer
     }
 
-    fn empty(octets: usize) -> Self {
-        Self { out: block::begin(octets) }
+    fn empty(life: Life, octets: usize) -> Self {
+        Self { life, out: block::begin(life, octets) }
     }
 
     /// Appends a header. Line breaks in the value become spaces.
@@ -122,7 +128,7 @@ impl Writer {
     /// Ends a message that has no body.
     pub fn finish(mut self) -> Bytes {
         self.raw(b"Content-Length: 0\r\n\r\n");
-        block::end(self.out)
+        block::end(self.life, self.out)
     }
 
     /// Ends a message with its body.
@@ -132,7 +138,7 @@ impl Writer {
         self.decimal(body.len());
         self.raw(b"\r\n\r\n");
         self.raw(body);
-        block::end(self.out)
+        block::end(self.life, self.out)
     }
 
     /// Appends octets that are known to be well-formed lines.

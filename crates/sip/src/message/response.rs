@@ -6,7 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
 
-use super::block;
+use super::block::{self, Life};
 use super::headers::{NameAddr, TypedHeader, Via, first_element};
 use super::name::HeaderName;
 use super::print::{Writer, one_line};
@@ -34,13 +34,13 @@ pub struct ResponseHead {
 impl ResponseHead {
     /// Takes the lines from a request that came from `source`, which is noted in the top Via.
     pub fn of(request: &Message<'_>, it: &Essentials<'_>, source: SocketAddr) -> Self {
-        let mut lines = block::begin(room_for(request));
+        let mut lines = block::begin(Life::Transaction, room_for(request));
         let tag_at = lines_of_all(&mut lines, request, &Parts::of(it), None, source);
         let timestamp_at = lines.len();
         first_line(&mut lines, request, HeaderName::Timestamp);
         let record_route_at = lines.len();
         record_routes(&mut lines, request);
-        let lines = block::end(lines);
+        let lines = block::end(Life::Transaction, lines);
         Self { lines, tag_at, timestamp_at, record_route_at }
     }
 
@@ -48,7 +48,7 @@ impl ResponseHead {
     /// (RFC 3261 §8.2.6.2).
     pub fn response(&self, code: u16, reason: &str, to_tag: Option<&str>) -> Writer {
         let room = self.lines.len() + USUAL_MORE;
-        let mut writer = Writer::response_with_room(code, reason, room);
+        let mut writer = Writer::response_with_room(Life::Transaction, (code, reason), room);
         match (self.tag_at, to_tag) {
             (Some(at), Some(tag)) => {
                 writer.raw(&self.lines[..at]);
@@ -68,8 +68,8 @@ impl ResponseHead {
     }
 }
 
-/// Starts the only response to a request that came from `source` (RFC 3261 §8.2.6); the request may be
-/// malformed.
+/// Starts the only response to a request that came from `source` (RFC 3261 §8.2.6), which no transaction
+/// keeps; the request may be malformed.
 pub fn response_to(
     request: &Message<'_>,
     code: u16,
@@ -77,29 +77,29 @@ pub fn response_to(
     to_tag: Option<&str>,
     source: SocketAddr,
 ) -> Writer {
-    only_response(request, &Parts::read(request), (code, reason, to_tag), source)
+    only_response((request, &Parts::read(request)), Life::Turn, (code, reason, to_tag), source)
 }
 
-/// The same to a request that was checked.
+/// The same to a request that was checked; a transaction may keep it.
 pub fn response_to_checked(
     request: (&Message<'_>, &Essentials<'_>),
-    code: u16,
-    reason: &str,
+    life: Life,
+    (code, reason): (u16, &str),
     to_tag: Option<&str>,
     source: SocketAddr,
 ) -> Writer {
-    only_response(request.0, &Parts::of(request.1), (code, reason, to_tag), source)
+    only_response((request.0, &Parts::of(request.1)), life, (code, reason, to_tag), source)
 }
 
 /// Printed straight into its place: nothing is kept for another one.
 fn only_response(
-    request: &Message<'_>,
-    parts: &Parts<'_>,
+    (request, parts): (&Message<'_>, &Parts<'_>),
+    life: Life,
     (code, reason, to_tag): (u16, &str, Option<&str>),
     source: SocketAddr,
 ) -> Writer {
     let room = room_for(request) + USUAL_MORE;
-    let mut writer = Writer::response_with_room(code, reason, room);
+    let mut writer = Writer::response_with_room(life, (code, reason), room);
     let out = writer.out();
     lines_of_all(out, request, parts, to_tag, source);
     if code == 100 {
@@ -167,7 +167,7 @@ const COPIED: [HeaderName; 7] = [
     HeaderName::RecordRoute,
 ];
 
-/// Enough for the lines, so that they are allocated once.
+/// Enough for the lines, so that they need not move to another block.
 fn room_for(request: &Message<'_>) -> usize {
     const NAME_AND_BREAK: usize = 16;
     /// `;received=` with an IPv6 address and `;rport=` with a port.

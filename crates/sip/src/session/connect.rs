@@ -7,7 +7,8 @@ use super::{Body, Extra, InviteState, Seat, Session, State};
 use crate::dialog::Dialog;
 use crate::endpoint::{ClientTx, Endpoint, derive};
 use crate::flow::Flow;
-use crate::message::{Essentials, HeaderName, Message, Method, block};
+use crate::message::block::{self, Life};
+use crate::message::{Essentials, HeaderName, Message, Method};
 use std::time::Instant;
 
 /// What a response, or the lack of one, means for the session.
@@ -340,7 +341,11 @@ impl Session {
                 if let Some((cseq, bytes)) = &self.last_ack
                     && *cseq == it.cseq.number
                 {
-                    seat.endpoint.send_again(self.flow, block::copy(bytes), Some(seat.owner));
+                    seat.endpoint.send_again(
+                        self.flow,
+                        block::copy(Life::Turn, bytes),
+                        Some(seat.owner),
+                    );
                 }
                 Answer::Nothing
             }

@@ -3,6 +3,7 @@
 use super::{Extra, InviteState, Seat, Session, State, no_extra, timer};
 use crate::endpoint::ServerTx;
 use crate::flow::Flow;
+use crate::message::block::Life;
 use crate::message::{Essentials, Message, Method, Writer, response_to_checked};
 use std::net::IpAddr;
 
@@ -210,7 +211,13 @@ impl Session {
         extra: Extra<'_>,
     ) {
         let tag = self.dialog.end.tag.text();
-        let mut writer = response_to_checked((message, it), code, reason, Some(&tag), flow.remote);
+        let mut writer = response_to_checked(
+            (message, it),
+            Life::Transaction,
+            (code, reason),
+            Some(&tag),
+            flow.remote,
+        );
         extra(&mut writer);
         seat.endpoint.answer(flow, (message, it), seat.owner, (code, writer), seat.now);
     }
