@@ -1,6 +1,7 @@
 //! The loop of the core thread: takes what happened, gives it to the core, does what it asks.
 //!
-//! It owns the UDP sockets of SIP and the core, and never waits for anything but new input.
+//! It owns the UDP sockets of SIP and the core, and waits for new input only, but for the 2 ms that it rests in a
+//! stream of REGISTERs ([`rest`]).
 //! One turn takes, in this order, each within its budget so that none starves another:
 //! 1. timers, 2. orders of other threads, 3. media events, 4. names, 5. streams, 6. UDP by batches.
 //!

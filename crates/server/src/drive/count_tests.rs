@@ -1,6 +1,7 @@
 //! What a registration and a call cost in system calls: counted, on the test's own thread.
 #![allow(clippy::unwrap_used)]
 
+use super::rest::REST;
 use super::{Driver, Listeners, Parts, media_events};
 use crate::{board, clock, metrics, ring, watch};
 use bytes::Bytes;
@@ -108,6 +109,12 @@ impl Desk {
         self.phone.answer(code, None, &Wishes::default()).unwrap()
     }
 
+    /// Takes all that has come unread; how many that were.
+    fn take(&mut self) -> u64 {
+        let mut buffer = [0; 4096];
+        std::iter::from_fn(|| self.socket.recv(&mut buffer).ok()).count() as u64
+    }
+
     /// Takes all that has come; the statuses and methods in it.
     fn hear(&mut self) -> Vec<String> {
         let mut heard = vec![];
@@ -178,6 +185,34 @@ impl Stage {
         act(self);
         (udp::calls() - before.0, self.journal.writes() - before.1)
     }
+}
+
+/// More than make a stream, fewer than one receive takes.
+const BURST: u64 = 8;
+
+#[test]
+fn registers_that_come_together_share_a_turn_and_a_stream_of_them_lets_the_loop_rest() {
+    let mut stage = Stage::new();
+    let mut alice = Desk::new("100", stage.server);
+    stage.register(&mut alice);
+    let (alone, _) = stage.cost(|stage| stage.register(&mut alice));
+    assert_eq!(alone, Calls { waits: 1, receives: 1, sends: 1, ..Calls::default() });
+    let mut lasted = vec![];
+    for _ in 0..8 {
+        for _ in 0..BURST {
+            let request = alice.ask("REGISTER", Target::Server);
+            alice.socket.send_to(&request, stage.server).unwrap();
+        }
+        let before = clock::now().instant;
+        let (together, writes) = stage.cost(|stage| {
+            stage.driver.step();
+        });
+        lasted.push(clock::now().instant.duration_since(before));
+        assert_eq!((together, writes), (alone, 1), "of {BURST} together");
+        assert_eq!(alice.take(), BURST);
+    }
+    // Four turns make the stream.
+    assert!(lasted[4..].iter().all(|it| *it >= REST), "{lasted:?}");
 }
 
 #[test]

@@ -3,13 +3,14 @@
 //! A datagram with a turn of its own costs a wake-up, a wait, a receive, a write of the journal and a
 //! send, in caches that others have filled meanwhile. Registrations that come in a stream share them,
 //! and no phone notices: it waits 500 ms before it sends again (T1, RFC 3261 §17.1.2.2). Whoever
-//! calls would notice, so nothing rests while anything but REGISTER comes.
+//! calls would notice, so it does not rest while anything but REGISTER comes; only the message that ends
+//! such a quiet may wait, for as long as one rest.
 
 use pbx::counters::Counters;
 use std::time::{Duration, Instant};
 
-/// How long it rests.
-const REST: Duration = Duration::from_millis(2);
+/// How long it rests, and so the longest that anything waits for it.
+pub(super) const REST: Duration = Duration::from_millis(2);
 /// Turns are close together when so little time is between them, or when one takes so many.
 const CLOSE: Duration = Duration::from_micros(500);
 const TOGETHER: u64 = 3;
