@@ -403,7 +403,6 @@ impl Call {
         now: Instant,
     ) -> bool {
         let Some(invite) = self.invite.clone() else { return false };
-        // Parsed once already when it came.
         let Ok(message) = Message::parse(&invite) else { return false };
         let Some(fork) = self.forks.get_mut(index).filter(|it| it.refused.is_none()) else {
             return false;

@@ -170,7 +170,7 @@ fn the_command_is_about_whom_it_was() {
         // It came by a line; what refused it is a phone.
         (Code::CalleeRejected,   Incoming, refusals(phone(), 481),  None),
         (Code::LineIncomingBusy, Incoming, vec![],                  Some("dialtone line show 1234")),
-        (Code::LineFailed,       Outgoing, vec![],                  Some("dialtone line show 1234")),
+        (Code::LineFailed,       Outgoing, vec![],                  Some("dialtone line doctor 1234")),
         (Code::LineFailed,       Incoming, vec![],                  None),
     ];
     for (ended, direction, facts, command) in table {
