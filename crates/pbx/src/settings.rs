@@ -200,6 +200,11 @@ impl Settings {
         Duration::from_secs(self.no_answer_s.into())
     }
 
+    /// The time that a line or trunk has of its own; 0: that of the office. Unit: seconds.
+    pub fn no_answer_or(&self, own_s: u16) -> Duration {
+        if own_s == 0 { self.no_answer() } else { Duration::from_secs(own_s.into()) }
+    }
+
     /// The emergency numbers in force.
     pub fn emergency_numbers(&self) -> impl Iterator<Item = &str> {
         let usual: &[&str] = match (self.emergency_numbers.is_empty(), self.language) {

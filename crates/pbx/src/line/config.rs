@@ -110,10 +110,7 @@ impl Line {
 
     /// How long an outgoing call may ring.
     pub fn no_answer(&self, settings: &Settings) -> Duration {
-        match self.no_answer_s {
-            0 => settings.no_answer(),
-            seconds => Duration::from_secs(seconds.into()),
-        }
+        settings.no_answer_or(self.no_answer_s)
     }
 
     /// The Request-URI of a call to this number.

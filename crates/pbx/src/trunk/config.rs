@@ -131,10 +131,7 @@ impl Trunk {
 
     /// How long an outgoing call may ring.
     pub fn no_answer(&self, settings: &Settings) -> Duration {
-        match self.no_answer_s {
-            0 => settings.no_answer(),
-            seconds => Duration::from_secs(seconds.into()),
-        }
+        settings.no_answer_or(self.no_answer_s)
     }
 
     /// Its calls may come from any port.
