@@ -232,6 +232,9 @@ impl Watch {
                 if let Some((owed, _)) = dialog_of(&message) {
                     self.acks_due.remove(&owed);
                     self.acks_owed.remove(&owed);
+                    // A fault may have taken the response after its ACK: it came all the same.
+                    let (call_id, cseq, _) = owed;
+                    self.invites.remove(&(call_id, cseq));
                 }
                 Ok(())
             }
