@@ -7,14 +7,15 @@ use crate::directory::{Directory, Extension, Secret, Tenant};
 use crate::event::AuthFailure;
 use crate::id::TenantId;
 use crate::network::is_private;
+use crate::privacy::ANONYMOUS;
 use crate::time::Now;
 use rand_core::Rng;
 use sip::Flow;
 use sip::auth::digest::{self, Algorithm, HexDigest};
 use sip::auth::nonce::{LIFE_SECONDS, NonceKey, NonceState};
 use sip::message::{
-    Authorization, Credentials, DigestCredentials, Essentials, Message, Method, Uri, Writer,
-    uri_equivalent,
+    Authorization, Credentials, DigestCredentials, Essentials, HeaderName, Message, Method,
+    NameAddr, Uri, Writer, uri_equivalent,
 };
 use sip::slack::{give_back_map, give_back_queue};
 use sip::transaction::TIMEOUT;
@@ -77,7 +78,7 @@ impl Authenticator {
         let Some((tenant_id, tenant)) = directory.tenant_for(it.uri) else {
             return Err(Refusal::Challenge);
         };
-        if let Some(extension) = by_address(tenant, flow, it) {
+        if let Some(extension) = by_address(tenant, flow, message, it) {
             return Ok(Identity { tenant: tenant_id, extension });
         }
         // Credentials for another realm may stand first (RFC 3261 §22.3).
@@ -173,12 +174,24 @@ impl Authenticator {
 }
 
 /// The extension that may call from this address without a challenge; its number must be the
-/// From user. A REGISTER is never taken this way.
-fn by_address(tenant: &Tenant, flow: Flow, it: &Essentials<'_>) -> Option<Arc<Extension>> {
+/// From user, or that of the identity it prefers where From is anonymous (RFC 3325 §9.2). A REGISTER
+/// is never taken this way.
+fn by_address(
+    tenant: &Tenant,
+    flow: Flow,
+    message: &Message<'_>,
+    it: &Essentials<'_>,
+) -> Option<Arc<Extension>> {
     if tenant.by_address.is_empty() || it.cseq.method == Method::Register {
         return None;
     }
-    let extension = tenant.extension(&it.from.uri.user_unescaped())?;
+    let mut number = it.from.uri.user_unescaped();
+    if number.eq_ignore_ascii_case(ANONYMOUS) {
+        let names = [HeaderName::PPreferredIdentity, HeaderName::PAssertedIdentity];
+        let stated = names.into_iter().find_map(|it| message.headers.values(it).next())?;
+        number = NameAddr::parse(stated).ok()?.uri.user_unescaped();
+    }
+    let extension = tenant.extension(&number)?;
     let allowed = extension.addresses.iter().any(|it| it.allows(flow.remote));
     allowed.then(|| extension.clone())
 }

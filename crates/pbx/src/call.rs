@@ -18,6 +18,7 @@ mod facts;
 pub(crate) mod fork;
 pub mod forward;
 pub mod headers;
+pub(crate) mod introduce;
 pub mod join;
 pub mod locate;
 pub mod media;
@@ -36,6 +37,7 @@ use crate::directory::Extension;
 use crate::id::{CallId, TenantId};
 use crate::media::Event as MediaEvent;
 use crate::office::{LegId, Office, Owner, TransactionUser};
+use crate::privacy::Privacy;
 use crate::record::{CallRecord, Side};
 use crate::release::ReleaseCode;
 use crate::shared::Shared;
@@ -69,6 +71,8 @@ pub struct Leg {
     pub outside: bool,
     /// Who we are to it, where it is behind a line.
     pub credentials: Option<Box<challenge::Credentials>>,
+    /// What it wants withheld of itself, wherever it goes.
+    pub privacy: Privacy,
 }
 
 /// One call attempt and what it became.

@@ -23,6 +23,7 @@ pub mod origin;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
 pub mod ports;
+pub mod privacy;
 pub mod record;
 pub mod registrar;
 pub mod release;

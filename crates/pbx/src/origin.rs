@@ -4,15 +4,13 @@ use crate::dialplan::Caller;
 use crate::directory::{Extension, Relay};
 use crate::line::Line;
 use crate::media::MediaSource;
+use crate::privacy::{ANONYMOUS, is_of_caller};
 use crate::trunk::Trunk;
 use sip::message::{HeaderName, Message, NameAddr, Uri};
 use std::sync::Arc;
 
 /// Longest number and name taken over from outside. Unit: octets.
 const TEXT_LENGTH_MAX: usize = 64;
-
-/// The number of who does not say his.
-pub const ANONYMOUS: &str = "anonymous";
 
 #[derive(Clone, Debug)]
 pub enum Origin {
@@ -91,15 +89,18 @@ impl Stranger {
     /// Remote-Party-ID before From. Ours to believe, as it comes from one we are configured for.
     pub fn of(message: &Message<'_>) -> Self {
         let headers = [HeaderName::PAssertedIdentity, HeaderName::RemotePartyId, HeaderName::From];
-        let first = |name| message.headers.values(name).find_map(Self::read);
+        let first = |name| message.headers.values(name).find_map(|it| Self::read(name, it));
         headers
             .into_iter()
             .find_map(first)
             .unwrap_or_else(|| Self { number: ANONYMOUS.into(), name: Box::default() })
     }
 
-    fn read(value: &str) -> Option<Self> {
+    fn read(header: HeaderName, value: &str) -> Option<Self> {
         let address = NameAddr::parse(value).ok()?;
+        if header == HeaderName::RemotePartyId && !is_of_caller(&address) {
+            return None;
+        }
         let number = match address.uri {
             Uri::Other { scheme, rest } if scheme.eq_ignore_ascii_case("tel") => rest.into(),
             uri @ (Uri::Sip { .. } | Uri::Other { .. }) => uri.user_unescaped(),
@@ -125,13 +126,15 @@ mod tests {
         let pai = "P-Asserted-Identity: <tel:+4930123;ext=5>";
         let rpid = "Remote-Party-ID: \"Ann\" <sip:4930124@x>;party=calling";
         #[rustfmt::skip]
-        let table: [(&[&str], &str, &str); 6] = [
-            (&["From: \"Bob\" <sip:4930125@x>;tag=1"],                  "4930125", "Bob"),
-            (&["From: <sip:anonymous@anonymous.invalid>", pai],         "+4930123", ""),
-            (&["From: <sip:1@x>", rpid],                                "4930124", "Ann"),
-            (&["From: <sip:1@x>", rpid, pai],                           "+4930123", ""),
+        let called = "Remote-Party-ID: <sip:5678@x>;party=called";
+        let table: [(&[&str], &str, &str); 7] = [
+            (&["From: \"Bob\" <sip:4930125@x>;tag=1"], "4930125", "Bob"),
+            (&["From: <sip:anonymous@anonymous.invalid>", pai], "+4930123", ""),
+            (&["From: <sip:1@x>", rpid], "4930124", "Ann"),
+            (&["From: <sip:1@x>", rpid, pai], "+4930123", ""),
+            (&["From: <sip:1@x>", called], "1", ""),
             (&["From: \"Anonymous\" <sip:anonymous@anonymous.invalid>"], ANONYMOUS, ""),
-            (&["From: <sip:x>"],                                        ANONYMOUS, ""),
+            (&["From: <sip:x>"], ANONYMOUS, ""),
         ];
         for (lines, number, name) in table {
             let text = format!("INVITE sip:5678@x SIP/2.0\r\n{}\r\n\r\n", lines.join("\r\n"));

@@ -12,6 +12,7 @@ use crate::directory::Extension;
 use crate::id::{CallId, TenantId};
 use crate::office::{LegId, Office, Owner};
 use crate::origin::Origin;
+use crate::privacy::Privacy;
 use crate::record::{CallRecord, CallStarted, Direction, Record, Side};
 use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
 use crate::release::ReleaseCode;
@@ -81,6 +82,7 @@ impl Call {
             media_source: origin.media_source(),
             outside: origin.extension().is_none(),
             credentials: line.map(Credentials::of_line),
+            privacy: Privacy::of(message),
         };
         let mut call = Self::with_caller(office, (id, place), attempt, caller, now);
         call.media.prefer(Half::Caller, origin.codecs());
@@ -308,7 +310,7 @@ impl Call {
             let callee_phone = (way.address(), stated_address(Some(&fork.target)));
             relay(attempt.origin.relay(), callee.relay, [caller, callee_phone])
         };
-        self.media.relayed = targets.iter().any(relays);
+        self.media.relayed = self.caller.privacy.media || targets.iter().any(relays);
         office.record(Record::CallStarted(CallStarted { record: self.record.share() }));
         self.ring_for(callee.services.ring_s, now);
         let (forks, ways): (Vec<_>, SmallVec<[_; 4]>) = targets.into_iter().unzip();

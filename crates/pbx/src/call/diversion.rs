@@ -1,8 +1,10 @@
 //! Who sent a call on before it came here: Diversion (RFC 5806) and History-Info (RFC 7044), as they
 //! are read, written, and counted against loops. Pure.
 
+use crate::privacy::{ANONYMOUS_URI, Privacy};
 use crate::supplementary::Forwarding;
 use sip::message::{HeaderName, Message, NameAddr, Uri};
+use std::borrow::Cow;
 
 /// Most times a call is sent on; once more is a loop. Those of other servers count.
 pub(super) const DIVERSIONS_MAX: u32 = 5;
@@ -64,6 +66,45 @@ pub(super) struct Shown<'a> {
     pub host: &'a str,
     /// Stands for our extensions where that side does not know them.
     pub account: Option<&'a str>,
+    pub veil: Veil,
+}
+
+/// Whose entries that side does not see (RFC 7044 §10.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Veil {
+    /// It sees them all, with the wishes of who hides.
+    Nobody,
+    /// Who hides by himself.
+    WhoHides,
+    /// The caller asks it for all of them.
+    Everybody,
+}
+
+impl Veil {
+    /// For a call of this caller to a side that is trusted with identities or not.
+    pub(super) fn of(caller: Privacy, trusted: bool) -> Self {
+        match (trusted, caller.history) {
+            (true, _) => Self::Nobody,
+            (false, false) => Self::WhoHides,
+            (false, true) => Self::Everybody,
+        }
+    }
+
+    /// An entry of another server as that side sees it.
+    fn over(self, entry: &str) -> String {
+        let parsed = NameAddr::parse(entry).ok();
+        let veiled = match self {
+            Self::Nobody => false,
+            Self::WhoHides => parsed.as_ref().is_some_and(hides),
+            Self::Everybody => true,
+        };
+        if !veiled {
+            return entry.to_owned();
+        }
+        let params = parsed.map(|it| it.params).unwrap_or_default();
+        let semicolon = if params.is_empty() { "" } else { ";" };
+        format!("<{ANONYMOUS_URI}>{semicolon}{}", params.as_str())
+    }
 }
 
 impl History {
@@ -113,12 +154,17 @@ impl History {
         // The newest first (RFC 5806 §4.1).
         for Diverted { by, why } in self.ours.iter().rev() {
             let (user, reason) = (user(by), why.reason());
-            diversions.push(format!("<sip:{user}@{host}>;reason={reason};counter=1"));
+            let entry = format!("<sip:{user}@{host}>;reason={reason};counter=1");
+            diversions.push(shown.veil.over(&entry));
         }
-        diversions.extend(self.diversions.iter().map(ToString::to_string));
-        let mut infos: Vec<String> = self.infos.iter().map(ToString::to_string).collect();
+        diversions.extend(self.diversions.iter().map(|it| shown.veil.over(it)));
+        let mut infos: Vec<String> = self.infos.iter().map(|it| shown.veil.over(it)).collect();
+        let theirs = infos.len();
         if !self.ours.is_empty() {
             self.describe(&mut infos, target, host, user);
+            // Where it goes now is no secret.
+            let last = infos.len() - 1;
+            infos[theirs..last].iter_mut().for_each(|it| *it = shown.veil.over(it));
         }
         let named = |name: HeaderName| move |value| (name.as_str(), value);
         let diversions = diversions.into_iter().map(named(HeaderName::Diversion));
@@ -164,6 +210,17 @@ fn counter(diversion: &str) -> u32 {
     address.params.value("counter").and_then(|it| it.parse().ok()).unwrap_or(1)
 }
 
+/// Whom an entry is of wants it withheld (RFC 5806 §4, RFC 7044 §10.1.1).
+fn hides(entry: &NameAddr<'_>) -> bool {
+    let diversion = entry.params.unquoted("privacy");
+    let is_history = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
+        name.eq_ignore_ascii_case("Privacy")
+            && value.split(';').any(|it| it.trim().eq_ignore_ascii_case("history"))
+    };
+    diversion.is_some_and(|it| !it.eq_ignore_ascii_case("off"))
+        || entry.uri.headers().any(is_history)
+}
+
 fn index_of(info: &str) -> Option<String> {
     let address = NameAddr::parse(info).ok()?;
     let index = address.params.value("index")?;
@@ -197,7 +254,7 @@ mod tests {
         headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
     }
 
-    const HERE: Shown<'static> = Shown { host: "10.0.0.1", account: None };
+    const HERE: Shown<'static> = Shown { host: "10.0.0.1", account: None, veil: Veil::WhoHides };
 
     #[test]
     fn two_times_here() {
@@ -213,7 +270,7 @@ History-Info: <sip:102@10.0.0.1;cause=302?Reason=SIP%3Bcause%3D486>;index=1.1;mp
 History-Info: <sip:103@10.0.0.1;cause=486>;index=1.1.1;mp=1.1
 ";
         assert_eq!(written(&history, &HERE), expected);
-        let by_line = Shown { host: "sip.x.example", account: Some("5678") };
+        let by_line = Shown { host: "sip.x.example", account: Some("5678"), ..HERE };
         let text = written(&history, &by_line);
         assert!(text.starts_with("Diversion: <sip:5678@sip.x.example>;reason=user-busy"), "{text}");
         assert!(!text.contains("102"), "an inner number: {text}");

@@ -2,7 +2,7 @@
 //! 5, 6 and 10, as a B2BUA does them).
 
 use super::begin::unusable;
-use super::diversion::Shown;
+use super::diversion::{Shown, Veil};
 use super::end::Cause;
 use super::forward::forwarding_of;
 use super::media::{Half, Peer, Unusable};
@@ -11,6 +11,7 @@ use super::{Call, Leg, State, body, fork_id, headers};
 use crate::event::Event;
 use crate::interop::escape_user;
 use crate::office::{LegId, Office};
+use crate::privacy::{ANONYMOUS, ANONYMOUS_FROM, Privacy};
 use crate::record::{Binding, BindingKey, CallAnswered, DialogFacts, Record, Side};
 use crate::release::{ReleaseCode, cause_of_status};
 use sip::Flow;
@@ -104,13 +105,15 @@ impl Call {
         let mut dialog = Dialog::of_our_request(call_id, end, &it.from, &it.to, target);
         (dialog.local_cseq, dialog.routes) = (cseq, it.routes);
         let hops = max_forwards(invite).saturating_sub(1);
+        let privacy = self.caller.privacy;
         let extra = |writer: &mut Writer| {
             headers::capabilities_of_request(writer);
             // A carrier does not know our extensions.
-            if let Some(joining) = self.joining.as_ref().filter(|_| by_line.is_none()) {
-                writer.text_header("Referred-By", &joining.referred_by);
+            let referred_by = self.joining.as_ref().map(|it| &*it.referred_by);
+            if let Some(it) = referred_by.filter(|it| by_line.is_none() && !it.is_empty()) {
+                writer.text_header("Referred-By", it);
             }
-            headers::pass(&invite.headers, writer);
+            headers::pass_of(privacy, &invite.headers, writer);
             for (name, value) in &it.headers {
                 writer.text_header(name, value);
             }
@@ -137,6 +140,7 @@ impl Call {
             media_source: fork.media_source,
             outside: fork.outside.is_some(),
             credentials: fork.outside.as_ref().and_then(|it| it.credentials()),
+            privacy: Privacy::default(),
         });
         Ok(())
     }
@@ -146,19 +150,23 @@ impl Call {
         let (name, number) = (&self.record.caller_name, &self.record.caller_number);
         let host = Short::new().host(end.address.ip());
         let user = escape_user(number);
-        let from = match &**name {
+        let named = match &**name {
             "" => Short::new(),
             name => Short::new().text("\"").text(&escaped(name)).text("\" "),
         };
         let uri =
             |text: Short, user: &str| text.text("<sip:").text(user).text("@").text(&host).text(">");
+        let privacy = self.caller.privacy;
+        let from = match privacy.identity || *number == ANONYMOUS {
+            true => Short::new().text(ANONYMOUS_FROM),
+            false => uri(named, &user),
+        };
+        let shown = Shown { host: &host, account: None, veil: Veil::of(privacy, false) };
         Addressing {
-            from: uri(from, &user),
+            from,
             to: uri(Short::new(), &self.forks[index].number),
             routes: RouteSet::default(),
-            headers: self
-                .history
-                .headers(&self.record.dialled_number, &Shown { host: &host, account: None }),
+            headers: self.history.headers(&self.record.dialled_number, &shown),
             credentials: Box::default(),
             reliability: Reliability::Auto,
             terms: office.settings(self.tenant).session_terms(),

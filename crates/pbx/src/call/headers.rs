@@ -1,5 +1,6 @@
 //! Which headers a B2BUA passes from one leg to the other (RFC 7092 §3.1).
 
+use crate::privacy::Privacy;
 use sip::message::{HeaderName, Headers, Writer};
 
 /// What every leg of ours can do.
@@ -33,6 +34,20 @@ pub const ACCEPT: &str =
 pub fn pass(headers: &Headers<'_>, writer: &mut Writer) {
     writer.lines_of(headers, |it| passes(it.name, it.raw_name));
 }
+
+/// The same of a caller, without those that tell who he is where he withholds that (RFC 3323 §4.1).
+pub fn pass_of(caller: Privacy, headers: &Headers<'_>, writer: &mut Writer) {
+    let names = [HeaderName::CallInfo, HeaderName::Organization, HeaderName::Subject];
+    let tells = |name, raw_name: &str| {
+        names.contains(&name) || REPLIES.iter().any(|it| raw_name.eq_ignore_ascii_case(it))
+    };
+    writer.lines_of(headers, |it| {
+        passes(it.name, it.raw_name) && !(caller.identity && tells(it.name, it.raw_name))
+    });
+}
+
+/// Where a caller is called back.
+const REPLIES: [&str; 2] = ["Reply-To", "In-Reply-To"];
 
 fn passes(name: HeaderName, raw_name: &str) -> bool {
     match name {

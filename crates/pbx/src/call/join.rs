@@ -30,7 +30,7 @@ pub struct Joining {
     awaited: Option<(CallId, LegId)>,
     /// The call whose phone asked for the transfer.
     told: Option<CallId>,
-    /// Value of the Referred-By header for the target (RFC 3892).
+    /// Value of the Referred-By header for the target (RFC 3892); empty where there is none.
     pub(super) referred_by: Box<str>,
 }
 
@@ -48,8 +48,8 @@ pub struct Transferee<'a> {
     pub slot: LegId,
     pub leg: &'a Leg,
     pub name: SmolStr,
-    /// Who transfers it.
-    pub by: &'a str,
+    /// Who transfers it; `None`: he withholds that.
+    pub by: Option<&'a str>,
     /// How the ringing call came to the target, in whose stead it is placed.
     pub(crate) history: History,
 }
@@ -86,7 +86,8 @@ impl Call {
         record.caller_name = transferee.name.clone();
         record.caller_extension = known.then_some(number);
         let host = super::fork::bracketed(call.caller.session.dialog.end.address.ip());
-        let referred_by = format!("<sip:{}@{host}>", transferee.by).into();
+        let referred_by = transferee.by.map(|it| format!("<sip:{it}@{host}>").into());
+        let referred_by = referred_by.unwrap_or_default();
         let awaited = Some((transferee.call, transferee.slot));
         call.joining = Some(Box::new(Joining::begin(Some(transferee.call), awaited, referred_by)));
         call
@@ -173,10 +174,11 @@ impl Call {
         let with_offer = passed.is_some();
         self.modifying =
             Some(Modifying { by: LegId::Caller, with_offer, purpose: Purpose::Change });
+        let privacy = self.caller.privacy;
         self.with_session(office, fork_id(0), now, |session, seat| {
             let extra = |writer: &mut Writer| {
                 headers::capabilities_of_request(writer);
-                headers::pass(&message.headers, writer);
+                headers::pass_of(privacy, &message.headers, writer);
             };
             session.modify(seat, &extra, passed.as_ref().map(OwnedBody::view));
         });

@@ -4,9 +4,10 @@
 
 use super::begin::{Way, stated_address, unusable};
 use super::challenge::Credentials;
-use super::diversion::Shown;
+use super::diversion::{Shown, Veil};
 use super::facts::who_of;
-use super::fork::{Fork, bracketed, escaped};
+use super::fork::{Fork, bracketed};
+use super::introduce::{from, identity_headers, introduce, wanted};
 use super::locate::{Tried, may_be_the_address, no_server};
 use super::media::relay;
 use super::{Call, State, fork_id};
@@ -14,7 +15,6 @@ use crate::core::trunks::{server_event, way_to};
 use crate::dialplan::query::{Candidate, Candidates, Outgoing};
 use crate::interop::{IdentityHeader, Interop, sip_uri};
 use crate::line::Line;
-use crate::line::config::FromUser;
 use crate::line::live::LineKey;
 use crate::line::request::outbound_route;
 use crate::office::Office;
@@ -285,7 +285,7 @@ impl Call {
         let callee = (way.address(), None);
         let wanted = self.outward.origin.as_ref().map(Origin::relay).unwrap_or_default();
         let relays = |caller| relay(wanted, interop.relay, [caller, callee]);
-        self.media.relayed |= self.outward.caller.is_none_or(relays);
+        self.media.relayed |= self.caller.privacy.media || self.outward.caller.is_none_or(relays);
         if let State::Calling { give_up_at, expires: false, .. } = &mut self.state {
             *give_up_at = now + through.no_answer(&office.settings(self.tenant));
         }
@@ -454,15 +454,18 @@ impl Call {
         let terms = Terms { expires_s: interop.session_expires_s.0.into(), min_s };
         let reliability = interop.reliability();
         let to = Short::new().text("<").text(target).text(">");
+        let veil = Veil::of(self.caller.privacy, interop.identity != IdentityHeader::None);
+        let privacy = wanted(interop, out, self.caller.privacy);
         match through {
             Through::Line { key, line, auth, routes } => {
                 let live = office.lines.get(*key)?;
                 let own = [&*line.domain];
                 let account = live.account(line, &own);
-                let (from, mut headers) = introduce(line, &out.caller);
+                let (from, mut headers) = introduce(line, &out.caller, privacy);
                 let from = Short::new().text(&from);
                 let credentials = auth.answers(&account, Method::Invite, target, &cnonce).into();
-                let shown = Shown { host: &line.domain, account: Some(&line.account) };
+                let account_shown = Some(&*line.account);
+                let shown = Shown { host: &line.domain, account: account_shown, veil };
                 headers.extend(self.history.headers(&out.called, &shown));
                 let routes = RouteSet::of_routes(routes.clone());
                 Some(Addressing { from, to, routes, headers, credentials, reliability, terms })
@@ -470,12 +473,12 @@ impl Call {
             Through::Trunk { trunk, .. } => {
                 let host = bracketed(end.address.ip());
                 let uri = sip_uri(&out.caller, &host);
-                let mut headers = identity_headers(&trunk.interop, &out.caller, &host);
-                let shown = Shown { host: &host, account: None };
+                let mut headers = identity_headers(&trunk.interop, &out.caller, &host, privacy);
+                let shown = Shown { host: &host, account: None, veil };
                 headers.extend(self.history.headers(&out.called, &shown));
                 let own = trunk.caller_number.is_empty();
                 let name = if own { &*self.record.caller_name } else { "" };
-                let from = Short::new().text(&from(trunk.interop.privacy, name, &uri));
+                let from = Short::new().text(&from(privacy.identity, name, &uri));
                 let routes = RouteSet::default();
                 let credentials = Box::default();
                 Some(Addressing { from, to, routes, headers, credentials, reliability, terms })
@@ -560,41 +563,4 @@ impl Call {
             _ => None,
         }
     }
-}
-
-/// From and the identity headers of a call by a line.
-pub(crate) fn introduce(line: &Line, caller: &str) -> (String, Vec<(&'static str, String)>) {
-    let hidden = line.interop.privacy && line.from_user == FromUser::Caller;
-    let headers = identity_headers(&line.interop, caller, &line.domain);
-    (from(hidden, "", &line.from_uri(caller)), headers)
-}
-
-/// From. Who hides his number hides it here too, unless the carrier knows the line by it.
-fn from(hidden: bool, name: &str, uri: &str) -> String {
-    match (hidden, name) {
-        (true, _) => "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned(),
-        (false, "") => format!("<{uri}>"),
-        (false, name) => format!("\"{}\" <{uri}>", escaped(name)),
-    }
-}
-
-/// RFC 3325 §9.1 or what came before it, and RFC 3323 §4.2.
-fn identity_headers(interop: &Interop, caller: &str, host: &str) -> Vec<(&'static str, String)> {
-    let identity = format!("<{}>", sip_uri(caller, host));
-    let mut headers = Vec::new();
-    match interop.identity {
-        IdentityHeader::None => {}
-        IdentityHeader::PAssertedIdentity => {
-            headers.push((HeaderName::PAssertedIdentity, identity))
-        }
-        IdentityHeader::RemotePartyId => {
-            let privacy = if interop.privacy { "full" } else { "off" };
-            let value = format!("{identity};party=calling;screen=yes;privacy={privacy}");
-            headers.push((HeaderName::RemotePartyId, value));
-        }
-    }
-    if interop.privacy {
-        headers.push((HeaderName::Privacy, "id".to_owned()));
-    }
-    headers.into_iter().map(|(name, value)| (name.as_str(), value)).collect()
 }

@@ -279,6 +279,7 @@ impl Leg {
             media_source: leg.media_source,
             outside: leg.outside,
             credentials: None,
+            privacy: leg.privacy,
         }
     }
 }

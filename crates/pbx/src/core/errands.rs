@@ -137,7 +137,7 @@ impl Core {
             slot,
             leg,
             name: call.name_of(slot, &self.office),
-            by: &extension.number,
+            by: (!transferor.privacy.identity).then_some(&*extension.number),
             history,
         };
         let (tenant, origin) = (call.tenant, Origin::Extension(dials));

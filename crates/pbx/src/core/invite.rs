@@ -9,6 +9,7 @@ use crate::call::body;
 use crate::call::headers::ACCEPT;
 use crate::id::{CallId, TenantId};
 use crate::origin::{Origin, Stranger};
+use crate::privacy::Privacy;
 use crate::release::ReleaseCode;
 use crate::time::Now;
 use sip::message::{ContentType, HeaderName, Method, Via};
@@ -120,6 +121,8 @@ fn refusal(request: Request<'_>) -> Option<Refusal> {
         Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 420, header })
     } else if body::check(request.message).is_err() {
         Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 400, header: None })
+    } else if Privacy::is_out_of_reach(request.message) {
+        Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 500, header: None })
     } else if is_encoded(request) {
         let header = Some(("Accept-Encoding", "identity".to_owned()));
         Some(Refusal { code: ReleaseCode::CallerUnsupported, status: 415, header })

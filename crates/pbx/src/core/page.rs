@@ -13,6 +13,7 @@ use crate::call::headers;
 use crate::directory::Extension;
 use crate::id::CallId;
 use crate::office::Owner;
+use crate::privacy::{ANONYMOUS_FROM, Privacy};
 use crate::record::Binding;
 use crate::time::Now;
 use rand_core::Rng;
@@ -90,14 +91,18 @@ impl Core {
         let end = office.local_end(to.flow, tag);
         let host = bracketed(end.address.ip());
         let (number, name) = (&from.number, escaped(&from.name));
-        let from = format!("\"{name}\" <sip:{number}@{host}>");
+        let privacy = Privacy::of(request.message);
+        let from = match privacy.identity {
+            true => ANONYMOUS_FROM.to_owned(),
+            false => format!("\"{name}\" <sip:{number}@{host}>"),
+        };
         let callee = format!("<sip:{}@{host}>", to.key.extension);
         let call_id = office.new_call_id();
         let dialog = Dialog::of_our_request(&call_id, end, &from, &callee, &to.contact);
         let hops = request.it.max_forwards.unwrap_or(70).saturating_sub(1);
         let branch = office.endpoint.new_branch();
         let mut writer = dialog.request_with(Method::Message, 1, branch, hops);
-        headers::pass(&request.message.headers, &mut writer);
+        headers::pass_of(privacy, &request.message.headers, &mut writer);
         let bytes = match body::of(request.message) {
             Some(it) => writer.finish_with(it.content_type, it.bytes),
             None => writer.finish(),

@@ -34,7 +34,7 @@ pub struct Query<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller<'a> {
     Extension(&'a str),
-    /// Someone outside, by an external line; `anonymous` where he hides his number.
+    /// Someone outside, by an external line; `anonymous` where nobody says his number.
     Line {
         account: &'a str,
         number: &'a str,

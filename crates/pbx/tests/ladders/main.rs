@@ -18,6 +18,7 @@ mod media;
 mod message;
 mod names;
 mod pickup;
+mod privacy;
 mod races;
 mod redirects;
 mod refusals;

@@ -128,7 +128,10 @@ impl Attempt {
         let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
         let mut phone = Phone::new(&format!("caller{}", self.serial), &self.number, "", flow);
         let target = Target::Number(self.dialled.clone());
-        let request = Request { method: "INVITE".into(), target, wishes: Wishes::default() };
+        // The simulator says which number goes out; whether it is withheld is not the dial plan's.
+        let shown = ("Privacy".to_owned(), "none".to_owned());
+        let wishes = Wishes { headers: vec![shown], ..Wishes::default() };
+        let request = Request { method: "INVITE".into(), target, wishes };
         (flow, phone.request(request).unwrap())
     }
 }

@@ -24,6 +24,7 @@ use crate::phone::Phone;
 use pbx::dialplan::blocklist::ANY;
 use pbx::dialplan::rows::{BlockRow, CalledRow, DEFAULT_PLAN, RouteType, TrunkChoice};
 use pbx::directory::Tenant;
+use pbx::interop::IdentityHeader;
 use pbx::line::Line;
 use pbx::line::config::{CallerNumber, FromUser, Incoming, LineTransport, Password};
 use pbx::trunk::Trunk;
@@ -138,14 +139,7 @@ pub(super) fn adjust(line: &mut Line, words: &Words) -> Result<(), String> {
                 }
             }
             "codecs" => line.interop.codecs = value.split(',').map(Into::into).collect(),
-            "identity" => {
-                use pbx::interop::IdentityHeader::{PAssertedIdentity, RemotePartyId};
-                line.interop.identity = match value {
-                    "pai" => PAssertedIdentity,
-                    "rpid" => RemotePartyId,
-                    _ => return Err(format!("identity={value}?")),
-                }
-            }
+            "identity" => line.interop.identity = identity(value)?,
             _ => return Err(format!("a line has no {key}")),
         }
     }
@@ -211,10 +205,19 @@ fn adjust_trunk(trunk: &mut Trunk, words: &Words) -> Result<(), String> {
             "caller" => trunk.caller_number = value.into(),
             "group" => trunk.group = number?.into(),
             "uri" => trunk.uri_parameters = value.into(),
+            "identity" => trunk.interop.identity = identity(value)?,
             _ => return Err(format!("a trunk has no {key}")),
         }
     }
     Ok(())
+}
+
+fn identity(value: &str) -> Result<IdentityHeader, String> {
+    match value {
+        "pai" => Ok(IdentityHeader::PAssertedIdentity),
+        "rpid" => Ok(IdentityHeader::RemotePartyId),
+        _ => Err(format!("identity={value}?")),
+    }
 }
 
 /// What is given about DNS.

@@ -3,7 +3,7 @@
 
 use super::{ExaminationKey, copy_of};
 use crate::call::headers;
-use crate::call::outside::introduce;
+use crate::call::introduce::introduce;
 use crate::line::Line;
 use crate::line::config::CallerNumber;
 use crate::line::doctor::change::USUAL_CODECS;
@@ -13,6 +13,7 @@ use crate::line::live::LineKey;
 use crate::line::request::outbound_route;
 use crate::media::PortPair;
 use crate::office::{Office, TransactionUser};
+use crate::privacy::Privacy;
 use crate::time::Now;
 use rand_core::Rng;
 use sip::auth::client::ClientAuth;
@@ -114,7 +115,8 @@ impl TestCall {
             true => outbound_route(&self.line).into_iter().collect(),
             false => service_route,
         };
-        let (from, further) = introduce(&self.line, &self.caller);
+        let privacy = Privacy { identity: self.line.interop.privacy, ..Privacy::default() };
+        let (from, further) = introduce(&self.line, &self.caller, privacy);
         let to = format!("<{}>", self.target);
         let mut dialog = Dialog::of_our_request(call_id, end, &from, &to, &self.target);
         (dialog.local_cseq, dialog.routes) = (cseq, RouteSet::of_routes(routes));
