@@ -254,6 +254,7 @@ impl Office {
         let source = |it| self.network.local_for(it).map(|it| it.source);
         let services = resolution.located().map(|it| it.services.iter());
         let found = |it: &Service| Found {
+            transport: it.transport,
             rank: it.rank,
             weight: it.weight,
             addresses: locate::order::of_service(it, &source).map(|it| it.address).collect(),

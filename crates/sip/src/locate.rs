@@ -27,6 +27,13 @@ pub struct Target {
     pub address: SocketAddr,
 }
 
+/// `203.0.113.5:5060 (UDP)`.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.address, self.transport.via_name())
+    }
+}
+
 /// A name whose servers are to be located.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {

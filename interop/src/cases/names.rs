@@ -16,10 +16,13 @@ use crate::server::{LOCALHOST, PASSWORD, Server};
 
 const A: u16 = 1;
 const SRV: u16 = 33;
-const SERVICE: &str = "_sip._udp";
+const NAPTR: u16 = 35;
 const LINE: &str = "5678";
 
 const HOST: &str = "sip.carrier.test";
+
+/// A name with NAPTR records: TCP is preferred.
+const CHOOSING: &str = "choosing.test";
 
 /// A line without registration calls by name; the server that is silent is left, the next one called.
 pub(super) fn srv_failover(context: &Context) -> Result<()> {
@@ -29,9 +32,10 @@ pub(super) fn srv_failover(context: &Context) -> Result<()> {
     let dead = UdpSocket::bind((LOCALHOST, 0))?;
     let mut carrier = Phone::udp(LOCALHOST, server.udp(), "0138", PASSWORD)?;
     let ports = [dead.local_addr()?.port(), carrier.wire.local()?.port()];
-    std::thread::Builder::new()
-        .name("dns".into())
-        .spawn(move || serve(&dns, &ports.map(|it| (HOST, it))))?;
+    std::thread::Builder::new().name("dns".into()).spawn(move || {
+        let servers = ports.map(|it| (HOST, it)).into();
+        serve(&dns, &[("_sip._udp.carrier.test".to_owned(), servers)]);
+    })?;
 
     let mut caller = registered(&server, "100")?;
     #[rustfmt::skip]
@@ -97,7 +101,7 @@ pub(super) fn doctor_of_names(context: &Context) -> Result<()> {
     let carrier = Serving::start(listen, &[(LINE, PASSWORD)], Oddities::default())?;
     let alive = carrier.address;
     let records = [
-        ("dead.test", HOST, dead.port(), format!("and also to {dead}, where nobody answers")),
+        ("dead.test", HOST, dead.port(), format!("and also to {dead} (UDP), where nobody answers")),
         (
             "lost.test",
             "gone.test",
@@ -105,8 +109,11 @@ pub(super) fn doctor_of_names(context: &Context) -> Result<()> {
             "the server gone.test, which has no address".to_owned(),
         ),
     ];
-    let served = records.clone().map(|it| (it.0, [(it.1, it.2), (HOST, alive.port())]));
-    std::thread::Builder::new().name("dns".into()).spawn(move || serve_all(&dns, &served))?;
+    let there = (HOST, alive.port());
+    let both = |it: &(&str, _, _, _)| (format!("_sip._udp.{}", it.0), vec![(it.1, it.2), there]);
+    let mut served: Vec<_> = records.iter().map(both).collect();
+    served.extend(["_sip._tcp", "_sip._udp"].map(|it| (format!("{it}.{CHOOSING}"), vec![there])));
+    std::thread::Builder::new().name("dns".into()).spawn(move || serve(&dns, &served))?;
     for (domain, _, _, words) in &records {
         server.json(&["line", "add", LINE, "--domain", domain, "--password", PASSWORD])?;
         clock::wait_for("the name of the line", SOON, || {
@@ -124,19 +131,37 @@ pub(super) fn doctor_of_names(context: &Context) -> Result<()> {
         ensure!(found["colour"] == "amber" && found["remedy"]["setting"] == "domain", "{found:#}");
         server.json(&["line", "del", LINE])?;
     }
+    transport_by_dns(&server, alive)
+}
+
+/// A line whose transport DNS chooses: NAPTR names TCP, where nobody listens, and UDP.
+fn transport_by_dns(server: &Server, alive: SocketAddr) -> Result<()> {
+    #[rustfmt::skip]
+    server.json(&["line", "add", LINE, "--domain", CHOOSING, "--password", PASSWORD, "--transport", "auto"])?;
+    clock::wait_for("the line registers by the other transport", SOON, || {
+        let state = server.json(&["line", "show", LINE])?["state"].take();
+        Ok((state["standing"] == "registered").then_some(()))
+    })?;
+    let found = server.json(&["line", "doctor", LINE])?;
+    let text = found["lights"][0]["sentence"]["en"].as_str().unwrap_or_default();
+    let words = format!("leads to {alive} (UDP), and also to {alive} (TCP), where nobody answers");
+    ensure!(text.contains(&words), "{text}");
     Ok(())
 }
 
-/// Answers with these SRV records, the first server first, and the address of [`HOST`].
-fn serve(socket: &UdpSocket, records: &[(&str, u16); 2]) {
-    serve_all(socket, &[("carrier.test", *records)]);
-}
+/// Services by their names, and their servers, the first one first.
+type Services = [(String, Vec<(&'static str, u16)>)];
 
-/// The same for several domains.
-fn serve_all(socket: &UdpSocket, domains: &[(&str, [(&str, u16); 2])]) {
-    let srv = |priority: u8, (host, port): (&str, u16)| {
+/// Answers with these SRV records, the address of [`HOST`] and the NAPTR records of [`CHOOSING`].
+fn serve(socket: &UdpSocket, services: &Services) {
+    let srv = |(priority, &(host, port)): (u8, &(&str, u16))| {
         let [high, low] = port.to_be_bytes();
         [&[0, priority, 0, 0, high, low], &labels(host)[..]].concat()
+    };
+    let naptr = |(preference, service, prefix): (u8, &str, &str)| {
+        let words = [text("s"), text(service), text("")].concat();
+        let replacement = labels(&format!("{prefix}.{CHOOSING}"));
+        [&[0, 1, 0, preference], &words[..], &replacement].concat()
     };
     let mut buffer = [0; 512];
     while let Ok((len, from)) = socket.recv_from(&mut buffer) {
@@ -148,11 +173,12 @@ fn serve_all(socket: &UdpSocket, domains: &[(&str, [(&str, u16); 2])]) {
         let kind = u16::from_be_bytes([high, low]);
         let found = match kind {
             SRV => {
-                let asked =
-                    |it: &&(&str, _)| query[12..end] == labels(&format!("{SERVICE}.{}", it.0));
-                let records = domains.iter().find(asked).map(|it| it.1);
-                let both = records.map(|[first, second]| vec![srv(1, first), srv(2, second)]);
-                both.unwrap_or_default()
+                let asked = services.iter().find(|it| query[12..end] == labels(&it.0));
+                let servers = asked.into_iter().flat_map(|it| (1..).zip(&it.1));
+                servers.map(srv).collect()
+            }
+            NAPTR if query[12..end] == labels(CHOOSING) => {
+                [(1, "SIP+D2T", "_sip._tcp"), (2, "SIP+D2U", "_sip._udp")].map(naptr).into()
             }
             A if query[12..end] == labels(HOST) => vec![vec![127, 0, 0, 1]],
             _ => vec![],
@@ -184,6 +210,11 @@ fn answer(
     }
     // Whoever asks sends again.
     let _ = socket.send_to(&response, to);
+}
+
+/// A character-string (RFC 1035 §3.3).
+fn text(it: &str) -> Vec<u8> {
+    [&[u8::try_from(it.len()).unwrap_or_default()], it.as_bytes()].concat()
 }
 
 fn labels(name: &str) -> Vec<u8> {

@@ -22,6 +22,7 @@ use crate::time::UnixMillis;
 use crate::verdict::fact::{Place, What};
 use rand_core::Rng;
 use sip::dialog::contact_uri;
+use sip::locate::Target;
 use sip::message::block::{self, Life};
 use sip::message::{Essentials, Expires, HeaderName, Message, Uri, Writer, reason_phrase};
 use sip::session::{Session, no_extra};
@@ -419,6 +420,15 @@ pub(super) enum Way {
 }
 
 impl Way {
+    /// Where it leads, unless it is lost.
+    pub(super) fn target(&self) -> Option<Target> {
+        match *self {
+            Self::Open(flow) => Some(Target { transport: flow.transport, address: flow.remote }),
+            Self::Closed(address) => Some(Target { transport: Transport::Tcp, address }),
+            Self::Lost(_) => None,
+        }
+    }
+
     /// Address and port, unless it is lost.
     pub(super) fn remote(&self) -> Option<std::net::SocketAddr> {
         match self {

@@ -12,17 +12,16 @@ use crate::record::Side;
 use crate::release::ReleaseCode;
 use crate::trunk::live::LiveTrunk;
 use sip::Transport;
-use sip::locate::Place;
+use sip::locate::{Place, Target};
 use sip::message::Message;
 use smallvec::SmallVec;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Most addresses that one call tries, of all its lines and trunks together.
 pub const TARGETS_MAX: usize = 4;
 
-/// The addresses of lines that a call tried.
-pub(super) type Tried = SmallVec<[(LineKey, SocketAddr); 2]>;
+/// Where lines lead and a call tried.
+pub(super) type Tried = SmallVec<[(LineKey, Target); 2]>;
 
 impl Call {
     /// The next candidate has no address before its name is resolved: [`Call::name_resolved`] goes
@@ -79,16 +78,16 @@ impl Call {
     ) -> Result<(Way, bool), ReleaseCode> {
         let live = office.lines.get(key).ok_or(ReleaseCode::RouteNoLine)?;
         let tried = &self.outward.tried_addresses;
-        let is_new = |it: &SocketAddr| !tried.contains(&(key, *it));
+        let is_new = |it: &Target| !tried.contains(&(key, *it));
         let way = match tried.iter().any(|it| it.0 == key) {
             false => usual_way(office, live),
-            true => live.targets.others().find(is_new).and_then(|it| way_to(office, live, it)),
+            true => live.targets.others().find(is_new).and_then(|it| way_to(office, it)),
         };
         let way = way.ok_or_else(|| no_way(live))?;
-        let address = way.remote();
-        self.outward.tried_addresses.extend(address.map(|it| (key, it)));
+        let target = way.target();
+        self.outward.tried_addresses.extend(target.map(|it| (key, it)));
         let tried = &self.outward.tried_addresses;
-        let is_new = |it: SocketAddr| !tried.contains(&(key, it));
+        let is_new = |it: Target| !tried.contains(&(key, it));
         Ok((way, self.may_try_more() && live.targets.others().any(is_new)))
     }
 
@@ -119,14 +118,14 @@ fn usual_way(office: &Office, live: &LiveLine) -> Option<Way> {
     match live.flow {
         Some(flow) => Some(Way::Open(flow)),
         None if live.config.register => None,
-        None => way_to(office, live, live.targets.current()?),
+        None => way_to(office, live.targets.current()?),
     }
 }
 
-pub(super) fn way_to(office: &Office, live: &LiveLine, remote: SocketAddr) -> Option<Way> {
-    match Transport::from(live.config.transport) {
-        Transport::Tcp => Some(Way::Closed(remote)),
-        Transport::Udp => office.udp_flow(remote).map(Way::Open),
+pub(super) fn way_to(office: &Office, target: Target) -> Option<Way> {
+    match target.transport {
+        Transport::Tcp => Some(Way::Closed(target.address)),
+        Transport::Udp => office.udp_flow(target.address).map(Way::Open),
     }
 }
 

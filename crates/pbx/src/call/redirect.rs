@@ -106,8 +106,8 @@ impl Call {
         let (through, way, target_address) = match &outside.through {
             Through::Line { key, line, routes, .. } => {
                 let live = office.lines.get(*key).ok_or(SentOn::Elsewhere)?;
-                let known = host.filter(|it| live.targets.others().any(|one| one == *it));
-                let way = known.and_then(|it| locate::way_to(office, live, it)).unwrap_or(here);
+                let known = host.and_then(|it| live.targets.others().find(|one| one.address == it));
+                let way = known.and_then(|it| locate::way_to(office, it)).unwrap_or(here);
                 let (line, auth, routes) =
                     (Arc::clone(line), ClientAuth::default(), routes.clone());
                 (Through::Line { key: *key, line, auth, routes }, way, None)

@@ -10,7 +10,6 @@ use super::Core;
 use crate::event::Event;
 use crate::id::TenantId;
 use crate::line::Line;
-use crate::line::config::LineTransport;
 use crate::line::doctor::read::{Details, copy};
 use crate::line::doctor::{self, Action, Doctor, Event as Happens};
 use crate::line::live::{LineKey, LiveLine};
@@ -104,8 +103,7 @@ impl Core {
         };
         let config = Line::clone(&live.config);
         let (line, contact) = (live.key, live.registration.ids.contact);
-        let addresses =
-            live.targets.configured().into_iter().chain(live.targets.others()).collect();
+        let targets = live.targets.configured().into_iter().chain(live.targets.others()).collect();
         let lost = live.targets.lost().to_vec();
         let caller = caller(office, tenant, &config);
         let ids = Ids { call_id: (*office.new_call_id()).into(), cseq: 0, contact };
@@ -125,7 +123,7 @@ impl Core {
             until: None,
         });
         let index = self.examinations.under_way.len() - 1;
-        self.examined(index, Happens::Begins { addresses, lost }, now);
+        self.examined(index, Happens::Begins { targets, lost }, now);
     }
 
     /// Tells the doctor what happened and does what he says.
@@ -280,9 +278,7 @@ impl Examination {
     fn act(&mut self, office: &mut Office, action: Action, now: Now) -> Option<Happens> {
         let transport = match &action {
             Action::Options(transport) => *transport,
-            Action::Register { .. } | Action::Call(_) | Action::Done => {
-                self.doctor.line().transport
-            }
+            Action::Register { .. } | Action::Call(_) | Action::Done => self.doctor.transport(),
         };
         let flow = match self.way(office, transport) {
             Some(Ok(flow)) => flow,
@@ -341,9 +337,9 @@ impl Examination {
     }
 
     /// The way to the carrier, or where a stream is to be opened.
-    fn way(&self, office: &Office, transport: LineTransport) -> Option<Result<Flow, SocketAddr>> {
-        let remote = self.doctor.address()?;
-        match Transport::from(transport) {
+    fn way(&self, office: &Office, transport: Transport) -> Option<Result<Flow, SocketAddr>> {
+        let remote = self.doctor.target()?.address;
+        match transport {
             Transport::Tcp => {
                 let own = office.lines.get(self.line).and_then(|it| it.flow);
                 let there = |it: &Flow| it.transport == Transport::Tcp && it.remote == remote;

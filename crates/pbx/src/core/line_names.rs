@@ -55,12 +55,12 @@ impl Core {
         now: Now,
     ) -> Option<Answer> {
         let line = self.office.lines.get_to_move(key)?;
-        let transport = line.config.transport.into();
+        let transport = line.config.transport.fixed();
         let uri = answer::redirection(message);
         match uri.and_then(|it| target::redirection(it, transport).ok()) {
             None => Some(answer::read(message, &line.registration.ids.contact.to_string())),
             Some(Way::Straight(target)) => {
-                line.targets.redirect(target.address);
+                line.targets.redirect(target);
                 Some(Answer::Redirected)
             }
             Some(Way::Named(place)) => {
@@ -87,7 +87,7 @@ impl Core {
         }
         match target {
             Some(target) => {
-                line.targets.redirect(target.address);
+                line.targets.redirect(target);
                 self.line_event(key, Happens::Answered(Answer::Redirected), now);
             }
             None => {

@@ -18,6 +18,7 @@ use crate::time::Now;
 use bytes::Bytes;
 use rand_core::Rng;
 use sip::endpoint::ClientTx;
+use sip::locate::Target;
 use sip::message::{HeaderName, Message, Method, StartLine};
 use sip::{ConnectionId, Flow, Tag, Transport};
 use std::collections::VecDeque;
@@ -341,14 +342,13 @@ pub(super) fn ask(
     if let Some(call_id) = call_id {
         line.registration.ids.call_id = (*call_id).into();
     }
-    let Some(remote) = line.targets.current() else {
+    let Some(Target { transport, address: remote }) = line.targets.current() else {
         if !line.targets.place().is_some_and(|it| office.names.is_asked(it)) {
             return Err(Lack::NoAddress);
         }
         line.resolving = Some(expires_s);
         return Ok(());
     };
-    let transport = Transport::from(line.config.transport);
     let is_open = |it: &Flow| it.remote == remote && it.transport == transport;
     let open = [line.asking, line.flow].into_iter().flatten().find(is_open);
     match (transport, open) {

@@ -144,10 +144,9 @@ pub(crate) fn way_to(
     office: &Office,
     key: ServerKey,
 ) -> Option<Result<Flow, std::net::SocketAddr>> {
-    let trunk = office.trunks.get(key.trunk)?;
     let server = office.trunks.server(key)?;
     let remote = server.address?;
-    match Transport::from(trunk.config.transport) {
+    match server.transport {
         Transport::Tcp => Some(server.flow.ok_or(remote)),
         Transport::Udp => office.udp_flow(remote).map(Ok),
     }

@@ -162,13 +162,28 @@ pub enum LineTransport {
     #[default]
     Udp,
     Tcp,
+    /// As DNS says (RFC 3263 §4.1): by NAPTR, else by where SRV records are; UDP where it says
+    /// nothing, and for a numeric address or a port of one's own.
+    Auto,
 }
 
-impl From<LineTransport> for Transport {
-    fn from(it: LineTransport) -> Self {
+impl LineTransport {
+    /// The one that is set; `None`: DNS chooses.
+    pub fn fixed(self) -> Option<Transport> {
+        match self {
+            Self::Udp => Some(Transport::Udp),
+            Self::Tcp => Some(Transport::Tcp),
+            Self::Auto => None,
+        }
+    }
+}
+
+/// The setting that has this transport and no other.
+impl From<Transport> for LineTransport {
+    fn from(it: Transport) -> Self {
         match it {
-            LineTransport::Udp => Self::Udp,
-            LineTransport::Tcp => Self::Tcp,
+            Transport::Udp => Self::Udp,
+            Transport::Tcp => Self::Tcp,
         }
     }
 }

@@ -18,13 +18,13 @@ mod words;
 mod tests;
 
 use super::Line;
-use super::config::LineTransport;
 use super::register::answer::Answer;
 use crate::finding::Finding;
 use change::{Change, Remedy};
 use read::Details;
 use report::{Check, Colour, Light, Report};
-use std::net::SocketAddr;
+use sip::Transport;
+use sip::locate::Target;
 use std::time::Duration;
 
 /// Most REGISTER requests of one run: a carrier may ban whoever tries on.
@@ -82,7 +82,7 @@ pub struct Doctor {
 /// An address of the carrier.
 #[derive(Clone, Debug)]
 struct Probe {
-    address: SocketAddr,
+    target: Target,
     /// How long it took to answer OPTIONS.
     took: Option<Duration>,
     said: Vec<Box<str>>,
@@ -102,7 +102,7 @@ enum State {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Where the carrier's name leads, the address in use first, and the servers it names in vain.
-    Begins { addresses: Vec<SocketAddr>, lost: Vec<Box<str>> },
+    Begins { targets: Vec<Target>, lost: Vec<Box<str>> },
     /// How long the answer to OPTIONS took; `None`: there was none.
     Reached { took: Option<Duration> },
     /// What a REGISTER was answered.
@@ -114,8 +114,8 @@ pub enum Event {
 /// What to ask next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// All of them to [`Doctor::address`].
-    Options(LineTransport),
+    /// All of them to [`Doctor::target`], this one by a transport of its own.
+    Options(Transport),
     Register {
         /// Whether it has a new Call-ID, and forgets the challenges it knows.
         new_call_id: bool,
@@ -158,8 +158,8 @@ impl Doctor {
     }
 
     /// Where the next question goes.
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.probes.get(self.at).map(|it| it.address)
+    pub fn target(&self) -> Option<Target> {
+        self.probes.get(self.at).map(|it| it.target)
     }
 
     pub fn caller(&self) -> &str {
@@ -178,7 +178,7 @@ impl Doctor {
     /// Takes what came of the last question.
     pub fn handle(&mut self, event: Event) -> Action {
         match (self.state, event) {
-            (State::Reaching, Event::Begins { addresses, lost }) => self.begin(&addresses, lost),
+            (State::Reaching, Event::Begins { targets, lost }) => self.begin(&targets, lost),
             (State::Reaching, Event::Reached { took }) => self.reached(took),
             (State::ReachingOtherwise, Event::Reached { took }) => self.reached_otherwise(took),
             (State::Registering, Event::Registered { answer, details }) => {
@@ -205,7 +205,7 @@ impl Doctor {
         Report { account, lights, registers, invites }
     }
 
-    fn begin(&mut self, addresses: &[SocketAddr], lost: Vec<Box<str>>) -> Action {
+    fn begin(&mut self, targets: &[Target], lost: Vec<Box<str>>) -> Action {
         if !self.line.enabled {
             let change = Remedy::Change(Change::Enabled);
             let finding = Finding::LineOff;
@@ -213,15 +213,15 @@ impl Doctor {
             self.light(Check::Name, Colour::Red, finding, text, Some(change));
             return self.stop();
         }
-        if addresses.is_empty() {
+        if targets.is_empty() {
             let trouble = super::trouble::Trouble::Dns;
             self.trouble(Check::Name, trouble, Some(Remedy::Setting(self.server_setting())));
             return self.stop();
         }
-        let probe = |&address: &SocketAddr| Probe { address, took: None, said: Vec::new() };
-        self.probes = addresses.iter().take(PROBES_MAX).map(probe).collect();
+        let probe = |&target: &Target| Probe { target, took: None, said: Vec::new() };
+        self.probes = targets.iter().take(PROBES_MAX).map(probe).collect();
         self.lost = lost.into_iter().next();
-        Action::Options(self.line.transport)
+        Action::Options(self.transport())
     }
 
     /// Asks every address of the name, then goes on with the first that answers.
@@ -231,7 +231,7 @@ impl Doctor {
         }
         self.at += 1;
         if self.at < self.probes.len() {
-            return Action::Options(self.line.transport);
+            return Action::Options(self.transport());
         }
         self.at = self.probes.iter().position(|it| it.took.is_some()).unwrap_or(0);
         self.name_leads();
@@ -253,15 +253,15 @@ impl Doctor {
 
     /// The light of the name: it should lead to servers that are there, and to no others.
     fn name_leads(&mut self) {
-        let Some(address) = self.address() else { return };
+        let Some(target) = self.target() else { return };
         let (host, answers) = (self.host(), self.reaches(self.at));
         let silent = (0..self.probes.len()).find(|it| answers && !self.reaches(*it));
-        let silent = silent.and_then(|it| self.probes.get(it)).map(|it| it.address);
+        let silent = silent.and_then(|it| self.probes.get(it)).map(|it| it.target);
         let text = match (silent, &self.lost) {
-            (Some(silent), _) => words::leads_to_silence(host, address, silent),
-            (None, Some(lost)) => words::leads_to_nobody(host, address, lost),
+            (Some(silent), _) => words::leads_to_silence(host, target, silent),
+            (None, Some(lost)) => words::leads_to_nobody(host, target, lost),
             (None, None) => {
-                let text = words::leads_to(host, address);
+                let text = words::leads_to(host, target);
                 return self.light(Check::Name, Colour::Green, None, text, None);
             }
         };
@@ -289,22 +289,22 @@ impl Doctor {
             self.light(Check::Reach, Colour::Amber, finding, text, None);
             self.said = said;
         }
-        let text = words::transport_works(self.line.transport);
+        let text = words::transport_works(self.transport());
         self.light(Check::Transport, Colour::Green, None, text, None);
     }
 
     fn try_other_transport(&mut self) -> Action {
         self.state = State::ReachingOtherwise;
-        Action::Options(other(self.line.transport))
+        Action::Options(other(self.transport()))
     }
 
     fn reached_otherwise(&mut self, took: Option<Duration>) -> Action {
         match took {
             Some(took) => {
-                let other = other(self.line.transport);
+                let other = other(self.transport());
                 self.light(Check::Reach, Colour::Green, None, words::answers_options(took), None);
                 let text = words::only_by(other);
-                let change = Remedy::Change(Change::Transport(other));
+                let change = Remedy::Change(Change::Transport(other.into()));
                 let finding = Some(Finding::LineTransport);
                 self.light(Check::Transport, Colour::Red, finding, text, Some(change));
             }
@@ -315,6 +315,11 @@ impl Doctor {
             }
         }
         self.stop()
+    }
+
+    /// How the server that is asked is reached.
+    pub fn transport(&self) -> Transport {
+        self.target().map_or(Transport::Udp, |it| it.transport)
     }
 
     /// The setting that names the server.
@@ -381,9 +386,9 @@ impl Doctor {
     }
 }
 
-fn other(transport: LineTransport) -> LineTransport {
+fn other(transport: Transport) -> Transport {
     match transport {
-        LineTransport::Udp => LineTransport::Tcp,
-        LineTransport::Tcp => LineTransport::Udp,
+        Transport::Udp => Transport::Tcp,
+        Transport::Tcp => Transport::Udp,
     }
 }

@@ -201,7 +201,7 @@ impl LiveLine {
             standing: self.registration.standing(),
             since: bound.map(|it| it.since_utc),
             until: bound.map(|it| it.until_utc),
-            target: self.targets.current(),
+            target: self.targets.current().map(|it| it.address),
             last_request: self.last_request.clone(),
             last_answer: self.last_answer.clone(),
             next_at: self.registration.next_at().map(in_utc),
@@ -392,7 +392,7 @@ impl Lines {
     pub fn at_carrier(&self, source: Flow, numbers: &[&str]) -> Option<&LiveLine> {
         let ip = source.remote.ip().to_canonical();
         let is_server = |it: &&LiveLine| {
-            let known = it.flow.map(|it| it.remote).or_else(|| it.targets.current());
+            let known = it.flow.map(|it| it.remote).or_else(|| Some(it.targets.current()?.address));
             let port = known.map(|it| it.port());
             source.transport != Transport::Udp || port == Some(source.remote.port())
         };

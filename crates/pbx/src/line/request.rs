@@ -50,9 +50,9 @@ pub fn registrar(line: &Line) -> String {
 
 /// The route to the outbound proxy, where there is one (RFC 3261 §8.1.2).
 pub fn outbound_route(line: &Line) -> Option<Box<str>> {
-    let transport = match Transport::from(line.transport) {
-        Transport::Udp => "",
-        Transport::Tcp => ";transport=tcp",
+    let transport = match line.transport.fixed() {
+        Some(Transport::Udp) | None => "",
+        Some(Transport::Tcp) => ";transport=tcp",
     };
     let proxy = &line.outbound_proxy;
     (!proxy.is_empty()).then(|| format!("<sip:{proxy}{transport};lr>").into())

@@ -21,12 +21,12 @@ pub struct Targets {
     trouble: Option<NameTrouble>,
     /// Servers of the name that have no address.
     lost: Vec<Box<str>>,
-    addresses: SmallVec<[SocketAddr; 2]>,
+    targets: SmallVec<[Target; 2]>,
     current: usize,
     /// Failed since the last success.
     failed: usize,
     /// Where the carrier sent us; until the next failure.
-    redirected: Option<SocketAddr>,
+    redirected: Option<Target>,
 }
 
 impl Targets {
@@ -36,9 +36,9 @@ impl Targets {
             "" => &line.domain,
             proxy => proxy,
         };
-        match Way::of_text(host, Some(line.transport.into())) {
+        match Way::of_text(host, line.transport.fixed()) {
             Ok(Way::Straight(target)) => {
-                Self { addresses: [target.address].into_iter().collect(), ..Self::default() }
+                Self { targets: [target].into_iter().collect(), ..Self::default() }
             }
             Ok(Way::Named(place)) => Self { place: Some(place), ..Self::default() },
             // Nothing leads there; it is said when it is tried.
@@ -65,56 +65,53 @@ impl Targets {
     pub fn resolve(&mut self, targets: &[Target], resolution: &Resolution) {
         self.trouble = NameTrouble::of(resolution);
         self.lost = resolution.located().map(|it| it.lost.clone()).unwrap_or_default();
-        let present = self.addresses.get(self.current).copied();
-        let addresses: SmallVec<[SocketAddr; 2]> = targets.iter().map(|it| it.address).collect();
-        let mut sorted = [addresses.clone(), self.addresses.clone()];
-        sorted.iter_mut().for_each(|it| it.sort_unstable());
-        if sorted[0] != sorted[1] {
+        let present = self.targets.get(self.current).copied();
+        if !same(targets, &self.targets) {
             self.failed = 0;
         }
-        let place = addresses.iter().position(|it| Some(*it) == present);
-        (self.addresses, self.current) = (addresses, place.unwrap_or_default());
+        let place = targets.iter().position(|it| Some(*it) == present);
+        (self.targets, self.current) = (targets.into(), place.unwrap_or_default());
     }
 
-    /// The address for the next request.
-    pub fn current(&self) -> Option<SocketAddr> {
+    /// Where the next request goes.
+    pub fn current(&self) -> Option<Target> {
         self.redirected.or_else(|| self.configured())
     }
 
     /// The same, whatever the carrier redirected us to.
-    pub fn configured(&self) -> Option<SocketAddr> {
-        self.addresses.get(self.current).copied()
+    pub fn configured(&self) -> Option<Target> {
+        self.targets.get(self.current).copied()
     }
 
     /// An address is left that did not fail since the last success.
     pub fn has_untried(&self) -> bool {
-        self.failed + 1 < self.addresses.len()
+        self.failed + 1 < self.targets.len()
     }
 
     /// The current one failed.
     pub fn next(&mut self) {
         self.redirected = None;
         self.failed += 1;
-        if self.failed >= self.addresses.len() {
+        if self.failed >= self.targets.len() {
             self.failed = 0;
         }
-        self.current = (self.current + 1).checked_rem(self.addresses.len()).unwrap_or(0);
+        self.current = (self.current + 1).checked_rem(self.targets.len()).unwrap_or(0);
     }
 
     pub fn succeeded(&mut self) {
         self.failed = 0;
     }
 
-    /// Follows a redirection to this address.
-    pub fn redirect(&mut self, address: SocketAddr) {
-        self.redirected = Some(address);
+    /// Follows a redirection to there.
+    pub fn redirect(&mut self, target: Target) {
+        self.redirected = Some(target);
     }
 
     /// Further addresses than the one that is tried now, in their order.
-    pub fn others(&self) -> impl Iterator<Item = SocketAddr> {
-        let count = self.addresses.len();
+    pub fn others(&self) -> impl Iterator<Item = Target> {
+        let count = self.targets.len();
         let behind = (1..count).map(move |it| (self.current + it) % count);
-        behind.filter_map(|it| self.addresses.get(it).copied())
+        behind.filter_map(|it| self.targets.get(it).copied())
     }
 
     /// A request goes where the carrier sent us, not where the configuration says.
@@ -129,14 +126,22 @@ impl Targets {
 
     /// All addresses of the carrier, as they are known.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        self.addresses.iter().chain(&self.redirected).map(|it| it.ip().to_canonical())
+        self.targets.iter().chain(&self.redirected).map(|it| it.address.ip().to_canonical())
     }
 }
 
-/// Where a redirection of a REGISTER leads. It is followed over the transport of the line.
-pub fn redirection(uri: &str, transport: Transport) -> Result<Way, NoWay> {
+/// The same targets, in whatever order.
+fn same(one: &[Target], other: &[Target]) -> bool {
+    one.len() == other.len() && one.iter().all(|it| other.contains(it))
+}
+
+/// Where a redirection of a REGISTER leads. It is followed over the transport of the line where that
+/// is set.
+pub fn redirection(uri: &str, transport: Option<Transport>) -> Result<Way, NoWay> {
     let uri = Uri::parse(uri).map_err(|_| NoWay::Scheme)?;
-    Ok(match Way::of_uri(&uri)? {
+    let way = Way::of_uri(&uri)?;
+    let Some(transport) = transport else { return Ok(way) };
+    Ok(match way {
         Way::Straight(target) => Way::Straight(Target { transport, ..target }),
         Way::Named(place) => Way::Named(Place { transport: Some(transport), ..place }),
     })
@@ -170,11 +175,12 @@ mod tests {
 
     #[test]
     fn each_address_is_tried_once_without_a_pause() {
-        let address = |last: u8| SocketAddr::from(([203, 0, 113, last], 5060));
-        let mut it = Targets {
-            addresses: [1, 2, 3].map(address).into_iter().collect(),
-            ..Targets::default()
+        let address = |last: u8| Target {
+            transport: Transport::Udp,
+            address: SocketAddr::from(([203, 0, 113, last], 5060)),
         };
+        let mut it =
+            Targets { targets: [1, 2, 3].map(address).into_iter().collect(), ..Targets::default() };
         let mut tried = Vec::new();
         for _ in 0..4 {
             tried.push((it.current(), it.has_untried()));
@@ -211,7 +217,7 @@ mod tests {
         for (addresses, expected) in table {
             let targets: Vec<Target> = addresses.iter().copied().map(target).collect();
             it.resolve(&targets, &lost);
-            assert_eq!(it.current(), expected.map(|it| target(it).address), "{addresses:?}");
+            assert_eq!(it.current(), expected.map(target), "{addresses:?}");
         }
         assert_eq!(it.name_trouble(), Some(NameTrouble { lack: Lack::NoSuchName, stale: false }));
     }
@@ -221,9 +227,13 @@ mod tests {
         let tcp = Transport::Tcp;
         let address = "203.0.113.9:5070".parse().expect("an address");
         let straight = Ok(Way::Straight(Target { transport: tcp, address }));
-        assert_eq!(redirection("sip:5678@203.0.113.9:5070", tcp), straight);
+        assert_eq!(redirection("sip:5678@203.0.113.9:5070", Some(tcp)), straight);
         let place = Place { name: "b.example".into(), port: None, transport: Some(tcp) };
-        assert_eq!(redirection("sip:b.example;transport=udp", tcp), Ok(Way::Named(place)));
-        assert_eq!(redirection("sips:b.example", tcp), Err(NoWay::Secure));
+        let named = Ok(Way::Named(place));
+        assert_eq!(redirection("sip:b.example;transport=udp", Some(tcp)), named);
+        assert_eq!(redirection("sips:b.example", Some(tcp)), Err(NoWay::Secure));
+        // Where DNS chooses, the carrier may.
+        assert_eq!(redirection("sip:b.example;transport=tcp", None), named);
+        assert_eq!(redirection("sip:5678@203.0.113.9:5070;transport=tcp", None), straight);
     }
 }

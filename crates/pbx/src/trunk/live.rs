@@ -61,6 +61,7 @@ pub struct Server {
     pub configured: usize,
     /// `None`: a name without an address, which is there to be seen.
     pub address: Option<SocketAddr>,
+    pub transport: Transport,
     /// The lowest is tried first: as configured, then as DNS has it.
     order: (u16, usize, u16),
     /// Those with one service share its weight (RFC 2782).
@@ -128,6 +129,7 @@ pub struct Trunks {
 /// A server that a name leads to.
 #[derive(Clone, Debug)]
 pub struct Found {
+    pub transport: Transport,
     pub rank: u16,
     pub weight: u16,
     pub addresses: Vec<SocketAddr>,
@@ -158,10 +160,12 @@ impl LiveTrunk {
         }
         self.names.clear();
         self.servers.clear();
-        let transport = Some(config.transport.into());
+        let transport = config.transport.fixed();
+        let usual = transport.unwrap_or(Transport::Udp);
         for (configured, it) in config.addresses.iter().enumerate() {
             let address = literal(&it.host).map(|address| (address.ip(), it.port).into());
-            self.replace(configured, vec![Server::new((configured, it.priority), address, 0)]);
+            let server = Server::new((configured, it.priority), usual, address);
+            self.replace(configured, vec![server]);
             if let Ok(Way::Named(place)) = Way::of_text(&it.host, transport) {
                 let port = Some(it.port).filter(|it| *it != SIP_PORT);
                 self.names.push((configured, Place { port, ..place }, None));
@@ -209,7 +213,7 @@ impl LiveTrunk {
             self.servers.drain(..).partition(|it| it.configured == configured);
         let mut new = Vec::new();
         for mut server in found {
-            match old.iter().position(|it| it.address == server.address) {
+            match old.iter().position(|it| it.is_same(&server)) {
                 Some(index) => {
                     let Server { order, service, weight, .. } = server;
                     server = Server { order, service, weight, ..old.swap_remove(index) };
@@ -247,14 +251,14 @@ impl LiveTrunk {
             let mut servers = Vec::new();
             for (service, it) in found.iter().enumerate() {
                 let of = |address: &SocketAddr| {
-                    let server = Server::new(place, Some(*address), it.rank);
-                    Server { service, weight: it.weight, ..server }
+                    let server = Server::new(place, it.transport, Some(*address));
+                    server.listed(it.rank, service, it.weight)
                 };
                 servers.extend(it.addresses.iter().map(of));
             }
             servers.truncate(SERVERS_MAX);
             if servers.is_empty() {
-                servers.push(Server::new(place, None, 0));
+                servers.push(Server::new(place, Transport::Udp, None));
             }
             new.extend(self.replace(configured, servers));
         }
@@ -303,12 +307,17 @@ impl LiveTrunk {
 }
 
 impl Server {
-    fn new((configured, priority): (usize, u16), address: Option<SocketAddr>, rank: u16) -> Self {
+    fn new(
+        (configured, priority): (usize, u16),
+        transport: Transport,
+        address: Option<SocketAddr>,
+    ) -> Self {
         Self {
             number: 0,
             configured,
             address,
-            order: (priority, configured, rank),
+            transport,
+            order: (priority, configured, 0),
             service: 0,
             weight: 0,
             health: Health::UNASKED,
@@ -318,6 +327,16 @@ impl Server {
             connecting: None,
             armed: None,
         }
+    }
+
+    /// As DNS has it among the servers of its name.
+    fn listed(self, rank: u16, service: usize, weight: u16) -> Self {
+        let (priority, configured, _) = self.order;
+        Self { order: (priority, configured, rank), service, weight, ..self }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        (self.address, self.transport) == (other.address, other.transport)
     }
 }
 

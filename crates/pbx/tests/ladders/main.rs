@@ -32,6 +32,7 @@ mod surroundings;
 mod timer;
 mod transfer;
 mod transfer_onward;
+mod transports;
 mod trunks;
 mod update;
 mod verdicts;

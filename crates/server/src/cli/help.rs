@@ -132,7 +132,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("auth_user", "鉴权用户名；\"\"表示与账号相同"),
     ("domain", "对端域名或地址"),
     ("outbound_proxy", "出局代理，请求发往此处；\"\"表示发往对端域名"),
-    ("transport", "传输协议"),
+    ("transport", "传输协议；auto表示由DNS决定"),
     ("register", "是否需要注册"),
     ("expires_s", "注册有效期，60至86400秒"),
     ("new_call_id", "鉴权后的REGISTER使用新的Call-ID（gVarSipRegSameDialog=0）"),

@@ -111,8 +111,8 @@ pub(super) struct Settings {
     /// Where requests go; "": the domain.
     #[arg(long, value_name = "HOST[:PORT]")]
     outbound_proxy: Option<String>,
-    /// How the carrier is reached.
-    #[arg(long, value_parser = ["udp", "tcp"])]
+    /// How the carrier is reached; auto: as DNS says.
+    #[arg(long, value_parser = ["udp", "tcp", "auto"])]
     transport: Option<String>,
     /// Whether the carrier wants a registration.
     #[arg(long, value_name = "BOOL")]

@@ -69,8 +69,8 @@ pub(super) struct Settings {
     /// Ports that calls may come from: that of the server, or any.
     #[arg(long, value_parser = ["same", "any"])]
     source_ports: Option<String>,
-    /// How the servers are reached.
-    #[arg(long, value_parser = ["udp", "tcp"])]
+    /// How the servers are reached; auto: as DNS says.
+    #[arg(long, value_parser = ["udp", "tcp", "auto"])]
     transport: Option<String>,
     /// Its dial plan.
     #[arg(long, value_name = "NAME")]

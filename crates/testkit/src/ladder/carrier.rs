@@ -3,6 +3,8 @@
 //! ```text
 //! given line 5678 at=telecom                what differs from a usual line, which is registered
 //! given line 5678 at=telecom unregistered owner=101 group=1 new-call-id tcp
+//! given telecom tcp                         it is reached by a stream
+//! given line 5678 domain=telecom.example auto   DNS chooses the transport
 //! given trunk 1 at=branch,branch2 prefix=2 out=1 in=0 options=30 level=1
 //! given blocked 3 caller=100                a row of the black list
 //! pbx -> telecom  REGISTER credentials=none|right|wrong call-id=same|new
@@ -89,6 +91,7 @@ pub(super) fn adjust(line: &mut Line, words: &Words) -> Result<(), String> {
         match flag {
             "unregistered" | "deleted" => {}
             "tcp" => line.transport = LineTransport::Tcp,
+            "auto" => line.transport = LineTransport::Auto,
             "new-call-id" => line.new_call_id = true,
             "without-register" => line.register = false,
             "off" => line.enabled = false,
@@ -182,6 +185,7 @@ fn adjust_trunk(trunk: &mut Trunk, words: &Words) -> Result<(), String> {
         match flag {
             "tel" => trunk.tel_uri = true,
             "tcp" => trunk.transport = LineTransport::Tcp,
+            "auto" => trunk.transport = LineTransport::Auto,
             _ => return Err(format!("a trunk is not {flag}")),
         }
     }

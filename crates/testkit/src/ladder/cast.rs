@@ -50,7 +50,9 @@ pub(super) fn set_the_stage(steps: &[&Step]) -> Result<Stage, String> {
     let mut to_register = Vec::new();
     for name in phones_of(steps) {
         let words = given.iter().find(|it| it.head == name);
-        let transport = match given.iter().any(|it| carrier::is_at(it, name) && it.has("tcp")) {
+        let speaks_tcp =
+            |it: &&Words| it.has("tcp") && (it.head == name || carrier::is_at(it, name));
+        let transport = match given.iter().any(speaks_tcp) {
             true => Transport::Tcp,
             false => Transport::Udp,
         };

@@ -73,6 +73,7 @@ impl Change {
             Self::Enabled | Self::NewCallId => "true".to_owned(),
             Self::Transport(LineTransport::Udp) => "udp".to_owned(),
             Self::Transport(LineTransport::Tcp) => "tcp".to_owned(),
+            Self::Transport(LineTransport::Auto) => "auto".to_owned(),
             Self::OutboundProxy(address) => address.to_string(),
             Self::Expires(seconds) => seconds.to_string(),
             Self::AuthUserIsAccount | Self::NoUriParameters => String::new(),

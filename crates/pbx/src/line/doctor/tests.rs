@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::interop::Reliable;
-use crate::line::config::CallerNumber;
+use crate::line::config::{CallerNumber, LineTransport};
 use crate::line::register::answer::Lack;
 use crate::release::ReleaseCode;
 use sip::auth::client::Unanswerable;
+use std::net::SocketAddr;
 
 /// What a carrier is like, as far as the doctor can see.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,7 +16,7 @@ struct Odd {
     dead_first: bool,
     lost: bool,
     /// `None` is silent there.
-    only_by: Option<LineTransport>,
+    only_by: Option<Transport>,
     silent: bool,
     no_options: bool,
     new_call_id: bool,
@@ -45,18 +46,20 @@ fn line() -> Line {
 
 /// Runs an examination to its end.
 fn examine(line: Line, odd: Odd) -> Report {
-    let mut doctor = Doctor::new(line, "100", Some("0138"));
     let [dead, alive] = [4, 5].map(|it| SocketAddr::from(([203, 0, 113, it], 5060)));
+    let transport = line.transport.fixed().unwrap_or(Transport::Udp);
     let addresses = [(dead, odd.dead_first), (alive, !odd.no_address)];
-    let addresses = addresses.into_iter().filter(|it| it.1).map(|it| it.0).collect();
+    let targets = addresses.into_iter().filter(|it| it.1);
+    let targets = targets.map(|it| Target { transport, address: it.0 }).collect();
+    let mut doctor = Doctor::new(line, "100", Some("0138"));
     let lost = if odd.lost { vec!["lost.example.com".into()] } else { vec![] };
-    let mut action = doctor.handle(Event::Begins { addresses, lost });
+    let mut action = doctor.handle(Event::Begins { targets, lost });
     let mut challenged = false;
     for _ in 0..20 {
         let event = match &action {
             Action::Done => return doctor.report(),
             Action::Options(transport) => {
-                let is_dead = doctor.address() == Some(dead);
+                let is_dead = doctor.target().is_some_and(|it| it.address == dead);
                 let there =
                     !is_dead && odd.only_by.is_none_or(|it| it == *transport) && !odd.silent;
                 let took = (there && !odd.no_options).then(|| Duration::from_millis(20));
@@ -64,7 +67,7 @@ fn examine(line: Line, odd: Odd) -> Report {
             }
             Action::Register { forget, new_call_id } => {
                 challenged &= !forget;
-                let answer = answer(doctor.line(), odd, challenged, *new_call_id);
+                let answer = answer(&doctor, odd, challenged, *new_call_id);
                 challenged = true;
                 let status = odd.refuses.unwrap_or(401);
                 let details =
@@ -78,8 +81,9 @@ fn examine(line: Line, odd: Odd) -> Report {
     panic!("no end");
 }
 
-fn answer(line: &Line, odd: Odd, challenged: bool, new_call_id: bool) -> Answer {
-    let there = odd.only_by.is_none_or(|it| it == line.transport) && !odd.silent;
+fn answer(doctor: &Doctor, odd: Odd, challenged: bool, new_call_id: bool) -> Answer {
+    let line = doctor.line();
+    let there = odd.only_by.is_none_or(|it| it == doctor.transport()) && !odd.silent;
     let user = odd.user.is_empty() || odd.user == line.auth_user();
     match () {
         () if !there => Answer::Unheard(Lack::Silent),
@@ -124,6 +128,7 @@ fn each_oddity_has_its_light_and_its_setting() {
         line.interop.reliable = Reliable::Off;
         line
     };
+    let auto = Line { transport: LineTransport::Auto, ..line() };
     let other_user = Line { auth_user: "other".into(), ..line() };
     #[rustfmt::skip]
     let table = [
@@ -132,7 +137,8 @@ fn each_oddity_has_its_light_and_its_setting() {
         (line(),        Odd { dead_first: true, ..usual },                  (Check::Name, "line.dns_partly"),           Some(("domain", None)),             2, 1),
         (line(),        Odd { lost: true, ..usual },                        (Check::Name, "line.dns_partly"),           Some(("domain", None)),             2, 1),
         (line(),        Odd { silent: true, ..usual },                      (Check::Reach, "line.no_response"),         Some(("domain", None)),             1, 0),
-        (line(),        Odd { only_by: Some(LineTransport::Tcp), ..usual }, (Check::Transport, "line.transport"),       Some(("transport", Some("tcp"))),   1, 0),
+        (line(),        Odd { only_by: Some(Transport::Tcp), ..usual }, (Check::Transport, "line.transport"),       Some(("transport", Some("tcp"))),   1, 0),
+        (auto,          Odd { only_by: Some(Transport::Tcp), ..usual }, (Check::Transport, "line.transport"),       Some(("transport", Some("tcp"))),   1, 0),
         (line(),        Odd { no_options: true, ..usual },                  (Check::Reach, "line.no_options"),          None,                               2, 1),
         (line(),        Odd { new_call_id: true, ..usual },                 (Check::Register, "line.reg_cseq"),         Some(("new_call_id", Some("true"))), 4, 1),
         (line(),        Odd { min_expires: 7200, ..usual },                 (Check::Register, "line.too_brief"),        Some(("expires_s", Some("7200"))),  3, 1),

@@ -5,27 +5,27 @@ use super::change::Change;
 use super::read::Details;
 use crate::finding::Finding;
 use crate::language::Text;
-use crate::line::config::LineTransport;
 use crate::release::ReleaseCode;
 use crate::text;
-use std::net::SocketAddr;
+use sip::Transport;
+use sip::locate::Target;
 use std::time::Duration;
 
-pub(super) fn leads_to(host: &str, address: SocketAddr) -> Text {
-    text!("{host} leads to {address}.", "{host}指向{address}。")
+pub(super) fn leads_to(host: &str, target: Target) -> Text {
+    text!("{host} leads to {target}.", "{host}指向{target}。")
 }
 
-pub(super) fn leads_to_silence(host: &str, address: SocketAddr, silent: SocketAddr) -> Text {
+pub(super) fn leads_to_silence(host: &str, target: Target, silent: Target) -> Text {
     text!(
-        "{host} leads to {address}, and also to {silent}, where nobody answers.",
-        "{host}指向{address}，但还指向无人应答的{silent}。"
+        "{host} leads to {target}, and also to {silent}, where nobody answers.",
+        "{host}指向{target}，但还指向无人应答的{silent}。"
     )
 }
 
-pub(super) fn leads_to_nobody(host: &str, address: SocketAddr, lost: &str) -> Text {
+pub(super) fn leads_to_nobody(host: &str, target: Target, lost: &str) -> Text {
     text!(
-        "{host} leads to {address}, and also to the server {lost}, which has no address.",
-        "{host}指向{address}，但还指向没有地址的服务器{lost}。"
+        "{host} leads to {target}, and also to the server {lost}, which has no address.",
+        "{host}指向{target}，但还指向没有地址的服务器{lost}。"
     )
 }
 
@@ -34,20 +34,13 @@ pub(super) fn answers_options(took: Duration) -> Text {
     text!("It answers OPTIONS in {ms} ms.", "OPTIONS往返时间为{ms}毫秒。")
 }
 
-fn name(transport: LineTransport) -> &'static str {
-    match transport {
-        LineTransport::Udp => "UDP",
-        LineTransport::Tcp => "TCP",
-    }
-}
-
-pub(super) fn transport_works(transport: LineTransport) -> Text {
-    let name = name(transport);
+pub(super) fn transport_works(transport: Transport) -> Text {
+    let name = transport.via_name();
     text!("It is reached by {name}.", "可通过{name}到达。")
 }
 
-pub(super) fn only_by(transport: LineTransport) -> Text {
-    let name = name(transport);
+pub(super) fn only_by(transport: Transport) -> Text {
+    let name = transport.via_name();
     text!("It answers by {name} only.", "对端仅支持{name}。")
 }
 

@@ -318,6 +318,7 @@ interop = { privacy = true, codecs = ["PCMA"] }
 id = 1
 addresses = [{ host = "10.23.0.1", port = 5070, priority = 0 }]
 sources = ["192.0.2.0/24"]
+transport = "auto"
 levels = [1, 3]
 calls_in_max = 0
 "#;
