@@ -24,6 +24,7 @@ pub mod locate;
 pub mod media;
 mod modify;
 pub mod outside;
+mod own_offer;
 pub mod pickup;
 mod redirect;
 pub mod refer_to;
@@ -155,6 +156,8 @@ enum Purpose {
     Ask,
     /// The transferee is to answer it.
     Meet,
+    /// A side that answered an offer of ours hears what the other one says.
+    Align,
 }
 
 impl Call {

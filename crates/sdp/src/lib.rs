@@ -21,6 +21,7 @@ pub use codec::Codec;
 pub use media::{Direction, Kind, Media, RtcpAttribute};
 pub use offer_answer::{
     EchoPlace, NoCommonCodec, OfferAnswerError, answer_matches, echo_answer, echo_offer,
+    voice_offer,
 };
 pub use parse::{MAX_FORMATS, MAX_LEN, MAX_LINES, MAX_MEDIA, SdpError};
 pub use relay::WrongPortCount;

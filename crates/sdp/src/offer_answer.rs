@@ -83,20 +83,41 @@ pub fn echo_answer(offer: &Sdp, ours: &EchoPlace) -> Result<Sdp, NoCommonCodec> 
     Ok(Sdp { session, media: media.collect() })
 }
 
-/// The echo test's own offer, for a phone that asks for one: the voice formats every phone has
-/// (RFC 3551 §6), and telephone events.
+/// The echo test's own offer, for a phone that asks for one.
 pub fn echo_offer(ours: &EchoPlace) -> Sdp {
+    voice_offer(ours, "")
+}
+
+/// Formats that may be offered by name: those that need no parameters.
+const BY_NAME: [(&str, &str); 6] = [
+    ("8", "PCMA/8000"),
+    ("0", "PCMU/8000"),
+    ("9", "G722/8000"),
+    ("18", "G729/8000"),
+    ("3", "GSM/8000"),
+    ("96", "opus/48000/2"),
+];
+
+/// An offer of our own: this format first, where it is one that can be offered by its name, then the
+/// voice formats every phone has (RFC 3551 §6), and telephone events.
+pub fn voice_offer(ours: &EchoPlace, first: &str) -> Sdp {
     let mut session = head(ours);
     session.push(Line::new(b't', &[b"0 0"]));
-    let lines = [
-        "rtpmap:8 PCMA/8000",
-        "rtpmap:0 PCMU/8000",
-        "rtpmap:101 telephone-event/8000",
-        "fmtp:101 0-15",
-        "sendrecv",
-    ];
-    let lines = lines.iter().map(|it| Line::new(b'a', &[it.as_bytes()])).collect();
-    let m = format!("audio {} RTP/AVP 8 0 101", ours.port);
+    let is_first = |encoding: &str| {
+        encoding.split('/').next().is_some_and(|it| it.eq_ignore_ascii_case(first))
+    };
+    let (first, usual) = (BY_NAME.iter().filter(|it| is_first(it.1)), BY_NAME.iter().take(2));
+    let voices: Vec<_> = first.chain(usual.filter(|it| !is_first(it.1))).collect();
+    let mut formats = String::new();
+    let mut lines = Lines::new();
+    for (payload, encoding) in voices {
+        formats.push_str(payload);
+        formats.push(' ');
+        lines.push(Line::new(b'a', &[b"rtpmap:", payload.as_bytes(), b" ", encoding.as_bytes()]));
+    }
+    let rest = ["rtpmap:101 telephone-event/8000", "fmtp:101 0-15", "sendrecv"];
+    lines.extend(rest.iter().map(|it| Line::new(b'a', &[it.as_bytes()])));
+    let m = format!("audio {} RTP/AVP {formats}101", ours.port);
     Sdp { session, media: smallvec![Media { m, port: ours.port, lines }] }
 }
 
@@ -240,6 +261,28 @@ mod tests {
              m=audio 20000 RTP/AVP 8 0 101\na=rtpmap:8 PCMA/8000\na=rtpmap:0 PCMU/8000\n\
              a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\na=sendrecv\n";
         assert_eq!(text.replace("\r\n", "\n"), expected);
+    }
+
+    #[test]
+    fn a_format_goes_before_the_usual_ones() {
+        let ours = EchoPlace { address: [192, 0, 2, 1].into(), port: 9, session_id: 5, version: 6 };
+        #[rustfmt::skip]
+        let table = [
+            ("",      "8 0 101"),
+            ("pcmu",  "0 8 101"),
+            ("G722",  "9 8 0 101"),
+            ("opus",  "96 8 0 101"),
+            ("AMR",   "8 0 101"),
+        ];
+        for (first, formats) in table {
+            let sdp = voice_offer(&ours, first);
+            let media = &sdp.media()[0];
+            assert_eq!(media.formats().collect::<Vec<_>>().join(" "), formats, "{first}");
+            let named = media.codecs().next().map(|it| it.name.to_ascii_lowercase());
+            assert!(
+                first.is_empty() || first == "AMR" || named == Some(first.to_ascii_lowercase())
+            );
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Call {
         let fork = &self.forks[index];
         let peer = Peer::of(office, flow, fork.media_source);
         self.media.prefer(Half::Callee, fork.outside.as_ref().map_or(&[], |it| it.codecs()));
-        let passed = self.offer_to(office, invite, &peer, now)?;
+        let passed = self.offer_of_fork(office, index, invite, &peer, now)?;
         let by_line = self.line_of(index);
         let end = office.local_end_of_line(flow, tag, by_line);
         let outside = self.addressed_outside(office, index, end);
@@ -121,10 +121,7 @@ impl Call {
                 writer.text_header(name.as_str(), value);
             }
         };
-        let reliability = match self.reliability() {
-            Reliability::Auto => it.reliability,
-            other @ (Reliability::Required | Reliability::Off) => other,
-        };
+        let reliability = self.reliability(index, it.reliability);
         let terms = it.terms;
         let mut seat = office.seat(owner, now);
         let view = passed.as_ref().map(body::OwnedBody::view);

@@ -3,6 +3,8 @@
 //!
 //! Its legs are borrowed from the calls they are in and go back there if the two cannot agree. The
 //! target makes the offer, the transferee gets it as a re-INVITE, and its answer is the target's ACK.
+//! A target outside is made an offer instead ([`own_offer`](super::own_offer)), and the transferee gets
+//! what it chose.
 
 use super::begin::{Attempt, unusable};
 use super::body::OwnedBody;
@@ -32,6 +34,10 @@ pub struct Joining {
     told: Option<CallId>,
     /// Value of the Referred-By header for the target (RFC 3892); empty where there is none.
     pub(super) referred_by: Box<str>,
+    /// What the transferee speaks where it comes from.
+    pub(super) codec: SmolStr,
+    /// The target was told of ports of this call.
+    moved: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +54,7 @@ pub struct Transferee<'a> {
     pub slot: LegId,
     pub leg: &'a Leg,
     pub name: SmolStr,
+    pub codec: SmolStr,
     /// Who transfers it; `None`: he withholds that.
     pub by: Option<&'a str>,
     /// How the ringing call came to the target, in whose stead it is placed.
@@ -60,7 +67,8 @@ impl Joining {
         awaited: Option<(CallId, LegId)>,
         referred_by: Box<str>,
     ) -> Self {
-        Self { lenders: SmallVec::new(), awaited, told, referred_by }
+        let (codec, moved) = <(SmolStr, bool)>::default();
+        Self { lenders: SmallVec::new(), awaited, told, referred_by, codec, moved }
     }
 }
 
@@ -89,7 +97,9 @@ impl Call {
         let referred_by = transferee.by.map(|it| format!("<sip:{it}@{host}>").into());
         let referred_by = referred_by.unwrap_or_default();
         let awaited = Some((transferee.call, transferee.slot));
-        call.joining = Some(Box::new(Joining::begin(Some(transferee.call), awaited, referred_by)));
+        let joining = Joining::begin(Some(transferee.call), awaited, referred_by);
+        let codec = transferee.codec.clone();
+        call.joining = Some(Box::new(Joining { codec, ..joining }));
         call
     }
 
@@ -123,6 +133,11 @@ impl Call {
         }
     }
 
+    /// What a leg's phone speaks.
+    pub fn codec_of(&self, leg: LegId) -> SmolStr {
+        self.media.codec(super::half(leg)).into()
+    }
+
     /// Whom the call is placed for is not here yet, or is here by a transfer: nobody waits for
     /// responses.
     pub(super) fn is_joining(&self) -> bool {
@@ -150,14 +165,20 @@ impl Call {
         }
     }
 
-    /// The target of an attended transfer is here: it is asked for an offer.
+    /// The target of an attended transfer is here: it is asked for an offer, or made one.
     pub fn ask_target(&mut self, office: &mut Office, now: Instant) {
         self.begin_joined(office);
         self.modifying =
             Some(Modifying { by: LegId::Caller, with_offer: true, purpose: Purpose::Ask });
-        self.with_session(office, fork_id(0), now, |session, seat| {
+        let target = fork_id(0);
+        let peer = self.peer(office, target).filter(|_| self.gets_our_offer(target));
+        let offer = match peer.map(|it| self.offer_of_ours(office, &it, now)).transpose() {
+            Ok(offer) => offer,
+            Err(why) => return self.end(office, unusable(why), Side::System, now),
+        };
+        self.with_session(office, target, now, |session, seat| {
             let extra = |writer: &mut Writer| headers::capabilities_of_request(writer);
-            session.modify(seat, &extra, None);
+            session.modify(seat, &extra, offer.as_ref().map(OwnedBody::view));
         });
     }
 
@@ -195,7 +216,7 @@ impl Call {
         office.record(Record::CallStarted(CallStarted { record: self.record.share() }));
     }
 
-    /// The target's 2xx has its offer; the transferee is to answer it.
+    /// The target's 2xx has its offer, or what it chose of ours; the transferee is to answer it.
     pub(super) fn target_offers(
         &mut self,
         office: &mut Office,
@@ -214,6 +235,10 @@ impl Call {
     pub(super) fn meet(&mut self, office: &mut Office, by: LegId, offer: OwnedBody, now: Instant) {
         self.modifying = Some(Modifying { by, with_offer: true, purpose: Purpose::Meet });
         self.offer = Some(offer);
+        if self.gets_our_offer(by) {
+            self.with_session(office, by, now, |session, seat| session.ack(seat, None));
+            self.joining.iter_mut().for_each(|it| it.moved = true);
+        }
         if self.joining.as_ref().is_some_and(|it| it.awaited.is_some()) {
             office.errands.push_back(Errand::Fetch { call: self.id });
         } else {
@@ -223,7 +248,7 @@ impl Call {
 
     /// Both are here.
     pub fn offer_to_transferee(&mut self, office: &mut Office, now: Instant) {
-        let Some(offer) = self.offer.take() else { return };
+        let Some(offer) = self.offer.clone() else { return };
         if !self.caller.session.may_offer() {
             return self.join_failed(office, 480, now);
         }
@@ -247,11 +272,15 @@ impl Call {
             return self.join_failed(office, 488, now);
         };
         self.modifying = None;
+        let chosen = self.offer.take().filter(|_| self.gets_our_offer(target));
         self.with_session(office, target, now, |session, seat| {
             session.ack(seat, Some(answer.view()));
         });
         self.configure(office, now);
         self.answer_is_sent(office, now);
+        if let Some(chosen) = chosen {
+            self.tell_what_differs(office, target, (&chosen, message), now);
+        }
         self.publish(office);
     }
 
@@ -325,7 +354,8 @@ impl Call {
             }
             self.with_session(office, slot, now, |session, seat| session.cancel_modify(seat));
             self.parting.push(slot);
-            office.errands.push_back(Errand::Return { from: (self.id, slot), to });
+            let moved = joining.moved && slot != LegId::Caller;
+            office.errands.push_back(Errand::Return { from: (self.id, slot), to, moved });
         }
     }
 

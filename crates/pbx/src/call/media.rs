@@ -252,6 +252,13 @@ impl CallMedia {
         self.awaited
     }
 
+    /// What a half speaks, and where it said that its voice comes from.
+    pub(super) fn place(&self, half: Half) -> Option<(SmolStr, SocketAddr)> {
+        let description = self.side_of(half).description.as_ref()?;
+        let line = description.lines.iter().find(|it| it.is_rtp && !it.rejected)?;
+        Some((description.codec.clone(), line.rtp?))
+    }
+
     pub fn is_held(&self) -> bool {
         [&self.caller, &self.callee]
             .iter()
@@ -545,6 +552,19 @@ fn sum<'a>(figures: impl Iterator<Item = &'a Figures>) -> MediaFigures {
     })
 }
 
+/// Whether an answer takes all that its offer has: then nobody has to be told of it.
+pub(super) fn agrees(offer: &[u8], answer: &[u8]) -> bool {
+    let (Ok(offer), Ok(answer)) = (Sdp::parse(offer), Sdp::parse(answer)) else { return false };
+    let mut pairs = offer.media().iter().zip(answer.media()).enumerate();
+    let same = |(index, (offered, answered)): (usize, (&sdp::Media, &sdp::Media))| {
+        let takes = |format: &str| answered.formats().any(|it| it == format);
+        let turned = offer.direction_of(index).reversed() == answer.direction_of(index);
+        offered.is_rejected() && answered.is_rejected()
+            || !answered.is_rejected() && turned && offered.formats().all(takes)
+    };
+    offer.media().len() == answer.media().len() && pairs.all(same)
+}
+
 /// Whether the media of two phones goes through us.
 ///
 /// `signalled` and `stated` are each phone's source address and the address it states for itself.
@@ -564,6 +584,24 @@ pub fn relay(caller: Relay, callee: Relay, phones: [(IpAddr, Option<IpAddr>); 2]
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_answer_leaves_out() {
+        let offer = "v=0\nc=IN IP4 10.0.0.1\nm=audio 4 RTP/AVP 8 0\n";
+        #[rustfmt::skip]
+        let table = [
+            ("m=audio 6 RTP/AVP 8 0\n",               true),
+            ("m=audio 6 RTP/AVP 0 8 101\n",           true),
+            ("m=audio 6 RTP/AVP 8\n",                 false),
+            ("m=audio 6 RTP/AVP 8 0\na=inactive\n",  false),
+            ("m=audio 0 RTP/AVP 8 0\n",               false),
+            ("",                                       false),
+        ];
+        for (lines, expected) in table {
+            let answer = format!("v=0\nc=IN IP4 10.0.0.2\n{lines}");
+            assert_eq!(agrees(offer.as_bytes(), answer.as_bytes()), expected, "{lines}");
+        }
+    }
 
     #[test]
     fn relay_table() {

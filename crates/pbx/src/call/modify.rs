@@ -86,6 +86,7 @@ impl Call {
         match change.purpose {
             Purpose::Ask => return self.target_offers(office, leg, message, now),
             Purpose::Meet => return self.transferee_answers(office, by, message, now),
+            Purpose::Align => return self.aligned(office, (leg, by), message, now),
             Purpose::Change | Purpose::Update(_) => {}
         }
         let passed = if with_offer {
@@ -169,8 +170,11 @@ impl Call {
             if matches!(change.purpose, Purpose::Ask | Purpose::Meet) {
                 return self.join_failed(office, for_the_other_side(code), now);
             }
-            let reason = message.map(Cause::of).and_then(|it| it.reason);
-            self.refuse_change(office, change, (for_the_other_side(code), reason), now);
+            // Nobody asked for that: what was said before stands.
+            if change.purpose != Purpose::Align {
+                let reason = message.map(Cause::of).and_then(|it| it.reason);
+                self.refuse_change(office, change, (for_the_other_side(code), reason), now);
+            }
         }
         // RFC 5057 §5.1: these end the dialog, not just the request. A broken stream (503 without a
         // message) ends the request only: the phone may be back with another one.

@@ -161,7 +161,7 @@ impl Call {
     pub(super) fn refuse_asks(&mut self, office: &mut Office, now: Instant) {
         let update = match self.modifying.take().map(|it| it.purpose) {
             Some(Purpose::Update(update)) => Some(update),
-            Some(Purpose::Change | Purpose::Ask | Purpose::Meet) | None => None,
+            Some(Purpose::Change | Purpose::Ask | Purpose::Meet | Purpose::Align) | None => None,
         };
         let asks = std::mem::take(&mut self.asks);
         for from in asks.iter().map(|it| it.from).chain(update) {

@@ -18,15 +18,12 @@ use std::time::Instant;
 type Answer<'a> = (u16, Option<&'a body::OwnedBody>);
 
 impl Call {
-    /// What the INVITE to a phone says. An offer in its reliable response could not be answered in
-    /// time unless the caller's PRACK brings the answer.
-    pub(super) fn reliability(&self) -> Reliability {
-        match self.state {
-            State::Calling { late_offer: true, .. } if !self.passes_reliably() => Reliability::Off,
-            State::Calling { .. } | State::Answered { .. } | State::Ended { .. } => {
-                Reliability::Auto
-            }
-        }
+    /// What the INVITE to a fork says, which wants it so. An offer in its reliable response could not
+    /// be answered in time unless the caller's PRACK brings the answer.
+    pub(super) fn reliability(&self, index: usize, wanted: Reliability) -> Reliability {
+        let late_offer = matches!(self.state, State::Calling { late_offer: true, .. });
+        let in_time = !late_offer || self.passes_reliably() || self.gets_our_offer(fork_id(index));
+        if in_time { wanted } else { Reliability::Off }
     }
 
     /// A description may go to the caller in a reliable response. It cannot be taken back, so there

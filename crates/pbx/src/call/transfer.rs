@@ -42,8 +42,8 @@ pub enum Errand {
     Replace { call: CallId, replaced: Replaced },
     /// This call's target is there: it wants the leg it was placed for.
     Fetch { call: CallId },
-    /// A leg goes back to the call it was borrowed from.
-    Return { from: (CallId, LegId), to: (CallId, LegId) },
+    /// A leg goes back to the call it was borrowed from; it may have been told of ports elsewhere.
+    Return { from: (CallId, LegId), to: (CallId, LegId), moved: bool },
     /// A leg that was borrowed will not come back: its phone hung up, or is lost.
     Gone { to: (CallId, LegId), code: ReleaseCode },
     /// Who asked for the transfer has left: the new call keeps what it was placed for, or gets it

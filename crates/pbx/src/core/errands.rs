@@ -53,7 +53,12 @@ impl Core {
                 }
             }
             Errand::Fetch { call } => self.fetch(call, now),
-            Errand::Return { from, to } => self.hand_over(from, to, now),
+            Errand::Return { from, to, moved } => {
+                self.hand_over(from, to, now);
+                if moved {
+                    self.with_call(to.0, |call, office| call.bring_back(office, to.1, at));
+                }
+            }
             Errand::Gone { to: (to, leg), code } => {
                 self.with_call(to, |call, office| call.partner_gone(office, leg, code, at));
             }
@@ -137,6 +142,7 @@ impl Core {
             slot,
             leg,
             name: call.name_of(slot, &self.office),
+            codec: call.codec_of(slot),
             by: (!transferor.privacy.identity).then_some(&*extension.number),
             history,
         };

@@ -32,6 +32,7 @@ mod surroundings;
 mod timer;
 mod transfer;
 mod transfer_onward;
+mod transfer_outside;
 mod transports;
 mod trunks;
 mod update;

@@ -326,19 +326,19 @@ fn to_a_number_outside_by_a_line() {
         alice -> pbx             REFER header=Refer-To:<sip:90138@10.0.0.1>
         alice <- pbx             202
         alice <- pbx             NOTIFY
-                 pbx -> telecom  INVITE 0138 from=5678 sdp=none no=Referred-By
+                 pbx -> telecom  INVITE 0138 from=5678 sdp=offer(pcma,pcmu,telephone-event) media=pbx no=Referred-By
         alice -> pbx             200 NOTIFY
                  pbx <- telecom  407
                  pbx -> telecom  ACK
-                 pbx -> telecom  INVITE 0138 credentials=right call-id=same sdp=none
+                 pbx -> telecom  INVITE 0138 credentials=right call-id=same sdp=offer
                  pbx <- telecom  180
         alice <- pbx             NOTIFY body=\"SIP/2.0 180\"
         alice -> pbx             200 NOTIFY
-                 pbx <- telecom  200 sdp=offer(pcma)
-                 pbx -> bob      INVITE sdp=offer(pcma)
+                 pbx <- telecom  200 sdp=answer(pcma)
+                 pbx -> telecom  ACK sdp=none
+                 pbx -> bob      INVITE sdp=offer(pcma) media=pbx
                  pbx <- bob      200
                  pbx -> bob      ACK
-                 pbx -> telecom  ACK sdp=answer
         alice <- pbx             NOTIFY body=\"SIP/2.0 200\"
         alice <- pbx             BYE
         alice -> pbx             200 NOTIFY
@@ -364,7 +364,7 @@ fn to_another_office_by_a_trunk() {
         alice -> pbx             REFER header=Refer-To:<sip:200@10.0.0.1>
         alice <- pbx             202
         alice <- pbx             NOTIFY
-                 pbx -> branch   INVITE 200 from=101 name=bob sdp=none
+                 pbx -> branch   INVITE 200 from=101 name=bob sdp=offer
         alice -> pbx             200 NOTIFY
                  pbx <- branch   486
                  pbx -> branch   ACK
@@ -401,11 +401,11 @@ fn what_came_by_a_line_leaves_by_another() {
                  pbx -> unicom   INVITE 0138 from=1234 header=Diversion:<sip:1234@
                  pbx <- bob      200 NOTIFY
                  pbx <- bob      200 NOTIFY
-                 pbx <- unicom   200 sdp=offer(pcma)
+                 pbx <- unicom   200 sdp=answer(pcma)
+                 pbx -> unicom   ACK sdp=none
         telecom <- pbx           INVITE sdp=offer(pcma)
         telecom -> pbx           200
         telecom <- pbx           ACK
-                 pbx -> unicom   ACK sdp=answer
                  pbx -> bob      NOTIFY body=\"SIP/2.0 200\"
                  pbx -> bob      BYE
                  pbx <- bob      200 NOTIFY
