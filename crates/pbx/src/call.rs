@@ -37,6 +37,7 @@ mod update;
 use crate::directory::Extension;
 use crate::id::{CallId, TenantId};
 use crate::media::Event as MediaEvent;
+use crate::names::Waiter;
 use crate::office::{LegId, Office, Owner, TransactionUser};
 use crate::privacy::Privacy;
 use crate::record::{CallRecord, Side};
@@ -203,6 +204,9 @@ impl Call {
         let Some(session) = self.session(leg) else { return };
         let mut seat = office.seat(owner, now);
         let answer = session.handle_response(&mut seat, transaction, message, it);
+        if let Some(place) = session.take_named() {
+            office.wait_for(&place, Waiter::Contact(owner), now);
+        }
         self.answered_by(office, leg, answer, Some(message), now);
     }
 

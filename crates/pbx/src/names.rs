@@ -16,13 +16,17 @@ use std::time::{Duration, Instant};
 /// How long a request waits for the addresses of a name; then it has none.
 pub const RESOLVE_MAX: Duration = Duration::from_secs(4);
 
-/// Who waits for a name. Each waits for one, so there are no more than calls and lines.
+/// Who waits for a name. Each waits for one, so there are no more than calls, their legs and lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiter {
     /// A call, for the way to its next candidate.
     Call(Owner),
     /// A line, which was sent there by its carrier.
     Redirected(LineKey),
+    /// A session, for the port behind its peer's Contact.
+    Contact(Owner),
+    /// A BYE whose stream is lost.
+    Orphan(u64),
 }
 
 /// What is known and what is asked.

@@ -31,6 +31,11 @@ impl RouteSet {
         &self.0
     }
 
+    /// The URI of the first route.
+    pub fn first_uri(&self) -> Option<&str> {
+        self.0.first().map(|it| uri_of(it))
+    }
+
     /// The Request-URI for a request to `target`: the target itself behind loose routers, the
     /// first route before a strict one.
     pub fn request_uri<'a>(&'a self, target: &'a str) -> &'a str {

@@ -23,8 +23,9 @@ pub use timer::{Terms, is_too_brief};
 use crate::dialog::{Dialog, LocalEnd};
 use crate::endpoint::{ClientTx, Endpoint, ServerTx, reply_flow};
 use crate::flow::Flow;
+use crate::locate::{Place, Target};
 use crate::message::{Essentials, HeaderName, Message, Writer};
-use crate::target::{Reach, flow_after_answer, flow_to_contact};
+use crate::target::{Reach, flow_after_answer, flow_to_contact, flow_to_named, name_after_answer};
 use bytes::Bytes;
 use prack::Provisionals;
 use std::fmt;
@@ -83,6 +84,8 @@ pub struct Session {
     invite_cseq: u32,
     /// The ACK of the newest 2xx, for its copies; as it lives as long as the session, outside of its block.
     last_ack: Option<(u32, Box<[u8]>)>,
+    /// The name in the peer's Contact that is yet to be looked up.
+    named: Option<Box<Place>>,
     /// A BYE with this Reason is due once the ACK of our 2xx is in (RFC 3261 §15).
     close_due: Option<Box<str>>,
 }
@@ -163,6 +166,7 @@ impl Session {
             credentials: Box::default(),
             invite_cseq: 0,
             last_ack: None,
+            named: None,
             close_due: None,
         }
     }
@@ -199,7 +203,26 @@ impl Session {
         if let Some(asked) = asked
             && self.dialog.routes.routes().is_empty()
         {
-            self.flow = flow_after_answer(self.flow, asked, &self.dialog.remote_target);
+            let contact = &*self.dialog.remote_target;
+            self.named = name_after_answer(self.flow, asked, contact).map(Box::new);
+            self.flow = flow_after_answer(self.flow, asked, contact);
+        }
+    }
+
+    /// The name in the peer's Contact that somebody is to look up, for [`Session::located`]. Nothing
+    /// waits for it: requests go the way they went until then.
+    pub fn take_named(&mut self) -> Option<Box<Place>> {
+        self.named.take()
+    }
+
+    /// The name in the peer's Contact leads here. An ACK that went the other way may be missed: it
+    /// goes once more.
+    pub fn located<O: Copy>(&mut self, seat: &mut Seat<'_, O>, targets: &[Target]) {
+        let flow = flow_to_named(self.flow, targets);
+        if std::mem::replace(&mut self.flow, flow) != flow
+            && let Some((_, ack)) = &self.last_ack
+        {
+            seat.endpoint.send(flow, Bytes::copy_from_slice(ack), Some(seat.owner));
         }
     }
 

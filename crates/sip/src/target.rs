@@ -4,7 +4,9 @@
 
 use crate::endpoint::reply_flow;
 use crate::flow::{Flow, Transport};
+use crate::locate::{NoWay, Place, Target, Way};
 use crate::message::{Essentials, Host, Uri, Via};
+use crate::route_set::RouteSet;
 use std::net::{IpAddr, SocketAddr};
 
 /// How far a Contact may lead away from where its owner speaks.
@@ -49,6 +51,40 @@ pub fn flow_after_answer(flow: Flow, asked: &str, contact: &str) -> Flow {
     }
 }
 
+/// Where a request within a dialog goes that has no flow to go by (RFC 3261 §8.1.2, §12.2.1.1): to its
+/// first route, else to the remote target.
+pub fn next_hop(routes: &RouteSet, remote_target: &str) -> Result<Way, NoWay> {
+    let uri = routes.first_uri().unwrap_or(remote_target);
+    Way::of_uri(&Uri::parse(uri).map_err(|_| NoWay::Host)?)
+}
+
+/// The name in a Contact that was answered to a request to `asked`, where it may lead to another port
+/// of the peer: over UDP, and where it is another name than before.
+pub fn name_after_answer(flow: Flow, asked: &str, contact: &str) -> Option<Place> {
+    let named = |text: &str| match Way::of_uri(&Uri::parse(text).ok()?) {
+        Ok(Way::Named(place)) => Some(place),
+        Ok(Way::Straight(_)) | Err(_) => None,
+    };
+    let place = named(contact)?;
+    let is_udp = |it: Option<Transport>| it.is_none_or(|it| it == Transport::Udp);
+    let is_news = named(asked).is_none_or(|it| (&it.name, it.port) != (&place.name, place.port));
+    (flow.transport == Transport::Udp && is_udp(place.transport) && is_news).then_some(place)
+}
+
+/// The flow to the peer where its Contact leads to these targets. As with a number, only its own host
+/// counts.
+pub fn flow_to_named(flow: Flow, targets: &[Target]) -> Flow {
+    let peer = flow.remote.ip().to_canonical();
+    let mut there = targets
+        .iter()
+        .filter(|it| it.transport == Transport::Udp && it.address.ip() == peer)
+        .map(|it| it.address);
+    match there.clone().any(|it| it.port() == flow.remote.port()) {
+        true => flow,
+        false => there.next().map_or(flow, |it| towards(flow, it)),
+    }
+}
+
 /// Phones that send from another port than they listen on ask for no `rport` (RFC 3581); where one
 /// does and its port came out changed, a NAT changed it.
 fn names_its_source(via: &Via<'_>, source: SocketAddr) -> bool {
@@ -77,7 +113,7 @@ fn towards(flow: Flow, stated: SocketAddr) -> Flow {
 
 /// A Contact must not make us speak to this machine itself, to a group, or into the network of
 /// somebody else's provider, unless its owner is there too.
-fn may_lead_to(source: IpAddr, stated: IpAddr) -> bool {
+pub fn may_lead_to(source: IpAddr, stated: IpAddr) -> bool {
     kind(source.to_canonical()) == kind(stated)
         && !stated.is_unspecified()
         && !stated.is_multicast()
@@ -109,6 +145,58 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::message::{Message, check};
+
+    #[test]
+    fn the_first_route_else_the_target() {
+        let named =
+            |name: &str| Way::Named(Place { name: name.into(), port: None, transport: None });
+        let routes = |it: &[&str]| RouteSet::of_routes(it.iter().map(|&it| it.into()).collect());
+        #[rustfmt::skip]
+        let table: [(&[&str], &str, Result<Way, NoWay>); 5] = [
+            (&[],                                            "sip:a@pc.example",  Ok(named("pc.example"))),
+            (&["<sip:p1.example;lr>", "<sip:p2.example;lr>"], "sip:a@pc.example", Ok(named("p1.example"))),
+            (&["<sip:p1.example>"],                          "sip:a@pc.example",  Ok(named("p1.example"))),
+            (&[],                                            "sips:a@pc.example", Err(NoWay::Secure)),
+            (&[],                                            "",                  Err(NoWay::Host)),
+        ];
+        for (route_set, target, expected) in table {
+            assert_eq!(next_hop(&routes(route_set), target), expected, "{route_set:?} {target}");
+        }
+    }
+
+    #[test]
+    fn names_in_answers() {
+        let flow = udp("192.0.2.4:5060");
+        let stream = Flow { transport: Transport::Tcp, ..flow };
+        #[rustfmt::skip]
+        let table = [
+            (flow,   "sip:b@192.0.2.4", "sip:b@gw.example:5070",        true),
+            (flow,   "sip:b@x.example", "sip:b@gw.example",             true),
+            (flow,   "sip:b@gw.example", "sip:c@gw.example",            false), // no news
+            (flow,   "sip:b@gw.example", "sip:c@gw.example:5070",       true),
+            (flow,   "sip:b@x.example", "sip:b@192.0.2.4:5070",         false), // a number
+            (flow,   "sip:b@x.example", "sip:b@gw.example;transport=tcp", false),
+            (stream, "sip:b@x.example", "sip:b@gw.example",             false),
+        ];
+        for (flow, asked, contact, expected) in table {
+            let found = name_after_answer(flow, asked, contact).is_some();
+            assert_eq!(found, expected, "{asked} {contact}");
+        }
+        let at = |transport, address: &str| Target { transport, address: address.parse().unwrap() };
+        let other_host = at(Transport::Udp, "192.0.2.5:5070");
+        let by_stream = at(Transport::Tcp, "192.0.2.4:5070");
+        let other_port = at(Transport::Udp, "192.0.2.4:5070");
+        let same = at(Transport::Udp, "192.0.2.4:5060");
+        let table: [(&[Target], &str); 4] = [
+            (&[], "192.0.2.4:5060"),
+            (&[other_host, by_stream], "192.0.2.4:5060"),
+            (&[other_host, other_port], "192.0.2.4:5070"),
+            (&[other_port, same], "192.0.2.4:5060"),
+        ];
+        for (targets, expected) in table {
+            assert_eq!(flow_to_named(flow, targets), udp(expected), "{targets:?}");
+        }
+    }
 
     fn udp(remote: &str) -> Flow {
         let local = "192.0.2.1:5060".parse().unwrap();

@@ -12,7 +12,7 @@ use crate::record::Side;
 use crate::release::ReleaseCode;
 use crate::trunk::live::LiveTrunk;
 use sip::Transport;
-use sip::locate::{Place, Target};
+use sip::locate::{Place, Resolution, Target};
 use sip::message::Message;
 use smallvec::SmallVec;
 use std::time::Instant;
@@ -49,6 +49,18 @@ impl Call {
         if let Err(code) = self.take_next(office, &message, now) {
             self.end(office, code, Side::System, now);
         }
+    }
+
+    /// The name in the Contact of a leg's peer is resolved, or will not be.
+    pub fn contact_resolved(
+        &mut self,
+        office: &mut Office,
+        leg: LegId,
+        resolution: &Resolution,
+        now: Instant,
+    ) {
+        let targets = office.targets_of(resolution);
+        self.with_session(office, leg, now, |session, seat| session.located(seat, &targets));
     }
 
     /// The name a candidate needs, where it is being resolved for the first time.

@@ -51,6 +51,14 @@ impl Core {
                         call.name_resolved(office, now.instant);
                     });
                 }
+                Waiter::Contact(owner) => {
+                    self.calls.with(&mut self.office, owner, |call, office, leg| {
+                        call.contact_resolved(office, leg, resolution, now.instant);
+                    });
+                }
+                Waiter::Orphan(waiter) => {
+                    self.orphans.resolved(&mut self.office, waiter, resolution, now);
+                }
                 Waiter::Redirected(key) => self.line_redirected(key, place, resolution, now),
             }
         }

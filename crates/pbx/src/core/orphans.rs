@@ -1,15 +1,21 @@
 //! Dialogs whose phone has yet to hear that they are over: a crash left them open, or their stream
-//! broke. Each gets its BYE, over UDP at once, else by another stream.
+//! broke. Each gets its BYE, over UDP at once, else by another stream; where only a name says where to
+//! (RFC 3263), once that is resolved.
 
+use crate::names::Waiter;
 use crate::office::{Farewell, Office};
 use crate::record::DialogFacts;
-use crate::registrar::reconnect_address;
 use crate::time::Now;
-use sip::Flow;
+use sip::locate::{Resolution, Target, Way};
 use sip::message::{Method, Writer};
 use sip::route_set::RouteSet;
+use sip::target::{may_lead_to, next_hop};
+use sip::{Flow, Transport};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+
+/// Most addresses of a name that are tried for one BYE.
+const TARGETS_MAX: usize = 4;
 
 /// How far the BYE's CSeq jumps ahead: past whatever was sent after the fact was recorded.
 const CSEQ_AHEAD: u32 = 1000;
@@ -17,11 +23,24 @@ const CSEQ_AHEAD: u32 = 1000;
 /// Why a dialog that a crash left open ends.
 const RESTARTED: &str = "Q.850;cause=41;text=\"Server restarted\"";
 
-/// Dialogs whose stream is being opened anew, by the token of [`Office::connect_for`], and the
-/// Reason of their BYE.
+/// Those whose BYE waits.
 #[derive(Default)]
 pub(super) struct Orphans {
-    connecting: HashMap<u64, (DialogFacts, String), ahash::RandomState>,
+    /// For a stream, by the token of [`Office::connect_for`].
+    connecting: Waiting,
+    /// For the addresses of a name, by what [`Waiter::Orphan`] has.
+    resolving: Waiting,
+    serial: u64,
+}
+
+type Waiting = HashMap<u64, Orphan, ahash::RandomState>;
+
+struct Orphan {
+    dialog: DialogFacts,
+    /// Of its BYE.
+    reason: String,
+    /// Where it was not tried yet, the next one last.
+    left: Vec<Target>,
 }
 
 impl Orphans {
@@ -30,7 +49,7 @@ impl Orphans {
         let mut orphans = Self::default();
         for facts in dialogs {
             if facts.flow.transport.is_reliable() {
-                orphans.reconnect(office, facts, RESTARTED.to_owned());
+                orphans.reconnect(office, facts, RESTARTED.to_owned(), now);
             } else {
                 bye(office, &facts, facts.flow, RESTARTED, now);
             }
@@ -51,15 +70,63 @@ impl Orphans {
             });
             match newer {
                 Some(flow) => bye(office, &dialog, flow, &reason, now),
-                None => self.reconnect(office, dialog, reason),
+                None => self.reconnect(office, dialog, reason, now),
             }
         }
     }
 
-    fn reconnect(&mut self, office: &mut Office, facts: DialogFacts, reason: String) {
-        if let Some(address) = reconnect_address(&facts.remote_target, facts.flow) {
-            let token = office.connect_for(address);
-            self.connecting.insert(token, (facts, reason));
+    fn reconnect(&mut self, office: &mut Office, dialog: DialogFacts, reason: String, now: Now) {
+        let source = dialog.flow.remote.ip().to_canonical();
+        let routes = RouteSet::of_routes(dialog.route_set.clone());
+        match next_hop(&routes, &dialog.remote_target) {
+            // Only where its peer was heard: a number is believed no further.
+            Ok(Way::Straight(Target { address, .. })) if address.ip() == source => {
+                let target = Target { transport: Transport::Tcp, address };
+                self.go_on(office, Orphan { dialog, reason, left: vec![target] }, now);
+            }
+            Ok(Way::Named(place)) => {
+                self.serial += 1;
+                self.resolving.insert(self.serial, Orphan { dialog, reason, left: vec![] });
+                office.wait_for(&place, Waiter::Orphan(self.serial), now.instant);
+            }
+            // Its peer finds out by itself (RFC 4028, or the silence of the media).
+            Ok(Way::Straight(_)) | Err(_) => {}
+        }
+    }
+
+    /// The name is resolved, or will not be: then the BYE has nowhere to go.
+    pub(super) fn resolved(
+        &mut self,
+        office: &mut Office,
+        waiter: u64,
+        resolution: &Resolution,
+        now: Now,
+    ) {
+        let Some(mut orphan) = self.resolving.remove(&waiter) else { return };
+        let source = orphan.dialog.flow.remote.ip();
+        let mut targets = office.targets_of(resolution);
+        targets.retain(|it| may_lead_to(source, it.address.ip()));
+        targets.truncate(TARGETS_MAX);
+        targets.reverse();
+        orphan.left = targets;
+        self.go_on(office, orphan, now);
+    }
+
+    /// Tries the next address.
+    fn go_on(&mut self, office: &mut Office, mut orphan: Orphan, now: Now) {
+        while let Some(Target { transport, address }) = orphan.left.pop() {
+            match transport {
+                Transport::Tcp => {
+                    let token = office.connect_for(address);
+                    self.connecting.insert(token, orphan);
+                    return;
+                }
+                Transport::Udp => {
+                    if let Some(flow) = office.udp_flow(address) {
+                        return bye(office, &orphan.dialog, flow, &orphan.reason, now);
+                    }
+                }
+            }
         }
     }
 
@@ -71,8 +138,10 @@ impl Orphans {
         flow: Option<Flow>,
         now: Now,
     ) {
-        if let (Some((facts, reason)), Some(flow)) = (self.connecting.remove(&token), flow) {
-            bye(office, &facts, flow, &reason, now);
+        let Some(orphan) = self.connecting.remove(&token) else { return };
+        match flow {
+            Some(flow) => bye(office, &orphan.dialog, flow, &orphan.reason, now),
+            None => self.go_on(office, orphan, now),
         }
     }
 }

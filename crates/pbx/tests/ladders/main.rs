@@ -16,6 +16,7 @@ mod lines;
 mod loss;
 mod media;
 mod message;
+mod named_targets;
 mod names;
 mod pickup;
 mod privacy;

@@ -36,6 +36,7 @@ impl Session {
             credentials: Box::default(),
             invite_cseq: it.cseq.number,
             last_ack: None,
+            named: None,
             close_due: None,
         };
         session.follow(flow, it);

@@ -83,6 +83,7 @@ impl Session {
             credentials: Box::default(),
             invite_cseq: 0,
             last_ack: None,
+            named: None,
             close_due: None,
         }
     }

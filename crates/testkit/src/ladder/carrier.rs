@@ -36,14 +36,16 @@ use sip::Transport;
 use std::net::SocketAddr;
 
 /// The carriers everybody knows, and their addresses.
-const CARRIERS: [(&str, [u8; 4]); 5] = [
-    ("telecom", [203, 0, 113, 5]),
-    ("unicom", [203, 0, 113, 6]),
+const CARRIERS: [(&str, [u8; 4], u16); 6] = [
+    ("telecom", [203, 0, 113, 5], SERVER_PORT),
+    ("unicom", [203, 0, 113, 6], SERVER_PORT),
     // A further server of telecom's.
-    ("telecom2", [203, 0, 113, 7]),
+    ("telecom2", [203, 0, 113, 7], SERVER_PORT),
+    // Another port of telecom's host.
+    ("gateway", [203, 0, 113, 5], 5070),
     // Another office of ours, and its second server.
-    ("branch", [10, 23, 0, 1]),
-    ("branch2", [10, 23, 0, 2]),
+    ("branch", [10, 23, 0, 1], SERVER_PORT),
+    ("branch2", [10, 23, 0, 2], SERVER_PORT),
 ];
 
 /// The challenge of a carrier that says nothing of its own.
@@ -56,9 +58,9 @@ pub(super) fn is_carrier(name: &str) -> bool {
 
 /// A carrier as the phone it is played by.
 pub(super) fn carrier(name: &str, transport: Transport) -> Option<Phone> {
-    let address = CARRIERS.iter().find(|it| it.0 == name)?.1;
+    let &(_, address, port) = CARRIERS.iter().find(|it| it.0 == name)?;
     let usual = flow_of("0", 0, transport, false);
-    let flow = Flow { remote: SocketAddr::from((address, SERVER_PORT)), ..usual };
+    let flow = Flow { remote: SocketAddr::from((address, port)), ..usual };
     debug_assert_eq!(flow.local, SocketAddr::new(SERVER_V4, SERVER_PORT));
     Some(Phone::new(name, name, "", flow))
 }
