@@ -144,7 +144,7 @@ impl Inside {
                         Event::PortsReady { pairs: pairs.into_vec() },
                     ]
                 }
-                Effect::Media(Command::Want { .. })
+                Effect::Media(Command::Want { .. } | Command::Press { .. })
                 | Effect::Connect { .. }
                 | Effect::Resolve(_)
                 | Effect::KeepResolved(_)

@@ -203,6 +203,7 @@ fn plan(pairs: [PortPair; 2], phones: [SocketAddr; 2]) -> Plan {
         streams: [stream(0), stream(1)].into(),
         links: [link(0, 1), link(1, 0)].into(),
         silence: Some(Duration::from_secs(60)),
+        digits: None,
     }
 }
 

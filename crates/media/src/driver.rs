@@ -118,7 +118,9 @@ impl Media {
     /// Hands a command to the thread of its call, without waiting.
     pub fn command(&self, command: Command) -> Result<(), Full> {
         let call = match &command {
-            Command::Configure { call, .. } | Command::Close { call, .. } => call.0.as_u128(),
+            Command::Configure { call, .. }
+            | Command::Close { call, .. }
+            | Command::Press { call, .. } => call.0.as_u128(),
             // The ports are everybody's: any thread will do.
             Command::Want { .. } => 0,
         };

@@ -4,6 +4,7 @@
 //! Between the core's plan (`pbx::media`) and the sockets of the driver, which owns one session
 //! per call. Read [`Session::handle_datagram`] first.
 
+mod digits;
 mod expected;
 mod figures;
 mod jitter;
@@ -11,6 +12,8 @@ mod latch;
 pub mod rtp;
 mod transport;
 
+use digits::Digits;
+use pbx::digit::Press;
 use pbx::media::{Figures, Plan, PortPair, StreamId, TransportId};
 use rtp::Kind;
 use std::net::{IpAddr, SocketAddr};
@@ -78,7 +81,12 @@ pub enum BadPlan {
     StreamWithoutTransport(StreamId),
     #[error("a link with stream {0:?}, which is not there")]
     LinkWithoutStream(StreamId),
+    #[error("digits of transport {0:?}, which is not there")]
+    DigitsWithoutTransport(TransportId),
 }
+
+/// A packet of our own, and where it goes.
+pub type Made = (Outgoing, [u8; 16]);
 
 /// The media session of one call.
 #[derive(Debug)]
@@ -86,6 +94,8 @@ pub struct Session {
     transports: Vec<Running>,
     /// For each transport, where its datagrams go.
     targets: Vec<Targets>,
+    /// Digits that change their form on the way; `None` in most calls.
+    digits: Option<Box<Digits>>,
     silence: Option<Duration>,
     revision: u32,
 }
@@ -99,8 +109,13 @@ const _: () = assert!(TRANSPORTS_MAX <= u32::BITS as usize);
 impl Session {
     /// The session of a first plan.
     pub fn new(plan: &Plan, now: Instant) -> Result<Self, BadPlan> {
-        let mut session =
-            Self { transports: Vec::new(), targets: Vec::new(), silence: None, revision: 0 };
+        let mut session = Self {
+            transports: Vec::new(),
+            targets: Vec::new(),
+            digits: None,
+            silence: None,
+            revision: 0,
+        };
         session.apply(plan, now)?;
         Ok(session)
     }
@@ -123,6 +138,7 @@ impl Session {
             self.transports.push(transport);
         }
         self.targets = targets;
+        self.digits = Digits::of(plan.digits.as_deref(), self.digits.take());
         self.silence = plan.silence;
         self.revision = plan.revision;
         Ok(())
@@ -141,6 +157,10 @@ impl Session {
     ) -> Handled {
         let (handled, kind) = self.transports[transport].on_datagram(port, from, bytes, now);
         let Some(kind) = kind else { return handled };
+        if self.digits.is_some() {
+            self.relay_with_digits((transport, kind), bytes, now, out);
+            return handled;
+        }
         for target in self.targets[transport].iter() {
             // An echo gives back the voice. Reports and handshakes are about the other side's
             // media, and would be taken for a loop (RFC 3550 §8.2).
@@ -150,6 +170,66 @@ impl Session {
             out.extend(self.transports[target].outgoing(target, kind));
         }
         handled
+    }
+
+    /// The same for a session whose digits change their form.
+    fn relay_with_digits(
+        &mut self,
+        (transport, kind): (usize, Kind),
+        bytes: &[u8],
+        now: Instant,
+        out: &mut Vec<Outgoing>,
+    ) {
+        let Some(digits) = &mut self.digits else { return };
+        let from = self.transports[transport].id;
+        if let Kind::Rtp(header) = kind
+            && digits.takes(from, header, bytes, now)
+        {
+            return;
+        }
+        for target in self.targets[transport].iter().filter(|it| *it != transport) {
+            let Some(outgoing) = self.transports[target].outgoing(target, kind) else { continue };
+            let to = self.transports[target].id;
+            match kind {
+                Kind::Rtp(header) if digits.replaces(to, header, outgoing, now) => {}
+                Kind::Rtp(_) | Kind::Rtcp | Kind::Other => out.push(outgoing),
+            }
+        }
+    }
+
+    /// Sends a digit to a transport's peer, in the place of voice or beside it.
+    pub fn press(&mut self, transport: TransportId, press: Press, now: Instant) {
+        let Some(digits) = &mut self.digits else { return };
+        let Some(to) = self.transports.iter().position(|it| it.id == transport) else { return };
+        let outgoing = self.transports[to].own_outgoing(to);
+        let sent = digits.press((transport, outgoing), press, now);
+        self.transports[to].sent(sent);
+    }
+
+    /// Whether digits change their form here: only then [`Session::take_made`] and
+    /// [`Session::take_pressed`] have something.
+    pub fn has_digits(&self) -> bool {
+        self.digits.is_some()
+    }
+
+    /// Packets of our own that are to be sent now.
+    pub fn take_made(&mut self) -> Vec<Made> {
+        self.digits.as_mut().map(|it| it.take_made()).unwrap_or_default()
+    }
+
+    /// Digits that were heard since the last time.
+    pub fn take_pressed(&mut self) -> Vec<(TransportId, Press)> {
+        self.digits.as_mut().map(|it| it.take_pressed()).unwrap_or_default()
+    }
+
+    /// Sends digits that wait for voice which flows no longer.
+    pub fn tend_digits(&mut self, now: Instant) {
+        let Some(digits) = &mut self.digits else { return };
+        for (at, transport) in self.transports.iter_mut().enumerate() {
+            if let Some(outgoing) = transport.own_outgoing(at) {
+                transport.sent(digits.tend((transport.id, outgoing), now));
+            }
+        }
     }
 
     /// The watched transports that have just been silent for too long.
@@ -210,6 +290,11 @@ fn targets(plan: &Plan) -> Result<Vec<Targets>, BadPlan> {
         }
         if plan.transports.iter().all(|it| it.id != stream.transport) {
             return Err(BadPlan::StreamWithoutTransport(stream.id));
+        }
+    }
+    for way in plan.digits.iter().flat_map(|it| &it.ways) {
+        if plan.transports.iter().all(|it| it.id != way.transport) {
+            return Err(BadPlan::DigitsWithoutTransport(way.transport));
         }
     }
     let index_of = |id: StreamId| {

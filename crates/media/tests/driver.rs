@@ -3,10 +3,11 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "what else came belongs into the panic")]
 
 use media::{Config, Media};
+use pbx::digit::{Digit, Press};
 use pbx::id::CallId;
 use pbx::media::{
-    Command, Event, Expect, Figures, Link, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId,
-    Transport, TransportId,
+    Command, DigitWay, Digits, Event, Expect, Figures, Link, MediaSource, Plan, PortPair, Rtcp,
+    Stream, StreamId, TelephoneEvents, Transport, TransportId,
 };
 use smallvec::smallvec;
 use std::collections::{BTreeSet, VecDeque};
@@ -160,6 +161,7 @@ fn two_way(a: Transport, b: Transport) -> Plan {
         transports: vec![a, b],
         links: [link(0, 1), link(1, 0)].into(),
         silence: None,
+        digits: None,
     }
 }
 
@@ -298,6 +300,7 @@ fn an_echo_gives_back_the_voice_and_nothing_else() {
         streams: smallvec![stream],
         links: smallvec![Link { from: StreamId(0), to: StreamId(0) }],
         silence: None,
+        digits: None,
     };
     edge.configure(1, plan);
     alice.rtcp.send_to(&receiver_report(1), ("127.0.0.1", ports.rtcp())).unwrap();
@@ -529,4 +532,39 @@ fn after_shutdown_the_ports_are_free_again() {
     for port in [pair.rtp, pair.rtcp()] {
         UdpSocket::bind(("127.0.0.1", port)).unwrap();
     }
+}
+
+#[test]
+fn digits_change_their_form_on_real_sockets() {
+    let mut edge = Edge::start(config());
+    let (alice, bob) = (Phone::at("127.0.0.1"), Phone::at("127.0.0.1"));
+    let (a, b) = (edge.lease(), edge.lease());
+    let events = TelephoneEvents { payload_type: 101, clock: 8000 };
+    let way = |id, heard, sent| DigitWay { transport: TransportId(id), heard, sent };
+    let ways = vec![way(0, Some(events), None), way(1, None, Some(events))];
+    let plan = Plan {
+        digits: Some(Box::new(Digits { ssrc: 7, ways })),
+        ..two_way(
+            alice.transport(0, a, "127.0.0.1", SEPARATE),
+            bob.transport(1, b, "127.0.0.1", SEPARATE),
+        )
+    };
+    edge.configure(1, plan);
+
+    let mut packet = rtp(1, 1)[..12].to_vec();
+    packet[1] = 101;
+    packet.extend([9, 0x8a, 3, 32]);
+    alice.rtp.send_to(&packet, ("127.0.0.1", a.rtp)).unwrap();
+    assert!(matches!(edge.event(), Event::Latched { .. }));
+    let press = Press::new(Digit::of_event(9).unwrap(), Duration::from_millis(100));
+    let pressed = Event::Pressed { call: call(1), transport: TransportId(0), press };
+    assert_eq!(edge.event(), pressed);
+
+    edge.media.command(Command::Press { call: call(1), transport: TransportId(1), press }).unwrap();
+    for (marker, end) in [(true, false), (false, true), (false, true), (false, true)] {
+        let (event, from) = hear(&bob.rtp);
+        assert_eq!((event.len(), event[12], from.port()), (16, 9, b.rtp));
+        assert_eq!((event[1] & 0x80 != 0, event[13] & 0x80 != 0), (marker, end));
+    }
+    assert_eq!(edge.close(1)[1].packets_out, 4);
 }

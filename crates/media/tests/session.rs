@@ -48,6 +48,7 @@ fn plan(transports: Vec<Transport>, links: &[(u8, u8)]) -> Plan {
         transports,
         links: links.iter().map(link).collect(),
         silence: Some(Duration::from_secs(60)),
+        digits: None,
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! A file per thing that happens to a call: [`begin`], [`fork`] (its phones and their responses),
 //! [`modify`] (re-INVITE and hold), [`update`] (UPDATE), [`reliable`] (PRACK),
-//! [`relay_request`] (INFO, MESSAGE), [`transfer`] (REFER), [`join`] (Replaces), [`forward`]
+//! [`relay_request`] (INFO, MESSAGE), [`digits`] (DTMF in another form), [`transfer`] (REFER), [`join`] (Replaces), [`forward`]
 //! (forwarding, 3xx of a phone), [`redirect`] (3xx from outside), [`confirm`] (feature codes),
 //! [`pickup`], [`end`]. A session says what a message means; the call says what follows.
 
@@ -11,6 +11,7 @@ pub mod begin;
 pub(crate) mod body;
 mod challenge;
 mod confirm;
+mod digits;
 pub(crate) mod diversion;
 mod echo;
 mod end;
@@ -25,6 +26,7 @@ pub mod media;
 mod modify;
 pub mod outside;
 mod own_offer;
+mod path;
 pub mod pickup;
 mod redirect;
 pub mod refer_to;
@@ -69,6 +71,8 @@ pub struct Leg {
     pub number: SmolStr,
     pub user_agent: SmolStr,
     pub media_source: crate::media::MediaSource,
+    /// How it wants digits.
+    pub dtmf: crate::interop::Dtmf,
     /// It is nobody of ours: behind a line or a trunk.
     pub outside: bool,
     /// Who we are to it, where it is behind a line.
@@ -93,6 +97,7 @@ pub struct Call {
     media: CallMedia,
     modifying: Option<Modifying>,
     asks: SmallVec<[Ask; 1]>,
+    digits: Vec<digits::Outbox>,
     outward: outside::Outward,
     /// Extensions this call counts for.
     busy: SmallVec<[(Arc<Extension>, Role); 2]>,
@@ -273,6 +278,9 @@ impl Call {
                 let place = self.place_of_half(media::half_of(transport));
                 self.note(place, What::MediaStopped { for_s }, now);
                 self.end(office, ReleaseCode::MediaTimeout, Side::System, now);
+            }
+            MediaEvent::Pressed { transport, press, .. } => {
+                self.heard_digit(office, (transport, press), now);
             }
             MediaEvent::Latched { .. } | MediaEvent::PortsReady { .. } => {}
         }

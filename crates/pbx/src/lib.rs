@@ -7,6 +7,7 @@ pub mod call;
 pub mod core;
 pub mod counters;
 pub mod dialplan;
+pub mod digit;
 pub mod directory;
 pub mod event;
 pub mod finding;

@@ -6,6 +6,7 @@
 //! is heard where. The core always states the whole [`Plan`]; the edge makes it so and
 //! acknowledges with the plan's revision.
 
+use crate::digit::Press;
 use crate::id::CallId;
 use crate::ports::Lease;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,8 @@ pub enum Command {
     /// `pairs` are all that its plans named: those of a plan that never reached the session come
     /// back as well.
     Close { call: CallId, pairs: Lease },
+    /// Send a digit to the peer of this transport, which has [`DigitWay::sent`]. Not answered.
+    Press { call: CallId, transport: TransportId, press: Press },
 }
 
 /// All a session is to be.
@@ -60,6 +63,8 @@ pub struct Plan {
     /// A watched transport that receives nothing this long is reported [`Event::Silent`], once.
     /// `None`: never. Default of the system: 60 s.
     pub silence: Option<Duration>,
+    /// Digits that change their form on the way. `None`, as in most calls: nothing is looked at.
+    pub digits: Option<Box<Digits>>,
 }
 
 /// A leased port pair and the peer expected behind it.
@@ -73,6 +78,32 @@ pub struct Transport {
     pub expect: Expect,
     /// Whether silence is counted (not on hold, not before the answer).
     pub watched: bool,
+}
+
+/// Where digits change their form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digits {
+    /// The source (SSRC) they come from while no voice flows to the peer.
+    pub ssrc: u32,
+    pub ways: Vec<DigitWay>,
+}
+
+/// The digits of one transport, whose only stream is voice without encryption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigitWay {
+    pub transport: TransportId,
+    /// Those that come as these events are not passed on, but reported as [`Event::Pressed`].
+    pub heard: Option<TelephoneEvents>,
+    /// [`Command::Press`] sends them as these.
+    pub sent: Option<TelephoneEvents>,
+}
+
+/// A payload format of RFC 4733.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TelephoneEvents {
+    pub payload_type: u8,
+    /// Clock rate in Hz, never 0.
+    pub clock: u32,
 }
 
 /// Where RTCP goes.
@@ -159,6 +190,12 @@ pub enum Event {
         call: CallId,
         transport: TransportId,
         remote: SocketAddr,
+    },
+    /// A digit came that is not passed on ([`DigitWay::heard`]).
+    Pressed {
+        call: CallId,
+        transport: TransportId,
+        press: Press,
     },
     /// A watched transport received nothing for [`Plan::silence`].
     Silent {

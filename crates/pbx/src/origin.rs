@@ -2,6 +2,7 @@
 
 use crate::dialplan::Caller;
 use crate::directory::{Extension, Relay};
+use crate::interop::Dtmf;
 use crate::line::Line;
 use crate::media::MediaSource;
 use crate::privacy::{ANONYMOUS, is_of_caller};
@@ -62,6 +63,15 @@ impl Origin {
             Self::Extension(it) => it.media_source,
             Self::Line(it, _) => it.interop.media_source,
             Self::Trunk(it, _) => it.interop.media_source,
+        }
+    }
+
+    /// How it wants digits.
+    pub fn dtmf(&self) -> Dtmf {
+        match self {
+            Self::Extension(_) => Dtmf::Pass,
+            Self::Line(it, _) => it.interop.dtmf,
+            Self::Trunk(it, _) => it.interop.dtmf,
         }
     }
 

@@ -8,6 +8,7 @@
 mod address;
 mod attribute;
 mod codec;
+mod events;
 mod line;
 mod media;
 pub mod offer_answer;
@@ -18,6 +19,7 @@ mod session;
 
 pub use attribute::Attribute;
 pub use codec::Codec;
+pub use events::Events;
 pub use media::{Direction, Kind, Media, RtcpAttribute};
 pub use offer_answer::{
     EchoPlace, NoCommonCodec, OfferAnswerError, answer_matches, echo_answer, echo_offer,

@@ -47,12 +47,18 @@ impl Media {
             return;
         }
         BESIDE.iter().for_each(|it| keep(&mut kept, it));
-        let head: Vec<&str> = m.split_ascii_whitespace().take(3).collect();
+        let kept: Vec<String> = kept.into_iter().map(str::to_owned).collect();
+        self.set_formats(&kept);
+    }
+
+    /// Leaves these formats, in this order, and nothing said of others.
+    pub(crate) fn set_formats(&mut self, kept: &[String]) {
+        let head: Vec<&str> = self.m.split_ascii_whitespace().take(3).collect();
         self.m = format!("{} {}", head.join(" "), kept.join(" "));
         self.lines.retain(|line| {
             let format = Attribute::of(line).filter(|it| OF_FORMAT.contains(&it.name));
             let format = format.and_then(|it| it.text()?.split_ascii_whitespace().next());
-            format.is_none_or(|it| it == "*" || kept.contains(&it))
+            format.is_none_or(|it| it == "*" || kept.iter().any(|kept| kept == it))
         });
     }
 }

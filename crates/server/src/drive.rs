@@ -481,6 +481,9 @@ impl Driver {
                 let failed = pbx::media::Event::Failed { call: *call, reason };
                 self.handle(Input::Media(failed), now);
             }
+            pbx::media::Command::Press { call, .. } => {
+                tracing::warn!(call = %call.short(), "a digit was lost: the media thread is behind");
+            }
             // The core states it anew whenever the number changes.
             pbx::media::Command::Want { .. } => {}
             // There is room for one of each pair of ports, so the thread is gone.

@@ -23,6 +23,7 @@
 //! wait 32s resends        … except copies of what was sent before
 //! wait 10min next         until the server sends something, at most this long
 //! media alice hears bob
+//! digits alice sends 5 | digits bob hears 5     as telephone events; `dtmf=5` is the body of an INFO
 //! record release=caller.hangup status=200   the next call record
 //! record guilty=us says="…" zh="…"          its verdict
 //! clock +1h | kill | shutdown | hangup | overload | behind | disconnect bob | move bob

@@ -18,7 +18,7 @@ const FOR_EVER: u64 = u64::MAX;
 fn patience(command: &Command) -> Duration {
     match command {
         // A datagram of the session wakes the thread, which obeys before it receives.
-        Command::Configure { .. } => SOON,
+        Command::Configure { .. } | Command::Press { .. } => SOON,
         // Nobody waits for the end of a session.
         Command::Close { .. } => TICK,
         // Ports run short.
@@ -67,7 +67,9 @@ impl Inbox {
     /// Gives the command back if the thread is too far behind, or gone.
     pub(super) fn put(&self, command: Command) -> Result<(), Command> {
         let room = match command {
-            Command::Configure { .. } | Command::Want { .. } => COMMANDS_MAX,
+            Command::Configure { .. } | Command::Want { .. } | Command::Press { .. } => {
+                COMMANDS_MAX
+            }
             Command::Close { .. } => COMMANDS_MAX + CLOSES_MAX,
         };
         // The core's thread alone adds, so the limit holds in two steps.

@@ -131,6 +131,12 @@ impl Sessions {
         Some(Entry { running, transport, port, held: &self.held })
     }
 
+    /// The session of a call, by its first transport.
+    pub(super) fn entry_of(&mut self, call: CallId) -> Option<Entry<'_>> {
+        let running = self.sessions.get_mut(*self.by_call.get(&call)?)?;
+        Some(Entry { running, transport: 0, port: Port::Rtp, held: &self.held })
+    }
+
     /// Every `step`th session, from the `phase`th on.
     pub(super) fn slice(
         &mut self,

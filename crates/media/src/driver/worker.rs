@@ -5,7 +5,7 @@
 use super::Config;
 use super::inbox::{Inbox, Outlet, inbox};
 use super::pool::Pool;
-use super::running::Sessions;
+use super::running::{Entry, Sessions};
 use super::totals::{Counters, Tally};
 use crate::session::{Handled, Outgoing, TRANSPORTS_MAX};
 use pbx::media::{Command, Event};
@@ -186,7 +186,7 @@ impl Worker {
 
     /// Takes what one socket has, and relays it.
     fn receive(&mut self, port: u16) {
-        let Some(entry) = self.sessions.entry(port) else {
+        let Some(mut entry) = self.sessions.entry(port) else {
             // The session has ended, and somebody goes on sending.
             return lock(&self.pool).hush(port, self.index);
         };
@@ -221,6 +221,9 @@ impl Worker {
             queue.extend(out.iter().map(|it| (at, *it)));
         }
         self.tally.truncated += batch.truncated() - truncated;
+        if entry.running.session.has_digits() {
+            pass_digits(&mut entry, &mut self.tally, &mut self.pending);
+        }
         // What leaves from one socket goes to the kernel together.
         let same_socket = |(_, a): &(usize, Outgoing), (_, b): &(usize, Outgoing)| {
             (a.transport, a.port) == (b.transport, b.port)
@@ -281,6 +284,14 @@ impl Worker {
                 }
                 Event::Closed { call, figures }
             }
+            Command::Press { call, transport, press } => {
+                // A session that has ended needs no digits.
+                if let Some(mut entry) = self.sessions.entry_of(call) {
+                    entry.running.session.press(transport, press, now);
+                    pass_digits(&mut entry, &mut self.tally, &mut self.pending);
+                }
+                return None;
+            }
         })
     }
 
@@ -292,6 +303,7 @@ impl Worker {
         }
         self.tick_at = now + TICK;
         self.tick_slice = (self.tick_slice + 1) % TICK_SLICES;
+        let mut with_digits = Vec::new();
         for running in self.sessions.slice(self.tick_slice, TICK_SLICES) {
             // The reader is behind; silence is reported when there is room.
             if self.pending.len() >= PENDING_MAX {
@@ -306,6 +318,15 @@ impl Worker {
                 if !self.pending.is_empty() || (self.sink)(progress).is_err() {
                     self.tally.progress_dropped += 1;
                 }
+            }
+            if running.session.has_digits() {
+                running.session.tend_digits(now);
+                with_digits.push(call);
+            }
+        }
+        for call in with_digits {
+            if let Some(mut entry) = self.sessions.entry_of(call) {
+                pass_digits(&mut entry, &mut self.tally, &mut self.pending);
             }
         }
         self.tend_ports(now);
@@ -336,6 +357,24 @@ impl Worker {
                 self.pending.push_front(event);
                 break;
             }
+        }
+    }
+}
+
+/// Sends the events that a session made, and reports the digits it heard.
+fn pass_digits(entry: &mut Entry<'_>, tally: &mut Tally, pending: &mut VecDeque<Event>) {
+    for (outgoing, bytes) in entry.running.session.take_made() {
+        let Outgoing { to, source, .. } = outgoing;
+        let transmits = [Transmit { to, source, bytes: &bytes }];
+        let sent = entry.socket(outgoing.transport, outgoing.port).send_batch(&transmits).sent;
+        tally.packets_out += sent as u64;
+        tally.unsent += (transmits.len() - sent) as u64;
+    }
+    let call = entry.running.call;
+    for (transport, press) in entry.running.session.take_pressed() {
+        // The core is behind, and a digit that comes late is worse than none.
+        if pending.len() < PENDING_MAX {
+            pending.push_back(Event::Pressed { call, transport, press });
         }
     }
 }

@@ -42,6 +42,18 @@ pub fn classify(bytes: &[u8]) -> Kind {
     }
 }
 
+/// The payload of an RTP packet, whose header [`classify`] has found sound; padding included.
+pub fn payload(bytes: &[u8]) -> Option<&[u8]> {
+    let csrc_count = usize::from(bytes.first()? & 0x0f);
+    let mut rest = bytes.get(HEADER_LEN + 4 * csrc_count..)?;
+    if bytes.first()? & 0x10 != 0 {
+        let (extension, after) = rest.split_first_chunk::<4>()?;
+        let words = usize::from(u16::from_be_bytes([extension[2], extension[3]]));
+        rest = after.get(4 * words..)?;
+    }
+    Some(rest)
+}
+
 /// The header of an RTP packet whose parts fit into it.
 fn header(bytes: &[u8]) -> Option<Header> {
     let (fixed, rest) = bytes.split_first_chunk::<HEADER_LEN>()?;

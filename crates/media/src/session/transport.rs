@@ -127,8 +127,22 @@ impl Running {
         if let Kind::Rtp(_) = kind {
             self.packets_out += 1;
         }
+        Some(self.towards(at, port, to))
+    }
+
+    /// The same for RTP of our own, which [`Running::sent`] counts.
+    pub(super) fn own_outgoing(&self, at: usize) -> Option<Outgoing> {
+        Some(self.towards(at, Port::Rtp, self.latch.destination()?))
+    }
+
+    /// So many packets of our own go out.
+    pub(super) fn sent(&mut self, packets: u64) {
+        self.packets_out += packets;
+    }
+
+    fn towards(&self, transport: usize, port: Port, to: SocketAddr) -> Outgoing {
         let source = Some(self.source).filter(|it| it.is_ipv4() == to.is_ipv4());
-        Some(Outgoing { transport: at, port, to, source })
+        Outgoing { transport, port, to, source }
     }
 
     /// Whether the transport has been silent too long; true once for each silence.

@@ -4,7 +4,8 @@ use super::challenge::Credentials;
 use super::diversion::History;
 use super::end::Cause;
 use super::fork::{Fork, bracketed, device};
-use super::media::{CallMedia, Half, Unusable, relay};
+use super::media::{CallMedia, Half, Unusable};
+use super::path::relay;
 use super::refer_to::Replaced;
 use super::{Call, FORKS_MAX, Leg, State, body, headers};
 use crate::dialplan::{self, Candidate, Query, Refusal as Refused};
@@ -81,6 +82,7 @@ impl Call {
             number: origin.number().into(),
             user_agent: user_agent(message),
             media_source: origin.media_source(),
+            dtmf: origin.dtmf(),
             outside: origin.extension().is_none(),
             credentials: line.map(Credentials::of_line),
             privacy: Privacy::of(message),
@@ -124,6 +126,7 @@ impl Call {
             media: CallMedia::default(),
             modifying: None,
             asks: SmallVec::new(),
+            digits: Vec::new(),
             outward: super::outside::Outward::default(),
             busy: SmallVec::new(),
             invite: None,

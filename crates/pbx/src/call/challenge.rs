@@ -78,6 +78,7 @@ impl Call {
         for ask in self.asks.iter_mut().filter(|it| it.to == transaction) {
             ask.to = again;
         }
+        self.digit_sent_again(transaction, again);
         true
     }
 }

@@ -94,8 +94,8 @@ impl Call {
     ) -> Result<(), Unusable> {
         let owner = self.owner(fork_id(index));
         let fork = &self.forks[index];
-        let peer = Peer::of(office, flow, fork.media_source);
-        self.media.prefer(Half::Callee, fork.outside.as_ref().map_or(&[], |it| it.codecs()));
+        let peer = Peer::of(office, flow, (fork.media_source, fork.dtmf()));
+        self.media.prefer(Half::Callee, fork.codecs());
         let passed = self.offer_of_fork(office, index, invite, &peer, now)?;
         let by_line = self.line_of(index);
         let end = office.local_end_of_line(flow, tag, by_line);
@@ -135,6 +135,7 @@ impl Call {
             number: fork.number.clone(),
             user_agent: fork.user_agent.clone(),
             media_source: fork.media_source,
+            dtmf: fork.dtmf(),
             outside: fork.outside.is_some(),
             credentials: fork.outside.as_ref().and_then(|it| it.credentials()),
             privacy: Privacy::default(),
@@ -452,7 +453,7 @@ impl Call {
         let Some(peer) = self.peer(office, fork_id(fork)) else { return Ok(None) };
         let Some(to) = self.peer(office, LegId::Caller) else { return Ok(None) };
         let sdp = if late_offer {
-            self.media.offer(office, Half::Callee, to.local, sdp, now)?
+            self.media.offer(office, (Half::Callee, peer.dtmf), to, sdp, now)?
         } else {
             self.media.answer(office, (Half::Callee, peer), to, sdp, early, now)?
         };
@@ -461,8 +462,7 @@ impl Call {
 
     /// Where a leg's phone is.
     pub(super) fn peer(&self, office: &Office, leg: LegId) -> Option<Peer> {
-        let leg = self.leg(leg)?;
-        Some(Peer::of(office, leg.session.flow, leg.media_source))
+        self.leg(leg).map(|it| Peer::of(office, it.session.flow, (it.media_source, it.dtmf)))
     }
 
     pub(super) fn configure(&mut self, office: &mut Office, now: Instant) {

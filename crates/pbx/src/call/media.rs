@@ -3,8 +3,9 @@
 //! Descriptions pass end to end. Where we relay, each side is told our address and the ports
 //! leased for it; nothing else changes (architecture, "Calls").
 
-use crate::directory::Relay;
+use super::digits::{Voice, Ways};
 use crate::id::CallId;
+use crate::interop::Dtmf;
 use crate::media::{
     Command, Expect, Figures, Link, MediaSource, Plan, Rtcp, Stream, StreamId, Transport,
     TransportId,
@@ -65,12 +66,14 @@ pub struct Peer {
     /// Our address towards it.
     pub local: Local,
     pub policy: MediaSource,
+    /// How it wants digits.
+    pub dtmf: Dtmf,
 }
 
 impl Peer {
-    pub fn of(office: &Office, flow: Flow, policy: MediaSource) -> Self {
+    pub fn of(office: &Office, flow: Flow, (policy, dtmf): (MediaSource, Dtmf)) -> Self {
         let local = office.network.local_of(flow.local, flow.remote);
-        Self { signalling: flow.remote.ip(), local, policy }
+        Self { signalling: flow.remote.ip(), local, policy, dtmf }
     }
 }
 
@@ -97,12 +100,14 @@ pub struct Description {
     held: bool,
     codec: SmolStr,
     video: bool,
+    /// Known only where digits change their form.
+    pub(super) voice: Option<Voice>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Side {
     pub(super) ports: Lease,
-    description: Option<Description>,
+    pub(super) description: Option<Description>,
     peer: Option<Peer>,
     generation: u32,
     /// Codecs it is offered, in this order; none: as they come.
@@ -125,6 +130,7 @@ pub struct CallMedia {
     /// What the edge has yet to acknowledge, and until when.
     awaited: Option<Instant>,
     figures: Vec<Figures>,
+    pub(super) ways: Ways,
     closed: bool,
     /// Pairs that were in a plan: the edge rests them.
     planned: Lease,
@@ -140,15 +146,17 @@ impl CallMedia {
     pub fn offer(
         &mut self,
         office: &mut Office,
-        from: Half,
-        to: Local,
+        (from, dtmf): (Half, Dtmf),
+        to: Peer,
         sdp: &[u8],
         now: Instant,
     ) -> Result<Bytes, Unusable> {
         let mut sdp = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
         sdp.prefer(&self.side(from.other()).codecs);
-        let description = Description::of(&sdp);
-        let passed = self.pass(office, from.other(), to, sdp, now)?;
+        self.ways.set([(from, dtmf), (from.other(), to.dtmf)]);
+        let description = self.described(&sdp);
+        self.offered_digits(from.other(), &mut sdp);
+        let passed = self.pass(office, from.other(), to.local, sdp, now)?;
         self.offered = Some((from, description));
         Ok(passed)
     }
@@ -164,8 +172,8 @@ impl CallMedia {
         early: bool,
         now: Instant,
     ) -> Result<Bytes, Unusable> {
-        let sdp = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
-        let description = Description::of(&sdp);
+        let mut sdp = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
+        let description = self.described(&sdp);
         if let Some((by, offer)) = &self.offered {
             let by = *by;
             if by == from || offer.lines.len() != description.lines.len() {
@@ -177,6 +185,7 @@ impl CallMedia {
                 self.side(by).learn(offer, to);
             }
         }
+        self.answered_digits(from.other(), &mut sdp);
         let passed = self.pass(office, from.other(), to.local, sdp, now)?;
         self.side(from).learn(description, peer);
         Ok(passed)
@@ -199,7 +208,8 @@ impl CallMedia {
         if !self.relayed || self.closed {
             return;
         }
-        let Some(plan) = self.plan(settings, answered) else { return };
+        let Some(mut plan) = self.plan(settings, answered) else { return };
+        self.plan_digits(&mut plan, call);
         self.open = true;
         for transport in &plan.transports {
             if !self.planned.contains(&transport.ports) {
@@ -313,11 +323,7 @@ impl CallMedia {
 
     /// What one half speaks; empty before it has said so.
     pub fn codec(&self, half: Half) -> &str {
-        let side = match half {
-            Half::Caller => &self.caller,
-            Half::Callee => &self.callee,
-        };
-        side.description.as_ref().map_or("", |it| &it.codec)
+        self.side_of(half).description.as_ref().map_or("", |it| &it.codec)
     }
 
     /// Writes codecs and figures into the record.
@@ -374,7 +380,7 @@ impl CallMedia {
         Ok(())
     }
 
-    fn side_of(&self, half: Half) -> &Side {
+    pub(super) fn side_of(&self, half: Half) -> &Side {
         match half {
             Half::Caller => &self.caller,
             Half::Callee => &self.callee,
@@ -432,10 +438,7 @@ impl CallMedia {
     /// A pair whose line was turned down stays in the plan, deaf: the edge would give it to others,
     /// and the line may come back.
     fn keep_idle(&self, plan: &mut Plan, half: Half) {
-        let side = match half {
-            Half::Caller => &self.caller,
-            Half::Callee => &self.callee,
-        };
+        let side = self.side_of(half);
         let Some(peer) = side.peer else { return };
         for (index, &ports) in side.ports.iter().enumerate() {
             let named = plan.transports.iter().any(|it| it.ports == ports);
@@ -538,6 +541,7 @@ impl Description {
             held: sdp.is_held(),
             codec: codec.map(|it| it.name.into()).unwrap_or_default(),
             video: live().any(|it| it.kind() == sdp::Kind::Video),
+            voice: None,
         }
     }
 }
@@ -565,22 +569,6 @@ pub(super) fn agrees(offer: &[u8], answer: &[u8]) -> bool {
     offer.media().len() == answer.media().len() && pairs.all(same)
 }
 
-/// Whether the media of two phones goes through us.
-///
-/// `signalled` and `stated` are each phone's source address and the address it states for itself.
-pub fn relay(caller: Relay, callee: Relay, phones: [(IpAddr, Option<IpAddr>); 2]) -> bool {
-    let direct = |(signalled, stated): (IpAddr, Option<IpAddr>)| stated == Some(signalled);
-    let [(one, _), (other, _)] = phones;
-    let apart = is_private(one) != is_private(other) || one.is_ipv4() != other.is_ipv4();
-    match (caller, callee) {
-        (Relay::Always, _) | (_, Relay::Always) => true,
-        (Relay::Never, Relay::Never) => false,
-        (Relay::Auto | Relay::Never, Relay::Auto | Relay::Never) => {
-            apart || !phones.into_iter().all(direct)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -600,31 +588,6 @@ mod tests {
         for (lines, expected) in table {
             let answer = format!("v=0\nc=IN IP4 10.0.0.2\n{lines}");
             assert_eq!(agrees(offer.as_bytes(), answer.as_bytes()), expected, "{lines}");
-        }
-    }
-
-    #[test]
-    fn relay_table() {
-        use Relay::{Always, Auto, Never};
-        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let lan = (ip("192.168.1.7"), Some(ip("192.168.1.7")));
-        let lan2 = (ip("192.168.1.8"), Some(ip("192.168.1.8")));
-        let nat = (ip("203.0.113.7"), Some(ip("10.0.0.2")));
-        let far = (ip("203.0.113.8"), Some(ip("203.0.113.8")));
-        let v6 = (ip("2001:db8::7"), Some(ip("2001:db8::7")));
-        #[rustfmt::skip]
-        let table = [
-            (Always, Never,  [lan, lan2], true),
-            (Never,  Always, [lan, lan2], true),
-            (Never,  Never,  [lan, nat],  false),
-            (Auto,   Auto,   [lan, lan2], false),
-            (Auto,   Never,  [lan, nat],  true),
-            (Auto,   Auto,   [far, nat],  true),
-            (Auto,   Auto,   [lan, far],  true),
-            (Auto,   Auto,   [far, v6],   true),
-        ];
-        for (caller, callee, phones, expected) in table {
-            assert_eq!(relay(caller, callee, phones), expected, "{caller:?} {callee:?} {phones:?}");
         }
     }
 }

@@ -255,7 +255,8 @@ impl Call {
         now: Instant,
     ) -> Result<Option<OwnedBody>, Unusable> {
         let Some(to) = self.peer(office, to) else { return Ok(None) };
-        self.pass(message, |media, sdp| media.offer(office, half(from), to.local, sdp, now))
+        let from = (half(from), self.dtmf(from));
+        self.pass(message, |media, sdp| media.offer(office, from, to, sdp, now))
     }
 
     /// The body of an answer as the other leg is to see it.

@@ -9,7 +9,7 @@ use super::facts::who_of;
 use super::fork::{Fork, bracketed};
 use super::introduce::{from, identity_headers, introduce, wanted};
 use super::locate::{Tried, may_be_the_address, no_server};
-use super::media::relay;
+use super::path::relay;
 use super::{Call, State, fork_id};
 use crate::core::trunks::{server_event, way_to};
 use crate::dialplan::query::{Candidate, Candidates, Outgoing};
@@ -117,9 +117,9 @@ impl Outside {
         }
     }
 
-    /// Names of the codecs the other side is offered, in this order; none: as the phone offers.
-    pub(super) fn codecs(&self) -> &[Box<str>] {
-        &self.through.interop().codecs
+    /// How to speak with the other side.
+    pub(super) fn interop(&self) -> &Interop {
+        self.through.interop()
     }
 }
 

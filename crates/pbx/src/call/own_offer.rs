@@ -66,7 +66,11 @@ impl Call {
         let session_id = u64::from(office.rng.next_u32());
         let ours = EchoPlace { address, port, session_id, version: 1 };
         let sdp = sdp::voice_offer(&ours, codec).to_bytes();
-        let bytes = self.media.offer(office, to.other(), peer.local, &sdp, now)?;
+        let dtmf = match to {
+            Half::Callee => self.caller.dtmf,
+            Half::Caller => self.media.ways.dtmf(Half::Callee),
+        };
+        let bytes = self.media.offer(office, (to.other(), dtmf), *peer, &sdp, now)?;
         Ok(OwnedBody { content_type: "application/sdp".into(), bytes })
     }
 

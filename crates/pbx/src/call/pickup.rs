@@ -197,7 +197,8 @@ impl Call {
             return Ok(Some(OwnedBody::of(body)));
         };
         let sdp = &body.bytes[range.clone()];
-        let sdp = self.media.offer(office, Half::Caller, peer.local, sdp, now)?;
+        let from = (Half::Caller, self.caller.dtmf);
+        let sdp = self.media.offer(office, from, *peer, sdp, now)?;
         Ok(Some(body::with_sdp(body, range, sdp)))
     }
 }

@@ -52,6 +52,9 @@ impl Call {
             Method::Info | Method::Message if message.body.is_empty() => {
                 return self.respond(office, from, 200, now);
             }
+            Method::Info if self.is_pressed(office, leg, message) => {
+                return self.respond(office, from, 200, now);
+            }
             Method::Info | Method::Message => {}
             Method::Refer => return self.refer_asked(office, (leg, from), (message, it), now),
             Method::Update => return self.update_asked(office, leg, from, message, now),
@@ -110,7 +113,12 @@ impl Call {
         (code, message): (u16, Option<&Message<'_>>),
         now: Instant,
     ) {
-        let Some(index) = self.asks.iter().position(|it| it.to == to) else { return };
+        let Some(index) = self.asks.iter().position(|it| it.to == to) else {
+            if self.digit_answered(office, to, now) {
+                self.end_if_vanished(office, (leg, code), now);
+            }
+            return;
+        };
         let Ask { by, from, exchange, .. } = self.asks.remove(index);
         match exchange {
             Exchange::None => self.pass_response(office, (leg, from), (code, message), now),
@@ -129,9 +137,6 @@ impl Call {
         now: Instant,
     ) {
         let status = code;
-        // The dialog is gone on that side (RFC 3261 §12.2.1.2); a broken stream (503 without a message)
-        // ends the request only.
-        let vanished = matches!(code, 408 | 481);
         // RFC 4320 §4.2 forbids a 408 here.
         let code = if code == 408 { 480 } else { for_the_other_side(code) };
         let tag = self.caller.tag.to_string();
@@ -151,6 +156,13 @@ impl Call {
             None => writer.finish(),
         };
         office.endpoint.respond(from, code, bytes, now);
+        self.end_if_vanished(office, (leg, status), now);
+    }
+
+    /// The dialog is gone on that side (RFC 3261 §12.2.1.2); a broken stream (503 without a
+    /// message) ends the request only.
+    fn end_if_vanished(&mut self, office: &mut Office, (leg, status): (LegId, u16), now: Instant) {
+        let vanished = matches!(status, 408 | 481);
         if vanished && matches!(self.state, State::Answered { .. }) {
             self.note(place_of(leg), What::Vanished { status }, now);
             self.end(office, ReleaseCode::DialogPeerVanished, Side::System, now);

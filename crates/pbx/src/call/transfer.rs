@@ -277,6 +277,7 @@ impl Leg {
             number: leg.number.clone(),
             user_agent: leg.user_agent.clone(),
             media_source: leg.media_source,
+            dtmf: leg.dtmf,
             outside: leg.outside,
             credentials: None,
             privacy: leg.privacy,

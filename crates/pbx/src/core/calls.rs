@@ -179,6 +179,7 @@ impl Calls {
             | media::Event::Closed { call, .. }
             | media::Event::Progress { call, .. }
             | media::Event::Latched { call, .. }
+            | media::Event::Pressed { call, .. }
             | media::Event::Silent { call, .. } => *call,
             media::Event::PortsReady { .. } => return None,
         };

@@ -139,7 +139,7 @@ impl Office {
                     sent.extend(self.input(Input::Media(closed)).1);
                     self.input(Input::Media(Event::PortsReady { pairs: pairs.into_vec() }));
                 }
-                Effect::Media(Command::Want { .. })
+                Effect::Media(Command::Want { .. } | Command::Press { .. })
                 | Effect::Connect { .. }
                 | Effect::Resolve(_)
                 | Effect::KeepResolved(_)

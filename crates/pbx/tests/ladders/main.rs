@@ -4,6 +4,7 @@ mod basic;
 mod carriers;
 mod devices;
 mod dialog;
+mod digits;
 mod echo;
 mod emergency;
 mod ends;

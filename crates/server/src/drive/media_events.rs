@@ -96,7 +96,7 @@ enum Urgency {
 
 fn urgency(event: &Event) -> Urgency {
     match event {
-        Event::Failed { .. } | Event::Silent { .. } => Urgency::Now,
+        Event::Failed { .. } | Event::Silent { .. } | Event::Pressed { .. } => Urgency::Now,
         Event::PortsReady { .. } | Event::Configured { .. } | Event::Closed { .. } => Urgency::Soon,
         Event::Progress { .. } | Event::Latched { .. } => Urgency::Whenever,
     }

@@ -3,7 +3,8 @@
 use media::session::rtp::classify;
 use media::session::{Port, Session};
 use pbx::media::{
-    Expect, Link, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId, Transport, TransportId,
+    DigitWay, Digits, Expect, Link, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId,
+    TelephoneEvents, Transport, TransportId,
 };
 use sip::frame::{Frame, Framer};
 use sip::message::{
@@ -106,6 +107,9 @@ fn frames(pieces: &[&[u8]]) -> Vec<String> {
     seen
 }
 
+/// Telephone events as short datagrams easily are: payload type 0.
+const EVENTS: TelephoneEvents = TelephoneEvents { payload_type: 0, clock: 8000 };
+
 /// Datagrams from the peer and from a stranger: the stranger never hears or redirects anything.
 #[expect(clippy::disallowed_methods, reason = "some instant to count from")]
 pub fn rtp(bytes: &[u8]) {
@@ -128,6 +132,14 @@ pub fn rtp(bytes: &[u8]) {
         assert!(from != stranger || out.is_empty(), "a stranger was relayed");
         assert!(out.iter().all(|it| it.to.ip() != stranger.ip()), "a stranger hears the call");
     }
+    let at = now + Duration::from_secs(60);
+    for (transport, press) in session.take_pressed() {
+        assert_eq!(transport, TransportId(0), "digits of a side whose events pass");
+        session.press(TransportId(1), press, at);
+    }
+    session.tend_digits(at);
+    let made = session.take_made();
+    assert!(made.iter().all(|it| it.0.to.ip() != stranger.ip()), "a stranger hears digits");
     let _ = session.figures();
 }
 
@@ -145,6 +157,8 @@ fn plan(one: IpAddr, other: IpAddr) -> Plan {
         },
         watched: true,
     };
+    let way = |id, heard, sent| DigitWay { transport: TransportId(id), heard, sent };
+    let (heard, sent) = (way(0, Some(EVENTS), None), way(1, None, Some(EVENTS)));
     let stream = |id: u8| Stream { id: StreamId(id), transport: TransportId(id), line: 0 };
     Plan {
         revision: 1,
@@ -155,6 +169,7 @@ fn plan(one: IpAddr, other: IpAddr) -> Plan {
             Link { from: StreamId(1), to: StreamId(0) },
         ]
         .into(),
-        silence: None,
+        digits: Some(Box::new(Digits { ssrc: 7, ways: vec![heard, sent] })),
+        ..Plan::default()
     }
 }

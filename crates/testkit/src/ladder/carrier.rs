@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! given line 5678 at=telecom                what differs from a usual line, which is registered
+//! given line 5678 at=telecom dtmf=rtp       pass, rtp or info; of trunks too
 //! given line 5678 at=telecom unregistered owner=101 group=1 new-call-id tcp
 //! given telecom tcp                         it is reached by a stream
 //! given line 5678 domain=telecom.example auto   DNS chooses the transport
@@ -26,7 +27,7 @@ use crate::phone::Phone;
 use pbx::dialplan::blocklist::ANY;
 use pbx::dialplan::rows::{BlockRow, CalledRow, DEFAULT_PLAN, RouteType, TrunkChoice};
 use pbx::directory::Tenant;
-use pbx::interop::IdentityHeader;
+use pbx::interop::{Dtmf, IdentityHeader};
 use pbx::line::Line;
 use pbx::line::config::{CallerNumber, FromUser, Incoming, LineTransport, Password};
 use pbx::trunk::Trunk;
@@ -143,12 +144,23 @@ pub(super) fn adjust(line: &mut Line, words: &Words) -> Result<(), String> {
                     _ => return Err(format!("100rel={value}?")),
                 }
             }
+            "dtmf" => line.interop.dtmf = dtmf(value)?,
             "codecs" => line.interop.codecs = value.split(',').map(Into::into).collect(),
             "identity" => line.interop.identity = identity(value)?,
             _ => return Err(format!("a line has no {key}")),
         }
     }
     Ok(())
+}
+
+/// Reads `dtmf=rtp`.
+fn dtmf(value: &str) -> Result<Dtmf, String> {
+    match value {
+        "pass" => Ok(Dtmf::Pass),
+        "rtp" => Ok(Dtmf::Rtp),
+        "info" => Ok(Dtmf::Info),
+        _ => Err(format!("dtmf={value}?")),
+    }
 }
 
 /// Reads `given trunk 1 at=branch prefix=2 …`: the trunk and the row that leads there.
@@ -212,6 +224,7 @@ fn adjust_trunk(trunk: &mut Trunk, words: &Words) -> Result<(), String> {
             "group" => trunk.group = number?.into(),
             "uri" => trunk.uri_parameters = value.into(),
             "identity" => trunk.interop.identity = identity(value)?,
+            "dtmf" => trunk.interop.dtmf = dtmf(value)?,
             _ => return Err(format!("a trunk has no {key}")),
         }
     }

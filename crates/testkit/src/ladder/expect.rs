@@ -4,6 +4,7 @@ use super::carrier::password_of;
 use super::line::{Word, Words};
 use super::stage::user_in;
 use crate::phone::sdp::Described;
+use pbx::digit::Press;
 use sdp::Direction;
 use sip::auth::digest::{Algorithm, ha1, verify};
 use sip::message::{Credentials, HeaderName, Message, NameAddr, StartLine, Uri};
@@ -94,6 +95,12 @@ fn pair(
         }
         "credentials" => same("the digest", credentials(message), value),
         "body" => holds("the body", &String::from_utf8_lossy(message.body), value),
+        "dtmf" => {
+            let content_type = header(HeaderName::ContentType);
+            let press = Press::read(content_type, message.body);
+            let digit = press.map(|it| it.digit.as_char().to_string());
+            same("the digit", digit.as_deref().unwrap_or("none"), value)
+        }
         "sdp" => described_as(message, value),
         "direction" => {
             let is = Described::read(message.body).map(|it| it.direction.as_str());

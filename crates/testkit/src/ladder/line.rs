@@ -46,6 +46,16 @@ pub(super) enum Step {
         /// `None`: nobody.
         speaker: Option<String>,
     },
+    /// A phone sends a digit as events in its media.
+    Presses {
+        phone: String,
+        digit: char,
+    },
+    /// The digits that came to a phone in its media since the last such line.
+    Hears {
+        phone: String,
+        digits: String,
+    },
     /// The media edge cannot carry out the next plan.
     EdgeFails,
     /// The media edge hears nothing from this phone for too long.
@@ -149,6 +159,17 @@ pub(super) fn parse(line: &str) -> Result<Option<Step>, String> {
                 speaker: Some(speaker.clone()).filter(|it| it != "nobody"),
             },
             _ => return Err("write `media alice hears bob`".into()),
+        },
+        "digits" => match tokens.as_slice() {
+            [_, phone, does, digits] if does == "hears" => Step::Hears {
+                phone: phone.clone(),
+                digits: if digits == "none" { String::new() } else { digits.clone() },
+            },
+            [_, phone, does, digit] if does == "sends" && digit.len() == 1 => Step::Presses {
+                phone: phone.clone(),
+                digit: digit.chars().next().unwrap_or_default(),
+            },
+            _ => return Err("write `digits alice sends 5` or `digits bob hears 5`".into()),
         },
         other => return Err(format!("no such line: {other}")),
     }))

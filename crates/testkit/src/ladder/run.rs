@@ -10,6 +10,7 @@ use crate::office::{Outgoing, SERVER_V4, SERVER_V6};
 use crate::phone::{Media, Request, Target, Wishes};
 use bytes::Bytes;
 use pbx::core::{Command, Input};
+use pbx::digit::Press;
 use sdp::Direction;
 use sip::message::{HeaderName, Message};
 use std::net::{IpAddr, Ipv4Addr};
@@ -73,6 +74,8 @@ impl Run {
             Step::Change(words) => self.change(words),
             Step::Dns(words) => carrier::change_dns(&mut self.stage.office, words),
             Step::Media { hearer, speaker } => self.media(hearer, speaker.as_deref()),
+            Step::Presses { phone, digit } => self.presses(phone, *digit),
+            Step::Hears { phone, digits } => self.hears(phone, digits),
             Step::EdgeFails => {
                 self.stage.office.edge.fail_next = true;
                 Ok(())
@@ -376,6 +379,25 @@ impl Run {
         expect::same("who is heard", &heard.join(" and "), speaker.unwrap_or_default())
     }
 
+    fn presses(&mut self, phone: &str, digit: char) -> Result<(), String> {
+        let phone = self.stage.phone(phone)?;
+        let (from, call) = (phone.media, phone.calls.last());
+        let told = call.and_then(|it| it.heard_sdp.clone()).ok_or("it has no call")?;
+        if !told.codecs.iter().any(|it| it == "telephone-event") {
+            return Err("it was not told that it may send events".into());
+        }
+        let now = self.stage.office.clock.now().instant;
+        self.stage.office.edge.press(from, told.address, digit, now)?;
+        self.stage.office.advance(Duration::ZERO);
+        Ok(())
+    }
+
+    fn hears(&mut self, phone: &str, digits: &str) -> Result<(), String> {
+        let media = self.stage.phone(phone)?.media;
+        let heard = self.stage.office.edge.take_digits(media);
+        expect::same("what digits it hears", &heard, digits)
+    }
+
     fn silence(&mut self, phone: &str) -> Result<(), String> {
         let media = self.stage.phone(phone)?.media;
         let event = self.stage.office.edge.silence_of(media).ok_or("it is not watched")?;
@@ -434,6 +456,10 @@ fn wishes(words: &Words) -> Result<Wishes, String> {
             "without" => wishes.without.push(value.clone()),
             "tag" => wishes.tag = Some(value.clone()),
             "to-tag" => wishes.to_tag = Some(value.clone()),
+            "dtmf" => {
+                let body = format!("Signal={value}\r\nDuration=160\r\n");
+                wishes.body = Some((Press::CONTENT_TYPE.to_owned(), body));
+            }
             "body" => wishes.body = Some(("text/plain".to_owned(), value.clone())),
             "sdp" if value == "none" => wishes.media = Media::None,
             "sdp" => codecs = codecs_in(value).or(Some(Vec::new())),

@@ -6,6 +6,7 @@
 //! one.
 
 use media::session::{Port, Session};
+use pbx::digit::Digit;
 use pbx::id::CallId;
 use pbx::media::{Command, Event, MediaSource, Plan, PortPair};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,6 +23,9 @@ const REST: Duration = Duration::from_secs(5);
 /// A packet of RTP: PCMA, its sequence number in the third and fourth octet.
 const VOICE: [u8; 14] = [0x80, 8, 0, 0, 0, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef, 0xd5, 0xd5];
 
+/// A packet with an event of RFC 4733: payload type 101.
+const EVENT: [u8; 16] = [0x80, 101, 0, 0, 0, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef, 0, 0, 0, 0];
+
 /// What the core's plans amount to.
 #[derive(Default)]
 pub struct Edge {
@@ -33,6 +37,8 @@ pub struct Edge {
     leased: BTreeMap<PortPair, CallId>,
     packets: u16,
     due: VecDeque<(Instant, Event)>,
+    /// Digits that came to phones as telephone events.
+    digits: Vec<(SocketAddr, char)>,
     /// Phones that send no media of their own accord.
     pub mute: BTreeSet<IpAddr>,
     /// Fails the next Configure, as an edge out of memory would.
@@ -57,6 +63,12 @@ impl Edge {
         match command {
             Command::Configure { call, plan } => self.configure(call, plan, now),
             Command::Close { call, pairs } => self.close(call, &pairs, now),
+            Command::Press { call, transport, press } => {
+                if let Some(running) = self.sessions.get_mut(&call) {
+                    running.session.press(transport, press, now);
+                    self.pass_digits(call, now);
+                }
+            }
             // All pairs are bound from the start.
             Command::Want { .. } => {}
         }
@@ -86,6 +98,62 @@ impl Edge {
             return out.into_iter().map(|it| it.to).collect();
         }
         Vec::new()
+    }
+
+    /// A phone sends a digit from `from` to our port `to`: an event of 100 ms, its end three times.
+    pub fn press(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        digit: char,
+        now: Instant,
+    ) -> Result<(), String> {
+        let code = (0..16).find(|it| Digit::of_event(*it).is_some_and(|it| it.as_char() == digit));
+        let code = code.ok_or("no digit")?;
+        let is_its = |it: &Running| it.session.ports().any(|it| it.rtp == to.port());
+        let call = self.sessions.iter().find(|it| is_its(it.1)).map(|it| *it.0);
+        let call = call.ok_or("nobody listens")?;
+        self.packets += 1;
+        for (flags, duration) in [(10, 160), (0x8a, 800), (0x8a, 800), (0x8a, 800_u16)] {
+            let mut packet = EVENT;
+            packet[2..4].copy_from_slice(&self.packets.to_be_bytes());
+            packet[6..8].copy_from_slice(&self.packets.to_be_bytes());
+            (packet[12], packet[13]) = (code, flags);
+            packet[14..].copy_from_slice(&duration.to_be_bytes());
+            let Some(Running { session, .. }) = self.sessions.get_mut(&call) else { break };
+            let Some(index) = session.ports().position(|it| it.rtp == to.port()) else { break };
+            let mut out = Vec::new();
+            session.handle_datagram(index, Port::Rtp, from, &packet, now, &mut out);
+            for it in out {
+                self.hear(it.to, &packet);
+            }
+        }
+        self.pass_digits(call, now);
+        Ok(())
+    }
+
+    /// The digits that came to a phone since the last time.
+    pub fn take_digits(&mut self, phone: SocketAddr) -> String {
+        let digits = self.digits.extract_if(.., |it| it.0 == phone);
+        digits.map(|it| it.1).collect()
+    }
+
+    /// What a session made of digits.
+    fn pass_digits(&mut self, call: CallId, now: Instant) {
+        let Some(Running { session, .. }) = self.sessions.get_mut(&call) else { return };
+        for (transport, press) in session.take_pressed() {
+            self.due.push_back((now, Event::Pressed { call, transport, press }));
+        }
+        for (outgoing, packet) in session.take_made() {
+            self.hear(outgoing.to, &packet);
+        }
+    }
+
+    /// An event counts by its first packet.
+    fn hear(&mut self, phone: SocketAddr, packet: &[u8; 16]) {
+        if let Some(digit) = Digit::of_event(packet[12]).filter(|_| packet[13] & 0x80 == 0) {
+            self.digits.push((phone, digit.as_char()));
+        }
     }
 
     /// What the edge reports when the phone behind `peer` has been silent for too long; `None`

@@ -3,7 +3,7 @@
 use super::super::number::is_number;
 use super::Linter;
 use super::finding::{Rule, TableName};
-use crate::interop::{Dtmf, Interop};
+use crate::interop::Interop;
 use crate::language::Text;
 use crate::line::Line;
 use crate::line::config::{CallerNumber, Incoming};
@@ -133,9 +133,6 @@ fn interop(rules: &mut Rules, it: &Interop) {
     if !matches!(it.session_expires_s.0, 0 | 90..=7200) {
         let rule = "90 to 7200 seconds, or 0 for none";
         range(rules, "session_expires_s", rule, "90至7200秒，或0（关闭）");
-    }
-    if it.dtmf != Dtmf::Pass {
-        range(rules, "dtmf", "pass: digits are not converted yet", "pass：按键尚不能转换");
     }
     for codec in &it.codecs {
         if codec.is_empty() {

@@ -36,6 +36,14 @@ line, `gVarSipTCPPort` is a key of the [configuration](configuration.md), and wh
 `dialtone import mss 文件`导入`mss_var_param.ini`：`[sip] gVarSipRegSameDialog=0`成为每条外线的`new_call_id`，
 `gVarSipTCPPort`属于[配置文件](configuration.md)，其余变量会逐一指出。
 
+*Digits* (DTMF) pass as they come. Where a carrier or server wants one form, `--dtmf rtp` sends them in the media as telephone
+events (RFC 4733), `--dtmf info` as INFO requests (`application/dtmf-relay`; `application/dtmf` is understood too), and what it
+sends reaches the phone in the form the phone knows. Only media that goes through the server unencrypted can be changed.
+
+*按键*（DTMF）默认原样传送。如对端只接受一种方式：`--dtmf rtp`在媒体流中发送（RFC 4733的telephone-event），
+`--dtmf info`用INFO请求发送（`application/dtmf-relay`；也识别`application/dtmf`）；对端发来的按键按话机支持的方式送到话机。
+只有经本服务器转发且未加密的媒体流才能转换。
+
 Metrics 指标: `dialtone_line_registered{line}`, `dialtone_line_register_seconds{line}`,
 `dialtone_line_calls_active{line,direction}`, `dialtone_trunk_up{trunk}`, `dialtone_trunk_calls_active{trunk,direction}`.
 ";
