@@ -21,10 +21,10 @@ impl Core {
         let Some(place) = place else { return };
         let Some(resolution) = office.names.known(&place).cloned() else { return };
         let targets = office.targets_of(&resolution);
-        let Some(line) = office.lines.get_to_move(key) else { return };
-        let before = line.targets.current();
-        line.targets.resolve(&targets, &resolution);
-        let after = line.targets.current();
+        let Some([before, after]) = office.lines.resolve(key, &targets, &resolution) else {
+            return;
+        };
+        let Some(line) = office.lines.get(key) else { return };
         if line.resolving.is_some() {
             return self.go_on_resolved(key, now);
         }

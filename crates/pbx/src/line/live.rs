@@ -11,7 +11,7 @@ use crate::record::LineRegistration;
 use crate::time::{Now, UnixMillis};
 use sip::auth::client::{Account, Realms};
 use sip::endpoint::ClientTx;
-use sip::locate::Place;
+use sip::locate::{Place, Resolution, Target};
 use sip::timers::TimerQueue;
 use sip::{ConnectionId, Flow, Tag, Transport};
 use slab::Slab;
@@ -246,6 +246,24 @@ impl Lines {
     pub fn get_to_move(&mut self, key: LineKey) -> Option<&mut LiveLine> {
         self.by_address.take();
         self.get_mut(key)
+    }
+
+    /// What its carrier's name leads to. Gives where its requests went and where they go now.
+    pub fn resolve(
+        &mut self,
+        key: LineKey,
+        targets: &[Target],
+        resolution: &Resolution,
+    ) -> Option<[Option<Target>; 2]> {
+        let line = self.get_mut(key)?;
+        let before = line.targets.current();
+        let changed = line.targets.resolve(targets, resolution);
+        let after = line.targets.current();
+        // Most refreshes change nothing, and with many lines the index is dear.
+        if changed {
+            self.by_address.take();
+        }
+        Some([before, after])
     }
 
     /// A REGISTER goes out this way. Calls do where they have no other.
@@ -505,5 +523,34 @@ mod tests {
             let found = lines.at_carrier(flow, &[number]).is_some();
             assert_eq!(found, expected, "{source} {transport:?} {number}");
         }
+    }
+
+    /// The lines of the carriers' addresses are found anew when one leads elsewhere, not whenever DNS
+    /// was asked.
+    #[test]
+    fn a_refresh_that_changes_nothing_keeps_the_index() {
+        let now = Now { instant: Instant::now(), utc: UnixMillis(0) };
+        let mut lines = Lines::default();
+        let config =
+            Line { account: "5678".into(), domain: "sip.example.com".into(), ..Line::default() };
+        let ids = Ids { call_id: "c".into(), cseq: 0, contact: Tag::new('a', 1) };
+        let key = lines.add(TenantId::default(), &Arc::new(config), ids, now);
+        let target = |last: u8| Target {
+            transport: Transport::Udp,
+            address: SocketAddr::from(([203, 0, 113, last], 5060)),
+        };
+        let resolution = Resolution::Nothing(sip::locate::Lack::NoAnswer);
+        let mut made = 0;
+        // The same, in another order, elsewhere, and the same again.
+        for leads_to in [[1, 2], [1, 2], [2, 1], [3, 1], [3, 1]] {
+            lines.resolve(key, &leads_to.map(target), &resolution);
+            made += u32::from(lines.by_address.get().is_none());
+            let local = SocketAddr::from(([192, 0, 2, 1], 5060));
+            let [remote, gone] = [leads_to[0], leads_to[0] + 10].map(|it| target(it).address);
+            let from = |remote| Flow { transport: Transport::Udp, local, remote, connection: None };
+            assert!(lines.at_carrier(from(remote), &["5678"]).is_some(), "{leads_to:?}");
+            assert!(lines.at_carrier(from(gone), &["5678"]).is_none(), "{leads_to:?}");
+        }
+        assert_eq!(made, 2);
     }
 }

@@ -61,16 +61,19 @@ impl Targets {
         &self.lost
     }
 
-    /// Takes what the name leads to now. The present address stays where it is among them.
-    pub fn resolve(&mut self, targets: &[Target], resolution: &Resolution) {
+    /// Takes what the name leads to now. The present address stays where it is among them. `true`:
+    /// they are others than before, not only in another order.
+    pub fn resolve(&mut self, targets: &[Target], resolution: &Resolution) -> bool {
         self.trouble = NameTrouble::of(resolution);
         self.lost = resolution.located().map(|it| it.lost.clone()).unwrap_or_default();
         let present = self.targets.get(self.current).copied();
-        if !same(targets, &self.targets) {
+        let changed = !same(targets, &self.targets);
+        if changed {
             self.failed = 0;
         }
         let place = targets.iter().position(|it| Some(*it) == present);
         (self.targets, self.current) = (targets.into(), place.unwrap_or_default());
+        changed
     }
 
     /// Where the next request goes.
@@ -206,17 +209,17 @@ mod tests {
         let mut it = Targets::of(&line);
         assert!(it.place().is_some() && it.current().is_none());
         #[rustfmt::skip]
-        let table: [(&[u8], Option<u8>); 5] = [
-            // leads to   then tried
-            (&[1, 2],     Some(1)),
-            (&[2, 1],     Some(1)), // another draw
-            (&[3, 1],     Some(1)),
-            (&[4, 5],     Some(4)),
-            (&[],         None),
+        let table: [(&[u8], bool, Option<u8>); 5] = [
+            // leads to   news   then tried
+            (&[1, 2],     true,  Some(1)),
+            (&[2, 1],     false, Some(1)), // another draw
+            (&[3, 1],     true,  Some(1)),
+            (&[4, 5],     true,  Some(4)),
+            (&[],         true,  None),
         ];
-        for (addresses, expected) in table {
+        for (addresses, changed, expected) in table {
             let targets: Vec<Target> = addresses.iter().copied().map(target).collect();
-            it.resolve(&targets, &lost);
+            assert_eq!(it.resolve(&targets, &lost), changed, "{addresses:?}");
             assert_eq!(it.current(), expected.map(target), "{addresses:?}");
         }
         assert_eq!(it.name_trouble(), Some(NameTrouble { lack: Lack::NoSuchName, stale: false }));

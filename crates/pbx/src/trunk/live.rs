@@ -370,8 +370,10 @@ impl Trunks {
     pub fn from_source(&self, source: SocketAddr, transport: Transport) -> Option<&LiveTrunk> {
         let sources = self.sources.get_or_init(|| Sources::of(self.iter()));
         let near = sources.near(source.ip()).filter_map(|it| self.get(it));
-        let admitting = near.filter(|it| it.config.enabled && it.admits(source, transport));
-        admitting.min_by_key(|it| it.key.index)
+        let admits = |it: &&LiveTrunk| it.config.enabled && it.admits(source, transport);
+        let found = near.filter(admits).min_by_key(|it| it.key.index);
+        debug_assert!(found.map(|it| it.key) == self.iter().find(admits).map(|it| it.key));
+        found
     }
 
     pub fn is_empty(&self) -> bool {
@@ -417,9 +419,14 @@ impl Trunks {
         found: &[Found],
         trouble: Option<NameTrouble>,
     ) -> Vec<ServerKey> {
-        self.sources.take();
         let Some(trunk) = self.get_mut(key) else { return Vec::new() };
-        trunk.resolve(place, found, trouble)
+        let before = trunk.servers.len();
+        let new = trunk.resolve(place, found, trouble);
+        // As many as before and none of them new: they are the same ones.
+        if !new.is_empty() || trunk.servers.len() != before {
+            self.sources.take();
+        }
+        new
     }
 
     pub fn remove(&mut self, key: TrunkKey) {
@@ -473,3 +480,6 @@ impl Trunks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
