@@ -3,6 +3,9 @@
 //! A stranger learns nothing: an unknown user and a wrong password take the same path, the same
 //! time and get the same answer.
 
+mod nonce_counts;
+
+use self::nonce_counts::NonceCounts;
 use crate::directory::{Directory, Extension, Secret, Tenant};
 use crate::event::AuthFailure;
 use crate::id::TenantId;
@@ -12,21 +15,14 @@ use crate::time::Now;
 use rand_core::Rng;
 use sip::Flow;
 use sip::auth::digest::{self, Algorithm, HexDigest};
-use sip::auth::nonce::{LIFE_SECONDS, NonceKey, NonceState};
+use sip::auth::nonce::{NonceKey, NonceState};
 use sip::message::{
     Authorization, Credentials, DigestCredentials, Essentials, HeaderName, Message, Method,
     NameAddr, Uri, Writer, uri_equivalent,
 };
-use sip::slack::{give_back_map, give_back_queue};
-use sip::transaction::TIMEOUT;
-use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// Most nonces whose counts are remembered; the oldest is forgotten. Only requests with a right
-/// password are counted, so strangers cannot fill it.
-pub const NONCES_MAX: usize = 65_536;
+use std::time::Instant;
 
 /// Who a request is from.
 #[derive(Clone, Debug)]
@@ -62,8 +58,6 @@ impl Authenticator {
     /// Gives back the memory of a busier time.
     pub fn give_back(&mut self, now: Instant) {
         self.counts.forget(now);
-        give_back_map(&mut self.counts.seen);
-        give_back_queue(&mut self.counts.oldest);
     }
 
     /// Whose request this is.
@@ -228,85 +222,9 @@ fn unix_seconds(now: Now) -> u32 {
     u32::try_from(now.utc.seconds()).unwrap_or(u32::MAX)
 }
 
-/// The highest count seen on each nonce (RFC 7616 §3.4: a replay is a count not above it).
-#[derive(Default)]
-struct NonceCounts {
-    seen: HashMap<u64, Seen, ahash::RandomState>,
-    oldest: VecDeque<(Instant, u64)>,
-    hasher: ahash::RandomState,
-}
-
-#[derive(Clone, Copy)]
-struct Seen {
-    count: u32,
-    /// Of the request that had this count, and when it came: the very same one again is a resend,
-    /// as long as a phone resends. `None`: it is not served twice.
-    attempt: Option<(u64, Instant)>,
-}
-
-impl NonceCounts {
-    fn admit(
-        &mut self,
-        nonce: &str,
-        count: u32,
-        attempt: Option<(&str, u32)>,
-        now: Instant,
-    ) -> bool {
-        self.forget(now);
-        let key = self.hasher.hash_one(nonce);
-        let attempt = attempt.map(|it| (self.hasher.hash_one(it), now));
-        match self.seen.get_mut(&key) {
-            Some(seen) if count > seen.count => *seen = Seen { count, attempt },
-            Some(seen) => {
-                return count == seen.count
-                    && seen.attempt.is_some_and(|(hash, first)| {
-                        attempt.is_some_and(|it| it.0 == hash) && now < first + TIMEOUT
-                    });
-            }
-            None => {
-                self.seen.insert(key, Seen { count, attempt });
-                self.oldest.push_back((now, key));
-            }
-        }
-        true
-    }
-
-    fn forget(&mut self, now: Instant) {
-        let life = Duration::from_secs(u64::from(LIFE_SECONDS) + 5);
-        while let Some(&(at, key)) = self.oldest.front()
-            && (now >= at + life || self.oldest.len() >= NONCES_MAX)
-        {
-            self.oldest.pop_front();
-            self.seen.remove(&key);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::disallowed_methods, reason = "some instant to count from")]
     use super::*;
-
-    #[test]
-    fn a_count_is_good_once_and_a_resend_is_no_replay() {
-        let mut counts = NonceCounts::default();
-        let now = Instant::now();
-        assert!(counts.admit("n", 1, Some(("z9hG4bK1", 2)), now));
-        assert!(counts.admit("n", 1, Some(("z9hG4bK1", 2)), now), "a resend");
-        assert!(!counts.admit("n", 1, Some(("z9hG4bK2", 2)), now), "a replay");
-        assert!(counts.admit("n", 7, Some(("z9hG4bK3", 3)), now), "gaps are allowed");
-        assert!(!counts.admit("n", 6, Some(("z9hG4bK4", 4)), now));
-        assert!(counts.admit("other", 1, Some(("z9hG4bK5", 1)), now));
-        assert!(
-            !counts.admit("other", 1, Some(("z9hG4bK5", 1)), now + TIMEOUT),
-            "too late for one"
-        );
-        assert!(counts.admit("invite", 1, None, now));
-        assert!(
-            !counts.admit("invite", 1, None, now),
-            "an INVITE is resent within its transaction"
-        );
-    }
 
     #[test]
     fn targets_may_differ_in_parameters_only() {

@@ -12,6 +12,7 @@ mod ladder;
 mod logs;
 mod machine;
 mod mask;
+mod memory;
 mod metrics;
 mod office;
 mod present;

@@ -162,6 +162,7 @@ impl Watcher {
                 swept = now.instant;
                 self.security.report(now.instant);
                 self.board.sweep(now.instant);
+                crate::memory::give_back();
                 self.recover(now.instant, report);
             }
         }

@@ -1,0 +1,123 @@
+//! How often each nonce was used: a replay is a count that is not above the highest so far
+//! (RFC 7616 §3.4).
+
+use sip::auth::nonce::LIFE_SECONDS;
+use sip::transaction::TIMEOUT;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// Most nonces of one generation: as many as a table of 32,768 places takes before it doubles.
+/// Only requests with a right password are counted, so strangers cannot fill it.
+const YOUNG_MAX: usize = 28_672;
+/// How long a generation stays young; after that nobody can use what the old one remembers.
+const LIFE: Duration = Duration::from_secs(LIFE_SECONDS as u64 + 5);
+
+/// The highest count of each nonce, in two generations: the old one is forgotten as a whole when
+/// the young one becomes old, so each nonce is remembered as long as it is good.
+#[derive(Default)]
+pub(super) struct NonceCounts {
+    young: Generation,
+    old: Generation,
+    /// When the young generation began.
+    began: Option<Instant>,
+    hasher: ahash::RandomState,
+}
+
+type Generation = HashMap<u64, Seen, ahash::RandomState>;
+
+#[derive(Clone, Copy)]
+struct Seen {
+    count: u32,
+    /// Of the request that had this count, and when it came: the very same one again is a resend,
+    /// as long as a phone resends. `None`: it is not served twice.
+    attempt: Option<(u64, Instant)>,
+}
+
+impl NonceCounts {
+    pub(super) fn admit(
+        &mut self,
+        nonce: &str,
+        count: u32,
+        attempt: Option<(&str, u32)>,
+        now: Instant,
+    ) -> bool {
+        self.forget(now);
+        let key = self.hasher.hash_one(nonce);
+        let attempt = attempt.map(|it| (self.hasher.hash_one(it), now));
+        match self.young.get_mut(&key).or_else(|| self.old.get_mut(&key)) {
+            Some(seen) if count > seen.count => *seen = Seen { count, attempt },
+            Some(seen) => {
+                return count == seen.count
+                    && seen.attempt.is_some_and(|(hash, first)| {
+                        attempt.is_some_and(|it| it.0 == hash) && now < first + TIMEOUT
+                    });
+            }
+            None => {
+                self.young.insert(key, Seen { count, attempt });
+            }
+        }
+        true
+    }
+
+    /// Lets the young grow old when their time has come or they are too many.
+    pub(super) fn forget(&mut self, now: Instant) {
+        let began = *self.began.get_or_insert(now);
+        if now >= began + LIFE || self.young.len() >= YOUNG_MAX {
+            self.old = std::mem::take(&mut self.young);
+            self.began = Some(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "some instant to count from")]
+    use super::*;
+
+    #[test]
+    fn a_count_is_good_once_and_a_resend_is_no_replay() {
+        let mut counts = NonceCounts::default();
+        let now = Instant::now();
+        assert!(counts.admit("n", 1, Some(("z9hG4bK1", 2)), now));
+        assert!(counts.admit("n", 1, Some(("z9hG4bK1", 2)), now), "a resend");
+        assert!(!counts.admit("n", 1, Some(("z9hG4bK2", 2)), now), "a replay");
+        assert!(counts.admit("n", 7, Some(("z9hG4bK3", 3)), now), "gaps are allowed");
+        assert!(!counts.admit("n", 6, Some(("z9hG4bK4", 4)), now));
+        assert!(counts.admit("other", 1, Some(("z9hG4bK5", 1)), now));
+        assert!(
+            !counts.admit("other", 1, Some(("z9hG4bK5", 1)), now + TIMEOUT),
+            "too late for one"
+        );
+        assert!(counts.admit("invite", 1, None, now));
+        assert!(
+            !counts.admit("invite", 1, None, now),
+            "an INVITE is resent within its transaction"
+        );
+    }
+
+    #[test]
+    fn a_nonce_is_remembered_for_its_life_and_not_for_ever() {
+        let (mut counts, start) = (NonceCounts::default(), Instant::now());
+        assert!(counts.admit("first", 1, None, start));
+        // The last of a generation lives on among the old.
+        let last = start + LIFE - Duration::from_secs(1);
+        assert!(counts.admit("last", 1, None, last));
+        let its_end = last + Duration::from_secs(u64::from(LIFE_SECONDS));
+        assert!(!counts.admit("last", 1, None, its_end));
+        for round in 1..=3 {
+            counts.forget(its_end + LIFE * round);
+        }
+        assert!(counts.young.is_empty() && counts.old.is_empty());
+        assert_eq!(counts.young.capacity() + counts.old.capacity(), 0);
+    }
+
+    #[test]
+    fn however_many_are_used_the_tables_do_not_grow() {
+        let (mut counts, now) = (NonceCounts::default(), Instant::now());
+        for nonce in 0..200_000 {
+            assert!(counts.admit(&nonce.to_string(), 1, None, now));
+        }
+        assert!(counts.young.capacity() <= YOUNG_MAX && counts.old.capacity() <= YOUNG_MAX);
+        assert!(!counts.admit("199999", 1, None, now), "the newest are known");
+    }
+}
