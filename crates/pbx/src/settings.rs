@@ -215,6 +215,13 @@ impl Settings {
         self.emergency_numbers.iter().map(String::as_str).chain(usual.iter().copied())
     }
 
+    /// The emergency number that is meant by what is dialled, with the out-group prefix before it or
+    /// without.
+    pub fn emergency_number(&self, dialled: &str) -> Option<&str> {
+        let bare = dialled.strip_prefix(&*self.out_group_prefix).unwrap_or(dialled);
+        self.emergency_numbers().find(|it| *it == dialled || *it == bare)
+    }
+
     /// What sessions with phones are to have of RFC 4028.
     pub fn session_terms(&self) -> Terms {
         Terms { expires_s: self.session_expires_s, min_s: self.min_se_s }

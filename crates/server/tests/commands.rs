@@ -158,6 +158,18 @@ const REGISTER: &str = "REGISTER sip:127.0.0.1 SIP/2.0\r\n\
     Call-ID: commands\r\nCSeq: 1 REGISTER\r\nMax-Forwards: 70\r\n\
     Contact: <sip:100@LOCAL>\r\nContent-Length: 0\r\n\r\n";
 
+/// Alone it is refused, of a range it is left out and named.
+#[test]
+fn an_emergency_number_is_no_extension() {
+    let server = Server::start(&[]);
+    let (code, text) = server.run(&["ext", "add", "112"]);
+    assert!(code == 4 && text.contains("calls the emergency number 112"), "{text}");
+    let range = command(server.folder.path()).args(["ext", "add", "111-113"]).output().unwrap();
+    let told = String::from_utf8_lossy(&range.stderr);
+    assert!(range.status.success() && told.ends_with("an emergency number: 112\n"), "{told}");
+    assert_eq!(server.run(&["ext", "del", "111-113"]).1, "2 removed; 1 did not exist\n");
+}
+
 #[test]
 fn extensions_are_edited_online_and_the_core_hears_of_it() {
     let server = Server::start(&[]);

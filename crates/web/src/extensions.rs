@@ -66,7 +66,11 @@ async fn added(db: &Db, request: AddRequest) -> Result<(Vec<Credentials>, Vec<By
     let mut rows = Vec::with_capacity(request.extensions.len());
     let mut credentials = Vec::with_capacity(request.extensions.len());
     let mut phones = Vec::new();
+    let settings = db.settings(TenantId::default()).await?;
     for new in request.extensions {
+        if request.skip_emergency && settings.emergency_number(&new.number).is_some() {
+            continue;
+        }
         let number = new.number.clone();
         let about = |it: Failure| it.about(number.clone());
         let changes = supplementary::by_phone(&number, &new.change).map_err(about)?;

@@ -115,6 +115,9 @@ pub struct AddRequest {
     pub extensions: Vec<NewExtension>,
     #[serde(default)]
     pub allow_weak: bool,
+    /// Emergency numbers among them are left out, as of a range; else they are refused.
+    #[serde(default)]
+    pub skip_emergency: bool,
 }
 
 /// `POST /api/v1/extensions/{number}:passwd`.

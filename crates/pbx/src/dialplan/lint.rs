@@ -99,9 +99,13 @@ impl Linter<'_> {
                 self.find(TableName::Extensions, &extension.number, "plan", rule);
             }
         }
+        let prefix = &tenant.settings.out_group_prefix;
         for number in tenant.settings.emergency_numbers() {
-            if tenant.extension(number).is_some() {
-                self.find(TableName::Extensions, number, "number", Rule::EmergencyNumber);
+            for dialled in BTreeSet::from([number.to_owned(), format!("{prefix}{number}")]) {
+                if tenant.extension(&dialled).is_some() {
+                    let rule = Rule::EmergencyNumber(number.into());
+                    self.find(TableName::Extensions, dialled, "number", rule);
+                }
             }
         }
     }

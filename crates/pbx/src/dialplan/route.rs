@@ -166,10 +166,7 @@ impl<'a, T: Trace> Decision<'a, T> {
         if matches!(self.query.caller, Caller::Line { .. }) {
             return None;
         }
-        let settings = &self.tenant.settings;
-        let dialled = self.query.dialled;
-        let bare = dialled.strip_prefix(&*settings.out_group_prefix).unwrap_or(dialled);
-        settings.emergency_numbers().find(|it| *it == dialled || *it == bare)
+        self.tenant.settings.emergency_number(self.query.dialled)
     }
 
     fn block_list(&mut self) -> Result<(), Refusal> {

@@ -11,6 +11,7 @@ use pbx::directory::Relay;
 use pbx::language::{Language, Text};
 use pbx::media::MediaSource;
 use pbx::text;
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -155,8 +156,10 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
                 let (password, change) = (text.clone(), change.clone());
                 NewExtension { number, password, change }
             };
+            let skip_emergency = numbers.0.len() > 1;
             let extensions = numbers.0.into_iter().map(new).collect();
-            let request = AddRequest { extensions, allow_weak: password.allow_weak };
+            let allow_weak = password.allow_weak;
+            let request = AddRequest { extensions, allow_weak, skip_emergency };
             add(backend, request, csv.as_deref(), output).await
         }
         Command::List => {
@@ -187,7 +190,7 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
                 let lines = std::iter::once(head).chain(problems.into_iter().map(named));
                 Failed::new(Exit::Refused, Text::lines(lines))
             })?;
-            let request = AddRequest { extensions, allow_weak };
+            let request = AddRequest { extensions, allow_weak, skip_emergency: false };
             add(backend, request, csv.as_deref(), output).await
         }
     }
@@ -201,12 +204,12 @@ async fn add(
     output: &mut Output,
 ) -> Result<()> {
     let Some(path) = csv else {
-        let made = backend.add(request).await?;
+        let made = add_and_tell(backend, request, output).await?;
         return output.show(&made, |it, language| credentials_table(it, language));
     };
     let create = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let file = create.map_err(|it| Failed::at(Exit::Refused, path, &it))?;
-    let made = match backend.add(request).await {
+    let made = match add_and_tell(backend, request, output).await {
         Ok(made) => made,
         Err(failed) => {
             // Nothing was made, so the empty file says nothing.
@@ -223,6 +226,27 @@ async fn add(
         );
         text.get(language).to_owned()
     })
+}
+
+/// The same, with a word on what was left out.
+async fn add_and_tell(
+    backend: &mut Backend,
+    request: AddRequest,
+    output: &Output,
+) -> Result<Vec<Credentials>> {
+    let wanted: Vec<String> = request.extensions.iter().map(|it| it.number.clone()).collect();
+    let made = backend.add(request).await?;
+    let added: BTreeSet<&str> = made.iter().map(|it| &*it.number).collect();
+    let left_out: Vec<&str> =
+        wanted.iter().map(String::as_str).filter(|it| !added.contains(it)).collect();
+    if !left_out.is_empty() {
+        let numbers = left_out.join(", ");
+        output.notice(&text!(
+            "left out, because who calls them calls an emergency number: {numbers}",
+            "已略过，因为拨打它们会呼叫紧急号码：{numbers}"
+        ));
+    }
+    Ok(made)
 }
 
 /// Numbers of a range that are no extensions are passed over; none at all is an error.

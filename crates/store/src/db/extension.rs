@@ -164,20 +164,20 @@ impl Db {
         extensions: Vec<NewExtension>,
     ) -> Result<(), StoreError> {
         let codes = self.feature_codes(tenant).await?;
+        let settings = self.settings(tenant).await?;
         let mut rows = Vec::with_capacity(extensions.len());
         let mut numbers = BTreeSet::new();
         for extension in extensions {
             let profile = extension.profile.checked()?;
             self.check_plan(tenant, profile.plan.as_deref()).await?;
-            if let Some(dialled) = codes.dialled(&profile.number) {
-                let rule = Rule::NumberIsCode(dialled.feature.as_str().into());
+            let code = codes.dialled(&profile.number);
+            let code = code.map(|it| Rule::NumberIsCode(it.feature.as_str().into()));
+            let emergency = settings.emergency_number(&profile.number);
+            let emergency = emergency.map(|it| Rule::EmergencyNumber(it.into()));
+            if let Some(rule) = code.or(emergency) {
                 let (table, row) = (TableName::Extensions, profile.number.into());
-                return Err(StoreError::Refused(vec![Finding {
-                    table,
-                    row,
-                    field: "number",
-                    rule,
-                }]));
+                let finding = Finding { table, row, field: "number", rule };
+                return Err(StoreError::Refused(vec![finding]));
             }
             if !numbers.insert(profile.number.clone()) {
                 return Err(StoreError::ExtensionExists(profile.number));

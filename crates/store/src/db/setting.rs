@@ -71,7 +71,8 @@ impl Db {
         Ok(settings)
     }
 
-    /// What of the dial plan the settings would break, if anything: an emergency number that is a feature code.
+    /// What the settings would break, if anything: an emergency number that is a feature code, or the
+    /// number of an extension.
     async fn refuse_settings(
         &self,
         tenant: TenantId,

@@ -123,19 +123,19 @@ fn ten_thousand_extensions_load_into_the_directory() {
     run(async {
         let dir = TempDir::new().unwrap();
         let db = Db::open(dir.path()).await.unwrap();
-        let many = (1000..11_000).map(|it| extension(&it.to_string(), "k7mfx2pq")).collect();
+        let many = (10_000..20_000).map(|it| extension(&it.to_string(), "k7mfx2pq")).collect();
         db.insert_extensions(TENANT, many).await.unwrap();
         let directory = db.load_directory(1).await.unwrap();
         let tenant = directory.tenant(TENANT).unwrap();
         assert_eq!(tenant.extensions.len(), 10_000);
-        let expected = crate::directory::derive_secret("5555", "dialtone", b"k7mfx2pq");
-        assert_eq!(tenant.extension("5555").unwrap().secret, Some(expected));
+        let expected = crate::directory::derive_secret("15555", "dialtone", b"k7mfx2pq");
+        assert_eq!(tenant.extension("15555").unwrap().secret, Some(expected));
 
-        db.delete_extension(TENANT, "5555").await.unwrap();
-        let change = db.extension_change(TENANT, "5555").await.unwrap();
+        db.delete_extension(TENANT, "15555").await.unwrap();
+        let change = db.extension_change(TENANT, "15555").await.unwrap();
         let next = crate::directory::apply_extension_change(&directory, TENANT, change);
-        assert!(next.tenant(TENANT).unwrap().extension("5555").is_none());
-        assert!(directory.tenant(TENANT).unwrap().extension("5555").is_some());
+        assert!(next.tenant(TENANT).unwrap().extension("15555").is_none());
+        assert!(directory.tenant(TENANT).unwrap().extension("15555").is_some());
     });
 }
 
@@ -219,6 +219,32 @@ fn a_missing_wrong_or_exposed_key_is_an_error_that_helps() {
         fs::write(&key, &right).unwrap();
         let error = Db::open(dir.path()).await.unwrap_err().to_string();
         assert!(error.contains("chmod 600"), "{error}");
+    });
+}
+
+/// Whoever called such an extension would call for help.
+#[test]
+fn no_extension_has_an_emergency_number() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let db = Db::open(dir.path()).await.unwrap();
+        for number in ["112", "9112"] {
+            let new = vec![extension("100", "k7mfx2pq"), extension(number, "k7mfx2pq")];
+            let error = db.insert_extensions(TENANT, new).await.unwrap_err().to_string();
+            assert!(
+                error.contains("calls the emergency number 112. Give the extension"),
+                "{error}"
+            );
+        }
+        assert_eq!(db.extensions(TENANT).await.unwrap().len(), 0, "all or none");
+
+        db.insert_extensions(TENANT, vec![extension("999", "k7mfx2pq")]).await.unwrap();
+        let own = Settings { emergency_numbers: vec!["999".into()], ..Settings::default() };
+        let error = db.set_settings(TENANT, own).await.unwrap_err().to_string();
+        assert!(error.contains("Extension, row 999, number"), "{error}");
+        let own = Settings { emergency_numbers: vec!["998".into()], ..Settings::default() };
+        db.set_settings(TENANT, own).await.unwrap();
+        db.insert_extensions(TENANT, vec![extension("112", "k7mfx2pq")]).await.unwrap();
     });
 }
 

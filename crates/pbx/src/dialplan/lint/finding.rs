@@ -118,6 +118,10 @@ rules! {
     Error NumberIsCode(feature: Box<str>)
         "who calls it would start the feature {}" "拨打该号码会启动功能{}"
         "Choose another number, or another code for the feature" "请更换号码，或更换业务码";
+    Error EmergencyNumber(number: Box<str>)
+        "who calls it calls the emergency number {}" "拨打该号码会呼叫紧急号码{}"
+        "Give the extension another number, or change the emergency numbers"
+        "请更换分机号码，或修改紧急号码";
     Error Range(rule: Text) "it must be {}" "取值应为{}"
         "Choose such a value" "请修改该值";
     Warning PastTheEnd(transition: u32, shortest: usize)
@@ -165,11 +169,6 @@ rules! {
         "拨打其账号的来电无人接听：没有所属分机，也没有匹配的分机或记录"
         "Give it an owner, or another destination for incoming calls"
         "请指定所属分机，或设置其他入呼叫目的地";
-    Warning EmergencyNumber
-        "it is an emergency number: where a line is, calls to it go out"
-        "这是紧急号码：有外线时，对它的呼叫会呼出"
-        "Give the extension another number, or change the emergency numbers"
-        "请更换分机号码，或修改紧急号码";
 }
 
 impl Finding {

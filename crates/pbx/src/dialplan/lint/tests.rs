@@ -278,7 +278,11 @@ fn lines_trunks_and_extensions() {
     assert_eq!(of_trunk(|it| it.addresses.clear()), ["Trunks 2 addresses: Range"]);
     assert_eq!(of_trunk(|it| it.options_s = 4), ["Trunks 2 options_s: Range"]);
     assert_eq!(of_trunk(|it| it.plan = "x".into()), [r#"Trunks 2 plan: UnknownPlan("x")"#]);
-    assert_eq!(found(|it| it.put(extension("112"))), ["Extensions 112 number: EmergencyNumber"]);
+    for number in ["112", "9112"] {
+        let expected = format!("Extensions {number} number: EmergencyNumber(\"112\")");
+        assert_eq!(found(|it| it.put(extension(number))), [expected]);
+    }
+    assert_eq!(found(|it| it.put(extension("1120"))), [""; 0]);
     assert_eq!(
         found(|it| it.put(Extension { plan: Some("x".into()), ..extension("100") })),
         [r#"Extensions 100 plan: UnknownPlan("x")"#]
@@ -340,7 +344,9 @@ fn a_change_is_refused_for_what_it_breaks() {
         "分析被叫号码，记录1，route：没有外线1234。请先添加，或改用已有的。"
     );
     let mut later = after.clone();
-    later.put(extension("112"));
+    later.lines.put(Line { shared: false, ..line("77") });
     assert_eq!(check(&after, &later, AT), []);
+    later.put(extension("112"));
+    assert_eq!(check(&after, &later, AT).len(), 1);
     assert_eq!(check(&before, &before, AT), []);
 }
