@@ -7,6 +7,7 @@ mod features;
 pub mod finding;
 mod loops;
 mod outward;
+mod reach;
 mod shadow;
 mod tables;
 

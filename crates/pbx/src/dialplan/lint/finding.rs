@@ -164,9 +164,9 @@ rules! {
         "it belongs to no extension and is not shared: nobody can call out by it"
         "不属于任何分机也不共享，没有人能用它呼出"
         "Share it, or give it an owner" "请共享，或指定所属分机";
-    Warning NobodyAnswers
-        "who calls its account reaches nobody: it has no owner, and no extension and no row matches"
-        "拨打其账号的来电无人接听：没有所属分机，也没有匹配的分机或记录"
+    Warning NobodyAnswers(number: Box<str>)
+        "its calls go to {} and reach nobody: no extension has that number, and no row sends them on"
+        "其来电送往{}，无人接听：没有该号码的分机，也没有记录将其转往别处"
         "Give it an owner, or another destination for incoming calls"
         "请指定所属分机，或设置其他入呼叫目的地";
 }

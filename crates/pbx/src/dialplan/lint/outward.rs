@@ -3,6 +3,7 @@
 use super::super::number::is_number;
 use super::Linter;
 use super::finding::{Rule, TableName};
+use super::reach::reaches_nobody;
 use crate::interop::Interop;
 use crate::language::Text;
 use crate::line::Line;
@@ -47,16 +48,10 @@ impl Linter<'_> {
         if line.owner.is_none() && !line.shared {
             self.find(table, &line.account, "shared", Rule::NobodyMayUse);
         }
-        if line.incoming == Incoming::Owner && line.owner.is_none() && !self.is_dialled(line) {
-            self.find(table, &line.account, "owner", Rule::NobodyAnswers);
+        if let Some(number) = reaches_nobody(tenant, line) {
+            let field = if line.incoming == Incoming::Owner { "owner" } else { "incoming" };
+            self.find(table, &line.account, field, Rule::NobodyAnswers(number.into()));
         }
-    }
-
-    /// Something takes calls to the account. In any plan: a caller's row may lead to each.
-    fn is_dialled(&self, line: &Line) -> bool {
-        let mut rows = self.tenant.dial_plan.called.rows();
-        self.tenant.extension(&line.account).is_some()
-            || rows.any(|it| line.account.starts_with(&*it.prefix))
     }
 }
 

@@ -8,6 +8,7 @@ use super::super::tests::{AT, by_line, called, change, extension, office, refine
 use super::super::transition::TransitionKind;
 use super::{check, lint};
 use crate::directory::{Extension, Tenant};
+use crate::interop::CallLimit;
 use crate::line::Line;
 use crate::line::config::Incoming;
 use crate::trunk::Trunk;
@@ -251,7 +252,7 @@ fn lines_trunks_and_extensions() {
     assert_eq!(of_line(|it| it.uri_parameters = "a>".into()), ["Lines 5678 uri_parameters: Range"]);
     assert_eq!(of_line(|it| it.shared = false), ["Lines 5678 shared: NobodyMayUse"]);
     let by_dial_plan = |it: &mut Line| it.incoming = Incoming::Owner;
-    assert_eq!(of_line(by_dial_plan), ["Lines 5678 owner: NobodyAnswers"]);
+    assert_eq!(of_line(by_dial_plan), [r#"Lines 5678 owner: NobodyAnswers("5678")"#]);
     let owned = |it: &mut Line| (it.incoming, it.owner) = (Incoming::Owner, Some("101".into()));
     assert_eq!(of_line(owned), [""; 0]);
     let account_is = |account: &'static str| {
@@ -287,6 +288,54 @@ fn lines_trunks_and_extensions() {
         found(|it| it.put(Extension { plan: Some("x".into()), ..extension("100") })),
         [r#"Extensions 100 plan: UnknownPlan("x")"#]
     );
+}
+
+/// A line whose calls go to a number, and what the dial plan does with that.
+#[test]
+fn whom_the_calls_of_a_line_reach() {
+    let with = |incoming: Incoming, rows: Vec<CalledRow>, change: fn(&mut Line)| {
+        found(|it| {
+            let mut line = Line { incoming, ..line("5678") };
+            change(&mut line);
+            it.lines.put(line);
+            rows.into_iter().for_each(|row| it.dial_plan.called.put(row));
+        })
+    };
+    let nobody =
+        |field, number: &str| vec![format!("Lines 5678 {field}: NobodyAnswers({number:?})")];
+    let number = |it: &str| Incoming::Number(it.into());
+    let local = |prefix: &str| called(5, prefix, RouteType::LocalUser);
+    let first = |row: CalledRow| CalledRow { transition: Some(1), ..row };
+    let again = |row: CalledRow| CalledRow { reanalyze: true, ..first(row) };
+    let leveled = |row: CalledRow| CalledRow { level: Some(1), ..row };
+    let timed = |row: CalledRow| CalledRow { time: "mon-fri".parse().ok(), ..row };
+    let reject = || called(5, "5", RouteType::Reject(603));
+    let none: fn(&mut Line) = |_| {};
+    #[rustfmt::skip]
+    let table: Vec<(Incoming, Vec<CalledRow>, Vec<String>)> = vec![
+        (Incoming::Owner, vec![],                      nobody("owner", "5678")),
+        (Incoming::Owner, vec![local("5")],            nobody("owner", "5678")),
+        (Incoming::Owner, vec![reject()],              vec![]),
+        (number("101"),   vec![],                      vec![]),
+        (number("7"),     vec![],                      nobody("incoming", "7")),
+        (number("21"),    vec![],                      vec![]),
+        (number("7101"),  vec![first(local("7"))],     vec![]),
+        (number("7999"),  vec![first(local("7"))],     nobody("incoming", "7999")),
+        (number("7201"),  vec![again(local("7"))],     vec![]),
+        (number("101"),   vec![first(local("1"))],     nobody("incoming", "101")),
+        (number("101"),   vec![timed(first(local("1")))], vec![]),
+    ];
+    for (incoming, rows, expected) in table {
+        let context = format!("{incoming:?} {rows:?}");
+        assert_eq!(with(incoming, rows, none), expected, "{context}");
+    }
+    // Nobody outside has a level.
+    let mut refused = with(number("7101"), vec![leveled(first(local("7")))], none);
+    refused.retain(|it| it.starts_with("Lines"));
+    assert_eq!(refused, nobody("incoming", "7101"));
+    // No calls come by these.
+    assert_eq!(with(number("7"), vec![], |it| it.enabled = false), [""; 0]);
+    assert_eq!(with(number("7"), vec![], |it| it.calls_in_max = CallLimit::CLOSED), [""; 0]);
 }
 
 type Codes<'a> = &'a [(Feature, &'a str)];
