@@ -309,12 +309,17 @@ impl Office {
 
     /// Counts one more call of an extension, unless it has all it may have.
     pub fn claim_call(&mut self, tenant: TenantId, it: &Extension, role: Role) -> bool {
-        let engaged = self.busy.get_mut(&Busy(tenant, &it.number));
-        let now = engaged.as_deref().copied().unwrap_or_default();
-        if !now.has_room(it.calls_max, &it.services, role) {
-            return false;
+        let now = self.busy.get(&Busy(tenant, &it.number)).copied().unwrap_or_default();
+        let has_room = now.has_room(it.calls_max, &it.services, role);
+        if has_room {
+            self.count_call(tenant, it, role);
         }
-        match engaged {
+        has_room
+    }
+
+    /// The same, however many it has.
+    pub fn count_call(&mut self, tenant: TenantId, it: &Extension, role: Role) {
+        match self.busy.get_mut(&Busy(tenant, &it.number)) {
             Some(engaged) => engaged.begin(role),
             None => {
                 let mut engaged = Engaged::default();
@@ -322,7 +327,6 @@ impl Office {
                 self.busy.insert((tenant, it.number.clone()), engaged);
             }
         }
-        true
     }
 
     pub fn release_call(&mut self, tenant: TenantId, number: &str, role: Role) {

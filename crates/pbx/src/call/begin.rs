@@ -11,6 +11,7 @@ use super::{Call, FORKS_MAX, Leg, State, body, headers};
 use crate::dialplan::{self, Candidate, Query, Refusal as Refused};
 use crate::directory::Extension;
 use crate::id::{CallId, TenantId};
+use crate::interop::CallLimit;
 use crate::office::{LegId, Office, Owner};
 use crate::origin::Origin;
 use crate::privacy::Privacy;
@@ -179,10 +180,7 @@ impl Call {
         let chance = dice(&mut *office.rng);
         let query = self.query(&attempt.origin, office.utc, chance);
         let route = dialplan::route(&directory, office, &query);
-        // No limit keeps an emergency call back; it is not counted then.
-        if let Err(code) = self.claim_caller(office, &attempt.origin)
-            && !route.is_emergency()
-        {
+        if let Err(code) = self.claim_caller(office, &attempt.origin, route.is_emergency()) {
             if let Origin::Extension(it) = &attempt.origin {
                 self.note_full(it, now);
             }
@@ -239,16 +237,29 @@ impl Call {
         }
     }
 
-    /// Counts the call for whoever begins it.
-    fn claim_caller(&mut self, office: &mut Office, origin: &Origin) -> Result<(), ReleaseCode> {
+    /// Counts the call for whoever begins it. No limit keeps an emergency call back.
+    fn claim_caller(
+        &mut self,
+        office: &mut Office,
+        origin: &Origin,
+        emergency: bool,
+    ) -> Result<(), ReleaseCode> {
         match origin {
             // Who transfers a call is about to leave it; a forwarded call counts for who began it,
             // the others for nobody twice.
             Origin::Extension(_) if self.is_joining() || self.history.is_ours() => Ok(()),
+            Origin::Extension(it) if emergency => {
+                office.count_call(self.tenant, it, Role::Caller);
+                self.busy.push((Arc::clone(it), Role::Caller));
+                Ok(())
+            }
             Origin::Extension(it) if self.claim_busy(office, it, Role::Caller) => Ok(()),
             Origin::Extension(_) => Err(ReleaseCode::CallerLimit),
             Origin::Line(line, _) => self.claim_incoming(office, line),
-            Origin::Trunk(trunk, _) => self.claim_incoming_trunk(office, trunk),
+            Origin::Trunk(trunk, _) => {
+                let most = if emergency { CallLimit::UNLIMITED } else { trunk.calls_in_max };
+                self.claim_incoming_trunk(office, trunk, most)
+            }
         }
     }
 

@@ -67,9 +67,10 @@ impl Call {
     fn unresolved(&self, office: &Office, candidate: &Candidate) -> Option<Place> {
         let is_asked = |it: &&Place| office.names.is_asked(it);
         match candidate {
-            Candidate::Line(line, _) => {
+            Candidate::Line(line, out) => {
                 let live = office.lines.find(self.tenant, &line.account)?;
-                let needs = !live.config.register && live.targets.current().is_none();
+                let goes = !live.config.register || out.emergency;
+                let needs = goes && live.targets.current().is_none();
                 live.targets.place().filter(|_| needs).filter(is_asked).cloned()
             }
             Candidate::Trunk(trunk, _) => {
@@ -87,12 +88,13 @@ impl Call {
         &mut self,
         office: &Office,
         key: LineKey,
+        emergency: bool,
     ) -> Result<(Way, bool), ReleaseCode> {
         let live = office.lines.get(key).ok_or(ReleaseCode::RouteNoLine)?;
         let tried = &self.outward.tried_addresses;
         let is_new = |it: &Target| !tried.contains(&(key, *it));
         let way = match tried.iter().any(|it| it.0 == key) {
-            false => usual_way(office, live),
+            false => usual_way(office, live, emergency),
             true => live.targets.others().find(is_new).and_then(|it| way_to(office, it)),
         };
         let way = way.ok_or_else(|| no_way(live))?;
@@ -125,11 +127,12 @@ pub(super) fn may_be_the_address(code: u16) -> bool {
     matches!(code, 408 | 503 | 1000..)
 }
 
-/// Where a line is registered, or where it is configured.
-fn usual_way(office: &Office, live: &LiveLine) -> Option<Way> {
+/// Where a line is registered, or where it is configured: an emergency call goes there also by a line
+/// that should be registered and is not.
+fn usual_way(office: &Office, live: &LiveLine, emergency: bool) -> Option<Way> {
     match live.flow {
         Some(flow) => Some(Way::Open(flow)),
-        None if live.config.register => None,
+        None if live.config.register && !emergency => None,
         None => way_to(office, live.targets.current()?),
     }
 }

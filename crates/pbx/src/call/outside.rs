@@ -13,7 +13,7 @@ use super::path::relay;
 use super::{Call, State, fork_id};
 use crate::core::trunks::{server_event, way_to};
 use crate::dialplan::query::{Candidate, Candidates, Outgoing};
-use crate::interop::{IdentityHeader, Interop, sip_uri};
+use crate::interop::{CallLimit, IdentityHeader, Interop, sip_uri};
 use crate::line::Line;
 use crate::line::live::LineKey;
 use crate::line::request::outbound_route;
@@ -215,7 +215,7 @@ impl Call {
     ) -> Result<(), ReleaseCode> {
         let live = office.lines.find(self.tenant, &line.account);
         let key = live.map(|it| it.key).ok_or(ReleaseCode::RouteNoLine)?;
-        let (way, more) = self.way_of_line(office, key)?;
+        let (way, more) = self.way_of_line(office, key, out.emergency)?;
         if more {
             self.outward.left.insert(0, Candidate::Line(Arc::clone(line), out.clone()));
         }
@@ -509,10 +509,11 @@ impl Call {
         &mut self,
         office: &mut Office,
         trunk: &Trunk,
+        most: CallLimit,
     ) -> Result<(), ReleaseCode> {
         let Some(live) = office.trunks.find(self.tenant, trunk.id) else { return Ok(()) };
         let claim = Claim::TrunkIn(live.key);
-        if !office.claim_outside(claim, trunk.calls_in_max) {
+        if !office.claim_outside(claim, most) {
             return Err(match trunk.calls_in_max.0 {
                 Some(0) => ReleaseCode::TrunkTakesNone,
                 _ => ReleaseCode::TrunkIncomingBusy,

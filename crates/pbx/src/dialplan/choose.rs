@@ -159,7 +159,7 @@ impl<T: Trace> Decision<'_, T> {
         let calls = || self.live.line_calls_out(tenant, &line.account);
         judge(self.limit(line.calls_out_max), calls, || {
             let registered = !line.register || self.live.line_is_registered(tenant, &line.account);
-            (!registered).then_some(Skip::NotRegistered)
+            (!registered && !self.last_resort).then_some(Skip::NotRegistered)
         })
     }
 
@@ -192,7 +192,7 @@ impl<T: Trace> Decision<'_, T> {
         let calls = || self.live.trunk_calls_out(tenant, trunk.id);
         judge(self.limit(trunk.calls_out_max), calls, || {
             let healthy = trunk.options_s == 0 || self.live.trunk_is_healthy(tenant, trunk.id);
-            (!healthy).then_some(Skip::Unreachable)
+            (!healthy && !self.last_resort).then_some(Skip::Unreachable)
         })
     }
 

@@ -72,6 +72,7 @@ fn decide(
         called: query.dialled.into(),
         emergency: false,
         over_limits: false,
+        last_resort: false,
     };
     let outcome = decision.run();
     Route { plan: decision.plan.into(), outcome }
@@ -102,6 +103,8 @@ pub(super) struct Decision<'a, T> {
     pub(super) emergency: bool,
     /// The limits of lines and trunks count no more.
     pub(super) over_limits: bool,
+    /// Nor does whether they are registered or answer.
+    pub(super) last_resort: bool,
 }
 
 impl<'a, T: Trace> Decision<'a, T> {
@@ -121,8 +124,8 @@ impl<'a, T: Trace> Decision<'a, T> {
     }
 
     /// An emergency number goes out by what the rows say of it, then by any line, then by any trunk,
-    /// at last by those that are full; nothing may block it, and nothing changes it. Where nothing can
-    /// take it, it is a number like any other.
+    /// then by those that are full, at last by those that are not there as far as we know; nothing may
+    /// block it, and nothing changes it. Where nothing can take it, it is a number like any other.
     fn emergency(&mut self) -> Option<Candidates> {
         let number = self.emergency_number()?;
         self.trace.step(|| Step::Emergency(number.into()));
@@ -136,8 +139,8 @@ impl<'a, T: Trace> Decision<'a, T> {
             _ => (&LineChoice::Rotation, &any_trunk),
         };
         let mut found = Choice::default();
-        for over_limits in [false, true] {
-            self.over_limits = over_limits;
+        for (over_limits, last_resort) in [(false, false), (true, false), (true, true)] {
+            (self.over_limits, self.last_resort) = (over_limits, last_resort);
             if let Some(RouteType::SipTrunk(choice)) = row.map(|it| &it.route) {
                 self.find_trunks(choice, &mut found);
             }
@@ -147,7 +150,7 @@ impl<'a, T: Trace> Decision<'a, T> {
             }
             self.find_trunks(&any_trunk, &mut found);
         }
-        self.over_limits = false;
+        (self.over_limits, self.last_resort) = (false, false);
         self.trace_lines(lines, &found);
         if !self.tenant.trunks.is_empty() {
             self.trace_trunks(trunks, &found);

@@ -50,6 +50,19 @@ fn an_emergency_call_goes_by_whatever_there_is() {
     let by = "line 2: 112 as 2, line 1: 112 as 1, trunk 1: 112 as 100";
     assert_eq!(with(&tenant, full(), "112"), by);
     assert_eq!(with(&tenant, full(), "97"), "line 2: 7 as 2");
+    // At last by what is not there, as far as we know.
+    let gone = || Present { unregistered: vec!["1", "2"], silent: vec![1], ..full() };
+    let by = "line 1: 112 as 1, line 2: 112 as 2, trunk 1: 112 as 100";
+    assert_eq!(with(&tenant, Present { unregistered: vec!["1"], ..full() }, "112"), {
+        "line 2: 112 as 2, trunk 1: 112 as 100, line 1: 112 as 1"
+    });
+    let watched = Trunk { options_s: 30, ..trunk(1, "10.23.0.1") };
+    tenant.put_trunk(watched);
+    assert_eq!(with(&tenant, gone(), "112"), by);
+    assert_eq!(with(&tenant, Present { silent: vec![], ..gone() }, "112"), {
+        "trunk 1: 112 as 100, line 1: 112 as 1, line 2: 112 as 2"
+    });
+    assert_eq!(with(&tenant, gone(), "97"), "503 line.not_registered");
     // A trunk that a row names is the first.
     let choice = TrunkChoice::Listed(vec![1]);
     tenant.dial_plan.called.put(called(1, "112", RouteType::SipTrunk(choice)));
