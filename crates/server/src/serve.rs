@@ -1,11 +1,12 @@
 //! `dialtone serve`: starts every part in its order, waits for a signal, and ends them in reverse.
 //!
-//! Threads: the core, the board, media, the store's, and a small tokio runtime for streams, HTTP
-//! and the control socket (architecture, "Threads and processes").
+//! Threads: the core, the board, media, the store's, and small tokio runtimes for streams and for
+//! HTTP and the control socket (architecture, "Threads and processes").
 
 mod parts;
 mod ready;
 mod reload;
+mod runtimes;
 
 use crate::cli::{Common, Exit, Failed, Within as _};
 use crate::config::Loaded;
@@ -18,16 +19,14 @@ use pbx::core::Command;
 use pbx::language::Language;
 use pbx::text;
 use reload::Reload;
+use runtimes::Runtimes;
 use std::os::unix::process::CommandExt as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use web::failure::of_io;
 
-/// Threads of the runtime: streams, HTTP and the control socket are light work.
-const RUNTIME_THREADS: usize = 2;
 /// The core ends by itself within its own limit; beyond this something is broken.
 const CORE_END: Duration = Duration::from_secs(8);
 
@@ -51,14 +50,9 @@ pub(crate) fn run(
     logs::start(&loaded.config).within(|| text!("the log cannot be opened", "无法打开日志"))?;
     log_panics();
     raise_file_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(RUNTIME_THREADS)
-        .thread_name("edge")
-        .enable_all()
-        .build()?;
-    let ended = serve(&runtime, common, &loaded, arguments, language)?;
-    // Connections that are still open end with their tasks.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    let runtimes = Runtimes::start()?;
+    let ended = serve(&runtimes, common, &loaded, arguments, language)?;
+    runtimes.shutdown();
     match ended {
         Ended::Stopped => Ok(()),
         Ended::Faults => Err(start_anew()),
@@ -66,12 +60,13 @@ pub(crate) fn run(
 }
 
 fn serve(
-    runtime: &Runtime,
+    runtimes: &Runtimes,
     common: &Common,
     loaded: &Loaded,
     arguments: &Arguments,
     language: Language,
 ) -> Result<Ended, Failed> {
+    let runtime = &runtimes.edge;
     // From here on a signal is heard, however long the start takes.
     let mut signals = runtime.block_on(async { Signals::listen() });
     let config = &loaded.config;
@@ -84,7 +79,7 @@ fn serve(
     };
     let socket = common.socket_path()?;
     let Started { live, core, mut servers, made, advertised } =
-        parts::start(runtime, config, &socket, (first, language))?;
+        parts::start(runtimes, config, &socket, (first, language))?;
     let reload = Reload::new(common, loaded, advertised);
     if !made.is_empty() {
         let bound = &live.bound.sip_udp;

@@ -12,11 +12,12 @@ use bytes::{Buf, Bytes};
 use sip::Flow;
 use sip::frame::{Frame, Framer};
 use socket2::SockRef;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _};
 use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, OwnedPermit};
@@ -216,15 +217,28 @@ impl Connection {
 
     fn read(&mut self) {
         let mut chunk = [0; READ_CHUNK];
-        match self.stream.try_read(&mut chunk) {
-            Ok(0) => self.at_end = true,
-            Ok(len) => {
+        let mut read = None;
+        // Less than there was room for was all there is: saying so here saves the read that would
+        // find nothing. More that comes meanwhile is news again (epoll(7), edge-triggered).
+        let outcome = self.stream.try_io(Interest::READABLE, || {
+            let len = (&*SockRef::from(&self.stream)).read(&mut chunk)?;
+            read = Some(len);
+            let is_all = (1..READ_CHUNK).contains(&len);
+            if is_all { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match read {
+            Some(0) => self.at_end = true,
+            Some(len) => {
                 self.last_traffic = now();
                 if self.state == State::Open {
                     self.framer.push(chunk.get(..len).unwrap_or_default());
                 }
             }
-            Err(error) => self.on_error(&error),
+            None => {
+                if let Err(error) = outcome {
+                    self.on_error(&error);
+                }
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Makes the parts of the server and ties them together.
 
+use super::runtimes::Runtimes;
 use crate::board::Board;
 use crate::cli::{Exit, Failed, Within as _};
 use crate::config::{Advertised, Config};
@@ -55,16 +56,17 @@ pub(super) struct CoreThread {
 
 /// Starts everything: the store first, so that nothing is answered before what was is known.
 pub(super) fn start(
-    runtime: &Runtime,
+    runtimes: &Runtimes,
     config: &Config,
     socket: &Path,
     (first, language): (First, Language),
 ) -> Result<Started, Failed> {
+    let runtime = &runtimes.edge;
     let store = runtime.block_on(open_store(config))?;
     ready::forget(config);
     let listeners = Listeners::open(&config.sip_udp).map_err(udp_taken)?;
     let sip_udp = listeners.bound();
-    let streams = open_streams(runtime, config, &sip_udp, &listeners)?;
+    let streams = open_streams(&runtimes.streams, config, &sip_udp, &listeners)?;
     let names = Names::start(runtime.handle(), config.dns_servers.clone(), listeners.wake());
     let http = open_http(config)?;
     let bound = Bound {
