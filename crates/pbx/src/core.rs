@@ -322,6 +322,11 @@ impl Core {
         &self.office.counters
     }
 
+    /// How many wait for a name, or for a stream to say farewell by.
+    pub fn waiters(&self) -> usize {
+        self.office.names.waiters() + self.orphans.len()
+    }
+
     /// No call is left: the process may exit.
     pub fn is_idle(&self) -> bool {
         self.calls.is_empty() && self.has_left_carriers()

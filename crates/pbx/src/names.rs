@@ -114,6 +114,11 @@ impl Names {
         None
     }
 
+    /// How many wait.
+    pub fn waiters(&self) -> usize {
+        self.waiting.values().map(Vec::len).sum()
+    }
+
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.front().map(|it| it.0)
     }

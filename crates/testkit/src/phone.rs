@@ -34,6 +34,8 @@ pub struct Phone {
     pub profile: &'static str,
     /// `+sip.instance`, where it has one.
     pub instance: Option<String>,
+    /// The host of its Contact, where that is a name.
+    pub host: Option<String>,
     /// Value of the Allow header in its INVITEs and their responses, where it writes one.
     pub allow: Option<String>,
     /// Every call it took part in, in the order they began.
@@ -123,6 +125,7 @@ impl Phone {
             codecs: USUAL_CODECS.iter().map(|&it| it.to_owned()).collect(),
             profile: "RTP/AVP",
             instance: None,
+            host: None,
             allow: None,
             calls: Vec::new(),
             open: Vec::new(),
@@ -141,7 +144,11 @@ impl Phone {
 
     /// The value of its Contact header.
     pub fn contact(&self) -> String {
-        let (number, address) = (&self.number, self.address());
+        let (number, port) = (&self.number, self.address().port());
+        let address = match &self.host {
+            Some(host) => format!("{host}:{port}"),
+            None => self.address().to_string(),
+        };
         let transport = match self.flow.transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",

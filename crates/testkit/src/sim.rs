@@ -7,6 +7,7 @@
 
 mod actor;
 mod director;
+mod names;
 mod outside;
 mod transactions;
 mod watch;

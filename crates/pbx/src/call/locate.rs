@@ -33,6 +33,9 @@ impl Call {
         };
         office.wait_for(&place, Waiter::Call(self.owner(LegId::Caller)), now);
         self.outward.resolving = true;
+        if self.forks.is_empty() {
+            self.has_begun(office);
+        }
         true
     }
 

@@ -59,6 +59,8 @@ pub(super) struct Outward {
     pub(super) tried_addresses: Tried,
     /// The next candidate's name is being resolved.
     pub(super) resolving: bool,
+    /// The journal knows that it began, as it waited for a name.
+    begun: bool,
     /// Who calls, with whose rights it leaves.
     pub(super) origin: Option<Origin>,
     caller: Option<(IpAddr, Option<IpAddr>)>,
@@ -290,7 +292,9 @@ impl Call {
             *give_up_at = now + through.no_answer(&office.settings(self.tenant));
         }
         self.watch_for_silence(now);
-        let is_first = self.forks.is_empty();
+        if self.forks.is_empty() {
+            self.has_begun(office);
+        }
         self.forks.push(Fork {
             device: None,
             target: target.into(),
@@ -302,10 +306,6 @@ impl Call {
             refused: None,
             outside: Some(Box::new(outside)),
         });
-        if is_first {
-            let record = self.record.share();
-            office.record(Record::CallStarted(CallStarted { record }));
-        }
         self.publish(office);
         let index = self.forks.len() - 1;
         match way {
@@ -314,6 +314,14 @@ impl Call {
                 .unwrap_or_else(|why| self.end(office, unusable(why), Side::System, now)),
             Way::Closed(address) => drop(office.connect(self.owner(fork_id(index)), address)),
             Way::Lost(_) => self.connect_failed(office, index, now),
+        }
+    }
+
+    /// The journal hears of it, once: a crash must not lose the call.
+    pub(super) fn has_begun(&mut self, office: &mut Office) {
+        if !std::mem::replace(&mut self.outward.begun, true) {
+            let record = self.record.share();
+            office.record(Record::CallStarted(CallStarted { record }));
         }
     }
 

@@ -57,6 +57,10 @@ impl Orphans {
         orphans
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.connecting.len() + self.resolving.len()
+    }
+
     /// Finds other ways for the BYEs whose stream broke: one over which the same phone has
     /// registered since, else a new one.
     pub(super) fn send_farewells(&mut self, office: &mut Office, now: Now) {

@@ -305,6 +305,23 @@ fn a_call_waits_for_a_name() {
     );
 }
 
+/// The process dies while a call waits for a name: the call has its record.
+#[test]
+fn killed_while_a_call_waits_for_a_name() {
+    check(
+        r#"
+        given dns branch.example A branch
+        given dns delay=2s
+        given trunk 1 host=branch.example prefix=2
+        alice -> pbx             INVITE 200
+        alice <- pbx             100
+        wait 1s
+        kill
+        record release=system.crash answered=no dialled=200
+    "#,
+    );
+}
+
 /// DNS is dead: nobody else waits for it, and whoever needs it is told after four seconds.
 #[test]
 fn dead_dns_holds_up_nobody_else() {

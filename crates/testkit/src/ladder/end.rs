@@ -42,6 +42,7 @@ pub(crate) fn what_is_left(office: &Office) -> Option<String> {
     let present = [
         ("calls", counters.calls_active),
         ("transactions", counters.transactions_active),
+        ("waiting for names", office.core().waiters() as u64),
         ("leased ports", counters.ports_leased),
         ("call timers", counters.timers),
         ("media ports lost", u64::from(PAIRS).saturating_sub(counters.ports_free)),

@@ -1,6 +1,7 @@
 //! What happens by chance: who does what next, and what goes wrong around them.
 
 use super::actor::{Actor, Todo};
+use super::names;
 use super::outside;
 use super::world::{Plan, World, below};
 use crate::office::{Office, extension, flow_of};
@@ -56,9 +57,8 @@ pub(super) fn cast(plan: Plan, rng: &mut ChaCha8Rng) -> (Office, Vec<Actor>) {
     // Two who do not belong: a wrong password, and a number that does not exist.
     actors.push(actor("100", 9, "guessed", rng, false));
     actors.push(actor("666", 1, "guessed", rng, false));
-    let mut office = Office::with_config(plan.seed, settings, extensions, config(plan));
-    office.change(outside::furnish);
-    (office, actors)
+    names::name_some(&mut actors, rng);
+    (Office::with_config(plan.seed, settings, extensions, config(plan)), actors)
 }
 
 #[cfg(feature = "planted-bugs")]
@@ -95,7 +95,8 @@ pub(super) fn direct(world: &mut World) -> Result<(), String> {
         540..610 => of_a_call(world, actor, Todo::Change),
         610..640 => refer(world, actor),
         640..700 => say_something(world, actor),
-        700..760 => garbage(world, actor),
+        700..740 => garbage(world, actor),
+        740..760 => names::trouble(world)?,
         760..810 => replay(world),
         810..860 => unregister(world, actor),
         860..900 => world.disconnect(actor),
@@ -123,7 +124,9 @@ pub(super) fn direct(world: &mut World) -> Result<(), String> {
 }
 
 /// The end of the acting: everybody hangs up.
-pub(super) fn call_it_a_day(world: &mut World) {
+pub(super) fn call_it_a_day(world: &mut World) -> Result<(), String> {
+    names::heal(&mut world.office.zone, &world.actors)?;
+    world.office.refresh_names();
     world.office.command(Command::Overload(false));
     world.office.command(Command::Shed(Shed::Nothing));
     world.office.edge.fail_next = false;
@@ -138,6 +141,7 @@ pub(super) fn call_it_a_day(world: &mut World) {
             world.with_actor(actor, |it, hands| it.act(Todo::GiveUp(call), hands));
         }
     }
+    Ok(())
 }
 
 fn call(world: &mut World, actor: usize) {

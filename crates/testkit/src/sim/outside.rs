@@ -2,6 +2,7 @@
 //! there.
 
 use super::actor::{Actor, Hands, Todo};
+use super::names;
 use super::transactions::Key;
 use super::world::{World, below};
 use crate::office::{SERVER_PORT, flow_of};
@@ -10,7 +11,7 @@ use pbx::dialplan::rows::{CalledRow, DEFAULT_PLAN, RouteType, TrunkChoice};
 use pbx::directory::Tenant;
 use pbx::interop::CallLimit;
 use pbx::line::Line;
-use pbx::line::config::{Incoming, Password};
+use pbx::line::config::{Incoming, LineTransport, Password};
 use pbx::trunk::Trunk;
 use pbx::trunk::config::TrunkAddress;
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 /// A carrier with a line that registers, one with a line that does not, and the two servers of
 /// another office.
-const ADDRESSES: [(&str, [u8; 4]); 4] = [
+pub(super) const ADDRESSES: [(&str, [u8; 4]); 4] = [
     ("telecom", [203, 0, 113, 5]),
     ("unicom", [203, 0, 113, 6]),
     ("branch", [10, 23, 0, 1]),
@@ -50,10 +51,10 @@ pub(super) fn is_carrier(name: &str) -> bool {
 /// Lines, trunks, and the rows that lead to the trunks: 2… and 3…
 pub(super) fn furnish(tenant: &mut Tenant) {
     for (index, account) in ACCOUNTS.into_iter().enumerate() {
-        tenant.lines.put(line(index, account));
+        tenant.lines.put(line(index, account, true));
     }
     for id in [1, 2] {
-        tenant.put_trunk(trunk(id));
+        tenant.put_trunk(trunk(id, true));
         tenant.dial_plan.called.put(CalledRow {
             id,
             plan: DEFAULT_PLAN.into(),
@@ -68,12 +69,14 @@ pub(super) fn furnish(tenant: &mut Tenant) {
     }
 }
 
-fn line(index: usize, account: &str) -> Line {
-    let (_, address) = ADDRESSES[index];
+/// A line by name or by number; by name DNS chooses the transport of the second.
+fn line(index: usize, account: &str, named: bool) -> Line {
+    let transport = if named && index == 1 { LineTransport::Auto } else { LineTransport::Udp };
     Line {
         account: account.into(),
         password: Password("secret".into()),
-        domain: SocketAddr::from((address, SERVER_PORT)).ip().to_string().into(),
+        domain: host(index, named),
+        transport,
         register: index == 0,
         expires_s: 60,
         keep_alive_s: 10,
@@ -85,14 +88,27 @@ fn line(index: usize, account: &str) -> Line {
 }
 
 /// The first has two servers and is asked whether it is there, the second has the second of them.
-fn trunk(id: u32) -> Trunk {
-    let servers = &ADDRESSES[if id == 1 { 2..4 } else { 3..4 }];
-    let addresses = (1..).zip(servers).map(|(priority, (_, address))| {
-        let host = SocketAddr::from((*address, SERVER_PORT)).ip().to_string().into();
+/// By its name it has both servers.
+fn trunk(id: u32, named: bool) -> Trunk {
+    let servers = match (id, named) {
+        (1, true) => 2..3,
+        (1, false) => 2..4,
+        _ => 3..4,
+    };
+    let addresses = (1..).zip(servers).map(|(priority, server)| {
+        let host = host(server, named && id == 1);
         TrunkAddress { host, port: SERVER_PORT, priority }
     });
     let options_s = if id == 1 { 30 } else { 0 };
     Trunk { id, addresses: addresses.collect(), options_s, ..Trunk::default() }
+}
+
+fn host(index: usize, named: bool) -> Box<str> {
+    let (name, address) = ADDRESSES[index];
+    match named {
+        true => names::name_of(name).into(),
+        false => SocketAddr::from((address, SERVER_PORT)).ip().to_string().into(),
+    }
 }
 
 /// All of it is deleted.
@@ -109,15 +125,16 @@ pub(super) fn clear(tenant: &mut Tenant) {
 pub(super) fn change(world: &mut World) {
     let (deleted, index, most) = (world.chance(300), world.pick(2), world.pick(4));
     let most = CallLimit(u16::try_from(most).ok());
+    let named = world.chance(700);
     let (of_lines, id) = (world.chance(500), if index == 0 { 1 } else { 2 });
     world.office.change(|tenant| match (of_lines, deleted) {
         (true, true) => drop(tenant.lines.remove(ACCOUNTS[index])),
         (true, false) => {
-            tenant.lines.put(Line { calls_out_max: most, ..line(index, ACCOUNTS[index]) });
+            tenant.lines.put(Line { calls_out_max: most, ..line(index, ACCOUNTS[index], named) });
         }
         (false, true) => drop(tenant.trunks.remove(&id)),
         (false, false) => {
-            tenant.put_trunk(Trunk { calls_in_max: most, ..trunk(id) });
+            tenant.put_trunk(Trunk { calls_in_max: most, ..trunk(id, named) });
         }
     });
 }

@@ -2,6 +2,8 @@
 
 use super::actor::{Actor, Hands, Todo};
 use super::director;
+use super::names;
+use super::outside;
 use super::watch::Watch;
 use crate::office::{Office, Outgoing};
 use bytes::Bytes;
@@ -155,6 +157,8 @@ impl World {
     }
 
     fn play(&mut self) -> Result<Outcome, String> {
+        names::heal(&mut self.office.zone, &self.actors)?;
+        self.office.change(outside::furnish);
         let start = self.office.clock.now().instant;
         self.set(start, Happening::Direct);
         for actor in 0..self.actors.len() {
@@ -166,7 +170,7 @@ impl World {
         }
         self.until(start + ACTING)?;
         self.net = Net { lost: 0, doubled: 0, late: 0 };
-        director::call_it_a_day(self);
+        director::call_it_a_day(self)?;
         self.until(start + ACTING + ENDING)?;
         self.watch.at_the_end(&self.office)?;
         Ok(Outcome {
@@ -273,7 +277,10 @@ impl World {
                     }
                 }
                 Outgoing::Connect { token, remote } => {
-                    let actor = self.actors.iter().position(|it| it.phone.address() == remote);
+                    let listens = |it: &Actor| {
+                        it.phone.flow.transport == Transport::Tcp && it.phone.address() == remote
+                    };
+                    let actor = self.actors.iter().position(listens);
                     let works = self.chance(700);
                     let delay = self.ms(3000);
                     self.set_in(delay, Happening::Connect { token, actor, works });
