@@ -111,6 +111,8 @@ pub struct Call {
     parting: SmallVec<[LegId; 2]>,
     /// Who sent the call on before it came here.
     history: diversion::History,
+    /// Numbers that the phone named besides, which sent the call here.
+    others: Vec<Box<str>>,
     /// A feature code was carried out: until then the phone shows it.
     confirming: Option<confirm::Confirming>,
     /// It is to pick up another one.

@@ -134,6 +134,7 @@ impl Call {
             transfer: None,
             joining: None,
             parting: SmallVec::new(),
+            others: Vec::new(),
             history: match attempt.origin.extension() {
                 // A phone could claim anything.
                 Some(_) => History::default(),

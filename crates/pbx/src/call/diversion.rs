@@ -135,6 +135,11 @@ impl History {
         self.ours.push(Diverted { by, why });
     }
 
+    /// He sends it to another number instead.
+    pub(super) fn pop(&mut self) {
+        self.ours.pop();
+    }
+
     /// Whether `by`, known to others as a user of `host`, may not send it on to `number`.
     pub(super) fn is_loop(&self, by: &str, number: &str, host: &str) -> bool {
         let times = self.before.saturating_add(u32::try_from(self.ours.len()).unwrap_or(u32::MAX));

@@ -9,8 +9,9 @@ use crate::planted::Planted;
 use crate::record::{Record, Side};
 use crate::release::ReleaseCode;
 use crate::time::millis;
-use sip::dialog::contact_uri;
-use sip::message::{HeaderName, Message, Reason, Short, TypedHeader, Writer, reason_phrase};
+use sip::message::{
+    Contact, HeaderName, Message, Reason, Short, TypedHeader, Writer, reason_phrase,
+};
 use smallvec::SmallVec;
 use std::time::Instant;
 
@@ -22,8 +23,8 @@ pub(super) struct Cause {
     pub q850: Option<u16>,
     /// The Reason header to pass on.
     pub reason: Option<Box<str>>,
-    /// The Contact of a 3xx.
-    pub forward: Option<Box<str>>,
+    /// The Contacts of a 3xx, the most wanted first.
+    pub forward: SmallVec<[Box<str>; 1]>,
     /// What else of a refusal tells the caller why.
     pub told: SmallVec<[(&'static str, Box<str>); 1]>,
 }
@@ -39,7 +40,7 @@ impl Cause {
     pub(super) fn of(message: &Message<'_>) -> Self {
         let mut cause = Self { status: message.status(), ..Self::default() };
         if matches!(cause.status, Some(300..=399)) {
-            cause.forward = contact_uri(message).map(Into::into);
+            cause.forward = contacts(message);
         }
         for value in message.headers.values(HeaderName::Reason) {
             cause.reason.get_or_insert_with(|| value.into());
@@ -54,6 +55,20 @@ impl Cause {
         }
         cause
     }
+}
+
+/// Most Contacts of one 3xx that are tried; those that are wanted least are left out.
+pub(super) const CONTACTS_MAX: usize = 5;
+
+/// In the order of their q, those of one q as they are written (RFC 3261 §8.1.3.4).
+fn contacts(message: &Message<'_>) -> SmallVec<[Box<str>; 1]> {
+    let each = message.headers.values(HeaderName::Contact).filter_map(|it| {
+        let contact = Contact::parse(it).ok()?;
+        Some((contact.q().unwrap_or(1000), contact.addr()?.uri_text))
+    });
+    let mut found: Vec<(u16, &str)> = each.collect();
+    found.sort_by_key(|it| std::cmp::Reverse(it.0));
+    found.into_iter().take(CONTACTS_MAX).map(|it| it.1.into()).collect()
 }
 
 /// A phone's refusal as the other phone may see it: a challenge is between the phone and somebody
@@ -82,7 +97,9 @@ impl Call {
         cause: Cause,
         now: Instant,
     ) {
-        if matches!(self.state, State::Ended { .. }) {
+        if matches!(self.state, State::Ended { .. })
+            || self.goes_elsewhere(office, (code, by), &cause, now)
+        {
             return;
         }
         let status = match self.answered {

@@ -415,9 +415,10 @@ impl Call {
         }
         // Where a carrier may send a call it has gone already.
         let inside = |it: &&Fork| it.outside.is_none();
-        let forwards = |it: &Fork| it.refused.as_ref().and_then(|it| it.1.forward.clone());
-        if !decided && let Some(contact) = self.forks.iter().filter(inside).find_map(forwards) {
-            return self.forward(office, &contact, now);
+        let forwards = |it: &Fork| it.refused.as_ref().map(|it| it.1.forward.clone());
+        let mut contacts = self.forks.iter().filter(inside).filter_map(forwards);
+        if !decided && let Some(contacts) = contacts.find(|it| !it.is_empty()) {
+            return self.forward(office, &contacts, now);
         }
         let refusals = self.forks.iter().filter_map(|it| it.refused.clone());
         let Some((code, cause)) = refusals.min_by_key(|&(code, _)| preference(code)) else {

@@ -19,6 +19,7 @@ use crate::record::{CallRecord, Direction, Side};
 use crate::release::ReleaseCode;
 use crate::supplementary::{Forwarding, is_forwardable};
 use bytes::Bytes;
+use sip::message::block::{self, Life};
 use sip::message::{Uri, Writer, reason_phrase};
 use std::time::Instant;
 
@@ -33,6 +34,7 @@ pub struct Forwarded {
     record: Box<CallRecord>,
     /// The line or trunk it came by is still in use.
     claims: smallvec::SmallVec<[Claim; 2]>,
+    others: Vec<Box<str>>,
 }
 
 /// Who sends a call on, where to and why.
@@ -41,6 +43,18 @@ pub struct Onward {
     pub by: Box<str>,
     pub number: Box<str>,
     pub why: Why,
+    /// The numbers that are tried where this one fails.
+    pub others: Vec<Box<str>>,
+    /// He has sent it on already, to where it failed like this.
+    pub instead_of: Option<Outcome>,
+}
+
+/// How a call ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    code: ReleaseCode,
+    by: Side,
+    cause: Cause,
 }
 
 impl Why {
@@ -69,14 +83,60 @@ pub(super) fn number_in(contact: &str) -> Option<Box<str>> {
 }
 
 impl Call {
-    /// The callee's phones have refused, one of them with 3xx.
-    pub(super) fn forward(&mut self, office: &mut Office, contact: &str, now: Instant) {
-        let Some(number) = number_in(contact).filter(|_| self.may_be_sent_on()) else {
+    /// The callee's phones have refused, one of them with 3xx: its Contacts, the most wanted first.
+    pub(super) fn forward(&mut self, office: &mut Office, contacts: &[Box<str>], now: Instant) {
+        let mut numbers: Vec<Box<str>> = contacts.iter().filter_map(|it| number_in(it)).collect();
+        if numbers.is_empty() || !self.may_be_sent_on() {
             let cause = Cause { status: Some(480), ..Cause::default() };
             return self.end_as(office, ReleaseCode::CalleeRejected, Side::Callee, cause, now);
+        }
+        let by: Box<str> = self.record.callee_number.as_str().into();
+        let number = numbers.remove(self.no_loop(&by, &numbers).unwrap_or_default());
+        let (why, others, instead_of) = (Why::Deflection, numbers, None);
+        self.send_on(office, Onward { by, number, why, others, instead_of }, now);
+    }
+
+    /// The call, which a phone sent here, ends like this: whether it goes on to another number that
+    /// phone named (RFC 3261 §8.1.3.4).
+    pub(super) fn goes_elsewhere(
+        &mut self,
+        office: &mut Office,
+        (code, by): (ReleaseCode, Side),
+        cause: &Cause,
+        now: Instant,
+    ) -> bool {
+        let status = cause.status.unwrap_or_else(|| code.status());
+        // 6xx speaks for the callee, wherever he is; after 487 nobody waits.
+        let failed = match by {
+            Side::Callee => true,
+            Side::System => ["callee.", "line.", "loop.", "route.", "trunk."]
+                .iter()
+                .any(|it| code.as_str().starts_with(it)),
+            Side::Caller | Side::Admin => false,
         };
-        let by = self.record.callee_number.as_str().into();
-        self.send_on(office, Onward { by, number, why: Why::Deflection }, now);
+        if self.others.is_empty() || !failed || status >= 600 || status == 487 {
+            return false;
+        }
+        let Some(who) = self.history.last().map(Box::<str>::from) else { return false };
+        let before = self.history.clone();
+        self.history.pop();
+        let next = self.no_loop(&who, &self.others).filter(|_| self.may_be_sent_on());
+        let Some(next) = next else {
+            self.history = before;
+            return false;
+        };
+        let mut others = std::mem::take(&mut self.others).split_off(next);
+        let number = others.remove(0);
+        let outcome = Outcome { code, by, cause: cause.clone() };
+        let (why, instead_of) = (Why::Deflection, Some(outcome));
+        self.send_on(office, Onward { by: who, number, why, others, instead_of }, now);
+        true
+    }
+
+    /// The first of these numbers that it may be sent to.
+    fn no_loop(&self, by: &str, numbers: &[Box<str>]) -> Option<usize> {
+        let host = bracketed(self.caller.session.dialog.end.address.ip());
+        numbers.iter().position(|it| !self.history.is_loop(by, it, &host))
     }
 
     /// The called extension has a forwarding for this, with the right to it: the call is sent on.
@@ -92,7 +152,8 @@ impl Call {
             return false;
         }
         let (by, number) = (by.into(), number.into());
-        self.send_on(office, Onward { by, number, why: Why::Forwarding(when) }, now);
+        let (why, others, instead_of) = (Why::Forwarding(when), vec![], None);
+        self.send_on(office, Onward { by, number, why, others, instead_of }, now);
         true
     }
 
@@ -160,13 +221,18 @@ impl Call {
         }
         let leg = self.give_leg(office, LegId::Caller)?;
         let mut history = std::mem::take(&mut self.history);
-        let (code, record) = (onward.why.release(), Box::new(CallRecord::clone(&self.record)));
+        let record = Box::new(CallRecord::clone(&self.record));
         history.push(onward.by, onward.why);
         let claims = self.outward.give_incoming();
         let joining = self.joining.take();
-        let cause = Cause { status: Some(302), ..Cause::default() };
-        self.end_as(office, code, Side::Callee, cause, now);
-        Some(Forwarded { number: onward.number, leg, history, joining, record, claims })
+        let sent_on = || {
+            let cause = Cause { status: Some(302), ..Cause::default() };
+            Outcome { code: onward.why.release(), by: Side::Callee, cause }
+        };
+        let Outcome { code, by, cause } = onward.instead_of.unwrap_or_else(sent_on);
+        self.end_as(office, code, by, cause, now);
+        let (number, others) = (onward.number, onward.others);
+        Some(Forwarded { number, leg, history, joining, record, claims, others })
     }
 
     /// Nobody can take it: the forwarding extension is gone, or the server is full.
@@ -183,13 +249,18 @@ impl Call {
         forwarded: Forwarded,
         now: Instant,
     ) -> Self {
-        let Forwarded { number, leg: (leg, was), history, joining, record: before, claims } =
-            forwarded;
+        let Forwarded { number, leg: (leg, was), history, joining, claims, others, .. } = forwarded;
+        let before = forwarded.record;
         let owner = Owner { call: place.0, serial: place.1, leg: LegId::Caller };
         office.endpoint.change_owner(was.into(), owner.into());
         office.dialogs.insert(leg.tag, owner);
         let mut call = Self::with_caller(office, (id, place), attempt, *leg, now);
         (call.history, call.joining) = (history, joining);
+        if !others.is_empty() {
+            // It may go on before anybody is called.
+            call.invite = Some(block::copy(Life::Transaction, attempt.raw));
+        }
+        call.others = others;
         call.outward.take_incoming(claims);
         let record = &mut call.record;
         record.linked_call_id = Some(before.call_id);

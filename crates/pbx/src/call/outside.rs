@@ -54,6 +54,8 @@ pub(super) struct Outward {
     pub(super) claims: SmallVec<[Claim; 2]>,
     /// How often a carrier sent it on.
     pub(super) redirects: usize,
+    /// Where else it said the call might go.
+    pub(super) contacts: SmallVec<[Box<str>; 1]>,
     /// Servers of trunks that were tried.
     pub(super) tried: SmallVec<[ServerKey; 2]>,
     pub(super) tried_addresses: Tried,

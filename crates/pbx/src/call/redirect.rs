@@ -1,12 +1,14 @@
 //! A carrier or another server sends a call of ours on (3xx, RFC 3261 §8.1.3.4).
 //!
+//! Its Contacts are tried one after the other, the most wanted first.
+//!
 //! It goes no further than who calls could have gone himself: to another server of the same line or
 //! trunk, or to a number that the dial plan lets him dial by that line or trunk. Never to a host that
 //! nobody configured.
 
 use super::Call;
 use super::begin::{Way, dice};
-use super::end::Cause;
+use super::end::{CONTACTS_MAX, Cause};
 use super::fork::bracketed;
 use super::forward::number_in;
 use super::locate;
@@ -34,7 +36,8 @@ struct Further {
 }
 
 impl Call {
-    /// The newest fork was refused with 3xx from outside: whether the call goes on where that leads.
+    /// The newest fork was refused from outside, with 3xx or where one led: whether the call goes on
+    /// where that leads.
     pub(super) fn follows(
         &mut self,
         office: &mut Office,
@@ -44,10 +47,29 @@ impl Call {
     ) -> bool {
         let is_present = fork + 1 == self.forks.len() && self.forks[fork].outside.is_some();
         let waits = !self.caller.session.has_described();
-        let Some(contact) = cause.forward.as_deref() else { return false };
-        if !is_present || !waits || !matches!(code, 300..=305) {
+        if !is_present || !waits {
             return false;
         }
+        match code {
+            300..=305 => {
+                self.outward.contacts.insert_many(0, cause.forward.iter().cloned());
+                self.outward.contacts.truncate(CONTACTS_MAX);
+            }
+            // It speaks for the callee, wherever he is; 380 and the like lead to no call.
+            306..=399 | 600..=699 => self.outward.contacts.clear(),
+            _ => {}
+        }
+        while !self.outward.contacts.is_empty() {
+            let contact = self.outward.contacts.remove(0);
+            if self.goes_to(office, fork, &contact, now) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether the call goes on to one of the Contacts.
+    fn goes_to(&mut self, office: &mut Office, fork: usize, contact: &str, now: Instant) -> bool {
         // What it takes up does not keep its own call from the line.
         self.release_out(office);
         let chance = dice(&mut *office.rng);

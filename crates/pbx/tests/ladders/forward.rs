@@ -161,3 +161,75 @@ fn one_of_two_phones() {
         ",
     );
 }
+
+/// The most wanted is called first; where that fails, the next one, as bob's phone said.
+#[test]
+fn several_contacts() {
+    let contacts = "header=\"Contact:<sip:102@10.0.0.1>;q=0.3, <sip:10.0.0.9>, <sip:103@10.0.0.1>;q=0.7, <sip:777@10.0.0.1>;q=0.5\"";
+    check(&format!(
+        "
+        given carol
+        given dave
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   302 {contacts}
+                 pbx -> bob   ACK
+        alice <- pbx          181 header=Call-Info:103
+                 pbx -> dave  INVITE from=100 header=Diversion:<sip:101@
+                 pbx <- dave  486
+                 pbx -> dave  ACK
+        alice <- pbx          181 header=Call-Info:777
+        alice <- pbx          181 header=Call-Info:102
+                 pbx -> carol INVITE from=100 header=Diversion:<sip:101@ once=Diversion
+                 pbx <- carol 200
+                 pbx -> carol ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+        record release=callee.forwarded callee=101
+        record release=callee.busy status=486 callee=103 linked=yes
+        record release=route.no_match dialled=777 linked=yes
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> carol BYE
+                 pbx <- carol 200
+        record release=caller.hangup callee=102 linked=yes
+        record none
+        "
+    ));
+}
+
+/// Who is asked and declines has spoken; the last of those that fail is what the caller hears.
+#[test]
+fn no_contact_is_left() {
+    let call = |answer: &str, after: &str| {
+        check(&format!(
+            "
+            given carol
+            given dave
+            alice -> pbx          INVITE 101
+            alice <- pbx          100
+                     pbx -> bob   INVITE
+                     pbx <- bob   300 header=\"Contact:<sip:103@10.0.0.1>, <sip:102@10.0.0.1>\"
+                     pbx -> bob   ACK
+            alice <- pbx          181
+                     pbx -> dave  INVITE
+                     pbx <- dave  {answer}
+                     pbx -> dave  ACK
+            {after}
+            alice -> pbx          ACK
+            "
+        ));
+    };
+    call("603", "alice <- pbx 603");
+    call(
+        "486",
+        "
+            alice <- pbx          181
+                     pbx -> carol INVITE
+                     pbx <- carol 480
+                     pbx -> carol ACK
+            alice <- pbx          480
+        ",
+    );
+}

@@ -207,3 +207,72 @@ fn another_server_of_a_carrier() {
     "#,
     );
 }
+
+/// The most wanted is tried first, then the others: one that the caller may not dial is passed over.
+#[test]
+fn several_contacts() {
+    check(
+        r#"
+        given line 5678 at=telecom out=1
+        given blocked 3 called=90190
+        alice -> pbx             INVITE 90138
+        alice <- pbx             100
+                 pbx -> telecom  INVITE 0138
+                 pbx <- telecom  300 header="Contact:<sip:0140@203.0.113.5>;q=0.1, <sip:0190@203.0.113.5>, <sip:0139@203.0.113.5>;q=0.8"
+                 pbx -> telecom  ACK
+        alice <- pbx             181 header=Call-Info:0139
+                 pbx -> telecom  INVITE 0139
+                 pbx <- telecom  404
+                 pbx -> telecom  ACK
+        alice <- pbx             181 header=Call-Info:0140
+                 pbx -> telecom  INVITE 0140
+                 pbx <- telecom  486
+                 pbx -> telecom  ACK
+        alice <- pbx             486
+        alice -> pbx             ACK
+        record release=callee.busy sent=0140
+    "#,
+    );
+}
+
+/// 6xx speaks for the callee; more than three times a call is not sent on.
+#[test]
+fn several_contacts_and_an_end() {
+    check(
+        r#"
+        given line 5678 at=telecom
+        alice -> pbx             INVITE 90138
+        alice <- pbx             100
+                 pbx -> telecom  INVITE 0138
+                 pbx <- telecom  302 header="Contact:<sip:1@203.0.113.5>, <sip:2@203.0.113.5>"
+                 pbx -> telecom  ACK
+        alice <- pbx             181
+                 pbx -> telecom  INVITE 1
+                 pbx <- telecom  603
+                 pbx -> telecom  ACK
+        alice <- pbx             603
+        alice -> pbx             ACK
+        record release=callee.declined
+        alice -> pbx             INVITE 90138
+        alice <- pbx             100
+                 pbx -> telecom  INVITE 0138
+                 pbx <- telecom  302 header="Contact:<sip:1@203.0.113.5>, <sip:2@203.0.113.5>, <sip:3@203.0.113.5>, <sip:4@203.0.113.5>"
+                 pbx -> telecom  ACK
+        alice <- pbx             181
+                 pbx -> telecom  INVITE 1
+                 pbx <- telecom  404
+                 pbx -> telecom  ACK
+        alice <- pbx             181
+                 pbx -> telecom  INVITE 2
+                 pbx <- telecom  404
+                 pbx -> telecom  ACK
+        alice <- pbx             181
+                 pbx -> telecom  INVITE 3
+                 pbx <- telecom  404
+                 pbx -> telecom  ACK
+        alice <- pbx             404
+        alice -> pbx             ACK
+        record release=callee.unknown sent=3
+    "#,
+    );
+}
