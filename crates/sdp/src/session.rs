@@ -88,6 +88,16 @@ impl Sdp {
         self.set_origin_field(5, Text::of(address).as_bytes());
     }
 
+    /// Leaves out who describes the session: the user of o=, and what s=, i=, u=, e= and p= tell of him
+    /// (RFC 8866 §5.2 to §5.6).
+    pub fn hide_author(&mut self) {
+        self.set_origin_field(0, b"-");
+        self.session.retain(|it| !b"iuep".contains(&it.kind()));
+        let names = self.session.iter_mut().filter(|it| it.kind() == b's');
+        names.for_each(|it| it.set_value(&[b"-"]));
+        self.media.iter_mut().for_each(|it| it.lines.retain(|it| it.kind() != b'i'));
+    }
+
     /// The address of the session's own c= line.
     pub fn session_address(&self) -> Option<IpAddr> {
         let line = self.session.iter().find(|line| line.kind() == b'c')?;
@@ -291,6 +301,17 @@ mod tests {
             assert_eq!(sdp.rtp_of(index), rtp.map(|it| it.parse().unwrap()), "RTP {index}");
             assert_eq!(sdp.rtcp_of(index), rtcp.map(|it| it.parse().unwrap()), "RTCP {index}");
         }
+    }
+
+    #[test]
+    fn the_author_is_hidden_and_the_session_stays() {
+        let text = "v=0\r\no=ann 5 6 IN IP4 10.0.0.1\r\ns=Ann's call\r\ni=About\r\nu=http://ann.example\r\n\
+                    e=ann@x\r\np=+44\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4 RTP/AVP 0\r\ni=Ann\r\na=sendrecv\r\n";
+        let mut sdp = Sdp::parse(text.as_bytes()).unwrap();
+        sdp.hide_author();
+        let expected = "v=0\r\no=- 5 6 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
+                        m=audio 4 RTP/AVP 0\r\na=sendrecv\r\n";
+        assert_eq!(String::from_utf8(sdp.to_bytes()).unwrap(), expected);
     }
 
     #[test]

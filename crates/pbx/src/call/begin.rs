@@ -108,6 +108,10 @@ impl Call {
         let record = record(office, id, attempt, &caller);
         office.counters.calls_started += 1;
         office.counters.calls_active += 1;
+        let mut media = CallMedia::default();
+        if caller.privacy.identity {
+            media.hide(Half::Caller);
+        }
         Self {
             id,
             tenant: *tenant,
@@ -124,7 +128,7 @@ impl Call {
                 early: None,
                 late_offer: body::of(message).and_then(body::sdp_range).is_none(),
             },
-            media: CallMedia::default(),
+            media,
             modifying: None,
             asks: SmallVec::new(),
             digits: Vec::new(),

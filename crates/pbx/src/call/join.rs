@@ -156,6 +156,9 @@ impl Call {
             LegId::Caller => self.take_leg(office, slot, leg),
             LegId::Callee(_) => {
                 let leg = self.move_in(office, slot, leg);
+                if leg.privacy.identity {
+                    self.media.hide(super::half(slot));
+                }
                 self.forks.push(Fork::to_leg(leg));
             }
         }

@@ -112,6 +112,8 @@ pub(super) struct Side {
     generation: u32,
     /// Codecs it is offered, in this order; none: as they come.
     codecs: Vec<Box<str>>,
+    /// Its descriptions are not to tell who it is.
+    hides: bool,
 }
 
 /// The media of one call.
@@ -140,6 +142,11 @@ impl CallMedia {
     /// What a half is to be offered from now on.
     pub(super) fn prefer(&mut self, half: Half, codecs: &[Box<str>]) {
         self.side(half).codecs = codecs.to_vec();
+    }
+
+    /// What a half describes is passed on without who it is.
+    pub(super) fn hide(&mut self, half: Half) {
+        self.side(half).hides = true;
     }
 
     /// Takes an offer of one half and returns it as the other half is to see it.
@@ -351,6 +358,9 @@ impl CallMedia {
         mut sdp: Sdp,
         now: Instant,
     ) -> Result<Bytes, Unusable> {
+        if self.side_of(to.other()).hides {
+            sdp.hide_author();
+        }
         if self.relayed {
             let transports = sdp.transports();
             let wanted = transports.iter().flatten().max().map_or(0, |it| it + 1);
@@ -554,40 +564,4 @@ fn sum<'a>(figures: impl Iterator<Item = &'a Figures>) -> MediaFigures {
         rtp_jitter_ms_in: sum.rtp_jitter_ms_in.max(it.jitter_in_us / 1000),
         rtp_packets_out: sum.rtp_packets_out + it.packets_out,
     })
-}
-
-/// Whether an answer takes all that its offer has: then nobody has to be told of it.
-pub(super) fn agrees(offer: &[u8], answer: &[u8]) -> bool {
-    let (Ok(offer), Ok(answer)) = (Sdp::parse(offer), Sdp::parse(answer)) else { return false };
-    let mut pairs = offer.media().iter().zip(answer.media()).enumerate();
-    let same = |(index, (offered, answered)): (usize, (&sdp::Media, &sdp::Media))| {
-        let takes = |format: &str| answered.formats().any(|it| it == format);
-        let turned = offer.direction_of(index).reversed() == answer.direction_of(index);
-        offered.is_rejected() && answered.is_rejected()
-            || !answered.is_rejected() && turned && offered.formats().all(takes)
-    };
-    offer.media().len() == answer.media().len() && pairs.all(same)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_answer_leaves_out() {
-        let offer = "v=0\nc=IN IP4 10.0.0.1\nm=audio 4 RTP/AVP 8 0\n";
-        #[rustfmt::skip]
-        let table = [
-            ("m=audio 6 RTP/AVP 8 0\n",               true),
-            ("m=audio 6 RTP/AVP 0 8 101\n",           true),
-            ("m=audio 6 RTP/AVP 8\n",                 false),
-            ("m=audio 6 RTP/AVP 8 0\na=inactive\n",  false),
-            ("m=audio 0 RTP/AVP 8 0\n",               false),
-            ("",                                       false),
-        ];
-        for (lines, expected) in table {
-            let answer = format!("v=0\nc=IN IP4 10.0.0.2\n{lines}");
-            assert_eq!(agrees(offer.as_bytes(), answer.as_bytes()), expected, "{lines}");
-        }
-    }
 }

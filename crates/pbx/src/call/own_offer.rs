@@ -6,10 +6,10 @@
 //! (RFC 3725 §4.3).
 
 use super::body::{self, OwnedBody};
-use super::media::{Half, Peer, Unusable, agrees};
+use super::media::{Half, Peer, Unusable};
 use super::{Call, Modifying, Purpose, fork_id, half, headers};
 use crate::office::{LegId, Office};
-use sdp::EchoPlace;
+use sdp::{EchoPlace, Sdp};
 use sip::message::{Message, Writer};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -131,6 +131,42 @@ impl Call {
         self.media.refused();
         if let Ok(offer) = offer {
             self.align(office, leg, &offer, now);
+        }
+    }
+}
+
+/// Whether an answer takes all that its offer has: then nobody has to be told of it.
+fn agrees(offer: &[u8], answer: &[u8]) -> bool {
+    let (Ok(offer), Ok(answer)) = (Sdp::parse(offer), Sdp::parse(answer)) else { return false };
+    let mut pairs = offer.media().iter().zip(answer.media()).enumerate();
+    let same = |(index, (offered, answered)): (usize, (&sdp::Media, &sdp::Media))| {
+        let takes = |format: &str| answered.formats().any(|it| it == format);
+        let turned = offer.direction_of(index).reversed() == answer.direction_of(index);
+        offered.is_rejected() && answered.is_rejected()
+            || !answered.is_rejected() && turned && offered.formats().all(takes)
+    };
+    offer.media().len() == answer.media().len() && pairs.all(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_answer_leaves_out() {
+        let offer = "v=0\nc=IN IP4 10.0.0.1\nm=audio 4 RTP/AVP 8 0\n";
+        #[rustfmt::skip]
+        let table = [
+            ("m=audio 6 RTP/AVP 8 0\n",               true),
+            ("m=audio 6 RTP/AVP 0 8 101\n",           true),
+            ("m=audio 6 RTP/AVP 8\n",                 false),
+            ("m=audio 6 RTP/AVP 8 0\na=inactive\n",  false),
+            ("m=audio 0 RTP/AVP 8 0\n",               false),
+            ("",                                       false),
+        ];
+        for (lines, expected) in table {
+            let answer = format!("v=0\nc=IN IP4 10.0.0.2\n{lines}");
+            assert_eq!(agrees(offer.as_bytes(), answer.as_bytes()), expected, "{lines}");
         }
     }
 }

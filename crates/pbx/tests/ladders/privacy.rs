@@ -76,6 +76,34 @@ fn a_privacy_that_nobody_knows_and_must_be_had() {
     );
 }
 
+/// Phones write their number into their descriptions.
+#[test]
+fn what_a_description_tells_of_its_author() {
+    check(
+        r#"
+        alice -> pbx             INVITE 101 header=Privacy:id
+        alice <- pbx             100
+                 pbx -> bob      INVITE body="o=- 1 "
+                 pbx <- bob      200
+                 pbx -> bob      ACK
+        alice <- pbx             200 body="o=bob "
+        alice -> pbx             ACK
+        alice -> pbx             INVITE direction=sendonly
+        alice <- pbx             100
+                 pbx -> bob      INVITE body="o=- 1 " direction=sendonly
+                 pbx <- bob      200
+                 pbx -> bob      ACK
+        alice <- pbx             200
+        alice -> pbx             ACK
+        alice -> pbx             BYE
+        alice <- pbx             200
+                 pbx -> bob      BYE
+                 pbx <- bob      200
+        record release=caller.hangup
+    "#,
+    );
+}
+
 #[test]
 fn a_phone_of_ours_may_hide_too() {
     for how in ["header=Privacy:id", "from=anonymous header=P-Preferred-Identity:<sip:100@x>"] {
