@@ -69,10 +69,10 @@ fn forward(bytes: &[u8]) -> Option<bytes::Bytes> {
         return None;
     };
     let mut writer = Writer::request(method, uri);
-    writer.header("Via", "SIP/2.0/UDP 203.0.113.1:5060;branch=z9hG4bK-forwarded");
+    writer.text_header("Via", "SIP/2.0/UDP 203.0.113.1:5060;branch=z9hG4bK-forwarded");
     writer.header("Max-Forwards", essentials.max_forwards?.checked_sub(1)?);
     const OURS: [HeaderName; 3] =
         [HeaderName::ContentType, HeaderName::ContentLength, HeaderName::MaxForwards];
-    writer.lines_of(&msg.headers, |it| !OURS.contains(&it.name));
+    writer.lines_of(&msg.headers, |it| !OURS.contains(&it.known()));
     Some(writer.finish_with(msg.headers.get(HeaderName::ContentType)?, msg.body))
 }

@@ -1,7 +1,7 @@
 //! Which headers a B2BUA passes from one leg to the other (RFC 7092 §3.1).
 
 use crate::privacy::Privacy;
-use sip::message::{HeaderName, Headers, Writer};
+use sip::message::{HeaderName, Headers, LineName, Writer};
 
 /// What every leg of ours can do.
 pub const ALLOW: &str =
@@ -32,25 +32,24 @@ pub const ACCEPT: &str =
 /// Copies the headers that neither belong to a leg nor claim an identity: what we do not know
 /// passes.
 pub fn pass(headers: &Headers<'_>, writer: &mut Writer) {
-    writer.lines_of(headers, |it| passes(it.name, it.raw_name));
+    writer.lines_of(headers, passes);
 }
 
 /// The same of a caller, without those that tell who he is where he withholds that (RFC 3323 §4.1).
 pub fn pass_of(caller: Privacy, headers: &Headers<'_>, writer: &mut Writer) {
     let names = [HeaderName::CallInfo, HeaderName::Organization, HeaderName::Subject];
-    let tells = |name, raw_name: &str| {
-        names.contains(&name) || REPLIES.iter().any(|it| raw_name.eq_ignore_ascii_case(it))
+    let tells = |it: LineName<'_, '_>| {
+        names.contains(&it.known())
+            || REPLIES.iter().any(|name| it.raw().eq_ignore_ascii_case(name))
     };
-    writer.lines_of(headers, |it| {
-        passes(it.name, it.raw_name) && !(caller.identity && tells(it.name, it.raw_name))
-    });
+    writer.lines_of(headers, |it| passes(it) && !(caller.identity && tells(it)));
 }
 
 /// Where a caller is called back.
 const REPLIES: [&str; 2] = ["Reply-To", "In-Reply-To"];
 
-fn passes(name: HeaderName, raw_name: &str) -> bool {
-    match name {
+fn passes(name: LineName<'_, '_>) -> bool {
+    match name.known() {
         // These make the leg's own dialog, way and body.
         HeaderName::Via
         | HeaderName::From
@@ -110,7 +109,7 @@ fn passes(name: HeaderName, raw_name: &str) -> bool {
         | HeaderName::ContentDisposition
         | HeaderName::ContentEncoding
         | HeaderName::MimeVersion => true,
-        HeaderName::Other => !IDENTITIES.iter().any(|it| raw_name.eq_ignore_ascii_case(it)),
+        HeaderName::Other => !IDENTITIES.iter().any(|it| name.raw().eq_ignore_ascii_case(it)),
     }
 }
 

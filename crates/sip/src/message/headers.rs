@@ -59,11 +59,38 @@ pub struct Field<'a> {
     pub value: &'a str,
 }
 
+/// The name of a header line; its text is read where it is asked for.
+#[derive(Clone, Copy)]
+pub struct LineName<'h, 'a> {
+    headers: &'h Headers<'a>,
+    line: &'h Line,
+}
+
+impl<'a> LineName<'_, 'a> {
+    pub fn known(self) -> HeaderName {
+        self.line.name
+    }
+
+    /// As [`Field::raw_name`].
+    pub fn raw(self) -> &'a str {
+        self.headers.raw_name(self.line)
+    }
+}
+
 /// The header fields in the order of the message: an index into its head.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Headers<'a> {
     head: &'a str,
     lines: SmallVec<[Line; INLINE_HEADERS]>,
+    /// For each name the place of its first line, counted from 1; 0 where there is none. A place
+    /// too high to be noted is somewhere behind the highest.
+    first: [u8; HeaderName::COUNT],
+}
+
+impl Default for Headers<'_> {
+    fn default() -> Self {
+        Self { head: "", lines: SmallVec::new(), first: [0; HeaderName::COUNT] }
+    }
 }
 
 /// Where one header line stands in the head. Small, as an index moves with its message; a head
@@ -102,12 +129,20 @@ impl<'a> Headers<'a> {
 
     /// The value of the first line of this header.
     pub fn get(&self, name: HeaderName) -> Option<&'a str> {
-        self.lines.iter().find(|it| it.name == name).map(|it| self.value(it))
+        self.lines_from(name).iter().find(|it| it.name == name).map(|it| self.value(it))
     }
 
     /// The values of all lines of this header.
     pub fn all(&self, name: HeaderName) -> impl Iterator<Item = &'a str> {
-        self.lines.iter().filter(move |it| it.name == name).map(|it| self.value(it))
+        self.lines_from(name).iter().filter(move |it| it.name == name).map(|it| self.value(it))
+    }
+
+    /// The lines from the first one of this header on; none where there is none.
+    fn lines_from(&self, name: HeaderName) -> &[Line] {
+        match self.first[name as usize] {
+            0 => &[],
+            first => &self.lines[usize::from(first) - 1..],
+        }
     }
 
     /// The value of the first line of a header that has no [`HeaderName`] of its own.
@@ -158,10 +193,13 @@ impl<'a> Headers<'a> {
     }
 
     /// The lines that are kept, plain ones next to each other as one text.
-    pub(super) fn runs(&self, keep: impl Fn(&Field<'a>) -> bool) -> impl Iterator<Item = Run<'a>> {
+    pub(super) fn runs<'h>(
+        &'h self,
+        keep: impl Fn(LineName<'h, 'a>) -> bool,
+    ) -> impl Iterator<Item = Run<'a>> {
         let mut lines = self.lines.as_slice();
         std::iter::from_fn(move || {
-            let kept = |it: &Line| keep(&self.field(it));
+            let kept = |line: &'h Line| keep(LineName { headers: self, line });
             let at = lines.iter().position(kept)?;
             let first = &lines[at];
             let more =
@@ -195,13 +233,20 @@ impl<'a> Headers<'a> {
 
     #[inline]
     pub(super) fn push(&mut self, line: Line) {
+        let first = &mut self.first[line.name as usize];
+        if *first == 0 {
+            *first = u8::try_from(self.lines.len() + 1).unwrap_or(u8::MAX);
+        }
         self.lines.push(line);
     }
 
     fn field(&self, line: &Line) -> Field<'a> {
+        Field { name: line.name, raw_name: self.raw_name(line), value: self.value(line) }
+    }
+
+    fn raw_name(&self, line: &Line) -> &'a str {
         let name_at = line.name_at as usize;
-        let raw_name = &self.head[name_at..name_at + usize::from(line.name_len)];
-        Field { name: line.name, raw_name, value: self.value(line) }
+        &self.head[name_at..name_at + usize::from(line.name_len)]
     }
 
     fn value(&self, line: &Line) -> &'a str {

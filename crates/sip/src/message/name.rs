@@ -126,6 +126,9 @@ header_names! {
 }
 
 impl HeaderName {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::Other as usize + 1;
+
     /// The header of this name, in any case and in the compact form (RFC 3261 §7.3.3).
     pub fn from_bytes(name: &[u8]) -> Self {
         match name {
@@ -162,11 +165,25 @@ fn full(name: &[u8]) -> HeaderName {
         return HeaderName::Other;
     };
     // Nearly everybody writes the canonical form, and comparing that is the cheaper way.
-    if text.as_bytes() == name || text.as_bytes().eq_ignore_ascii_case(name) {
-        *header
-    } else {
-        HeaderName::Other
+    let text = text.as_bytes();
+    if is_same(text, name) || text.eq_ignore_ascii_case(name) { *header } else { HeaderName::Other }
+}
+
+/// Whether both are the same octets. For lengths of names this is a few words side by side, where a
+/// comparison of any length is a call.
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    match a.len() {
+        len if len != b.len() => false,
+        2..4 => ends::<2>(a) == ends::<2>(b),
+        4..8 => ends::<4>(a) == ends::<4>(b),
+        8..=16 => ends::<8>(a) == ends::<8>(b),
+        _ => a == b,
     }
+}
+
+/// The first and the last octets, which overlap in a text shorter than both.
+fn ends<const N: usize>(text: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+    Some((text.first_chunk()?, text.last_chunk()?))
 }
 
 const EMPTY: u8 = u8::MAX;

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use std::fmt::{self, Display, Write as _};
 
 use super::block::{self, Life};
-use super::headers::{Field, Headers, Run};
+use super::headers::{Headers, LineName, Run};
 use super::method::Method;
 use super::name::HeaderName;
 use super::short::decimal;
@@ -98,10 +98,10 @@ impl Writer {
     }
 
     /// Copies the lines that are kept, in order and under the names they came with.
-    pub fn lines_of<'a>(
+    pub fn lines_of<'h, 'a>(
         &mut self,
-        headers: &Headers<'a>,
-        keep: impl Fn(&Field<'a>) -> bool,
+        headers: &'h Headers<'a>,
+        keep: impl Fn(LineName<'h, 'a>) -> bool,
     ) -> &mut Self {
         for run in headers.runs(keep) {
             match run {
@@ -217,7 +217,8 @@ mod tests {
         let head = "OPTIONS sip:a SIP/2.0\r\nVia: v\r\nA: one\r\nB: two\r\nMax-Forwards: 70\r\n\
                     C:three\r\nD: four\nE: f\r\n ive\r\nF: si\rx\r\nG: seven \r\nH: eight\r\n\r\n";
         let msg = Message::parse(head.as_bytes()).unwrap();
-        let kept = |it: &Field<'_>| !matches!(it.name, HeaderName::Via | HeaderName::MaxForwards);
+        let kept =
+            |it: LineName<'_, '_>| !matches!(it.known(), HeaderName::Via | HeaderName::MaxForwards);
         let mut writer = Writer::response(200, "OK");
         writer.lines_of(&msg.headers, kept);
         let expected = "SIP/2.0 200 OK\r\nA: one\r\nB: two\r\nC:three\r\nD: four\r\nE: f  ive\r\n\

@@ -141,3 +141,31 @@ fn the_end_of_a_head_is_found_in_pieces_without_looking_back() {
     }
     panic!("no end found");
 }
+
+#[test]
+fn the_first_colon_is_found_wherever_it_is() {
+    for filler in *b"a;9\0\xba\xff" {
+        for len in 0..40 {
+            assert_eq!(colon(&vec![filler; len]), None, "{filler} {len}");
+            for at in 0..len {
+                let mut text = vec![filler; len];
+                text[at] = b':';
+                text[len - 1] = b':';
+                assert_eq!(colon(&text), Some(at), "{filler} {len}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_header_is_found_in_every_place() {
+    for place in [1, 2, 253, 254, 255, 256] {
+        let before = "X: y\r\n".repeat(place - 1);
+        let after = "v: second\r\n".repeat(usize::from(place < MAX_HEADERS));
+        let text = format!("OPTIONS sip:a SIP/2.0\r\n{before}Via: first\r\n{after}\r\n");
+        let msg = parse(&text).unwrap();
+        assert_eq!(msg.headers.get(HeaderName::Via), Some("first"), "{place}");
+        assert_eq!(msg.headers.all(HeaderName::Via).count(), 1 + after.len() / 11, "{place}");
+        assert_eq!(msg.headers.get(HeaderName::From), None);
+    }
+}
