@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 /// How long a request waits for the addresses of a name; then it has none.
 pub const RESOLVE_MAX: Duration = Duration::from_secs(4);
 
-/// Who waits for a name. Each waits for one, so there are no more than calls, their legs and lines.
+/// Who waits for a name. Each waits for one, so there are no more than calls, their legs, lines, and
+/// BYEs of calls that ended within the last seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiter {
     /// A call, for the way to its next candidate.
@@ -98,8 +99,9 @@ impl Names {
         waiting.into_iter().map(|it| it.0).collect()
     }
 
-    /// The next name that nobody answered for in time.
-    pub fn pop_overdue(&mut self, now: Instant) -> Option<Place> {
+    /// The next name that nobody answered for in time, and what it is taken for: a name that is kept
+    /// keeps what is known of it.
+    pub fn pop_overdue(&mut self, now: Instant) -> Option<(Place, Resolution)> {
         while let Some((_, place)) = self.deadlines.pop_front_if(|it| it.0 <= now) {
             let kept = match self.kept.get(&place) {
                 Some(State::Asked { until }) => *until <= now,
@@ -108,7 +110,8 @@ impl Names {
             let waiting =
                 self.waiting.get(&place).is_some_and(|it| it.iter().any(|it| it.1 <= now));
             if kept || waiting {
-                return Some(place);
+                let known = self.known(&place).cloned();
+                return Some((place, known.unwrap_or(Resolution::Nothing(Lack::NoAnswer))));
             }
         }
         None
@@ -170,6 +173,7 @@ mod tests {
 
     use super::*;
     use crate::office::LegId;
+    use sip::locate::Located;
 
     fn place(name: &str) -> Place {
         Place { name: name.into(), port: None, transport: None }
@@ -210,7 +214,7 @@ mod tests {
         assert_eq!(names.resolved(&b, &nothing), [call(2), call(3)]);
         let end = now + RESOLVE_MAX;
         assert_eq!((names.poll_timeout(), names.pop_overdue(now)), (Some(end), None));
-        assert_eq!(names.pop_overdue(end), Some(a.clone()));
+        assert_eq!(names.pop_overdue(end), Some((a.clone(), nothing.clone())));
         assert_eq!(names.resolved(&a, &nothing), [call(1)]);
         assert_eq!((names.pop_overdue(end), names.poll_timeout()), (None, None));
     }
@@ -225,6 +229,22 @@ mod tests {
         let later = now + Duration::from_secs(3);
         assert!(names.wait(&a, call(2), later));
         assert_eq!(names.pop_overdue(now + RESOLVE_MAX), None);
-        assert_eq!(names.pop_overdue(later + RESOLVE_MAX), Some(a));
+        let nothing = Resolution::Nothing(Lack::NoAnswer);
+        assert_eq!(names.pop_overdue(later + RESOLVE_MAX), Some((a, nothing)));
+    }
+
+    /// Somebody else asks for the name of a line while DNS is silent.
+    #[test]
+    fn what_is_known_of_a_kept_name_outlives_a_question_without_answer() {
+        let now = Instant::now();
+        let a = place("a");
+        let found = Resolution::Found(Located { services: vec![], lost: vec![] });
+        let mut names = Names::default();
+        names.keep(&BTreeSet::from([&a]), now);
+        names.resolved(&a, &found);
+        names.wait(&a, call(1), now);
+        assert_eq!(names.pop_overdue(now + RESOLVE_MAX), Some((a.clone(), found.clone())));
+        assert_eq!(names.resolved(&a, &found), [call(1)]);
+        assert_eq!(names.known(&a), Some(&found));
     }
 }

@@ -7,13 +7,16 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// Most nonces of one generation: as many as a table of 32,768 places takes before it doubles.
-/// Only requests with a right password are counted, so strangers cannot fill it.
+/// Only requests with a right password are counted, so strangers cannot fill it. Above 94 new nonces
+/// a second over their whole life the oldest are forgotten before its end; a replay is then refused
+/// only for coming from another address than the nonce was issued to.
 const YOUNG_MAX: usize = 28_672;
 /// How long a generation stays young; after that nobody can use what the old one remembers.
 const LIFE: Duration = Duration::from_secs(LIFE_SECONDS as u64 + 5);
 
 /// The highest count of each nonce, in two generations: the old one is forgotten as a whole when
-/// the young one becomes old, so each nonce is remembered as long as it is good.
+/// the young one becomes old. Each nonce is thus remembered as long as it is good, within
+/// [`YOUNG_MAX`].
 #[derive(Default)]
 pub(super) struct NonceCounts {
     young: Generation,

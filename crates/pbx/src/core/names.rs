@@ -4,7 +4,7 @@
 use super::{Core, Effect};
 use crate::names::Waiter;
 use crate::time::Now;
-use sip::locate::{Lack, Place, Resolution};
+use sip::locate::{Place, Resolution};
 use std::collections::BTreeSet;
 
 impl Core {
@@ -30,8 +30,8 @@ impl Core {
     }
 
     pub(super) fn names_due(&mut self, now: Now) {
-        while let Some(place) = self.office.names.pop_overdue(now.instant) {
-            self.resolved(&place, &Resolution::Nothing(Lack::NoAnswer), now);
+        while let Some((place, resolution)) = self.office.names.pop_overdue(now.instant) {
+            self.resolved(&place, &resolution, now);
         }
     }
 
