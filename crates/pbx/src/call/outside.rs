@@ -43,6 +43,10 @@ use std::time::{Duration, Instant};
 /// How long a candidate may say nothing at all where there is another one.
 pub const SILENCE_MAX: Duration = Duration::from_secs(3);
 
+/// How long the last one may be. Its INVITE has gone out five times by then; who calls would hear
+/// nothing for 32 s if its transaction were waited for (Timer B, RFC 3261 §17.1.1.2).
+pub const LAST_SILENCE_MAX: Duration = Duration::from_secs(12);
+
 /// What a call has to do with lines and trunks.
 #[derive(Debug, Default)]
 pub(super) struct Outward {
@@ -339,8 +343,9 @@ impl Call {
     }
 
     fn watch_for_silence(&mut self, now: Instant) {
-        let others = !self.outward.left.is_empty();
-        self.outward.next_at = others.then(|| now + SILENCE_MAX);
+        let is_last = self.outward.left.is_empty();
+        let most = if is_last { LAST_SILENCE_MAX } else { SILENCE_MAX };
+        self.outward.next_at = Some(now + most);
     }
 
     /// A fork said something.

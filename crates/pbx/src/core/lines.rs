@@ -31,6 +31,11 @@ const KEEP_ALIVE: Bytes = Bytes::from_static(b"\r\n\r\n");
 /// How long a line waits before it opens a lost stream again: the carrier may be starting.
 const RECONNECT: Duration = Duration::from_secs(2);
 
+/// In the place of an answer, where another server is tried after [`SILENCE_MAX`].
+///
+/// [`SILENCE_MAX`]: crate::line::register::SILENCE_MAX
+const NO_ANSWER: Text = Text::fixed("no answer in 4 s", "4秒内无应答");
+
 impl Core {
     /// Brings the lines to what the directory says.
     pub(super) fn configure_lines(&mut self, old: &Directory, directory: &Directory, now: Now) {
@@ -172,10 +177,12 @@ impl Core {
         now: Now,
     ) {
         let Some(line) = self.office.lines.get_mut(key) else { return };
-        let StartLine::Status { code: code @ 200.., reason } = message.start else { return };
         if line.transaction != Some(transaction) {
             return;
         }
+        let StartLine::Status { code: code @ 200.., reason } = message.start else {
+            return line.registration.heard();
+        };
         line.transaction = None;
         line.last_answer = Some(Said { at: now.utc, what: Text::same(format!("{code} {reason}")) });
         let answer = match code {
@@ -283,8 +290,12 @@ impl Core {
             for action in line.handle(event, moment) {
                 match action {
                     Action::NextTarget => {
+                        let gave_up = self.stop_asking(key);
                         if let Some(line) = self.office.lines.get_mut(key) {
                             line.targets.next();
+                            if gave_up {
+                                line.last_answer = Some(Said { at: now.utc, what: NO_ANSWER });
+                            }
                         }
                     }
                     Action::Ask { expires_s, new_call_id } => {
@@ -297,6 +308,18 @@ impl Core {
             }
         }
         self.line_settled(key, now);
+    }
+
+    /// The REGISTER that is out is given up: a registrar that wakes up must not get it when the line is
+    /// registered elsewhere. `false`: none was out.
+    pub(super) fn stop_asking(&mut self, key: LineKey) -> bool {
+        let office = &mut self.office;
+        let Some(line) = office.lines.get_mut(key) else { return false };
+        let (transaction, connecting) = (line.transaction.take(), line.connecting.take());
+        if let Some(transaction) = transaction {
+            office.endpoint.abandon(transaction);
+        }
+        transaction.is_some() || connecting.is_some()
     }
 
     /// Records and publishes what changed, and sees to the next time-out.
@@ -397,6 +420,7 @@ fn send_register(office: &mut Office, key: LineKey, flow: Flow, expires_s: u32, 
         office.endpoint.request(flow, Method::Register, branch, bytes, user, now.instant);
     if let Some(line) = office.lines.get_mut(key) {
         line.transaction = Some(transaction);
+        line.registration.sent(line.targets.has_untried(), now.instant);
     }
 }
 

@@ -15,6 +15,10 @@ use sip::auth::client::{ClientAuth, Unanswerable};
 use smallvec::{SmallVec, smallvec};
 use std::time::{Duration, Instant};
 
+/// How long a server may be silent while there is another one to be tried. Its resends have gone out
+/// three times by then, and trunks give a server as long to answer OPTIONS.
+pub const SILENCE_MAX: Duration = Duration::from_secs(4);
+
 /// Wait after a first failure; it doubles with each further one.
 pub const BACK_OFF_MIN: Duration = Duration::from_secs(30);
 
@@ -82,6 +86,8 @@ enum State {
         purpose: Purpose,
         /// The line is to be registered after it.
         wanted: bool,
+        /// When another address is tried instead.
+        until: Option<Instant>,
     },
 }
 
@@ -191,7 +197,8 @@ impl Registration {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let next = match self.state {
             State::Waiting { at } => Some(at),
-            State::Off | State::Asking { .. } => None,
+            State::Asking { until, .. } => until,
+            State::Off => None,
         };
         let end = self.binding.map(|it| it.until);
         next.into_iter().chain(end).min()
@@ -229,6 +236,32 @@ impl Registration {
         }
     }
 
+    /// The REGISTER was sent. With another address to be tried it is not waited for as long as its
+    /// transaction lives.
+    pub fn sent(&mut self, untried_target: bool, now: Instant) {
+        if let State::Asking { purpose: Purpose::Register, until, .. } = &mut self.state {
+            *until = untried_target.then(|| now + SILENCE_MAX);
+        }
+    }
+
+    /// The carrier said that it is at it (1xx).
+    pub fn heard(&mut self) {
+        if let State::Asking { until, .. } = &mut self.state {
+            *until = None;
+        }
+    }
+
+    /// The REGISTER that is out is given up: the next one goes out at this time. `false`: there is
+    /// none, or it takes the binding back.
+    pub fn give_up(&mut self, at: Instant) -> bool {
+        let asks =
+            matches!(self.state, State::Asking { purpose: Purpose::Register, wanted: true, .. });
+        if asks {
+            self.state = State::Waiting { at };
+        }
+        asks
+    }
+
     /// Takes one event.
     pub fn handle(&mut self, event: Event, it: &Circumstances, moment: Moment) -> Actions {
         if self.binding.is_some_and(|bound| bound.until <= moment.instant) {
@@ -240,19 +273,30 @@ impl Registration {
                 self.wait(at)
             }
             (State::Off | State::Waiting { .. }, Event::Unwanted) => self.leave(it),
-            (State::Asking { purpose, .. }, Event::Wanted { .. }) => {
-                self.state = State::Asking { purpose, wanted: true };
+            (State::Asking { purpose, until, .. }, Event::Wanted { .. }) => {
+                self.state = State::Asking { purpose, wanted: true, until };
                 Actions::new()
             }
-            (State::Asking { purpose, .. }, Event::Unwanted) => {
-                self.state = State::Asking { purpose, wanted: false };
+            (State::Asking { purpose, until, .. }, Event::Unwanted) => {
+                self.state = State::Asking { purpose, wanted: false, until };
                 Actions::new()
+            }
+            (
+                State::Asking { purpose: Purpose::Register, wanted, until: Some(until) },
+                Event::Due,
+            ) if until <= moment.instant => {
+                self.heard();
+                match it.untried_target {
+                    true => self.failed(Trouble::NoResponse, None, wanted, it, moment),
+                    // DNS took the other one away meanwhile.
+                    false => Actions::new(),
+                }
             }
             (State::Waiting { at }, Event::Due) if at <= moment.instant => {
                 self.redirects = 0;
                 self.ask(Purpose::Register, true, it)
             }
-            (State::Asking { purpose, wanted }, Event::Answered(answer)) => {
+            (State::Asking { purpose, wanted, .. }, Event::Answered(answer)) => {
                 self.answered((purpose, wanted), answer, it, moment)
             }
             // Only a binding ended, or an answer comes to a question that was dropped.
@@ -401,7 +445,7 @@ impl Registration {
     }
 
     fn again(&mut self, purpose: Purpose, wanted: bool, it: &Circumstances) -> Actions {
-        self.state = State::Asking { purpose, wanted };
+        self.state = State::Asking { purpose, wanted, until: None };
         self.ids.cseq += 1;
         let expires_s = match purpose {
             Purpose::Register => it.expires_s.max(self.least_s),

@@ -2,7 +2,8 @@
 
 use testkit::ladder::check;
 
-/// The first server of the SRV record says nothing: the second one is tried at once, and kept.
+/// The first server of the SRV record says nothing: after four seconds the second one is tried, and
+/// kept. The first one hears no more of it, and its late answer counts for nothing.
 #[test]
 fn a_line_registers_at_the_next_server() {
     check(
@@ -14,12 +15,13 @@ fn a_line_registers_at_the_next_server() {
         given line 5678 domain=telecom.example unregistered
         wait 0s
              pbx -> telecom   REGISTER to=5678 lost
-        wait 32s resends
+        wait 4s resends
              pbx -> telecom2  REGISTER credentials=none cseq=2
              pbx <- telecom2  401
              pbx -> telecom2  REGISTER credentials=right
              pbx <- telecom2  200
         event line=registered
+        wait 32s
         alice -> pbx              INVITE 90138
         alice <- pbx              100
                  pbx -> telecom2  INVITE 0138
@@ -389,6 +391,59 @@ fn a_line_without_registration_by_name() {
         alice <- pbx             486
         alice -> pbx             ACK
         record release=callee.busy line=5678
+    "#,
+    );
+}
+
+/// The last server that is left has as long as its transaction; a server that is at it (1xx) is not left.
+#[test]
+fn how_long_a_register_waits() {
+    check(
+        r#"
+        given dns _sip._udp.telecom.example SRV 10 0 5060 sip1.telecom.example
+        given dns _sip._udp.telecom.example SRV 20 0 5060 sip2.telecom.example
+        given dns sip1.telecom.example A telecom
+        given dns sip2.telecom.example A telecom2
+        given line 5678 domain=telecom.example unregistered
+        wait 0s
+             pbx -> telecom   REGISTER lost
+        wait 4s resends
+             pbx -> telecom2  REGISTER cseq=2
+             pbx <- telecom2  100
+        wait 20s resends
+             pbx <- telecom2  200
+        event line=registered
+    "#,
+    );
+    check(
+        r#"
+        given line 5678 at=telecom unregistered
+        wait 0s
+             pbx -> telecom   REGISTER lost
+        wait 32s resends
+        event trouble=line.no_response
+        change line 5678 off
+    "#,
+    );
+}
+
+/// DNS lied: while the line asks where nobody is, the name leads to the carrier again. It is asked at
+/// once.
+#[test]
+fn a_register_does_not_wait_for_where_the_carrier_was() {
+    check(
+        r#"
+        given dns telecom.example A telecom2
+        given line 5678 domain=telecom.example unregistered
+        wait 0s
+             pbx -> telecom2  REGISTER lost
+        wait 5s resends
+        dns telecom.example A telecom
+        wait 1s next
+             pbx -> telecom   REGISTER cseq=2
+             pbx <- telecom   200
+        event line=registered
+        wait 32s
     "#,
     );
 }

@@ -145,11 +145,17 @@ fn a_trunk_that_is_down_and_one_that_asks_for_a_password() {
         record release=trunk.rejected
         alice -> pbx             INVITE 200
         alice <- pbx             100
-                 pbx -> branch   INVITE 200 lost
-        wait 32s resends
+                 pbx -> branch   INVITE 200
+        wait 12s resends
         alice <- pbx             503
         alice -> pbx             ACK
         record release=trunk.unreachable
+        # He wakes up too late.
+        wait 5s resends
+                 pbx <- branch   200
+                 pbx -> branch   ACK
+                 pbx -> branch   BYE
+                 pbx <- branch   200
     "#,
     );
 }

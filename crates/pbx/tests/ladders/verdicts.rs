@@ -239,10 +239,11 @@ fn the_carrier_is_silent() {
         alice -> pbx             INVITE 90138
         alice <- pbx             100
                  pbx -> telecom  INVITE 0138
-        wait 32s resends
+        wait 12s resends
         alice <- pbx             503
         alice -> pbx             ACK
         record release=line.no_response guilty=network says="Line 5678 did not respond: no answer from 203.0.113.5:5060." zh="外线5678没有任何响应：203.0.113.5:5060无应答。"
+        wait 32s resends
     "#,
     );
 }

@@ -108,6 +108,14 @@ impl<O: Copy> Endpoint<O> {
         }
     }
 
+    /// Gives up a request other than an INVITE: it is not sent again, and its response is nobody's.
+    pub fn abandon(&mut self, transaction: ClientTx) {
+        let known = self.clients.get(transaction.index);
+        if known.is_some_and(|it| it.generation == transaction.generation) {
+            self.forget_client(transaction.index);
+        }
+    }
+
     /// The request of this transaction, where the newest 401 or 407 answered it.
     pub(crate) fn challenged(&self, transaction: ClientTx) -> Option<&[u8]> {
         self.challenged.as_ref().filter(|it| it.0 == transaction).map(|it| &*it.1)
