@@ -139,8 +139,8 @@ impl Seen {
         };
         let (inward, outward) = ("direction=\"in\"", "direction=\"out\"");
         Ok(Self {
-            calls: page.count("dialtone_calls_total", "")?,
-            ended: page.count("dialtone_calls_ended_total", "")?,
+            calls: page.count("dialtone_calls_started_total", "")?,
+            ended: page.count("dialtone_calls_total", "")?,
             registered: page.count("dialtone_registrations_total", "result=\"ok\"")?,
             facts: page.count("dialtone_journal_records_total", "")?,
             lost: page.count("dialtone_journal_lost_total", "")?,

@@ -339,12 +339,31 @@ impl Office {
     /// Counts one more call of a line or trunk, unless it has all it may have that way.
     pub fn claim_outside(&mut self, claim: Claim, most: CallLimit) -> bool {
         let Some(count) = self.calls_of(claim) else { return false };
-        if most.room(*count) != Room::Free {
-            return false;
+        let room = most.room(*count);
+        match room {
+            Room::Free => *count += 1,
+            Room::Full => self.count_limit_hit(claim),
+            Room::Closed => return false,
         }
-        *count += 1;
         self.publish_claimed(claim);
-        true
+        room == Room::Free
+    }
+
+    fn count_limit_hit(&mut self, claim: Claim) {
+        if let Claim::LineIn(key) | Claim::LineOut(key) = claim
+            && let Some(line) = self.lines.get_mut(key)
+        {
+            line.limit_hits += 1;
+        }
+    }
+
+    /// The dial plan passed a line over because it has all the calls it may have.
+    pub fn line_was_full(&mut self, tenant: TenantId, account: &str) {
+        if let Some(key) = self.lines.find(tenant, account).map(|it| it.key) {
+            let claim = Claim::LineOut(key);
+            self.count_limit_hit(claim);
+            self.publish_claimed(claim);
+        }
     }
 
     pub fn release_outside(&mut self, claim: Claim) {

@@ -200,6 +200,15 @@ impl Board {
         (picture.lines.values().cloned().collect(), picture.trunks.values().cloned().collect())
     }
 
+    /// Calls as they were last told, by [`pbx::counters::DIRECTIONS`].
+    pub(crate) fn calls_by_direction(&self) -> [u64; 3] {
+        let mut counts = [0; 3];
+        for it in self.lock().calls.values() {
+            counts[it.status.record.direction as usize] += 1;
+        }
+        counts
+    }
+
     pub(crate) fn figures(&self) -> (u64, u64) {
         let picture = self.lock();
         (picture.bindings.len() as u64, picture.calls.len() as u64)

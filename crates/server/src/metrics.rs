@@ -3,11 +3,11 @@
 //! Names follow the trade: prefix `dialtone_`, base units, `_total` for what only grows, and no
 //! caller's number, address or call id in a label.
 
+mod calls;
 mod outside;
 
-use pbx::counters::{Counters, METHODS};
+use pbx::counters::{Counters, Histogram, JITTER_MS, METHODS, UNREAD};
 use pbx::line::live::LineStatus;
-use pbx::release::ReleaseCode;
 use pbx::trunk::live::TrunkStatus;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +51,8 @@ pub(crate) struct Surroundings {
     pub(crate) media: media::Totals,
     /// `None` while the server ends.
     pub(crate) store: Option<StoreMetrics>,
+    /// Calls now, by [`pbx::counters::DIRECTIONS`].
+    pub(crate) calls_active: [u64; 3],
     pub(crate) lines: Vec<LineStatus>,
     pub(crate) trunks: Vec<TrunkStatus>,
     pub(crate) events_dropped: u64,
@@ -105,7 +107,7 @@ pub(crate) fn render(counters: &Counters, wire: &Wire, around: &Surroundings) ->
     let mut page = Page::default();
     process(&mut page, around);
     signalling(&mut page, counters, wire);
-    calls(&mut page, counters);
+    calls::calls(&mut page, counters, around.calls_active);
     outside::lines(&mut page, &around.lines);
     outside::trunks(&mut page, &around.trunks);
     media(&mut page, counters, &around.media);
@@ -137,18 +139,16 @@ fn signalling(page: &mut Page, counters: &Counters, wire: &Wire) {
     }
     page.counter("sip_responses_total", "SIP responses by the class of their status.");
     for (direction, counts) in [("in", &counters.responses_in), ("out", &counters.responses_out)] {
-        for (class, count) in ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"].iter().zip(counts) {
-            page.labelled(
-                "sip_responses_total",
-                &[("code", class), ("direction", direction)],
-                count,
-            );
+        for (class, counts) in ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"].iter().zip(counts) {
+            for (method, count) in METHODS.iter().zip(counts) {
+                let labels = [("method", *method), ("code", class), ("direction", direction)];
+                page.labelled("sip_responses_total", &labels, count);
+            }
         }
     }
     #[rustfmt::skip]
     let rows = [
         ("counter", "sip_retransmits_total", "Messages sent again.", counters.retransmits_out),
-        ("counter", "sip_parse_errors_total", "Messages that could not be read.", counters.parse_errors),
         ("counter", "sip_throttled_total", "Requests dropped because their source had no token.", counters.throttled),
         ("counter", "sip_shed_total", "New calls and registrations refused because messages came too fast.", counters.shed),
         ("gauge", "sip_overloaded", "1 while new calls and registrations are refused now and then, and 5 s longer.", u64::from(wire.overloaded)),
@@ -168,6 +168,10 @@ fn signalling(page: &mut Page, counters: &Counters, wire: &Wire) {
     for (kind, name, help, value) in rows {
         page.one(kind, name, help, value);
     }
+    page.counter("sip_parse_errors_total", "Messages that could not be read.");
+    for (reason, count) in UNREAD.iter().zip(counters.parse_errors) {
+        page.labelled("sip_parse_errors_total", &[("reason", reason)], count);
+    }
     page.counter("trace_messages_total", "SIP messages copied into the ring of `trace`.");
     for (direction, count) in ["in", "out"].iter().zip(wire.traced) {
         page.labelled("trace_messages_total", &[("direction", direction)], count);
@@ -179,23 +183,6 @@ fn signalling(page: &mut Page, counters: &Counters, wire: &Wire) {
     page.labelled("registrations_total", &[("result", "refused")], counters.registrations_refused);
 }
 
-fn calls(page: &mut Page, counters: &Counters) {
-    #[rustfmt::skip]
-    let rows = [
-        ("gauge", "calls_active", "Calls now.", counters.calls_active),
-        ("counter", "calls_total", "Call attempts.", counters.calls_started),
-        ("counter", "calls_answered_total", "Calls answered.", counters.calls_answered),
-        ("counter", "calls_ended_total", "Calls ended, each with its record.", counters.calls_ended),
-    ];
-    for (kind, name, help, value) in rows {
-        page.one(kind, name, help, value);
-    }
-    page.counter("release_total", "Calls ended, by release code.");
-    for (code, count) in ReleaseCode::ALL.iter().zip(&counters.releases.0) {
-        page.labelled("release_total", &[("code", code.as_str())], count);
-    }
-}
-
 fn media(page: &mut Page, counters: &Counters, totals: &media::Totals) {
     #[rustfmt::skip]
     let rows = [
@@ -203,6 +190,7 @@ fn media(page: &mut Page, counters: &Counters, totals: &media::Totals) {
         ("gauge", "media_ports_used", "Port pairs that calls hold.", counters.ports_leased),
         ("gauge", "media_ports_resting", "Port pairs that rest after a call.", totals.pairs_resting),
         ("gauge", "media_ports_free", "Port pairs that are bound and free.", counters.ports_free),
+        ("counter", "media_one_way_total", "Answered calls in which one side alone was heard.", counters.media_one_way),
         ("counter", "rtp_lost_total", "RTP packets missing by their sequence numbers.", counters.rtp_lost_in),
         ("counter", "rtp_refused_total", "Packets from sources that do not qualify.", totals.refused),
         ("counter", "rtp_limited_total", "Packets above the limit of one transport.", totals.limited),
@@ -214,6 +202,8 @@ fn media(page: &mut Page, counters: &Counters, totals: &media::Totals) {
     page.counter("rtp_packets_total", "RTP and RTCP packets relayed.");
     page.labelled("rtp_packets_total", &[("direction", "in")], totals.packets_in);
     page.labelled("rtp_packets_total", &[("direction", "out")], totals.packets_out);
+    let help = "Interarrival jitter of each side of ended calls.";
+    page.histogram("rtp_jitter_seconds", help, &JITTER_MS, &counters.jitter_ms);
 }
 
 fn durability(page: &mut Page, around: &Surroundings) {
@@ -261,6 +251,27 @@ impl Page {
 
     fn gauge(&mut self, name: &str, help: &str) {
         self.head("gauge", name, help);
+    }
+
+    /// Of milliseconds, shown in seconds.
+    fn histogram<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        limits_ms: &[u64; N],
+        it: &Histogram<N>,
+    ) {
+        self.head("histogram", name, help);
+        let seconds = |ms: u64| Duration::from_millis(ms).as_secs_f64();
+        let limits = limits_ms.iter().map(|it| seconds(*it).to_string());
+        let limits = limits.chain(["+Inf".to_owned()]);
+        let mut count = 0;
+        for (limit, up_to) in limits.zip(it.up_to()) {
+            self.labelled(&format!("{name}_bucket"), &[("le", &limit)], up_to);
+            count = up_to;
+        }
+        self.labelled(&format!("{name}_sum"), &[], seconds(it.sum()));
+        self.labelled(&format!("{name}_count"), &[], count);
     }
 
     fn head(&mut self, kind: &str, name: &str, help: &str) {
@@ -324,6 +335,7 @@ fn parse_cpu(text: &str) -> f64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use pbx::counters::SETUP_MS;
     use pbx::id::TenantId;
     use pbx::language::Text;
     use pbx::line::live::Said;
@@ -347,6 +359,7 @@ mod tests {
             trouble: None,
             calls_in: 0,
             calls_out: 3,
+            limit_hits: 4,
         }
     }
 
@@ -387,6 +400,7 @@ mod tests {
                 lost: 0,
                 missing: 0,
             }),
+            calls_active: [2, 0, 1],
             lines: vec![line()],
             trunks: vec![trunk()],
             events_dropped: 0,
@@ -409,14 +423,28 @@ mod tests {
 
     #[test]
     fn counts_appear_under_their_names() {
-        let mut counters = Counters { calls_active: 3, ..Counters::default() };
+        let mut counters = Counters { media_one_way: 9, ..Counters::default() };
+        counters.calls[1][4] = 6;
+        counters.responses_in[3][0] = 5;
+        counters.parse_errors[1] = 7;
+        counters.call_setup_ms.add(&SETUP_MS, 700);
         counters.requests_in[1][0] = 8;
         counters.releases.0[0] = 2;
         let wire = Wire { traced: [5, 6], ..Wire::default() };
         let page = render(&counters, &wire, &around());
         for line in [
             "dialtone_trace_messages_total{direction=\"out\"} 6",
-            "dialtone_calls_active 3",
+            "dialtone_calls_active{direction=\"outgoing\"} 1",
+            "dialtone_calls_total{direction=\"incoming\",result=\"failed\"} 6",
+            "dialtone_call_setup_seconds_bucket{le=\"0.5\"} 0",
+            "dialtone_call_setup_seconds_bucket{le=\"1\"} 1",
+            "dialtone_call_setup_seconds_bucket{le=\"+Inf\"} 1",
+            "dialtone_call_setup_seconds_sum 0.7",
+            "dialtone_call_setup_seconds_count 1",
+            "dialtone_media_one_way_total 9",
+            "dialtone_line_limit_hits_total{line=\"5678\"} 4",
+            "dialtone_sip_responses_total{method=\"INVITE\",code=\"4xx\",direction=\"in\"} 5",
+            "dialtone_sip_parse_errors_total{reason=\"framing\"} 7",
             "dialtone_sip_requests_total{method=\"INVITE\",transport=\"tcp\",direction=\"in\"} 8",
             "dialtone_release_total{code=\"caller.hangup\"} 2",
             "dialtone_line_registered{line=\"5678\"} 1",
@@ -449,6 +477,8 @@ mod tests {
                 assert!(value.parse::<f64>().is_ok(), "{line}");
                 assert!(samples.insert(series.to_owned()), "{series} stands twice");
                 let name = series.split('{').next().unwrap();
+                let parts = ["_bucket", "_sum", "_count"];
+                let name = parts.iter().find_map(|it| name.strip_suffix(it)).unwrap_or(name);
                 assert!(types.contains(name), "{name} has no type");
             }
         }

@@ -254,6 +254,7 @@ impl Live {
             uptime: clock::now().instant.duration_since(self.started_at),
             media: (self.media)(),
             store,
+            calls_active: self.board.calls_by_direction(),
             lines,
             trunks,
             events_dropped: self.dropped.events.load(Ordering::Relaxed),

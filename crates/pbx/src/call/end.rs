@@ -171,17 +171,7 @@ impl Call {
         super::facts::settle(&mut self.record);
         let record = &self.record;
         office.counters.calls_active -= 1;
-        office.counters.calls_ended += 1;
-        if let Some(code) = record.release_code
-            && let Some(at) = ReleaseCode::ALL.iter().position(|&it| it == code)
-        {
-            office.counters.releases.0[at] += 1;
-        }
-        for media in [&record.caller_media, &record.callee_media] {
-            office.counters.rtp_packets_in += media.rtp_packets_in;
-            office.counters.rtp_packets_out += media.rtp_packets_out;
-            office.counters.rtp_lost_in += media.rtp_lost_in;
-        }
+        office.counters.ended(record);
         #[cfg(feature = "planted-bugs")]
         if self.forks.len() > 1 && office.is_planted(Planted::SecondRecord) {
             office.record(Record::CallEnded(self.record.share()));

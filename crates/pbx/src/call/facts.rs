@@ -38,7 +38,7 @@ impl Call {
     /// The dial plan found nothing: the same decision once more, with its steps.
     pub(super) fn note_unrouted(
         &mut self,
-        office: &Office,
+        office: &mut Office,
         (origin, chance): (&Origin, u8),
         refusal: Refusal,
         now: Instant,
@@ -55,6 +55,9 @@ impl Call {
                 }
                 Step::LineChoice { skipped, .. } => {
                     for (account, why) in skipped.iter().take(SKIPPED_MAX) {
+                        if *why == Skip::AllBusy {
+                            office.line_was_full(self.tenant, account);
+                        }
                         self.note_skipped(office, Who::Line(account.clone()), *why, now);
                     }
                 }

@@ -3,6 +3,7 @@
 use super::reply::{ALLOW_ALL, Request};
 use super::{Core, Event};
 use crate::call::headers::{ACCEPT, SUPPORTED};
+use crate::counters::Unread;
 use crate::guard::Verdict;
 use crate::id::CallId;
 use crate::office::TransactionUser;
@@ -36,7 +37,7 @@ impl Core {
         match parsed {
             Ok(message) => self.parsed(flow, &message, bytes, now),
             Err(_) => {
-                self.office.counters.parse_errors += 1;
+                self.office.counters.unread(Unread::Syntax);
                 self.guard.charge(flow.remote.ip(), now.instant);
                 None
             }
@@ -46,7 +47,7 @@ impl Core {
     /// What a stream sent cannot be framed: 400, if it can be answered at all.
     pub(super) fn malformed(&mut self, flow: Flow, head: &[u8], now: Now) {
         self.office.counters.received(&flow, head);
-        self.office.counters.parse_errors += 1;
+        self.office.counters.unread(Unread::Framing);
         let copy = sanitize(head);
         if let Ok(message) = Message::parse(copy.as_deref().unwrap_or(head)) {
             self.bad_request(flow, &message, (400, "Bad Request"), now);
@@ -67,7 +68,7 @@ impl Core {
             }
             Ok(it) => self.response_received(flow, message, &it, now),
             Err(why) => {
-                self.office.counters.parse_errors += 1;
+                self.office.counters.unread(Unread::Header);
                 self.bad_request(flow, message, why.status(), now);
                 None
             }

@@ -70,6 +70,8 @@ pub struct LiveLine {
     pub last_answer: Option<Said>,
     pub calls_in: u16,
     pub calls_out: u16,
+    /// Calls that it could not take because it had all it may have.
+    pub limit_hits: u64,
     /// What the journal knows of it.
     recorded: Option<LineRegistration>,
     published: Option<Box<LineStatus>>,
@@ -102,6 +104,7 @@ pub struct LineStatus {
     pub trouble: Option<Trouble>,
     pub calls_in: u16,
     pub calls_out: u16,
+    pub limit_hits: u64,
 }
 
 /// All lines of a shard.
@@ -186,9 +189,9 @@ impl LiveLine {
 
     /// The picture for the board after its calls changed.
     pub fn counted(&mut self) -> Option<Box<LineStatus>> {
-        let (calls_in, calls_out) = (self.calls_in, self.calls_out);
         let status = self.published.as_mut()?;
-        (status.calls_in, status.calls_out) = (calls_in, calls_out);
+        (status.calls_in, status.calls_out) = (self.calls_in, self.calls_out);
+        status.limit_hits = self.limit_hits;
         Some(status.clone())
     }
 
@@ -208,6 +211,7 @@ impl LiveLine {
             trouble: self.trouble(),
             calls_in: self.calls_in,
             calls_out: self.calls_out,
+            limit_hits: self.limit_hits,
         }
     }
 
@@ -350,6 +354,7 @@ impl Lines {
             calls_in: 0,
             calls_out: 0,
             recorded,
+            limit_hits: 0,
             published: None,
             armed: None,
         });

@@ -220,6 +220,7 @@ fn limits_of_a_line_each_way() {
         carol <- pbx             503
         carol -> pbx             ACK
         record release=line.all_busy
+        event line=5678/full*1
         alice -> pbx             CANCEL
         alice <- pbx             200 CANCEL
         alice <- pbx             487 INVITE
@@ -229,6 +230,35 @@ fn limits_of_a_line_each_way() {
                  pbx <- telecom  487 INVITE
                  pbx -> telecom  ACK
         record release=caller.cancelled
+    "#,
+    );
+}
+
+/// A line that is full is counted for each call it could not take, whichever way.
+#[test]
+fn calls_that_a_full_line_could_not_take() {
+    check(
+        r#"
+        given line 5678 at=telecom owner=101 in=1
+        telecom -> pbx           INVITE 5678 nocred
+        telecom <- pbx           100
+                 pbx -> bob      INVITE
+                 pbx <- bob      180
+        telecom <- pbx           180
+        telecom -> pbx           INVITE 5678 nocred
+        telecom <- pbx           100
+        telecom <- pbx           486
+        telecom -> pbx           ACK
+        record release=line.incoming_busy
+        event line=5678/full*1
+        hangup
+        telecom <- pbx           480
+                 pbx -> bob      CANCEL
+        telecom -> pbx           ACK call=1
+                 pbx <- bob      200 CANCEL
+                 pbx <- bob      487 INVITE
+                 pbx -> bob      ACK
+        record release=admin.hangup
     "#,
     );
 }

@@ -55,7 +55,7 @@ impl Rest {
 /// REGISTERs, and all other messages.
 fn received(counters: &Counters) -> (u64, u64) {
     let requests: u64 = counters.requests_in.iter().flatten().sum();
-    let responses: u64 = counters.responses_in.iter().sum();
+    let responses: u64 = counters.responses_in.as_flattened().iter().sum();
     let registers = counters.registers_in();
     (registers, requests + responses - registers)
 }

@@ -23,6 +23,13 @@ pub(super) fn lines(page: &mut Page, lines: &[LineStatus]) {
             page.labelled("line_calls_active", &labels, calls);
         }
     }
+    page.counter(
+        "line_limit_hits_total",
+        "Calls that a line could not take: it had all it may have.",
+    );
+    for it in lines {
+        page.labelled("line_limit_hits_total", &[("line", &it.account)], it.limit_hits);
+    }
 }
 
 /// `None` while there is no answer to the newest request.

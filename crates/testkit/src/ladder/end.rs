@@ -140,6 +140,9 @@ fn in_words(event: &Event) -> String {
         Event::AuthFailed { why, .. } => format!("auth_failed={}", why.as_str()),
         Event::Call(status) => format!("call={}", status.state.as_str()),
         Event::CallEnded(_) => "call_ended".into(),
+        Event::Line(status) if status.limit_hits > 0 => {
+            format!("line={}/full*{}", status.account, status.limit_hits)
+        }
         Event::Line(status) => match status.trouble {
             Some(trouble) => format!("trouble={}", trouble.code()),
             None => format!("line={}", status.standing.as_str()),

@@ -45,7 +45,8 @@ sends reaches the phone in the form the phone knows. Only media that goes throug
 只有经本服务器转发且未加密的媒体流才能转换。
 
 Metrics 指标: `dialtone_line_registered{line}`, `dialtone_line_register_seconds{line}`,
-`dialtone_line_calls_active{line,direction}`, `dialtone_trunk_up{trunk}`, `dialtone_trunk_calls_active{trunk,direction}`.
+`dialtone_line_calls_active{line,direction}`, `dialtone_line_limit_hits_total{line}`, `dialtone_trunk_up{trunk}`,
+`dialtone_trunk_calls_active{trunk,direction}`.
 ";
 
 const TABLE: &str = "\
