@@ -225,7 +225,6 @@ fn tells(code: ReleaseCode, what: &What) -> bool {
         | What::Parameters(_)
         | What::PrackRefused { .. }
         | What::PrivateAddress { .. }
-        | What::MediaFrom { .. }
         | What::NoPackets { .. } => false,
     }
 }

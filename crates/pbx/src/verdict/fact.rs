@@ -125,8 +125,6 @@ pub enum What {
         /// Media goes through us, so the private address does no harm.
         relayed: bool,
     },
-    /// Media comes from another address than SDP named.
-    MediaFrom { stated: IpAddr, source: SocketAddr },
     /// No RTP packet came from there in the whole of an answered and relayed call.
     NoPackets {
         /// Where SDP said that they would come from.

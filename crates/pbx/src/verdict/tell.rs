@@ -59,7 +59,6 @@ impl What {
             Self::Vanished { .. } => "vanished",
             Self::StreamLost => "stream-lost",
             Self::PrivateAddress { .. } => "private-address",
-            Self::MediaFrom { .. } => "media-from",
             Self::NoPackets { .. } => "no-packets",
             Self::MediaStopped { .. } => "media-stopped",
             Self::Offered { .. } => "offered",
@@ -98,7 +97,6 @@ impl What {
             | Self::Vanished { .. }
             | Self::StreamLost => self.of_dialog(),
             Self::PrivateAddress { .. }
-            | Self::MediaFrom { .. }
             | Self::NoPackets { .. }
             | Self::MediaStopped { .. }
             | Self::Offered { .. }
@@ -246,10 +244,6 @@ impl What {
             Self::PrivateAddress { stated, source, relayed: false } => text!(
                 "names {stated} for its media and comes from {source}; not relayed",
                 "通告的媒体地址为{stated}，实际来自{source}；未转发媒体流"
-            ),
-            Self::MediaFrom { stated, source } => text!(
-                "media comes from {source}, not from {stated}",
-                "媒体流来自{source}，而非{stated}"
             ),
             Self::NoPackets { stated, for_s, refused } => {
                 let stated =
