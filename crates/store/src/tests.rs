@@ -522,6 +522,16 @@ fn call_records_come_in_pages() {
         // The end is not included.
         query = CallQuery { from: UnixMillis(0), to: START, after: 0, ..query };
         assert_eq!(db.call_records(query).await.unwrap().calls, []);
+        let whole = samples::call_id(3).to_string();
+        let ids = |found: Vec<StoredCall>| -> Vec<String> {
+            found.iter().map(|it| it.record.call_id.to_string()).collect()
+        };
+        let tail = samples::call_id(3).short().to_string();
+        let ending = db.call_records_ending(tail.trim_start_matches("c-")).await.unwrap();
+        assert_eq!(ids(ending), [&*whole]);
+        assert_eq!(ids(db.call_records_like(&whole[..whole.len()]).await.unwrap()), [&*whole]);
+        assert_eq!(ids(db.call_records_like(&whole[..9]).await.unwrap()).len(), 2, "not one only");
+        assert_eq!(db.call_records_like("ffffffff-f").await.unwrap().len(), 0);
         let one = db.call_record(samples::call_id(3)).await.unwrap().unwrap();
         assert_eq!(one.record.call_id, samples::call_id(3));
     });

@@ -231,20 +231,38 @@ pub(crate) async fn no_such_path() -> Failure {
     Failure::new(404, "not_found", text!("there is no such path", "没有这个路径"))
 }
 
-/// A call that is up or ended a short time ago, by either form of its id; any older one by the
-/// whole id.
+/// Digits of a call's id that tell it from others of its minute.
+const PREFIX_LEN_MIN: usize = 9;
+
+/// A call that is up or ended a short time ago, by either form of its id; any older one also by how
+/// its id begins, where only one begins so.
 async fn find(office: &Office, id: &str) -> Result<Call, Failure> {
     if let Some(call) = office.running.call(id) {
         return Ok(call);
     }
-    let stored = match id.parse::<CallId>() {
-        Ok(id) => office.db.call_record(id).await?,
-        Err(_) => None,
+    let mut stored = match (id.parse::<CallId>(), id.strip_prefix("c-")) {
+        (Ok(id), _) => office.db.call_record(id).await?.into_iter().collect(),
+        (Err(_), Some(ends)) if is_part(ends) => office.db.call_records_ending(ends).await?,
+        (Err(_), None) if is_part(id) => office.db.call_records_like(id).await?,
+        (Err(_), _) => vec![],
     };
-    let stored = stored.map(|it| office.running.of_record(&it.record));
-    stored.ok_or_else(|| {
-        Failure::new(404, "not_found", text!("there is no call {id}", "呼叫{id}不存在"))
-    })
+    match (stored.pop(), stored.is_empty()) {
+        (Some(one), true) => Ok(office.running.of_record(&one.record)),
+        (Some(_), false) => {
+            let text = text!("more than one call is named like {id}", "与{id}相符的呼叫不止一个");
+            Err(Failure::new(409, "ambiguous", text))
+        }
+        (None, _) => {
+            let text = text!("there is no call {id}", "呼叫{id}不存在");
+            Err(Failure::new(404, "not_found", text))
+        }
+    }
+}
+
+/// Whether this may be a part of an id.
+fn is_part(text: &str) -> bool {
+    let digit = |it: u8| matches!(it, b'0'..=b'9' | b'a'..=b'f' | b'-');
+    text.len() >= PREFIX_LEN_MIN && text.bytes().all(digit)
 }
 
 /// Lines of JSON as messages come. It ends when the reader goes away or the server ends.

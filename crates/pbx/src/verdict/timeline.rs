@@ -1,6 +1,6 @@
 //! What happened to a call, in its order: the milestones of its record and the facts between them.
 
-use super::fact::{Fact, Place};
+use super::fact::{Fact, Place, What};
 use crate::dialplan::time::{LocalTime, Zone};
 use crate::language::Text;
 use crate::time::UnixMillis;
@@ -47,6 +47,20 @@ impl Clock<'_> {
     }
 }
 
+/// The first attempt that had not failed by then: a milestone does not say whose it is, and of
+/// phones that ring together nobody asks.
+fn still_there(facts: &[Fact], at: UnixMillis, started: UnixMillis) -> Place {
+    let by_ms = crate::time::millis(at.since(started));
+    let failed = |place: Place| {
+        facts.iter().any(|it| {
+            let ends =
+                matches!(it.what, What::Refused { .. } | What::Silent { .. } | What::Broken { .. });
+            ends && it.place == place && u64::from(it.at_ms) <= by_ms
+        })
+    };
+    (0..u8::MAX).map(Place::Callee).find(|it| !failed(*it)).unwrap_or(Place::Callee(0))
+}
+
 /// All of it, the earliest first.
 pub fn timeline(milestones: &Milestones, facts: &[Fact], zone: &Zone) -> Vec<Entry> {
     let clock = Clock { zone, today: milestones.started };
@@ -55,10 +69,11 @@ pub fn timeline(milestones: &Milestones, facts: &[Fact], zone: &Zone) -> Vec<Ent
         Some(Entry { at_ms, place, what, text: Text::fixed(en, zh), fact: None })
     };
     let Milestones { started, ringing, answered, ended } = *milestones;
+    let first_left = |at: Option<UnixMillis>| still_there(facts, at.unwrap_or(started), started);
     let first = [
         mark(Some(started), "started", Place::Caller, "the call starts", "呼叫发起"),
-        mark(ringing, "ringing", Place::Callee(0), "it rings", "振铃"),
-        mark(answered, "answered", Place::Callee(0), "answered", "应答"),
+        mark(ringing, "ringing", first_left(ringing), "it rings", "振铃"),
+        mark(answered, "answered", first_left(answered), "answered", "应答"),
     ];
     let facts = facts.iter().enumerate().map(|(index, it)| Entry {
         at_ms: it.at_ms.into(),

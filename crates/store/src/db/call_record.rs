@@ -78,6 +78,30 @@ impl Db {
             .await?;
         row.as_ref().map(stored).transpose()
     }
+
+    /// The records whose id begins like this, at most two: one more than a name may mean.
+    pub async fn call_records_like(&self, begins: &str) -> Result<Vec<StoredCall>, StoreError> {
+        // Above every digit and the hyphen, so that the index finds them.
+        let beyond = format!("{begins}g");
+        let rows =
+            sqlx::query("SELECT * FROM call_records WHERE call_id >= ? AND call_id < ? LIMIT 2")
+                .bind(begins)
+                .bind(beyond)
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter().map(stored).collect()
+    }
+
+    /// The records whose id ends like this, at most two. Reads them all.
+    pub async fn call_records_ending(&self, ends: &str) -> Result<Vec<StoredCall>, StoreError> {
+        let length = i64::try_from(ends.len()).unwrap_or(i64::MAX);
+        let rows = sqlx::query("SELECT * FROM call_records WHERE substr(call_id, -?) = ? LIMIT 2")
+            .bind(length)
+            .bind(ends)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(stored).collect()
+    }
 }
 
 /// Inserts records, or replaces those of the same call: applying twice is applying once.
