@@ -3,6 +3,7 @@
 //! Unlike a [`Record`](crate::record::Record), an event may be lost when its reader lags.
 
 use crate::id::{CallId, TenantId};
+use crate::light::Light;
 use crate::line::doctor::report::Report;
 use crate::line::live::LineStatus;
 use crate::media::Figures;
@@ -140,4 +141,6 @@ pub struct LegStatus {
     pub user_agent: SmolStr,
     /// The latest media figures of this leg's transports.
     pub media: Vec<Figures>,
+    /// Of an answered call that is relayed and not on hold, once there are figures.
+    pub light: Option<Light>,
 }

@@ -15,6 +15,7 @@ pub mod guard;
 pub mod id;
 pub mod interop;
 pub mod language;
+pub mod light;
 pub mod line;
 pub mod media;
 pub mod names;

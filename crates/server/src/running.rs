@@ -371,5 +371,6 @@ fn leg(leg: &LegStatus) -> Leg {
         lost_in: sum(|it| it.lost_in),
         jitter_ms: f64::from(jitter_us) / 1000.0,
         refused: sum(|it| it.refused),
+        light: leg.light.map(|it| it.as_str().to_owned()),
     }
 }

@@ -381,6 +381,10 @@ pub struct Leg {
     pub lost_in: u64,
     pub jitter_ms: f64,
     pub refused: u64,
+    /// Whether media flowed lately: `green` both ways, `yellow` one way, `red` not at all; absent
+    /// where nobody knows, or nothing is to flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub light: Option<String>,
 }
 
 /// One SIP message, already masked.

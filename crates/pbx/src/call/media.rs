@@ -132,6 +132,8 @@ pub struct CallMedia {
     /// What the edge has yet to acknowledge, and until when.
     awaited: Option<Instant>,
     figures: Vec<Figures>,
+    /// Those of the report before.
+    pub(super) earlier: Vec<Figures>,
     pub(super) ways: Ways,
     closed: bool,
     /// Pairs that were in a plan: the edge rests them.
@@ -235,7 +237,7 @@ impl CallMedia {
     }
 
     pub fn progress(&mut self, figures: Vec<Figures>) {
-        self.figures = figures;
+        self.earlier = std::mem::replace(&mut self.figures, figures);
     }
 
     /// Ends the session and gives back every lease. The figures come later, if there are any.

@@ -1,8 +1,11 @@
 //! A running call as the board shows it.
 
-use super::media::Half;
+use super::media::{Half, half_of};
 use super::{Call, Leg, State};
 use crate::event::{CallState, CallStatus, LegStatus};
+use crate::light::Light;
+use crate::media::Figures;
+use smallvec::SmallVec;
 
 impl Call {
     pub fn status(&self) -> CallStatus {
@@ -37,6 +40,17 @@ impl Call {
         }
     }
 
+    /// The media light of one half; `None` while nobody knows, or nothing is to flow.
+    fn light(&self, half: Half) -> Option<Light> {
+        let answered = matches!(self.state, State::Answered { .. });
+        let flows = answered && self.media.relayed && !self.media.is_held();
+        let now: SmallVec<[Figures; 2]> = self.media.figures(half).copied().collect();
+        let is_its = |it: &&Figures| half_of(it.transport) == half;
+        let before: SmallVec<[Figures; 2]> =
+            self.media.earlier.iter().filter(is_its).copied().collect();
+        (flows && !now.is_empty()).then(|| Light::between(&before, &now))
+    }
+
     fn leg_status(&self, leg: &Leg, half: Half) -> LegStatus {
         LegStatus {
             caller: half == Half::Caller,
@@ -45,6 +59,7 @@ impl Call {
             sip_call_id: leg.session.dialog.call_id.clone(),
             user_agent: leg.user_agent.clone(),
             media: self.media.figures(half).copied().collect(),
+            light: self.light(half),
         }
     }
 }

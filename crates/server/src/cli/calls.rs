@@ -9,7 +9,7 @@ use pbx::language::{Language, Text};
 use pbx::text;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use web::resource::{Call, Happening, Traced, Verdict};
+use web::resource::{Call, Happening, Leg, Traced, Verdict};
 
 /// How often `--watch` looks.
 const WATCH: Duration = Duration::from_secs(1);
@@ -82,7 +82,7 @@ async fn watch(mut client: Client, output: &mut Output) -> Result<()> {
     }
 }
 
-const CALLS: [Column; 7] = [
+const CALLS: [Column; 8] = [
     ("CALL", "呼叫"),
     ("STATE", "状态"),
     ("FROM", "主叫"),
@@ -90,12 +90,14 @@ const CALLS: [Column; 7] = [
     ("TO", "被叫"),
     ("FOR", "时长"),
     ("CODEC", "编码"),
+    ("MEDIA", "媒体"),
 ];
 
-const LEGS: [Column; 9] = [
+const LEGS: [Column; 10] = [
     ("LEG", "侧"),
     ("NUMBER", "号码"),
     ("REMOTE", "对端地址"),
+    ("MEDIA", "媒体"),
     ("RTP IN", "收包"),
     ("LOST", "丢包"),
     ("JITTER", "抖动"),
@@ -145,6 +147,20 @@ fn word(word: &str, language: Language) -> String {
     known.map_or(word, |(_, chinese)| chinese).to_owned()
 }
 
+/// The media light of a leg, from the best.
+const LIGHTS: [(&str, &str, &str); 3] =
+    [("green", "both ways", "双向"), ("yellow", "one way", "单通"), ("red", "none", "不通")];
+
+fn light(it: Option<&str>, language: Language) -> String {
+    it.map_or_else(|| "-".to_owned(), |it| named(&LIGHTS, it).get(language).to_owned())
+}
+
+/// The light of the leg that is worst off.
+fn worst(legs: &[Leg]) -> Option<&str> {
+    let rank = |it: &str| LIGHTS.iter().position(|light| light.0 == it);
+    legs.iter().filter_map(|it| it.light.as_deref()).max_by_key(|it| rank(it))
+}
+
 fn seconds(seconds: u64, language: Language) -> String {
     text!("{seconds} s", "{seconds}秒").get(language).to_owned()
 }
@@ -159,6 +175,7 @@ fn list(calls: &[Call], language: Language) -> String {
             it.callee.clone(),
             seconds(it.duration_s, language),
             it.codec_caller.clone(),
+            light(worst(&it.legs), language),
         ]
     };
     let rows: Vec<_> = calls.iter().map(row).collect();
@@ -168,11 +185,12 @@ fn list(calls: &[Call], language: Language) -> String {
 fn detail(page: &Page, language: Language) -> String {
     let mut text = head(&page.call, language);
     text.push_str(&happenings(&page.call.timeline, language));
-    let row = |leg: &web::resource::Leg| {
+    let row = |leg: &Leg| {
         vec![
             word(&leg.side, language),
             leg.number.clone(),
             leg.remote.clone(),
+            light(leg.light.as_deref(), language),
             leg.packets_in.to_string(),
             leg.lost_in.to_string(),
             format!("{:.1} ms", leg.jitter_ms),
@@ -254,6 +272,39 @@ fn happenings(timeline: &[Happening], language: Language) -> String {
 mod tests {
     use super::*;
     use pbx::event::CallState;
+    use pbx::light::Light;
+
+    #[test]
+    fn the_light_of_a_call_is_that_of_its_worst_leg() {
+        let leg = |light: Option<Light>| Leg {
+            side: "caller".into(),
+            number: "100".into(),
+            remote: String::new(),
+            sip_call_id: String::new(),
+            user_agent: String::new(),
+            packets_in: 0,
+            packets_out: 0,
+            bytes_in: 0,
+            lost_in: 0,
+            jitter_ms: 0.0,
+            refused: 0,
+            light: light.map(|it| it.as_str().to_owned()),
+        };
+        use Light::{Green, Red, Yellow};
+        #[rustfmt::skip]
+        let table: [(&[Option<Light>], &str, &str); 5] = [
+            (&[],                                "-",         "-"),
+            (&[None, None],                      "-",         "-"),
+            (&[Some(Green), Some(Green)],        "both ways", "双向"),
+            (&[Some(Green), Some(Yellow)],       "one way",   "单通"),
+            (&[Some(Red), None, Some(Yellow)],   "none",      "不通"),
+        ];
+        for (lights, english, chinese) in table {
+            let legs: Vec<Leg> = lights.iter().map(|it| leg(*it)).collect();
+            let shown = [Language::En, Language::Zh].map(|it| light(worst(&legs), it));
+            assert_eq!(shown, [english, chinese], "{lights:?}");
+        }
+    }
 
     #[test]
     fn every_state_has_its_chinese() {
