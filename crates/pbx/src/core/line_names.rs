@@ -32,12 +32,13 @@ impl Core {
         let moved = before.is_some() && after.is_some() && before != after;
         let found = before.is_none() && line.registration.standing() == Standing::Failed;
         if moved || (found && after.is_some()) {
+            let at = self.office.lines.slot(now.instant);
             // Where it asks now the carrier is no more.
             let line = self.office.lines.get_mut(key);
-            if line.is_some_and(|it| it.registration.give_up(now.instant)) {
+            if line.is_some_and(|it| it.registration.give_up(at)) {
                 self.stop_asking(key);
             }
-            return self.line_wanted(key, now);
+            return self.line_event(key, Happens::Moved { at }, now);
         }
         self.line_settled(key, now);
     }

@@ -274,7 +274,7 @@ impl Core {
         for key in self.office.lines.lose_connection(connection) {
             if self.office.lines.get(key).is_some_and(LiveLine::wants) && !self.closing {
                 let at = self.office.lines.slot(now.instant + RECONNECT);
-                self.line_event(key, Happens::Wanted { at }, now);
+                self.line_event(key, Happens::Lost { at }, now);
             }
         }
     }

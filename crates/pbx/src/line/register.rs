@@ -104,6 +104,10 @@ pub enum Event {
     Wanted { at: Instant },
     /// It is not to be registered any more.
     Unwanted,
+    /// The stream it registered by is lost: a binding is to be renewed, from this time on.
+    Lost { at: Instant },
+    /// Its name leads elsewhere: it is to be registered there, from this time on.
+    Moved { at: Instant },
     /// The time of [`Registration::poll_timeout`] has come.
     Due,
     /// The answer to the REGISTER that is out.
@@ -273,6 +277,17 @@ impl Registration {
                 self.wait(at)
             }
             (State::Off | State::Waiting { .. }, Event::Unwanted) => self.leave(it),
+            // Whoever fails waits its time, or a carrier that closes the stream with its refusal is
+            // asked again at once, for ever.
+            (State::Waiting { at: planned }, Event::Lost { at }) if self.failures == 0 => {
+                self.wait(at.min(planned))
+            }
+            // What a carrier said stands, wherever its name leads.
+            (State::Waiting { at: planned }, Event::Moved { at })
+                if !self.trouble.is_some_and(Trouble::was_said) =>
+            {
+                self.wait(at.min(planned))
+            }
             (State::Asking { purpose, until, .. }, Event::Wanted { .. }) => {
                 self.state = State::Asking { purpose, wanted: true, until };
                 Actions::new()
@@ -299,8 +314,12 @@ impl Registration {
             (State::Asking { purpose, wanted, .. }, Event::Answered(answer)) => {
                 self.answered((purpose, wanted), answer, it, moment)
             }
-            // Only a binding ended, or an answer comes to a question that was dropped.
-            (State::Off | State::Waiting { .. } | State::Asking { .. }, Event::Due)
+            // Only a binding ended, an answer comes to a question that was dropped, or the REGISTER
+            // that is out will tell.
+            (
+                State::Off | State::Waiting { .. } | State::Asking { .. },
+                Event::Due | Event::Lost { .. } | Event::Moved { .. },
+            )
             | (State::Off | State::Waiting { .. }, Event::Answered(_)) => Actions::new(),
         }
     }

@@ -112,6 +112,20 @@ impl Trouble {
         }
     }
 
+    /// The carrier said so: it was reached.
+    pub fn was_said(self) -> bool {
+        match self {
+            Self::AuthFailed
+            | Self::AuthUnknown
+            | Self::RegCseq
+            | Self::Rejected(_)
+            | Self::Denied(_)
+            | Self::NotBound
+            | Self::Redirected => true,
+            Self::NoResponse | Self::Unreachable | Self::Dns | Self::DnsStale => false,
+        }
+    }
+
     /// Another address of the same carrier may do better (RFC 3263 §4.3).
     pub fn may_be_the_address(self) -> bool {
         match self {

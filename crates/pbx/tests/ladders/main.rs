@@ -13,6 +13,7 @@ mod forward;
 mod forwarding;
 mod line_calls;
 mod line_changes;
+mod line_waits;
 mod lines;
 mod loss;
 mod media;

@@ -164,6 +164,35 @@ fn pauses_double_up_to_their_limit_and_success_begins_anew() {
     assert_eq!(it.due().0, 30);
 }
 
+/// A refresh is pulled forward when its way is gone; what a carrier said stands.
+#[test]
+fn a_lost_stream_and_a_moved_name() {
+    use Answer::{Challenged, Refused, Unheard};
+    #[rustfmt::skip]
+    let table = [
+        // answer                               pause, stream lost, name moved
+        (Answer::Granted { expires_s: None },   3240,  0,           0),
+        (Challenged(Err(Unanswerable::Wrong)),  900,   900,         900),
+        (Refused { code: 503, retry_after: Some(120) }, 120, 120,   120),
+        (Unheard(Lack::Broken),                 15,    15,          0),
+    ];
+    for (answer, pause, lost, moved) in table {
+        let waits = |event: fn(Instant) -> Option<Event>| {
+            let mut it = Bench::new();
+            it.wanted();
+            it.due();
+            it.answer(answer.clone());
+            if let Some(event) = event(it.start) {
+                assert_eq!(it.event(event), [], "{answer:?}");
+            }
+            it.due().0
+        };
+        assert_eq!(waits(|_| None), pause, "{answer:?}");
+        assert_eq!(waits(|at| Some(Event::Lost { at })), lost, "{answer:?}");
+        assert_eq!(waits(|at| Some(Event::Moved { at })), moved, "{answer:?}");
+    }
+}
+
 /// A carrier that wants longer bindings gets them from then on.
 #[test]
 fn interval_too_brief() {
