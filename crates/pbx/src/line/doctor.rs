@@ -70,6 +70,8 @@ pub struct Doctor {
     /// A transport has proved itself.
     transported: bool,
     challenged: bool,
+    /// The status of a REGISTER with parameters in its Request-URI that is tried without.
+    refused_with_parameters: u16,
     /// What the first call came to.
     first_call: Option<Outcome>,
     lights: Vec<Light>,
@@ -144,6 +146,7 @@ impl Doctor {
             reached: None,
             transported: false,
             challenged: false,
+            refused_with_parameters: 0,
             first_call: None,
             lights: Vec::new(),
             said: Vec::new(),

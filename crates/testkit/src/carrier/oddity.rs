@@ -29,8 +29,10 @@ pub struct Oddities {
     pub service_route: Option<String>,
     /// `from-account`: 403 to who calls as somebody else.
     pub from_account: bool,
-    /// `plain-uri`: 484 to a Request-URI with `user=phone`.
+    /// `plain-uri`: 484 to the Request-URI of a call with `user=phone`.
     pub plain_uri: bool,
+    /// `plain-registrar=416`: this to the Request-URI of a REGISTER with `user=phone`.
+    pub plain_registrar: Option<u16>,
     /// `needs-100rel`: 421 to who has it not; `refuses-100rel`: 420 to who requires it.
     pub needs_100rel: bool,
     pub refuses_100rel: bool,
@@ -85,6 +87,7 @@ impl Oddities {
             ("min-expires", seconds) => self.min_expires = Some(seconds.parse().ok()?),
             ("busy", seconds) => self.busy = Some(seconds.parse().ok()?),
             ("min-se", seconds) => self.min_se = Some(seconds.parse().ok()?),
+            ("plain-registrar", code) => self.plain_registrar = Some(code.parse().ok()?),
             ("prack", code) => self.prack = Some(code.parse().ok()?),
             ("refuses", code) => self.refuses = Some(code.parse().ok()?),
             ("redirect", address) => self.redirect = Some(address.parse().ok()?),

@@ -26,6 +26,11 @@ impl Carrier {
         if let Some(other) = self.oddities.redirect {
             return Reply::of(302).with("Contact", format!("<sip:{other}>"));
         }
+        if let Some(code) = self.oddities.plain_registrar
+            && sip::dialog::request_uri(message).contains("user=phone")
+        {
+            return Reply::of(code);
+        }
         let again = self.registered_call_ids.iter().any(|known| known == it.call_id);
         let with_credentials = message.headers.get(HeaderName::Authorization).is_some()
             || message.headers.get(HeaderName::ProxyAuthorization).is_some();

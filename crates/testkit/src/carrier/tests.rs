@@ -154,11 +154,12 @@ fn the_doctor_finds_the_setting() {
     /// Oddities, line, light, code, and the setting with its value.
     type Row<'a> = (&'a str, Adjust<'a>, Check, &'a str, Option<(&'a str, &'a str)>);
     #[rustfmt::skip]
-    let table: [Row<'_>; 12] = [
+    let table: [Row<'_>; 13] = [
         // oddities                     line               light                  code                       setting
         ("new-call-id",                 &usual,            Check::Register,       "line.reg_cseq",           Some(("new_call_id", "true"))),
         ("from-account",                &usual,            Check::Call,           "line.rejected_from",      Some(("from_user", "account"))),
         ("plain-uri",                   &with_parameters,  Check::Call,           "line.rejected_uri_param", Some(("uri_parameters", ""))),
+        ("plain-registrar=416",         &with_parameters,  Check::Register,       "line.rejected_uri_param", Some(("uri_parameters", ""))),
         ("needs-100rel",                &without_reliable, Check::Call,           "line.reliable",           Some(("interop.reliable", "auto"))),
         ("prack=405",                   &usual,            Check::Call,           "line.prack_refused",      Some(("interop.reliable", "off"))),
         ("min-se=3600",                 &usual,            Check::Call,           "line.min_se",             Some(("interop.session_expires_s", "3600"))),

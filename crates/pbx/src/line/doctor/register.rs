@@ -3,7 +3,7 @@
 use super::change::{Change, Remedy};
 use super::read::Details;
 use super::report::{Check, Colour};
-use super::{Action, Doctor, REGISTERS_MAX, State, words};
+use super::{Action, Doctor, Outcome, REGISTERS_MAX, State, words};
 use crate::finding::Finding;
 use crate::line::register::EXPIRES_MAX_S;
 use crate::line::register::answer::Answer;
@@ -121,6 +121,12 @@ impl Doctor {
     }
 
     fn refused(&mut self, status: u16) -> Action {
+        let parameters = !self.line.uri_parameters.is_empty();
+        if self.tried.is_none() && parameters && matches!(status, 400 | 404 | 414 | 416 | 484) {
+            self.refused_with_parameters = status;
+            self.try_with(Change::NoUriParameters);
+            return self.register(true);
+        }
         // With a change it is refused as well: that was not it.
         if let Some(Change::NewCallId) = self.tried {
             self.take_back(Check::Register);
@@ -143,6 +149,15 @@ impl Doctor {
                 self.trouble(Check::Register, Trouble::RegCseq, Some(Remedy::Change(change)));
                 self.said = said;
             }
+            Some(change @ Change::NoUriParameters) => {
+                self.take_back(Check::Register);
+                let said = self.said.clone();
+                let before = Outcome { code: self.refused_with_parameters, ..Outcome::default() };
+                let (finding, text) = words::call(before, Some(&change));
+                let remedy = Some(Remedy::Change(change));
+                self.light(Check::Register, Colour::Red, Some(finding), text, remedy);
+                self.said = said;
+            }
             Some(change) => {
                 let text = words::auth_user_is_account();
                 let remedy = Some(Remedy::Change(change));
@@ -156,8 +171,7 @@ impl Doctor {
         }
         let said = self.said.clone();
         let text = if self.challenged { words::takes_credentials() } else { words::no_challenge() };
-        if !self.challenged {
-            self.take_back(Check::Register);
+        if self.lights.iter().all(|it| it.check != Check::Register) {
             self.light(Check::Register, Colour::Green, None, words::takes_register(), None);
             self.said.clone_from(&said);
         }

@@ -28,6 +28,10 @@ struct Odd {
     not_bound: bool,
     from_account: bool,
     plain_uri: bool,
+    /// What it answers a REGISTER with parameters in its Request-URI.
+    plain_registrar: Option<u16>,
+    /// It asks for no password.
+    open: bool,
     needs_100rel: bool,
     prack: Option<u16>,
     min_se: Option<u32>,
@@ -69,7 +73,7 @@ fn examine(line: Line, odd: Odd) -> Report {
                 challenged &= !forget;
                 let answer = answer(&doctor, odd, challenged, *new_call_id);
                 challenged = true;
-                let status = odd.refuses.unwrap_or(401);
+                let status = odd.refuses.or(odd.plain_registrar).unwrap_or(401);
                 let details =
                     Details { status, ours: Some("sip:c@x".into()), ..Details::default() };
                 Event::Registered { answer, details }
@@ -91,7 +95,10 @@ fn answer(doctor: &Doctor, odd: Odd, challenged: bool, new_call_id: bool) -> Ans
         () if odd.refuses.is_some() => {
             Answer::Refused { code: odd.refuses.unwrap_or_default(), retry_after: None }
         }
-        () if !challenged => Answer::Challenged(Ok(())),
+        () if odd.plain_registrar.is_some() && !line.uri_parameters.is_empty() => {
+            Answer::Refused { code: odd.plain_registrar.unwrap_or_default(), retry_after: None }
+        }
+        () if !challenged && !odd.open => Answer::Challenged(Ok(())),
         () if odd.new_call_id && !new_call_id => Answer::InvalidCseq,
         () if !user => Answer::Challenged(Err(Unanswerable::Wrong)),
         () if line.expires_s < odd.min_expires => Answer::TooBrief { min_s: odd.min_expires },
@@ -143,7 +150,9 @@ fn each_oddity_has_its_light_and_its_setting() {
         (line(),        Odd { new_call_id: true, ..usual },                 (Check::Register, "line.reg_cseq"),         Some(("new_call_id", Some("true"))), 4, 1),
         (line(),        Odd { min_expires: 7200, ..usual },                 (Check::Register, "line.too_brief"),        Some(("expires_s", Some("7200"))),  3, 1),
         (line(),        Odd { redirects: true, ..usual },                   (Check::Register, "line.redirected"),       Some(("outbound_proxy", None)),     1, 0),
-        (line(),        Odd { refuses: Some(404), ..usual },                (Check::Register, "line.rejected"),         Some(("domain", None)),             1, 0),
+        (line(),        Odd { refuses: Some(404), ..usual },                (Check::Register, "line.rejected"),         Some(("domain", None)),             2, 0),
+        (line(),        Odd { plain_registrar: Some(416), ..usual },        (Check::Register, "line.rejected_uri_param"), Some(("uri_parameters", Some(""))), 3, 1),
+        (line(),        Odd { plain_registrar: Some(404), open: true, ..usual }, (Check::Register, "line.rejected_uri_param"), Some(("uri_parameters", Some(""))), 2, 1),
         (line(),        Odd { user: "nobody", ..usual },                    (Check::Authentication, "line.auth_failed"), Some(("password", None)),          2, 0),
         (other_user,    Odd { user: "5678", ..usual },                      (Check::Authentication, "line.auth_failed"), Some(("auth_user", Some(""))),     4, 1),
         (line(),        Odd { not_bound: true, ..usual },                   (Check::Binding, "line.not_bound"),         None,                               2, 0),

@@ -135,6 +135,7 @@ pub(super) fn session_too_brief(min_se: u32) -> Text {
 }
 
 /// Code and sentence of a call that failed, or did not go as it should; with the change that helped.
+/// Of a REGISTER, too, where the change is about both.
 pub(super) fn call(outcome: Outcome, helped: Option<&Change>) -> (Finding, Text) {
     let code = outcome.code;
     match helped {
