@@ -41,7 +41,7 @@ macro_rules! findings {
 
 findings! {
     LineOff "line.off" "The line is switched off." "该外线已停用。";
-    LineNoOptions "line.no_options" "It does not answer OPTIONS, but it answers REGISTER. Nothing is wrong with that." "对端不应答OPTIONS，但应答REGISTER。这不影响使用。";
+    LineNoOptions "line.no_options" "It does not answer OPTIONS, but it answers other requests. Nothing is wrong with that." "对端不应答OPTIONS，但应答其他请求。这不影响使用。";
     LineTransport "line.transport" "The carrier answers by another transport only." "运营商仅支持另一种传输协议。";
     LineTooBrief "line.too_brief" "The carrier wants longer registrations (423)." "运营商要求更长的注册有效期（423）。";
     LineEndless "line.endless" "The registration came to no end." "注册始终没有结果。";

@@ -114,7 +114,7 @@ impl Carrier {
             return sent.clone();
         }
         *self.heard.entry(method.to_string()).or_default() += 1;
-        if self.oddities.silent {
+        if self.oddities.silent || (self.oddities.no_options && method == Method::Options) {
             // A copy is no second request.
             self.kept.insert(key, (now + KEPT, Vec::new()));
             return Vec::new();

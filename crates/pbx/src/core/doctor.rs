@@ -330,9 +330,11 @@ impl Examination {
                 answer: Answer::Unheard(Lack::Broken),
                 details: Details::default(),
             },
-            Action::Call(_) => {
-                Happens::Called(doctor::Outcome { code: 503, ..doctor::Outcome::default() })
-            }
+            Action::Call(_) => Happens::Called(doctor::Outcome {
+                code: 503,
+                silent: true,
+                ..doctor::Outcome::default()
+            }),
         }
     }
 

@@ -249,7 +249,8 @@ impl Doctor {
         }
         match self.line.register {
             true => self.register(true),
-            false if took.is_some() => self.call(),
+            // Some answer no OPTIONS, but calls.
+            false if took.is_some() || self.number.is_some() => self.call(),
             false => self.try_other_transport(),
         }
     }
@@ -285,8 +286,8 @@ impl Doctor {
             return;
         }
         if self.reached == Some(false) {
-            // Some answer only to who registers.
-            let said = std::mem::take(&mut self.said);
+            // Some answer only to who registers or calls.
+            let said = self.said.clone();
             let finding = Finding::LineNoOptions;
             let (finding, text) = (Some(finding), finding.sentence());
             self.light(Check::Reach, Colour::Amber, finding, text, None);

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 pub struct Oddities {
     /// `silent`: it answers nothing.
     pub silent: bool,
+    /// `no-options`: it does not answer OPTIONS.
+    pub no_options: bool,
     /// `new-call-id`: 400 "Invalid CSeq number" to the second REGISTER of one Call-ID.
     pub new_call_id: bool,
     /// `proxy`: it challenges with 407.
@@ -68,6 +70,7 @@ impl Oddities {
     fn set(&mut self, name: &str, value: &str) -> Option<()> {
         match (name, value) {
             ("silent", "") => self.silent = true,
+            ("no-options", "") => self.no_options = true,
             ("new-call-id", "") => self.new_call_id = true,
             ("proxy", "") => self.proxy = true,
             ("stale", "") => self.stale = true,

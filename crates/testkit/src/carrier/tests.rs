@@ -146,6 +146,7 @@ fn examine(oddities: &str, adjust: impl FnOnce(&mut Line)) -> (Report, Office, C
 #[test]
 fn the_doctor_finds_the_setting() {
     let usual = |_: &mut Line| {};
+    let without_register = |it: &mut Line| it.register = false;
     let with_parameters = |it: &mut Line| it.uri_parameters = "user=phone".into();
     let without_reliable = |it: &mut Line| it.interop.reliable = Reliable::Off;
     let with_name = |it: &mut Line| it.domain = "carrier.invalid".into();
@@ -154,7 +155,7 @@ fn the_doctor_finds_the_setting() {
     /// Oddities, line, light, code, and the setting with its value.
     type Row<'a> = (&'a str, Adjust<'a>, Check, &'a str, Option<(&'a str, &'a str)>);
     #[rustfmt::skip]
-    let table: [Row<'_>; 13] = [
+    let table: [Row<'_>; 16] = [
         // oddities                     line               light                  code                       setting
         ("new-call-id",                 &usual,            Check::Register,       "line.reg_cseq",           Some(("new_call_id", "true"))),
         ("from-account",                &usual,            Check::Call,           "line.rejected_from",      Some(("from_user", "account"))),
@@ -165,6 +166,9 @@ fn the_doctor_finds_the_setting() {
         ("min-se=3600",                 &usual,            Check::Call,           "line.min_se",             Some(("interop.session_expires_s", "3600"))),
         ("plain-codecs",                &usual,            Check::Call,           "media.codec",             Some(("interop.codecs", "PCMA,PCMU"))),
         ("silent",                      &usual,            Check::Reach,          "line.no_response",        Some(("domain", ""))),
+        ("silent",                      &without_register, Check::Reach,          "line.no_response",        Some(("domain", ""))),
+        ("no-options",                  &usual,            Check::Reach,          "line.no_options",         None),
+        ("no-options challenges=INVITE", &without_register, Check::Reach,         "line.no_options",         None),
         ("",                            &with_name,        Check::Name,           "line.dns",                Some(("domain", ""))),
         ("min-expires=7200",            &usual,            Check::Register,       "line.too_brief",          Some(("expires_s", "7200"))),
         ("redirect=203.0.113.7:5060",   &usual,            Check::Register,       "line.redirected",         Some(("outbound_proxy", "203.0.113.7:5060"))),

@@ -85,7 +85,7 @@ impl TestCall {
             sdp: describe(line, (address, lease.rtp).into()),
             auth: ClientAuth::default(),
             lease: Some(lease),
-            outcome: Outcome { code: 408, ..Outcome::default() },
+            outcome: Outcome { code: 408, silent: true, ..Outcome::default() },
             prack: None,
             rings_until: None,
             given_up: false,
@@ -151,6 +151,7 @@ impl TestCall {
         (transaction, message, it): (ClientTx, &Message<'_>, &Essentials<'_>),
         now: Instant,
     ) {
+        self.outcome.silent = false;
         let code = message.status().unwrap_or_default();
         if matches!(code, 401 | 407)
             && self.answers(office, key, (transaction, message, it), now).is_some()

@@ -13,6 +13,8 @@ use crate::release::ReleaseCode;
 pub struct Outcome {
     /// The final status; 408 where nothing came, 503 where the way broke.
     pub code: u16,
+    /// Nothing at all came of the carrier.
+    pub silent: bool,
     /// Somebody was called: it rang, or there was other progress.
     pub rang: bool,
     /// How our PRACK was refused.
@@ -38,6 +40,12 @@ impl Doctor {
     }
 
     pub(super) fn called(&mut self, outcome: Outcome) -> Action {
+        if outcome.silent && !self.transported {
+            return self.try_other_transport();
+        }
+        let said = self.said.clone();
+        self.transport_works();
+        self.said = said;
         let Some(first) = self.first_call else { return self.called_first(outcome) };
         let Some(change) = self.tried.take() else { return self.stop() };
         let helps = outcome.is_through() && outcome.prack.is_none();

@@ -78,7 +78,7 @@ fn examine(line: Line, odd: Odd) -> Report {
                     Details { status, ours: Some("sip:c@x".into()), ..Details::default() };
                 Event::Registered { answer, details }
             }
-            Action::Call(_) => Event::Called(call(doctor.line(), odd)),
+            Action::Call(_) => Event::Called(call(&doctor, odd)),
         };
         action = doctor.handle(event);
     }
@@ -107,12 +107,15 @@ fn answer(doctor: &Doctor, odd: Odd, challenged: bool, new_call_id: bool) -> Ans
     }
 }
 
-fn call(line: &Line, odd: Odd) -> Outcome {
+fn call(doctor: &Doctor, odd: Odd) -> Outcome {
+    let line = doctor.line();
+    let there = odd.only_by.is_none_or(|it| it == doctor.transport()) && !odd.silent;
     let reliable = line.interop.reliable;
     let refused = |code| Outcome { code, ..Outcome::default() };
     let from_account = line.from_user == crate::line::config::FromUser::Account;
     let rings = Outcome { code: 200, rang: true, ..Outcome::default() };
     match () {
+        () if !there => Outcome { silent: true, ..refused(408) },
         () if odd.from_account && !from_account => refused(403),
         () if odd.plain_uri && !line.uri_parameters.is_empty() => refused(484),
         () if odd.needs_100rel && reliable == Reliable::Off => refused(421),
@@ -136,6 +139,7 @@ fn each_oddity_has_its_light_and_its_setting() {
         line
     };
     let auto = Line { transport: LineTransport::Auto, ..line() };
+    let open = Line { register: false, ..line() };
     let other_user = Line { auth_user: "other".into(), ..line() };
     #[rustfmt::skip]
     let table = [
@@ -147,6 +151,9 @@ fn each_oddity_has_its_light_and_its_setting() {
         (line(),        Odd { only_by: Some(Transport::Tcp), ..usual }, (Check::Transport, "line.transport"),       Some(("transport", Some("tcp"))),   1, 0),
         (auto,          Odd { only_by: Some(Transport::Tcp), ..usual }, (Check::Transport, "line.transport"),       Some(("transport", Some("tcp"))),   1, 0),
         (line(),        Odd { no_options: true, ..usual },                  (Check::Reach, "line.no_options"),          None,                               2, 1),
+        (open.clone(),  Odd { no_options: true, ..usual },                  (Check::Reach, "line.no_options"),          None,                               0, 1),
+        (open.clone(),  Odd { silent: true, ..usual },                      (Check::Reach, "line.no_response"),         Some(("domain", None)),             0, 1),
+        (open,          Odd { only_by: Some(Transport::Tcp), ..usual },     (Check::Transport, "line.transport"),       Some(("transport", Some("tcp"))),   0, 1),
         (line(),        Odd { new_call_id: true, ..usual },                 (Check::Register, "line.reg_cseq"),         Some(("new_call_id", Some("true"))), 4, 1),
         (line(),        Odd { min_expires: 7200, ..usual },                 (Check::Register, "line.too_brief"),        Some(("expires_s", Some("7200"))),  3, 1),
         (line(),        Odd { redirects: true, ..usual },                   (Check::Register, "line.redirected"),       Some(("outbound_proxy", None)),     1, 0),
