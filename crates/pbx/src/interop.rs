@@ -5,6 +5,7 @@ use crate::media::MediaSource;
 use serde::{Deserialize, Serialize};
 use sip::session::Reliability;
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// How to speak with the other side.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +20,8 @@ pub struct Interop {
     /// Names of the codecs offered, in this order; those a phone does not offer are left out.
     /// Default: empty, as the phone offers.
     pub codecs: Vec<Box<str>>,
-    /// Session timer (RFC 4028). Unit: seconds. Default: 1800. Range: 90..=7200; 0 turns it off.
+    /// Session timer (RFC 4028). Unit: seconds. Default: 1800. Range:
+    /// [`SessionExpires::RANGE`]; 0 turns it off.
     pub session_expires_s: SessionExpires,
     /// How digits are sent. Default: as they come.
     pub dtmf: Dtmf,
@@ -79,6 +81,11 @@ pub enum Dtmf {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionExpires(pub u16);
+
+impl SessionExpires {
+    /// What it may be, besides 0.
+    pub const RANGE: RangeInclusive<u16> = 90..=7200;
+}
 
 impl Default for SessionExpires {
     fn default() -> Self {

@@ -155,7 +155,7 @@ fn the_doctor_finds_the_setting() {
     /// Oddities, line, light, code, and the setting with its value.
     type Row<'a> = (&'a str, Adjust<'a>, Check, &'a str, Option<(&'a str, &'a str)>);
     #[rustfmt::skip]
-    let table: [Row<'_>; 16] = [
+    let table: [Row<'_>; 17] = [
         // oddities                     line               light                  code                       setting
         ("new-call-id",                 &usual,            Check::Register,       "line.reg_cseq",           Some(("new_call_id", "true"))),
         ("from-account",                &usual,            Check::Call,           "line.rejected_from",      Some(("from_user", "account"))),
@@ -164,6 +164,7 @@ fn the_doctor_finds_the_setting() {
         ("needs-100rel",                &without_reliable, Check::Call,           "line.reliable",           Some(("interop.reliable", "auto"))),
         ("prack=405",                   &usual,            Check::Call,           "line.prack_refused",      Some(("interop.reliable", "off"))),
         ("min-se=3600",                 &usual,            Check::Call,           "line.min_se",             Some(("interop.session_expires_s", "3600"))),
+        ("min-se=8000",                 &usual,            Check::Call,           "line.min_se",             Some(("interop.session_expires_s", "0"))),
         ("plain-codecs",                &usual,            Check::Call,           "media.codec",             Some(("interop.codecs", "PCMA,PCMU"))),
         ("silent",                      &usual,            Check::Reach,          "line.no_response",        Some(("domain", ""))),
         ("silent",                      &without_register, Check::Reach,          "line.no_response",        Some(("domain", ""))),

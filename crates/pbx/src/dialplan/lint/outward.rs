@@ -4,7 +4,7 @@ use super::super::number::is_number;
 use super::Linter;
 use super::finding::{Rule, TableName};
 use super::reach::reaches_nobody;
-use crate::interop::Interop;
+use crate::interop::{Interop, SessionExpires};
 use crate::language::Text;
 use crate::line::Line;
 use crate::line::config::{CallerNumber, Incoming};
@@ -125,7 +125,8 @@ fn trunk_rules(trunk: &Trunk) -> Rules {
 }
 
 fn interop(rules: &mut Rules, it: &Interop) {
-    if !matches!(it.session_expires_s.0, 0 | 90..=7200) {
+    let SessionExpires(expires_s) = it.session_expires_s;
+    if expires_s != 0 && !SessionExpires::RANGE.contains(&expires_s) {
         let rule = "90 to 7200 seconds, or 0 for none";
         range(rules, "session_expires_s", rule, "90至7200秒，或0（关闭）");
     }

@@ -4,7 +4,7 @@ use super::change::{Change, Remedy};
 use super::report::{Check, Colour};
 use super::{Action, Doctor, INVITES_MAX, State, words};
 use crate::finding::Finding;
-use crate::interop::Reliable;
+use crate::interop::{Reliable, SessionExpires};
 use crate::line::config::{CallerNumber, FromUser};
 use crate::release::ReleaseCode;
 
@@ -74,8 +74,10 @@ impl Doctor {
         match (outcome.is_through(), outcome.min_se) {
             (true, Some(min_se)) => {
                 let text = words::session_too_brief(min_se);
-                let change = u16::try_from(min_se).ok().map(Change::SessionExpires);
-                let remedy = change.map(Remedy::Change);
+                // Longer than we may ask for: without a timer, then.
+                let asked = u16::try_from(min_se).ok();
+                let asked = asked.filter(|it| SessionExpires::RANGE.contains(it)).unwrap_or(0);
+                let remedy = Some(Remedy::Change(Change::SessionExpires(asked)));
                 self.light(Check::Call, Colour::Amber, Some(Finding::LineMinSe), text, remedy);
             }
             (true, None) => {

@@ -125,7 +125,7 @@ fn call(doctor: &Doctor, odd: Odd) -> Outcome {
         }
         () => {
             let asks = u32::from(line.interop.session_expires_s.0);
-            Outcome { min_se: odd.min_se.filter(|least| asks < *least), ..rings }
+            Outcome { min_se: odd.min_se.filter(|least| (1..*least).contains(&asks)), ..rings }
         }
     }
 }
@@ -168,6 +168,7 @@ fn each_oddity_has_its_light_and_its_setting() {
         (off,           Odd { needs_100rel: true, ..usual },                (Check::Call, "line.reliable"),             Some(("interop.reliable", Some("auto"))), 2, 2),
         (line(),        Odd { prack: Some(405), ..usual },                  (Check::Call, "line.prack_refused"),        Some(("interop.reliable", Some("off"))), 2, 2),
         (line(),        Odd { min_se: Some(3600), ..usual },                (Check::Call, "line.min_se"),               Some(("interop.session_expires_s", Some("3600"))), 2, 1),
+        (line(),        Odd { min_se: Some(8000), ..usual },                (Check::Call, "line.min_se"),               Some(("interop.session_expires_s", Some("0"))), 2, 1),
         (line(),        Odd { codecs: true, ..usual },                      (Check::Call, "media.codec"),               Some(("interop.codecs", Some("PCMA,PCMU"))), 2, 2),
         (Line { enabled: false, ..line() }, usual,                          (Check::Name, "line.off"),                  Some(("enabled", Some("true"))),    0, 0),
     ];
