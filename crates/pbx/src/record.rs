@@ -126,7 +126,8 @@ pub struct DialogFacts {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallStarted {
-    /// As much of the record as is known: who, whom, when.
+    /// As much of the record as is known: who, whom, when. Told again when more is known, until the
+    /// answer: the newest counts.
     pub record: Arc<CallRecord>,
 }
 

@@ -65,8 +65,6 @@ pub(super) struct Outward {
     pub(super) tried_addresses: Tried,
     /// The next candidate's name is being resolved.
     pub(super) resolving: bool,
-    /// The journal knows that it began, as it waited for a name.
-    begun: bool,
     /// Who calls, with whose rights it leaves.
     pub(super) origin: Option<Origin>,
     caller: Option<(IpAddr, Option<IpAddr>)>,
@@ -298,9 +296,7 @@ impl Call {
             *give_up_at = now + through.no_answer(&office.settings(self.tenant));
         }
         self.watch_for_silence(now);
-        if self.forks.is_empty() {
-            self.has_begun(office);
-        }
+        self.has_begun(office);
         self.forks.push(Fork {
             device: None,
             target: target.into(),
@@ -323,12 +319,10 @@ impl Call {
         }
     }
 
-    /// The journal hears of it, once: a crash must not lose the call.
-    pub(super) fn has_begun(&mut self, office: &mut Office) {
-        if !std::mem::replace(&mut self.outward.begun, true) {
-            let record = self.record.share();
-            office.record(Record::CallStarted(CallStarted { record }));
-        }
+    /// The journal hears of it, and again of each way it takes: a crash must not lose the call, nor
+    /// what it went by.
+    pub(super) fn has_begun(&self, office: &mut Office) {
+        office.record(Record::CallStarted(CallStarted { record: self.record.share() }));
     }
 
     fn describe_outgoing(&mut self, through: &Through, out: &Outgoing) {

@@ -324,6 +324,42 @@ fn killed_while_a_call_waits_for_a_name() {
     );
 }
 
+/// The process dies while it rings outside: the record says by what the call went last.
+#[test]
+fn killed_while_it_rings_outside() {
+    check(
+        r#"
+        given dns branch.example A branch
+        given dns delay=2s
+        given trunk 1 host=branch.example prefix=2
+        alice -> pbx             INVITE 200
+        alice <- pbx             100
+        wait 2s
+                 pbx -> branch   INVITE 200
+                 pbx <- branch   180
+        alice <- pbx             180
+        kill
+        record release=system.crash answered=no trunk=1 sent=200 direction=outgoing
+    "#,
+    );
+    check(
+        r#"
+        given line 1234 at=telecom without-register
+        given line 5678 at=unicom without-register
+        alice -> pbx             INVITE 90138
+        alice <- pbx             100
+                 pbx -> telecom  INVITE 0138
+                 pbx <- telecom  503
+                 pbx -> telecom  ACK
+                 pbx -> unicom   INVITE 0138
+                 pbx <- unicom   180
+        alice <- pbx             180
+        kill
+        record release=system.crash answered=no line=5678 sent=0138 direction=outgoing
+    "#,
+    );
+}
+
 /// DNS is dead: nobody else waits for it, and whoever needs it is told after four seconds.
 #[test]
 fn dead_dns_holds_up_nobody_else() {

@@ -38,8 +38,10 @@ impl Journal {
             }
             Record::CallStarted(it) => {
                 let id = it.record.call_id;
-                if self.open.insert(id, (Arc::unwrap_or_clone(it.record), Vec::new())).is_some() {
-                    self.complaints.push(format!("started twice: {id:?}"));
+                let started = (Arc::unwrap_or_clone(it.record), Vec::new());
+                let before = self.open.insert(id, started);
+                if before.is_some_and(|it| it.0.answered_at.is_some()) {
+                    self.complaints.push(format!("started after its answer: {id:?}"));
                 }
             }
             Record::CallAnswered(it) => match self.open.get_mut(&it.record.call_id) {
