@@ -31,6 +31,10 @@ use worker::Worker;
 /// than all leases of the default range can cause.
 const COMMANDS_MAX: usize = 16_384;
 
+/// No digit is taken while this many commands wait: leases do not bound what is pressed, and what
+/// they cause has the rest of the room.
+const PRESS_ROOM: usize = 1_024;
+
 /// Closes a thread takes beyond that: one for each pair there can be, for until its Close is obeyed
 /// no other session has the pair. So a session that was begun is always ended.
 const CLOSES_MAX: usize = 32_768;

@@ -4,7 +4,7 @@
 //! costs more than the command does, so a command waits for a thread that wakes soon by itself.
 
 use super::worker::{SOON, TICK};
-use super::{CLOSES_MAX, COMMANDS_MAX};
+use super::{CLOSES_MAX, COMMANDS_MAX, PRESS_ROOM};
 use pbx::media::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -67,9 +67,8 @@ impl Inbox {
     /// Gives the command back if the thread is too far behind, or gone.
     pub(super) fn put(&self, command: Command) -> Result<(), Command> {
         let room = match command {
-            Command::Configure { .. } | Command::Want { .. } | Command::Press { .. } => {
-                COMMANDS_MAX
-            }
+            Command::Press { .. } => PRESS_ROOM,
+            Command::Configure { .. } | Command::Want { .. } => COMMANDS_MAX,
             Command::Close { .. } => COMMANDS_MAX + CLOSES_MAX,
         };
         // The core's thread alone adds, so the limit holds in two steps.

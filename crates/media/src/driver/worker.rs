@@ -399,8 +399,9 @@ pub(super) fn clock() -> Instant {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::super::{CLOSES_MAX, COMMANDS_MAX};
+    use super::super::{CLOSES_MAX, COMMANDS_MAX, PRESS_ROOM};
     use super::*;
+    use pbx::digit::{Digit, Press};
     use pbx::id::CallId;
     use pbx::media::{
         Expect, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId, Transport, TransportId,
@@ -488,6 +489,22 @@ mod tests {
         let closed = Event::Closed { call, figures: vec![] };
         assert_eq!(events, [closed, Event::PortsReady { pairs: vec![pairs[0]] }]);
         assert_eq!(inbox.put(configure), Ok(()), "there is room again");
+    }
+
+    #[test]
+    fn a_flood_of_digits_leaves_room_for_what_leases_cause() {
+        let (_worker, inbox, pairs) = worker(Arc::new(|_| Ok(())));
+        let call = CallId(Uuid::from_u128(1));
+        let digit = Digit::of_event(5).unwrap();
+        let press = Press::new(digit, Duration::from_millis(100));
+        let press = Command::Press { call, transport: TransportId(0), press };
+        let taken = (0..COMMANDS_MAX).filter(|_| inbox.put(press.clone()).is_ok()).count();
+        assert_eq!(taken, PRESS_ROOM);
+        let configure = Command::Configure { call, plan: plan(pairs[0]) };
+        for _ in 0..COMMANDS_MAX - PRESS_ROOM {
+            inbox.put(configure.clone()).unwrap();
+        }
+        assert_eq!(inbox.put(configure.clone()), Err(configure));
     }
 
     #[test]

@@ -266,20 +266,22 @@ impl Call {
     }
 
     fn send_digit(&mut self, office: &mut Office, at: usize, now: Instant) {
-        let Outbox { to, under_way, waiting } = &mut self.digits[at];
+        let Outbox { to, under_way, .. } = &self.digits[at];
         if under_way.is_some_and(|it| now.saturating_duration_since(it.1) < UNANSWERED) {
             return;
         }
-        let (to, Some(press)) = (*to, waiting.pop_front()) else { return };
-        let may_ask = self.session(to).is_some_and(|it| it.may_ask());
+        let to = *to;
+        // It waits for the dialog.
+        if !self.session(to).is_some_and(|it| it.may_ask()) {
+            return;
+        }
+        let Some(press) = self.digits[at].waiting.pop_front() else { return };
         let body = press.write();
         let body = Body { content_type: Press::CONTENT_TYPE, bytes: body.as_bytes() };
-        let sent = may_ask.then(|| {
-            self.with_session(office, to, now, |session, seat| {
-                session.request(seat, Method::Info, &|_| {}, Some(body))
-            })
+        let sent = self.with_session(office, to, now, |session, seat| {
+            session.request(seat, Method::Info, &|_| {}, Some(body))
         });
-        self.digits[at].under_way = sent.flatten().map(|it| (it, now));
+        self.digits[at].under_way = sent.map(|it| (it, now));
     }
 
     /// The answer to an INFO of ours; whether it was one.
