@@ -3,7 +3,7 @@
 use crate::directory::Relay;
 use crate::media::MediaSource;
 use serde::{Deserialize, Serialize};
-use sip::session::Reliability;
+use sip::session::{Reliability, Terms};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
@@ -38,6 +38,11 @@ impl Interop {
             Reliable::Required => Reliability::Required,
             Reliable::Off => Reliability::Off,
         }
+    }
+
+    /// Its session timer, beside the least interval of the office. Unit: seconds.
+    pub(crate) fn session_terms(&self, min_s: u32) -> Terms {
+        Terms { expires_s: self.session_expires_s.0.into(), min_s }
     }
 }
 

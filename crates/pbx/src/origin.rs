@@ -8,6 +8,7 @@ use crate::media::MediaSource;
 use crate::privacy::{ANONYMOUS, is_of_caller};
 use crate::trunk::Trunk;
 use sip::message::{HeaderName, Message, NameAddr, Uri};
+use sip::session::Terms;
 use std::sync::Arc;
 
 /// Longest number and name taken over from outside. Unit: octets.
@@ -72,6 +73,15 @@ impl Origin {
             Self::Extension(_) => Dtmf::Pass,
             Self::Line(it, _) => it.interop.dtmf,
             Self::Trunk(it, _) => it.interop.dtmf,
+        }
+    }
+
+    /// What it agrees to as a session timer: a line or trunk has its own interval.
+    pub fn session_terms(&self, office: Terms) -> Terms {
+        match self {
+            Self::Extension(_) => office,
+            Self::Line(it, _) => it.interop.session_terms(office.min_s),
+            Self::Trunk(it, _) => it.interop.session_terms(office.min_s),
         }
     }
 

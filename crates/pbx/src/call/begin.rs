@@ -75,7 +75,7 @@ impl Call {
             Origin::Extension(_) | Origin::Trunk(..) => None,
         };
         let end = office.local_end_of_line(*flow, tag, line.map(|it| it.key));
-        let terms = office.settings(*tenant).session_terms();
+        let terms = origin.session_terms(office.settings(*tenant).session_terms());
         let session = Session::incoming(message, it, *flow, end, (invite, terms));
         let caller = Leg {
             session,

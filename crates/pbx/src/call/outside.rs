@@ -460,7 +460,7 @@ impl Call {
         let cnonce = format!("{:016x}", office.rng.next_u64());
         let min_s = office.settings(self.tenant).min_se_s;
         let interop = through.interop();
-        let terms = Terms { expires_s: interop.session_expires_s.0.into(), min_s };
+        let terms = interop.session_terms(min_s);
         let reliability = interop.reliability();
         let to = Short::new().text("<").text(target).text(">");
         let veil = Veil::of(self.caller.privacy, interop.identity != IdentityHeader::None);

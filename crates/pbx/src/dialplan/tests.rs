@@ -7,6 +7,7 @@ use super::levels::Levels;
 use super::live::Live;
 use super::query::{Caller, Candidate, Query, Route};
 use super::rows::*;
+use super::time::Zone;
 use super::transition::{Transition, TransitionKind};
 use super::{explain, print, route};
 use crate::directory::{Directory, Extension, Relay, Tenant};
@@ -21,6 +22,7 @@ use crate::settings::Settings;
 use crate::time::UnixMillis;
 use crate::trunk::Trunk;
 use crate::trunk::config::TrunkAddress;
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 
 /// Thursday, 2026-11-26 02:15 UTC.
@@ -381,6 +383,23 @@ fn levels_time_and_reject() {
         let found = route(&directory, &Present::default(), &ask(caller, dialled));
         assert_eq!(words(&found), expected, "{caller} {dialled}");
     }
+}
+
+/// It is Thursday in UTC and still Wednesday evening three hours west of it.
+#[test]
+fn the_time_of_a_row_is_that_of_the_office() {
+    let mut tenant = office();
+    let on = |id, prefix, time: &str| CalledRow {
+        time: Some(time.parse().expect("a time")),
+        ..called(id, prefix, RouteType::Reject(410))
+    };
+    tenant.dial_plan.called.put(on(1, "56", "thu"));
+    tenant.dial_plan.called.put(on(2, "57", "wed"));
+    let found = |tenant: &Tenant| ["56", "57"].map(|it| from_100(tenant, it));
+    let (holds, does_not) = ("410 route.rejected", "404 route.no_match");
+    assert_eq!(found(&tenant), [holds, does_not]);
+    tenant.zone = Zone(TimeZone::posix("<-03>3").expect("a zone"));
+    assert_eq!(found(&tenant), [does_not, holds]);
 }
 
 #[test]

@@ -54,6 +54,89 @@ fn set_by_its_code() {
     );
 }
 
+/// Each code sets its own condition, and its `#` form takes that one back.
+#[test]
+fn each_code_has_its_condition() {
+    let refused = "
+                     pbx <- bob   486
+                     pbx -> bob   ACK";
+    let silent = "
+                     pbx <- bob   180
+            alice <- pbx          180
+            wait 15s
+            alice <- pbx          181
+                     pbx -> bob   CANCEL
+                     pbx -> carol INVITE header=Diversion:no-answer
+                     pbx <- bob   200 CANCEL
+                     pbx <- bob   487 INVITE
+                     pbx -> bob   ACK";
+    let busy = format!(
+        "{refused}
+            alice <- pbx          181
+                     pbx -> carol INVITE header=Diversion:user-busy"
+    );
+    for (condition, code, forwarded) in [("busy", "*90", &*busy), ("no-answer", "*92", silent)] {
+        let dial = |rest: &str| {
+            format!(
+                "
+            bob -> pbx            INVITE {code}{rest}
+            bob <- pbx            100
+            bob <- pbx            200
+            bob -> pbx            ACK
+            bob -> pbx            BYE
+            bob <- pbx            200"
+            )
+        };
+        let call = "
+            alice -> pbx          INVITE 101
+            alice <- pbx          100
+                     pbx -> bob   INVITE";
+        check(&format!(
+            "
+            given 101 may-forward={condition} ring=15
+            given carol
+            {on}{call}{forwarded}
+                     pbx <- carol 486
+                     pbx -> carol ACK
+            alice <- pbx          486
+            alice -> pbx          ACK
+            {off}{call}{refused}
+            alice <- pbx          486
+            alice -> pbx          ACK
+            ",
+            on = dial("*102"),
+            off = dial("#"),
+        ));
+    }
+}
+
+/// One of its phones sets it, and then none is there.
+#[test]
+fn set_by_its_code_for_when_not_registered() {
+    check(
+        "
+        given 101 may-forward=unreachable
+        given carol
+        bob -> pbx            INVITE *91*102
+        bob <- pbx            100
+        bob <- pbx            200
+        bob -> pbx            ACK
+        bob -> pbx            BYE
+        bob <- pbx            200
+        bob -> pbx            REGISTER expires=0
+        bob <- pbx            200
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+        alice <- pbx          181
+                 pbx -> carol INVITE header=Diversion:unavailable
+                 pbx <- carol 486
+                 pbx -> carol ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        ",
+    );
+}
+
 /// Who only hears that it was done is not played his own voice, whatever his phone asks meanwhile.
 #[test]
 fn set_by_a_phone_that_changes_its_media() {

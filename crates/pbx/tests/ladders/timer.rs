@@ -340,6 +340,32 @@ fn switched_off() {
     ));
 }
 
+/// A line has its own interval, for the calls that come by it too.
+#[test]
+fn the_interval_of_a_line() {
+    for (given, answer) in
+        [("0", "no=Session-Expires"), ("900", "header=Session-Expires:900;refresher=uas")]
+    {
+        check(&format!(
+            "
+            given line 5678 at=telecom owner=101 session_expires_s={given}
+            telecom -> pbx        INVITE 5678 nocred header=Supported:timer
+            telecom <- pbx        100
+                     pbx -> bob   INVITE
+                     pbx <- bob   200
+                     pbx -> bob   ACK
+            telecom <- pbx        200 {answer}
+            telecom -> pbx        ACK
+            telecom -> pbx        BYE
+            telecom <- pbx        200
+                     pbx -> bob   BYE
+                     pbx <- bob   200
+            record release=caller.hangup line=5678
+            "
+        ));
+    }
+}
+
 #[test]
 fn the_echo_test_is_refreshed_too() {
     check(

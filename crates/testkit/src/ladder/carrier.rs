@@ -145,6 +145,7 @@ pub(super) fn adjust(line: &mut Line, words: &Words) -> Result<(), String> {
                 }
             }
             "dtmf" => line.interop.dtmf = dtmf(value)?,
+            "session_expires_s" => line.interop.session_expires_s.0 = number?,
             "codecs" => line.interop.codecs = value.split(',').map(Into::into).collect(),
             "identity" => line.interop.identity = identity(value)?,
             _ => return Err(format!("a line has no {key}")),
