@@ -61,12 +61,7 @@ impl Core {
                 if known.is_some_and(|it| !it.deleted) {
                     continue;
                 }
-                let office = &mut self.office;
-                let contact = Tag::new(office.config.shard, office.rng.next_u64());
-                let ids = Ids { call_id: (*office.new_call_id()).into(), cseq: 0, contact };
-                let key = office.lines.add(*id, config, ids, now);
-                self.line_wanted(key, now);
-                self.line_resolved(key, now);
+                self.line_added(*id, config, now);
             }
         }
         // The first directory names every line there is.
@@ -76,7 +71,29 @@ impl Core {
         }
     }
 
+    fn line_added(&mut self, tenant: TenantId, config: &Arc<Line>, now: Now) {
+        let office = &mut self.office;
+        // What is recorded is the binding of one that leaves.
+        if office.lines.find(tenant, &config.account).is_some() {
+            let account = config.account.clone();
+            office.record(Record::LineForgotten { tenant, account });
+        }
+        let contact = Tag::new(office.config.shard, office.rng.next_u64());
+        let ids = Ids { call_id: (*office.new_call_id()).into(), cseq: 0, contact };
+        let key = office.lines.add(tenant, config, ids, now);
+        self.line_wanted(key, now);
+        self.line_resolved(key, now);
+    }
+
     fn line_changed(&mut self, key: LineKey, config: Arc<Line>, now: Now) {
+        let Some(line) = self.office.lines.get(key) else { return };
+        // The old carrier holds our Contact, or is about to: it is told that we leave, while another
+        // line begins at the new one. A binding there is none here.
+        let is_held = line.registration.binding().is_some() || line.transaction.is_some();
+        if is_held && !same_place(&line.config, &config) {
+            self.line_added(line.tenant, &config, now);
+            return self.line_deleted(key, now);
+        }
         let Some(line) = self.office.lines.get_to_move(key) else { return };
         let before = std::mem::replace(&mut line.config, config);
         if same_registration(&before, &line.config) {
@@ -325,28 +342,33 @@ impl Core {
     /// Records and publishes what changed, and sees to the next time-out.
     pub(super) fn line_settled(&mut self, key: LineKey, now: Now) {
         let office = &mut self.office;
-        let Some(line) = office.lines.get_mut(key) else { return };
+        let Some(line) = office.lines.get(key) else { return };
         let (tenant, account) = (line.tenant, line.config.account.clone());
+        // A new line has its account: what is told of it is that one's.
+        let heir = office.lines.find(tenant, &account).filter(|it| it.key != key);
+        let is_replaced = line.deleted && heir.is_some();
         if line.deleted && line.registration.standing() == Standing::Off {
             office.lines.remove(key);
-            // Unless a new line has its account.
-            if office.lines.find(tenant, &account).is_none() {
+            if !is_replaced {
                 office.record(Record::LineForgotten { tenant, account: account.clone() });
                 office.event(Event::LineGone { tenant, account });
             }
             return;
         }
+        let Some(line) = office.lines.get_mut(key) else { return };
         match (line.registration.binding(), line.keep_alive_at) {
             (None, _) => line.keep_alive_at = None,
             (Some(_), None) => line.keep_alive_at = keep_alive_at(line, now),
             (Some(_), Some(_)) => {}
         }
-        let (facts, status) = (line.unrecorded(), line.unpublished(now));
-        if let Some(facts) = facts {
-            office.record(Record::LineRegistration(Box::new(facts)));
-        }
-        if let Some(status) = status {
-            office.event(Event::Line(status));
+        if !is_replaced {
+            let (facts, status) = (line.unrecorded(), line.unpublished(now));
+            if let Some(facts) = facts {
+                office.record(Record::LineRegistration(Box::new(facts)));
+            }
+            if let Some(status) = status {
+                office.event(Event::Line(status));
+            }
         }
         office.lines.arm(key);
     }
@@ -427,6 +449,12 @@ fn send_register(office: &mut Office, key: LineKey, flow: Flow, expires_s: u32, 
 fn keep_alive_at(line: &LiveLine, now: Now) -> Option<std::time::Instant> {
     let every = Duration::from_secs(line.config.keep_alive_s.into());
     (!every.is_zero()).then(|| now.instant + every)
+}
+
+/// Whether they register at the same carrier, the same way.
+fn same_place(one: &Line, other: &Line) -> bool {
+    let of = |it: &Line| (it.transport, it.domain.clone(), it.outbound_proxy.clone());
+    of(one) == of(other)
 }
 
 /// Whether the carrier would notice no difference.

@@ -189,7 +189,8 @@ impl LiveLine {
 
     /// The picture for the board after its calls changed.
     pub fn counted(&mut self) -> Option<Box<LineStatus>> {
-        let status = self.published.as_mut()?;
+        // The account may be another line's by now.
+        let status = self.published.as_mut().filter(|_| !self.deleted)?;
         (status.calls_in, status.calls_out) = (self.calls_in, self.calls_out);
         status.limit_hits = self.limit_hits;
         Some(status.clone())
