@@ -105,7 +105,7 @@ impl Call {
         let mut dialog = Dialog::of_our_request(call_id, end, &it.from, &it.to, target);
         (dialog.local_cseq, dialog.routes) = (cseq, it.routes);
         let hops = max_forwards(invite).saturating_sub(1);
-        let privacy = self.caller.privacy;
+        let withheld = self.withheld(LegId::Caller, fork_id(index));
         let extra = |writer: &mut Writer| {
             headers::capabilities_of_request(writer);
             // A carrier does not know our extensions.
@@ -113,7 +113,7 @@ impl Call {
             if let Some(it) = referred_by.filter(|it| by_line.is_none() && !it.is_empty()) {
                 writer.text_header("Referred-By", it);
             }
-            headers::pass_of(privacy, &invite.headers, writer);
+            headers::pass(withheld, &invite.headers, writer);
             for (name, value) in &it.headers {
                 writer.text_header(name, value);
             }
@@ -260,10 +260,11 @@ impl Call {
         if self.record.ringing_at.is_none() && code == 180 {
             self.record.ringing_at = Some(office.utc);
         }
+        let withheld = self.withheld(fork_id(fork), LegId::Caller);
         self.with_session(office, LegId::Caller, now, |session, seat| {
             let extra = |writer: &mut Writer| {
                 writer.header("Allow", headers::ALLOW);
-                headers::pass(&message.headers, writer);
+                headers::pass(withheld, &message.headers, writer);
             };
             let body = passed.as_ref().map(body::OwnedBody::view);
             session.provisional(seat, (code, reason_phrase(code)), &extra, body);
@@ -328,10 +329,10 @@ impl Call {
         if !late_offer {
             self.with_session(office, fork_id(fork), now, |session, seat| session.ack(seat, None));
         }
+        let withheld = self.withheld(fork_id(fork), LegId::Caller);
         let sent = self.with_session(office, LegId::Caller, now, |session, seat| {
             let extra = |writer: &mut Writer| {
-                headers::capabilities(writer);
-                headers::pass(&message.headers, writer);
+                headers::pass_of_answer(withheld, &message.headers, writer);
             };
             // What was said reliably is not said again.
             let passed = passed.as_ref().filter(|_| late_offer || !session.has_described());

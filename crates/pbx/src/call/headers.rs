@@ -30,19 +30,20 @@ pub const ACCEPT: &str =
     "application/sdp, multipart/mixed, multipart/alternative, multipart/related";
 
 /// Copies the headers that neither belong to a leg nor claim an identity: what we do not know
-/// passes.
-pub fn pass(headers: &Headers<'_>, writer: &mut Writer) {
-    writer.lines_of(headers, passes);
-}
-
-/// The same of a caller, without those that tell who he is where he withholds that (RFC 3323 §4.1).
-pub fn pass_of(caller: Privacy, headers: &Headers<'_>, writer: &mut Writer) {
+/// passes. Of who withholds his identity, those that tell it do not either (RFC 3323 §4.1).
+pub fn pass(withheld: Privacy, headers: &Headers<'_>, writer: &mut Writer) {
     let names = [HeaderName::CallInfo, HeaderName::Organization, HeaderName::Subject];
     let tells = |it: LineName<'_, '_>| {
         names.contains(&it.known())
             || REPLIES.iter().any(|name| it.raw().eq_ignore_ascii_case(name))
     };
-    writer.lines_of(headers, |it| passes(it) && !(caller.identity && tells(it)));
+    writer.lines_of(headers, |it| passes(it) && !(withheld.identity && tells(it)));
+}
+
+/// The same of a 2xx to an INVITE, with what we say of us.
+pub fn pass_of_answer(withheld: Privacy, headers: &Headers<'_>, writer: &mut Writer) {
+    capabilities(writer);
+    pass(withheld, headers, writer);
 }
 
 /// Where a caller is called back.

@@ -1,11 +1,13 @@
 //! How a call that goes out says who calls: From, the identity headers (RFC 3325, Remote-Party-ID) and
 //! what is asked to be withheld (RFC 3323). Pure.
 
+use super::Call;
 use super::fork::escaped;
 use crate::dialplan::query::Outgoing;
 use crate::interop::{IdentityHeader, Interop, sip_uri};
 use crate::line::Line;
 use crate::line::config::FromUser;
+use crate::office::LegId;
 use crate::privacy::{ANONYMOUS, ANONYMOUS_FROM, Privacy};
 use sip::message::HeaderName;
 
@@ -27,6 +29,19 @@ pub(super) fn wanted(interop: &Interop, out: &Outgoing, caller: Privacy) -> Priv
     match out.emergency {
         true => Privacy::default(),
         false => Privacy { identity: caller.identity || interop.privacy, ..caller },
+    }
+}
+
+impl Call {
+    /// What one leg says to another without.
+    pub(super) fn withheld(&self, from: LegId, to: LegId) -> Privacy {
+        let own = self.leg(from).map(|it| it.privacy).unwrap_or_default();
+        let outside = match to {
+            LegId::Caller => None,
+            LegId::Callee(index) => self.forks.get(usize::from(index)),
+        };
+        let outside = outside.and_then(|it| it.outside.as_deref());
+        outside.map_or(own, |it| wanted(it.interop(), &it.out, own))
     }
 }
 

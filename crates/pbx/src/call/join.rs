@@ -198,11 +198,11 @@ impl Call {
         let with_offer = passed.is_some();
         self.modifying =
             Some(Modifying { by: LegId::Caller, with_offer, purpose: Purpose::Change });
-        let privacy = self.caller.privacy;
+        let withheld = self.withheld(LegId::Caller, fork_id(0));
         self.with_session(office, fork_id(0), now, |session, seat| {
             let extra = |writer: &mut Writer| {
                 headers::capabilities_of_request(writer);
-                headers::pass_of(privacy, &message.headers, writer);
+                headers::pass(withheld, &message.headers, writer);
             };
             session.modify(seat, &extra, passed.as_ref().map(OwnedBody::view));
         });

@@ -52,10 +52,11 @@ impl Call {
         };
         self.modifying =
             Some(Modifying { by, with_offer: passed.is_some(), purpose: Purpose::Change });
+        let withheld = self.withheld(by, other);
         self.with_session(office, other, now, |session, seat| {
             let extra = |writer: &mut Writer| {
                 headers::capabilities_of_request(writer);
-                headers::pass(&message.headers, writer);
+                headers::pass(withheld, &message.headers, writer);
             };
             session.modify(seat, &extra, passed.as_ref().map(OwnedBody::view));
         });
@@ -105,7 +106,7 @@ impl Call {
         if let Purpose::Update(update) = change.purpose {
             self.answer_update(office, (by, update), (200, passed.as_ref()), now);
         } else {
-            self.accept_change(office, by, (message, passed.as_ref()), now);
+            self.accept_change(office, (leg, by), (message, passed.as_ref()), now);
         }
         if with_offer {
             self.configure(office, now);
@@ -116,14 +117,14 @@ impl Call {
     fn accept_change(
         &mut self,
         office: &mut Office,
-        by: LegId,
+        (leg, by): (LegId, LegId),
         (message, passed): (&Message<'_>, Option<&OwnedBody>),
         now: Instant,
     ) {
+        let withheld = self.withheld(leg, by);
         let sent = self.with_session(office, by, now, |session, seat| {
             let extra = |writer: &mut Writer| {
-                headers::capabilities(writer);
-                headers::pass(&message.headers, writer);
+                headers::pass_of_answer(withheld, &message.headers, writer);
             };
             session.accept(seat, &extra, passed.map(OwnedBody::view))
         });

@@ -81,8 +81,9 @@ impl Call {
         if !self.may_ask_more() {
             return self.respond(office, from, 503, now);
         }
+        let withheld = self.withheld(leg, other);
         let to = self.with_session(office, other, now, |session, seat| {
-            let extra = |writer: &mut Writer| headers::pass(&message.headers, writer);
+            let extra = |writer: &mut Writer| headers::pass(withheld, &message.headers, writer);
             session.request(seat, method, &extra, body::of(message))
         });
         self.asks.extend(to.map(|to| Ask { by: leg, from, to, exchange: Exchange::None }));
@@ -121,7 +122,7 @@ impl Call {
         };
         let Ask { by, from, exchange, .. } = self.asks.remove(index);
         match exchange {
-            Exchange::None => self.pass_response(office, (leg, from), (code, message), now),
+            Exchange::None => self.pass_response(office, (leg, by, from), (code, message), now),
             Exchange::Prack => self.prack_answered(office, (leg, from), (code, message), now),
             Exchange::Update => {
                 self.update_answered(office, (leg, by, from), (code, message), now);
@@ -132,7 +133,7 @@ impl Call {
     fn pass_response(
         &mut self,
         office: &mut Office,
-        (leg, from): (LegId, ServerTx),
+        (leg, by, from): (LegId, LegId, ServerTx),
         (code, message): (u16, Option<&Message<'_>>),
         now: Instant,
     ) {
@@ -147,7 +148,7 @@ impl Call {
         };
         let bytes = match message {
             Some(message) => {
-                headers::pass(&message.headers, &mut writer);
+                headers::pass(self.withheld(leg, by), &message.headers, &mut writer);
                 match body::of(message) {
                     Some(body) => writer.finish_with(body.content_type, body.bytes),
                     None => writer.finish(),

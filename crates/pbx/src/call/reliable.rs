@@ -93,8 +93,9 @@ impl Call {
         if let State::Calling { late_offer, .. } = &mut self.state {
             *late_offer = false;
         }
+        let withheld = self.withheld(LegId::Caller, fork_id(fork));
         self.with_session(office, fork_id(fork), now, |session, seat| {
-            let extra = |writer: &mut Writer| headers::pass(&message.headers, writer);
+            let extra = |writer: &mut Writer| headers::pass(withheld, &message.headers, writer);
             session.prack(seat, &extra, Some(passed.view()));
         });
         self.answer_prack(office, prack, (200, None), now);
@@ -113,8 +114,9 @@ impl Call {
         let passed = self.pass_offer(office, LegId::Caller, fork_id(fork), message, now);
         let view = passed.as_ref().ok().and_then(Option::as_ref).map(body::OwnedBody::view);
         let view = view.filter(|_| self.may_ask_more());
+        let withheld = self.withheld(LegId::Caller, fork_id(fork));
         let to = self.with_session(office, fork_id(fork), now, |session, seat| {
-            let extra = |writer: &mut Writer| headers::pass(&message.headers, writer);
+            let extra = |writer: &mut Writer| headers::pass(withheld, &message.headers, writer);
             let prack = session.prack(seat, &extra, view);
             prack.or_else(|| view.map(|it| session.request(seat, Method::Update, &extra, Some(it))))
         });

@@ -87,9 +87,10 @@ impl Call {
         let passed = self.pass_offer(office, by, other, message, now);
         let passed = passed.map_err(|why| unusable(why).status())?;
         let view = passed.as_ref().map(OwnedBody::view);
+        let withheld = self.withheld(by, other);
         let extra = |writer: &mut Writer| {
             writer.header("Allow", headers::ALLOW);
-            headers::pass(&message.headers, writer);
+            headers::pass(withheld, &message.headers, writer);
         };
         if takes_update {
             let to = self.with_session(office, other, now, |session, seat| {

@@ -102,7 +102,7 @@ impl Core {
         let hops = request.it.max_forwards.unwrap_or(70).saturating_sub(1);
         let branch = office.endpoint.new_branch();
         let mut writer = dialog.request_with(Method::Message, 1, branch, hops);
-        headers::pass_of(privacy, &request.message.headers, &mut writer);
+        headers::pass(privacy, &request.message.headers, &mut writer);
         let bytes = match body::of(request.message) {
             Some(it) => writer.finish_with(it.content_type, it.bytes),
             None => writer.finish(),

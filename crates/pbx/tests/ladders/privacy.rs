@@ -76,6 +76,61 @@ fn a_privacy_that_nobody_knows_and_must_be_had() {
     );
 }
 
+/// Nor does anything he says later on: requests of each kind, and his answers.
+#[test]
+fn who_hides_does_so_to_the_end() {
+    let said = "header=Organization:Acme header=Subject:alice header=Call-Info:<http://a> header=Reply-To:<sip:100@x>";
+    let heard = "no=Organization no=Subject no=Call-Info no=Reply-To";
+    check(&format!(
+        r#"
+        alice -> pbx             INVITE 101 header=Privacy:id require=100rel header=Allow:INVITE,UPDATE {said}
+        alice <- pbx             100
+                 pbx -> bob      INVITE {heard}
+                 pbx <- bob      183 rseq=1 sdp=answer(pcma) header=Allow:INVITE,UPDATE header=Organization:Bobs
+        alice <- pbx             183 sdp=answer(pcma) header=Organization:Bobs
+        alice -> pbx             PRACK sdp=offer(pcmu) {said}
+                 pbx -> bob      PRACK sdp=offer(pcmu) {heard}
+                 pbx <- bob      200 PRACK sdp=answer(pcmu)
+        alice <- pbx             200 PRACK sdp=answer(pcmu)
+                 pbx <- bob      200 INVITE sdp=none
+                 pbx -> bob      ACK
+        alice <- pbx             200 sdp=none
+        alice -> pbx             ACK
+        alice -> pbx             INVITE direction=sendonly {said}
+        alice <- pbx             100
+                 pbx -> bob      INVITE direction=sendonly {heard}
+                 pbx <- bob      200
+                 pbx -> bob      ACK
+        alice <- pbx             200
+        alice -> pbx             ACK
+        alice -> pbx             UPDATE direction=sendrecv {said}
+                 pbx -> bob      UPDATE direction=sendrecv {heard}
+                 pbx <- bob      200
+        alice <- pbx             200
+        alice -> pbx             MESSAGE body=hello {said}
+                 pbx -> bob      MESSAGE body=hello {heard}
+                 pbx <- bob      200 header=Organization:Bobs
+        alice <- pbx             200 header=Organization:Bobs
+                 pbx <- bob      MESSAGE body=hello header=Organization:Bobs
+        alice <- pbx             MESSAGE body=hello header=Organization:Bobs
+        alice -> pbx             200 {said}
+                 pbx -> bob      200 {heard}
+                 pbx <- bob      INVITE direction=sendonly
+                 pbx -> bob      100
+        alice <- pbx             INVITE direction=sendonly
+        alice -> pbx             200 {said}
+        alice <- pbx             ACK
+                 pbx -> bob      200 {heard}
+                 pbx <- bob      ACK
+        alice -> pbx             BYE
+        alice <- pbx             200
+                 pbx -> bob      BYE
+                 pbx <- bob      200
+        record release=caller.hangup
+    "#
+    ));
+}
+
 /// Phones write their number into their descriptions.
 #[test]
 fn what_a_description_tells_of_its_author() {
@@ -197,6 +252,35 @@ fn a_line_whose_from_is_its_account() {
         alice <- pbx             486
         alice -> pbx             ACK
         record release=callee.busy
+    "#,
+    );
+}
+
+/// What the line withholds of everybody is withheld of what the phone says of itself as well.
+#[test]
+fn a_line_that_withholds_every_number() {
+    check(
+        r#"
+        given line 5678 at=telecom caller=caller privacy
+        alice -> pbx             INVITE 90138 header=Organization:Acme
+        alice <- pbx             100
+                 pbx -> telecom  INVITE 0138 from=anonymous header=Privacy:id no=Organization
+                 pbx <- telecom  200
+                 pbx -> telecom  ACK
+        alice <- pbx             200
+        alice -> pbx             ACK
+        alice -> pbx             INVITE direction=sendonly header=Organization:Acme
+        alice <- pbx             100
+                 pbx -> telecom  INVITE direction=sendonly no=Organization
+                 pbx <- telecom  200
+                 pbx -> telecom  ACK
+        alice <- pbx             200
+        alice -> pbx             ACK
+        alice -> pbx             BYE
+        alice <- pbx             200
+                 pbx -> telecom  BYE
+                 pbx <- telecom  200
+        record release=caller.hangup
     "#,
     );
 }
