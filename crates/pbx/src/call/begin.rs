@@ -109,9 +109,7 @@ impl Call {
         office.counters.calls_started += 1;
         office.counters.calls_active += 1;
         let mut media = CallMedia::default();
-        if caller.privacy.identity {
-            media.hide(Half::Caller);
-        }
+        media.hide(Half::Caller, caller.privacy.identity);
         Self {
             id,
             tenant: *tenant,

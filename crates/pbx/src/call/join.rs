@@ -156,9 +156,7 @@ impl Call {
             LegId::Caller => self.take_leg(office, slot, leg),
             LegId::Callee(_) => {
                 let leg = self.move_in(office, slot, leg);
-                if leg.privacy.identity {
-                    self.media.hide(super::half(slot));
-                }
+                self.media.hide(super::half(slot), leg.privacy.identity);
                 self.forks.push(Fork::to_leg(leg));
             }
         }

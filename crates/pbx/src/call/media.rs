@@ -146,9 +146,9 @@ impl CallMedia {
         self.side(half).codecs = codecs.to_vec();
     }
 
-    /// What a half describes is passed on without who it is.
-    pub(super) fn hide(&mut self, half: Half) {
-        self.side(half).hides = true;
+    /// Whether what a half describes is passed on without who it is.
+    pub(super) fn hide(&mut self, half: Half, hides: bool) {
+        self.side(half).hides = hides;
     }
 
     /// Takes an offer of one half and returns it as the other half is to see it.

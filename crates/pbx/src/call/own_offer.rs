@@ -27,6 +27,8 @@ impl Call {
         peer: &Peer,
         now: Instant,
     ) -> Result<Option<OwnedBody>, Unusable> {
+        let withheld = self.withheld(LegId::Caller, fork_id(index));
+        self.media.hide(Half::Caller, withheld.identity);
         if self.gets_our_offer(fork_id(index)) {
             return self.offer_of_ours(office, peer, now).map(Some);
         }
