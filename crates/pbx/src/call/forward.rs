@@ -187,12 +187,17 @@ impl Call {
         now: Instant,
     ) {
         self.report_progress(office, 181);
+        // A carrier does not know our extensions.
+        let tells_who = !self.caller.outside;
         self.with_session(office, LegId::Caller, now, |session, seat| {
             // Of a call that is placed for a transferee only who transfers it is told.
             if !session.is_early() {
                 return;
             }
             let extra = |writer: &mut Writer| {
+                if !tells_who {
+                    return;
+                }
                 let who = format_args!("username=\"{by}\";contact=\"{number}\"");
                 let info = format_args!("<sip:{number}@{host}>;purpose=forwarding;{who}");
                 writer.header("Call-Info", info);

@@ -477,3 +477,56 @@ fn limits_each_way() {
         ",
     );
 }
+
+/// Who calls from outside is told that the call goes on, not among which extensions.
+#[test]
+fn what_a_carrier_hears_of_it() {
+    let table = [
+        ("given line 5678 at=telecom owner=101", "telecom", "INVITE 5678 nocred from=0138"),
+        ("given trunk 1 at=branch prefix=2", "branch ", "INVITE 101 nocred from=200"),
+    ];
+    for (given, caller, invite) in table {
+        check(&format!(
+            "
+        {given}
+        given 101 forward-busy=102
+        given carol
+        {caller} -> pbx          {invite}
+        {caller} <- pbx          100
+                 pbx -> bob      INVITE
+                 pbx <- bob      486
+                 pbx -> bob      ACK
+        {caller} <- pbx          181 no=Call-Info
+                 pbx -> carol    INVITE
+                 pbx <- carol    486
+                 pbx -> carol    ACK
+        {caller} <- pbx          486
+        {caller} -> pbx          ACK
+        record release=callee.forwarded_busy
+        record release=callee.busy
+        "
+        ));
+    }
+}
+
+/// Whom a call is sent on to outside hears nothing of it either; the phone here does.
+#[test]
+fn what_a_phone_hears_of_a_call_that_leaves() {
+    check(
+        "
+        given line 5678 at=telecom
+        given 101 forward-busy=90138
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          181 header=Call-Info:username= header=Call-Info:101 header=Call-Info:90138@
+                 pbx -> telecom INVITE 0138 no=Call-Info
+                 pbx <- telecom 486
+                 pbx -> telecom ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        ",
+    );
+}
