@@ -26,8 +26,11 @@ pub(super) struct Cause {
     /// The Contacts of a 3xx, the most wanted first.
     pub forward: SmallVec<[Box<str>; 1]>,
     /// What else of a refusal tells the caller why.
-    pub told: SmallVec<[(&'static str, Box<str>); 1]>,
+    pub told: Told,
 }
+
+/// Names and values.
+type Told = SmallVec<[(&'static str, Box<str>); 1]>;
 
 /// Headers of a refusal that are for the caller, whoever refused (RFC 3261 §20.43, §20.1, §20.33).
 const TOLD: [(HeaderName, &str); 3] = [
@@ -82,6 +85,18 @@ pub(super) fn for_the_other_side(code: u16) -> u16 {
     }
 }
 
+/// What the caller is told besides. Retry-After of a 503 is about this server, which then gets no
+/// call at all for so long (RFC 3261 §21.5.4): not for what a carrier cannot do.
+fn told(mut told: Told, code: ReleaseCode, status: u16) -> Told {
+    if status == 503 {
+        told.retain(|it| it.0 != "Retry-After");
+        if matches!(code, ReleaseCode::SystemOverload | ReleaseCode::SystemShutdown) {
+            told.push(("Retry-After", "10".into()));
+        }
+    }
+    told
+}
+
 impl Call {
     /// Ends the call for a reason of our own.
     pub fn end(&mut self, office: &mut Office, code: ReleaseCode, by: Side, now: Instant) {
@@ -117,7 +132,8 @@ impl Call {
         self.invite = None;
         let ours = Short::new().text("Q.850;cause=").decimal(q850.into());
         let reason = cause.reason.as_deref().unwrap_or(&ours);
-        self.release_sessions(office, status, (reason, &cause.told), now);
+        let told = told(cause.told, code, status);
+        self.release_sessions(office, status, (reason, &told), now);
         self.refuse_asks(office, now);
         for (extension, role) in std::mem::take(&mut self.busy) {
             office.release_call(self.tenant, &extension.number, role);
@@ -216,9 +232,6 @@ impl Call {
                     writer.text_header("Reason", reason);
                     for (name, value) in told {
                         writer.text_header(name, value);
-                    }
-                    if status == 503 && told.iter().all(|it| it.0 != "Retry-After") {
-                        writer.header("Retry-After", 10);
                     }
                 };
                 session.refuse(seat, (status, reason_phrase(status)), &extra);

@@ -272,6 +272,39 @@ fn parameters_of_the_request_uri_are_refused() {
     );
 }
 
+/// Retry-After would keep a phone from calls within the house too (RFC 3261 §21.5.4).
+#[test]
+fn what_a_carrier_cannot_do_says_nothing_of_this_server() {
+    for told in ["", "header=Retry-After:120"] {
+        check(&format!(
+            r#"
+        given line 5678 at=telecom
+        alice -> pbx             INVITE 90138
+        alice <- pbx             100
+                 pbx -> telecom  INVITE 0138
+                 pbx <- telecom  503 {told}
+                 pbx -> telecom  ACK
+        alice <- pbx             503 no=Retry-After
+        alice -> pbx             ACK
+        record release=line.failed status=503 cause=38
+    "#
+        ));
+    }
+    // A busy callee says it of himself.
+    check(
+        r#"
+        given line 5678 at=telecom
+        alice -> pbx             INVITE 90138
+        alice <- pbx             100
+                 pbx -> telecom  INVITE 0138
+                 pbx <- telecom  486 header=Retry-After:120
+                 pbx -> telecom  ACK
+        alice <- pbx             486 header=Retry-After:120
+        alice -> pbx             ACK
+    "#,
+    );
+}
+
 #[test]
 fn a_carrier_wants_longer_sessions_and_has_no_codec() {
     check(

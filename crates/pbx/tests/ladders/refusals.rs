@@ -21,7 +21,7 @@ fn out_without_an_external_line() {
         "
         alice -> pbx   INVITE 913800
         alice <- pbx   100
-        alice <- pbx   503
+        alice <- pbx   503 no=Retry-After
         alice -> pbx   ACK
         record release=route.no_line status=503 cause=34 dialled=913800
         ",

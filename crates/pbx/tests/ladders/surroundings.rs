@@ -36,7 +36,7 @@ fn shutdown_while_ringing() {
                  pbx <- bob   180
         alice <- pbx          180
         shutdown
-        alice <- pbx          503
+        alice <- pbx          503 header=Retry-After:10
                  pbx -> bob   CANCEL
         alice -> pbx          ACK
                  pbx <- bob   200 CANCEL
