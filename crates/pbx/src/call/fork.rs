@@ -405,7 +405,7 @@ impl Call {
         // Another phone's early media may be heard now.
         early.take_if(|it| *it == fork);
         if self.follows(office, fork, &outcome, now)
-            || self.tries_another(office, fork, outcome.0, now)
+            || self.tries_another(office, fork, (outcome.0, &outcome.1), now)
         {
             return;
         }

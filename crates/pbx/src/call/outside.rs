@@ -5,6 +5,7 @@
 use super::begin::{Way, stated_address, unusable};
 use super::challenge::Credentials;
 use super::diversion::{Shown, Veil};
+use super::end::Cause;
 use super::facts::who_of;
 use super::fork::{Fork, bracketed};
 use super::introduce::{from, identity_headers, introduce, wanted};
@@ -65,6 +66,8 @@ pub(super) struct Outward {
     pub(super) tried_addresses: Tried,
     /// The next candidate's name is being resolved.
     pub(super) resolving: bool,
+    /// The newest fork that said something.
+    heard: Option<usize>,
     /// Who calls, with whose rights it leaves.
     pub(super) origin: Option<Origin>,
     caller: Option<(IpAddr, Option<IpAddr>)>,
@@ -346,6 +349,7 @@ impl Call {
     pub(super) fn heard_of(&mut self, office: &mut Office, fork: usize, now: Instant) {
         if fork + 1 == self.forks.len() {
             self.outward.next_at = None;
+            self.outward.heard = Some(fork);
         }
         self.tell_health(office, fork, Happens::CallServed, now);
     }
@@ -378,12 +382,14 @@ impl Call {
         &mut self,
         office: &mut Office,
         fork: usize,
-        code: u16,
+        (code, cause): (u16, &Cause),
         now: Instant,
     ) -> bool {
         let is_outside = self.forks.get(fork).is_some_and(|it| it.outside.is_some());
         let rang = !matches!(self.state, State::Calling { progress: None | Some(100), .. });
-        if code >= 1000 || code == 503 {
+        // A server that took the call, or says why the network behind it did not, serves others.
+        let is_of_the_call = self.outward.heard == Some(fork) || cause.q850.is_some();
+        if code >= 1000 || code == 503 && !is_of_the_call {
             self.tell_health(office, fork, Happens::CallFailed, now);
         }
         if !may_be_the_address(code) {

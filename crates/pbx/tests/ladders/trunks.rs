@@ -159,3 +159,91 @@ fn a_trunk_that_is_down_and_one_that_asks_for_a_password() {
     "#,
     );
 }
+
+/// A hub that took the call and cannot place it, or says what the network behind it said, still
+/// places others; one that refuses outright is asked first whether it is there.
+#[test]
+fn one_busy_way_of_a_hub_closes_no_other() {
+    let again = "
+        alice -> pbx             INVITE 201
+        alice <- pbx             100
+                 pbx -> branch   INVITE 201
+                 pbx <- branch   486
+                 pbx -> branch   ACK
+        alice <- pbx             486
+        alice -> pbx             ACK
+        record release=callee.busy
+        change trunk 1 deleted
+    ";
+    let down = "
+                 pbx -> branch   OPTIONS
+        alice <- pbx             503
+        alice -> pbx             ACK
+        record release=trunk.failed
+        alice -> pbx             INVITE 201
+        alice <- pbx             100
+        alice <- pbx             503
+        alice -> pbx             ACK
+        record release=trunk.unreachable
+        change trunk 1 deleted
+        wait 32s resends
+    ";
+    let up = format!(
+        "
+        alice <- pbx             503
+        alice -> pbx             ACK
+        record release=trunk.failed
+        {again}"
+    );
+    let table = [
+        ("pbx <- branch 100", "503", &*up),
+        ("", "503 header=Reason:Q.850;cause=34", &*up),
+        ("", "503 header=Reason:SIP;cause=503", down),
+        ("", "503", down),
+    ];
+    for (said, refusal, after) in table {
+        check(&format!(
+            "
+        given trunk 1 at=branch prefix=2 options=30
+        wait 0s
+                 pbx -> branch   OPTIONS
+                 pbx <- branch   200
+        alice -> pbx             INVITE 200
+        alice <- pbx             100
+                 pbx -> branch   INVITE 200
+                 {said}
+                 pbx <- branch   {refusal}
+                 pbx -> branch   ACK
+        {after}"
+        ));
+    }
+}
+
+/// The call itself goes on to the next server, whatever is known of the one that failed.
+#[test]
+fn a_server_that_serves_others_is_left_all_the_same() {
+    check(
+        "
+        given trunk 1 at=branch,branch2 prefix=2 options=30
+        wait 0s
+                 pbx -> branch   OPTIONS
+                 pbx <- branch   200
+        wait 40ms
+                 pbx -> branch2  OPTIONS
+                 pbx <- branch2  200
+        alice -> pbx             INVITE 200
+        alice <- pbx             100
+                 pbx -> branch   INVITE 200
+                 pbx <- branch   100
+                 pbx <- branch   503
+                 pbx -> branch   ACK
+                 pbx -> branch2  INVITE 200
+                 pbx <- branch2  486
+                 pbx -> branch2  ACK
+        alice <- pbx             486
+        alice -> pbx             ACK
+        record release=callee.busy
+        change trunk 1 deleted
+        ",
+    );
+}
