@@ -120,6 +120,11 @@ fn more_exactly(ended: ReleaseCode, facts: &[Fact]) -> Verdict {
             // A phone or a trunk is no line.
             (Some(_), _) | (None, Some(_) | None) => found(ended, Certain, None),
         },
+        // The number may as well not be complete.
+        Code::CalleeUnknown => match (prack_refusal(facts), parameters_refusal(facts)) {
+            (None, Some((at, Who::Line(_)))) => found(Code::LineRejectedUriParam, Possible, at),
+            (Some(_), _) | (None, Some(_) | None) => found(ended, Certain, None),
+        },
         Code::LineNotRegistered => match why_unregistered(facts) {
             Some((why, at)) => found(why, Certain, at),
             None => found(ended, Certain, None),
@@ -258,7 +263,7 @@ fn prack_refusal(facts: &[Fact]) -> Option<(usize, &Who)> {
 /// The Request-URI parameters of the INVITE that was the last to be refused, where they may be why.
 fn parameters_refusal(facts: &[Fact]) -> Option<(usize, &Who)> {
     let end = last(facts, |it| matches!(it, What::Refused { .. }))?;
-    let What::Refused { who, status: 400 | 414 | 416 | 420, .. } = &facts[end].what else {
+    let What::Refused { who, status: 400 | 414 | 416 | 420 | 484, .. } = &facts[end].what else {
         return None;
     };
     let place = facts[end].place;

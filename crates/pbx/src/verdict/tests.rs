@@ -120,6 +120,9 @@ fn a_carrier_that_refuses() {
         (Code::LineRejected, &[(CARRIER, showed()), (CARRIER, refused(line(), 403)), (other, refused(line(), 500))], Code::LineRejected, Network),
         (Code::CalleeRejected, &[(CARRIER, parameters()), (CARRIER, refused(line(), 400))], Code::LineRejectedUriParam, Us),
         (Code::CalleeRejected, &[(CARRIER, parameters()), (CARRIER, refused(line(), 416))], Code::LineRejectedUriParam, Us),
+        (Code::CalleeUnknown, &[(CARRIER, parameters()), (CARRIER, refused(line(), 484))], Code::LineRejectedUriParam, Us),
+        (Code::CalleeUnknown, &[(CARRIER, refused(line(), 484))], Code::CalleeUnknown, Guilty::Caller),
+        (Code::CalleeUnknown, &[(CARRIER, parameters()), (CARRIER, refused(trunk(), 484))], Code::CalleeUnknown, Guilty::Caller),
         // A number that does not exist is one with any parameters.
         (Code::CalleeUnknown, &[(CARRIER, parameters()), (CARRIER, refused(line(), 404))], Code::CalleeUnknown, Guilty::Caller),
         (Code::CalleeBusy, &[(CARRIER, parameters()), (CARRIER, refused(line(), 486))], Code::CalleeBusy, Callee),

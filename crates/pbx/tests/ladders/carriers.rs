@@ -260,6 +260,7 @@ fn parameters_of_the_request_uri_are_refused() {
                  pbx -> telecom  ACK
         alice <- pbx             484
         alice -> pbx             ACK
+        record release=line.rejected_uri_param guilty=us sure=possible status=484 says="The carrier does not accept the Request-URI parameters user=phone."
         change line 5678 uri=""
         alice -> pbx             INVITE 90138
         alice <- pbx             100
