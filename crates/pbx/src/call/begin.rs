@@ -464,15 +464,20 @@ impl Way {
     }
 }
 
-/// An extension with IP-address authorisation that names one host.
-fn by_address(office: &Office, callee: &Extension) -> Option<(Fork, Way)> {
+/// The way to an extension with IP-address authorisation that names one host, and its address.
+pub(crate) fn known_at(office: &Office, callee: &Extension) -> Option<(Flow, SmolStr)> {
     let allowed = callee.addresses.iter().find(|it| it.host().is_some())?;
     let remote = std::net::SocketAddr::from((allowed.host()?, allowed.port.unwrap_or(5060)));
     let flow = office.udp_flow(remote)?;
+    let uri = format!("sip:{}@{}:{}", callee.number, bracketed(remote.ip()), remote.port());
+    Some((flow, uri.into()))
+}
+
+fn by_address(office: &Office, callee: &Extension) -> Option<(Fork, Way)> {
+    let (flow, target) = known_at(office, callee)?;
     let fork = Fork {
         device: None,
-        target: format!("sip:{}@{}:{}", callee.number, bracketed(remote.ip()), remote.port())
-            .into(),
+        target,
         user_agent: SmolStr::default(),
         number: callee.number.clone(),
         media_source: callee.media_source,

@@ -6,7 +6,7 @@
 use super::Core;
 use super::reply::Request;
 use crate::authenticate::Identity;
-use crate::call::begin::dialled;
+use crate::call::begin::{dialled, known_at};
 use crate::call::body;
 use crate::call::fork::{bracketed, escaped};
 use crate::call::headers;
@@ -14,13 +14,12 @@ use crate::directory::Extension;
 use crate::id::CallId;
 use crate::office::Owner;
 use crate::privacy::{ANONYMOUS_FROM, Privacy};
-use crate::record::Binding;
 use crate::time::Now;
 use rand_core::Rng;
 use sip::dialog::Dialog;
 use sip::message::{Method, reason_phrase};
-use sip::{Tag, Transport};
-use std::sync::Arc;
+use sip::{Flow, Tag, Transport};
+use smol_str::SmolStr;
 
 /// Largest body that passes (RFC 3428 §8). Unit: octets.
 const BODY_MAX: usize = 1300;
@@ -66,29 +65,30 @@ impl Core {
         let directory = self.office.directory.clone();
         let to = directory.tenant(from.tenant).and_then(|it| it.extension(&number));
         let to = to.ok_or(404_u16)?;
-        let bindings: Vec<Arc<Binding>> = self
-            .office
-            .registrar
-            .bindings(from.tenant, &to.number)
-            .iter()
-            .map(|it| it.binding.clone())
-            .collect();
-        let mut sent = false;
-        for binding in &bindings {
-            let reachable =
-                binding.flow.transport == Transport::Udp || binding.flow.connection.is_some();
-            if reachable {
-                self.send_page(&from.extension, binding, request, now);
-                sent = true;
-            }
+        let bindings = self.office.registrar.bindings(from.tenant, &to.number);
+        let is_open = |it: &Flow| it.transport == Transport::Udp || it.connection.is_some();
+        let phones = bindings.iter().map(|it| (it.binding.flow, it.binding.contact.clone()));
+        let mut phones: Vec<(Flow, SmolStr)> = phones.filter(|it| is_open(&it.0)).collect();
+        // As with calls: who is known by its address need not register.
+        if bindings.is_empty() {
+            phones.extend(known_at(&self.office, to));
         }
-        if sent { Ok(()) } else { Err(480) }
+        for (flow, contact) in &phones {
+            self.send_page(&from.extension, (*flow, &to.number, contact), request, now);
+        }
+        if phones.is_empty() { Err(480) } else { Ok(()) }
     }
 
-    fn send_page(&mut self, from: &Extension, to: &Binding, request: Request<'_>, now: Now) {
+    fn send_page(
+        &mut self,
+        from: &Extension,
+        (flow, called, contact): (Flow, &str, &str),
+        request: Request<'_>,
+        now: Now,
+    ) {
         let office = &mut self.office;
         let tag = Tag::new(office.config.shard, office.rng.next_u64());
-        let end = office.local_end(to.flow, tag);
+        let end = office.local_end(flow, tag);
         let host = bracketed(end.address.ip());
         let (number, name) = (&from.number, escaped(&from.name));
         let privacy = Privacy::of(request.message);
@@ -96,9 +96,9 @@ impl Core {
             true => ANONYMOUS_FROM.to_owned(),
             false => format!("\"{name}\" <sip:{number}@{host}>"),
         };
-        let callee = format!("<sip:{}@{host}>", to.key.extension);
+        let callee = format!("<sip:{called}@{host}>");
         let call_id = office.new_call_id();
-        let dialog = Dialog::of_our_request(&call_id, end, &from, &callee, &to.contact);
+        let dialog = Dialog::of_our_request(&call_id, end, &from, &callee, contact);
         let hops = request.it.max_forwards.unwrap_or(70).saturating_sub(1);
         let branch = office.endpoint.new_branch();
         let mut writer = dialog.request_with(Method::Message, 1, branch, hops);
@@ -107,6 +107,6 @@ impl Core {
             Some(it) => writer.finish_with(it.content_type, it.bytes),
             None => writer.finish(),
         };
-        office.endpoint.request(to.flow, Method::Message, branch, bytes, None, now.instant);
+        office.endpoint.request(flow, Method::Message, branch, bytes, None, now.instant);
     }
 }

@@ -20,6 +20,25 @@ fn to_every_phone_of_an_extension() {
     );
 }
 
+/// As with calls: who is known by its address need not register.
+#[test]
+fn to_who_is_known_by_its_address() {
+    check(
+        "
+        given frank address
+        given bob
+        bob -> pbx            MESSAGE 105 body=hello
+                 pbx -> frank MESSAGE from=101 to=105 body=hello
+        bob <- pbx            202
+                 pbx <- frank 200
+        frank -> pbx          MESSAGE 101 body=hello visible
+                 pbx -> bob   MESSAGE from=105 body=hello
+        frank <- pbx          202
+                 pbx <- bob   200
+        ",
+    );
+}
+
 #[test]
 fn nobody_there() {
     check(
