@@ -9,6 +9,7 @@ use super::{Common, Exit, Failed, Invalid, Result, block_on, password};
 use jiff::Timestamp;
 use pbx::language::{Language, Text};
 use pbx::line::config::{CallerNumber, Incoming};
+use pbx::line::trouble::Trouble;
 use pbx::text;
 use serde::Serialize;
 use serde_json::Value;
@@ -300,7 +301,12 @@ async fn register(backend: &mut Backend, account: &str, output: &mut Output) -> 
         }
     }
     output.show(&line, |it, language| list(std::slice::from_ref(it), language))?;
-    match line.state.as_ref().is_some_and(|it| it.until.is_some() && it.trouble.is_none()) {
+    // It registers by the addresses its name had, too.
+    let is_fine = |code: &str| code == Trouble::DnsStale.code();
+    let registered = line.state.as_ref().is_some_and(|it| {
+        it.until.is_some() && it.trouble.as_ref().is_none_or(|it| is_fine(&it.code))
+    });
+    match registered {
         true => Ok(()),
         false => Err(Failed::new(
             Exit::Failed,
