@@ -4,6 +4,7 @@ mod clock_step;
 mod crash;
 mod database;
 mod disk;
+mod dns;
 mod office;
 mod spool;
 mod starts_anew;
@@ -19,5 +20,6 @@ pub const ALL: &[Case] = &[
     Case { name: "spool_full", run: spool::spool_full },
     Case { name: "starts_anew", run: starts_anew::starts_anew },
     Case { name: "clock_step", run: clock_step::clock_step },
+    Case { name: "dns", run: dns::dns },
     Case { name: "stop", run: stop::stop },
 ];

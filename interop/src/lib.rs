@@ -9,6 +9,7 @@ pub mod cases;
 pub mod clock;
 pub mod dialog;
 pub mod digest;
+pub mod dns;
 pub mod faults;
 pub mod kamailio;
 pub mod load;

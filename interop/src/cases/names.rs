@@ -9,33 +9,27 @@ use testkit::carrier::udp::Serving;
 
 use super::setup::{CALLER_MARK, office_with, registered};
 use crate::clock;
+use crate::dns::{Dns, HOST, Zone};
 use crate::phone::{Phone, SOON};
 use crate::report::Context;
 use crate::rtp::Media;
 use crate::server::{LOCALHOST, PASSWORD, Server};
 
-const A: u16 = 1;
-const SRV: u16 = 33;
-const NAPTR: u16 = 35;
 const LINE: &str = "5678";
-
-const HOST: &str = "sip.carrier.test";
 
 /// A name with NAPTR records: TCP is preferred.
 const CHOOSING: &str = "choosing.test";
 
 /// A line without registration calls by name; the server that is silent is left, the next one called.
 pub(super) fn srv_failover(context: &Context) -> Result<()> {
-    let dns = UdpSocket::bind((LOCALHOST, 0))?;
-    let server = office_with(context, &[&format!("dns.servers={}", dns.local_addr()?)])?;
+    let dns = Dns::start(Zone::default())?;
+    let server = office_with(context, &[&format!("dns.servers={}", dns.address)])?;
     // Bound, so that its port is not another's: it never answers.
     let dead = UdpSocket::bind((LOCALHOST, 0))?;
     let mut carrier = Phone::udp(LOCALHOST, server.udp(), "0138", PASSWORD)?;
     let ports = [dead.local_addr()?.port(), carrier.wire.local()?.port()];
-    std::thread::Builder::new().name("dns".into()).spawn(move || {
-        let servers = ports.map(|it| (HOST, it)).into();
-        serve(&dns, &[("_sip._udp.carrier.test".to_owned(), servers)]);
-    })?;
+    let servers = ports.map(|it| (HOST, it)).into();
+    dns.change(|it| it.services = vec![("_sip._udp.carrier.test".to_owned(), servers)]);
 
     let mut caller = registered(&server, "100")?;
     #[rustfmt::skip]
@@ -93,8 +87,8 @@ fn trunks_show_their_names(server: &Server, ports: [u16; 2]) -> Result<()> {
 
 /// The doctor sees that a name leads to a dead server besides, or to one without an address.
 pub(super) fn doctor_of_names(context: &Context) -> Result<()> {
-    let dns = UdpSocket::bind((LOCALHOST, 0))?;
-    let server = office_with(context, &[&format!("dns.servers={}", dns.local_addr()?)])?;
+    let dns = Dns::start(Zone { choosing: Some(CHOOSING), ..Zone::default() })?;
+    let server = office_with(context, &[&format!("dns.servers={}", dns.address)])?;
     let dead = UdpSocket::bind((LOCALHOST, 0))?;
     let dead = dead.local_addr()?;
     let listen = SocketAddr::new(LOCALHOST, 0);
@@ -113,7 +107,7 @@ pub(super) fn doctor_of_names(context: &Context) -> Result<()> {
     let both = |it: &(&str, _, _, _)| (format!("_sip._udp.{}", it.0), vec![(it.1, it.2), there]);
     let mut served: Vec<_> = records.iter().map(both).collect();
     served.extend(["_sip._tcp", "_sip._udp"].map(|it| (format!("{it}.{CHOOSING}"), vec![there])));
-    std::thread::Builder::new().name("dns".into()).spawn(move || serve(&dns, &served))?;
+    dns.change(|it| it.services = served);
     for (domain, _, _, words) in &records {
         server.json(&["line", "add", LINE, "--domain", domain, "--password", PASSWORD])?;
         clock::wait_for("the name of the line", SOON, || {
@@ -147,82 +141,4 @@ fn transport_by_dns(server: &Server, alive: SocketAddr) -> Result<()> {
     let words = format!("leads to {alive} (UDP), and also to {alive} (TCP), where nobody answers");
     ensure!(text.contains(&words), "{text}");
     Ok(())
-}
-
-/// Services by their names, and their servers, the first one first.
-type Services = [(String, Vec<(&'static str, u16)>)];
-
-/// Answers with these SRV records, the address of [`HOST`] and the NAPTR records of [`CHOOSING`].
-fn serve(socket: &UdpSocket, services: &Services) {
-    let srv = |(priority, &(host, port)): (u8, &(&str, u16))| {
-        let [high, low] = port.to_be_bytes();
-        [&[0, priority, 0, 0, high, low], &labels(host)[..]].concat()
-    };
-    let naptr = |(preference, service, prefix): (u8, &str, &str)| {
-        let words = [text("s"), text(service), text("")].concat();
-        let replacement = labels(&format!("{prefix}.{CHOOSING}"));
-        [&[0, 1, 0, preference], &words[..], &replacement].concat()
-    };
-    let mut buffer = [0; 512];
-    while let Ok((len, from)) = socket.recv_from(&mut buffer) {
-        let query = &buffer[..len];
-        let Some(end) = query.iter().skip(12).position(|it| *it == 0).map(|it| it + 13) else {
-            continue;
-        };
-        let Some(&[high, low, ..]) = query.get(end..) else { continue };
-        let kind = u16::from_be_bytes([high, low]);
-        let found = match kind {
-            SRV => {
-                let asked = services.iter().find(|it| query[12..end] == labels(&it.0));
-                let servers = asked.into_iter().flat_map(|it| (1..).zip(&it.1));
-                servers.map(srv).collect()
-            }
-            NAPTR if query[12..end] == labels(CHOOSING) => {
-                [(1, "SIP+D2T", "_sip._tcp"), (2, "SIP+D2U", "_sip._udp")].map(naptr).into()
-            }
-            A if query[12..end] == labels(HOST) => vec![vec![127, 0, 0, 1]],
-            _ => vec![],
-        };
-        answer(socket, from, (query, end), kind, &found);
-    }
-}
-
-/// RFC 1035 §4.1: the question again, and the records with a pointer to its name; NXDOMAIN without any.
-fn answer(
-    socket: &UdpSocket,
-    to: SocketAddr,
-    (query, end): (&[u8], usize),
-    kind: u16,
-    found: &[Vec<u8>],
-) {
-    let Some(question) = query.get(12..end + 4) else { return };
-    let code = if found.is_empty() { 3 } else { 0 };
-    let mut response = query[..2].to_vec();
-    response.extend([0x81, 0x80 | code, 0, 1, 0, u8::try_from(found.len()).unwrap_or_default()]);
-    response.extend([0; 4]);
-    response.extend(question);
-    for data in found {
-        response.extend([0xc0, 12]);
-        response.extend(kind.to_be_bytes());
-        response.extend([0, 1, 0, 0, 0, 60]);
-        response.extend(u16::try_from(data.len()).unwrap_or_default().to_be_bytes());
-        response.extend(data);
-    }
-    // Whoever asks sends again.
-    let _ = socket.send_to(&response, to);
-}
-
-/// A character-string (RFC 1035 §3.3).
-fn text(it: &str) -> Vec<u8> {
-    [&[u8::try_from(it.len()).unwrap_or_default()], it.as_bytes()].concat()
-}
-
-fn labels(name: &str) -> Vec<u8> {
-    let mut octets = Vec::new();
-    for label in name.split('.') {
-        octets.push(u8::try_from(label.len()).unwrap_or_default());
-        octets.extend(label.to_ascii_lowercase().as_bytes());
-    }
-    octets.push(0);
-    octets
 }
