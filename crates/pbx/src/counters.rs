@@ -14,7 +14,7 @@ pub const METHODS: [&str; 12] = [
     "REFER", "other",
 ];
 
-/// Directions of calls, in the order of [`Direction`].
+/// Directions of calls, in the order of [`crate::record::Direction`].
 pub const DIRECTIONS: [&str; 3] = ["internal", "incoming", "outgoing"];
 
 /// What became of calls; [`ReleaseCode`] says more.
