@@ -226,6 +226,11 @@ impl Session {
         }
     }
 
+    /// How the peer finds us within the dialog.
+    pub fn end(&self) -> LocalEnd {
+        self.dialog.end
+    }
+
     /// Nothing is left to send or to wait for.
     pub fn is_closed(&self) -> bool {
         // A re-INVITE that is still out may yet be answered, and its answer needs an ACK.

@@ -80,7 +80,12 @@ impl Call {
         let silent = message.headers.named("Refer-Sub");
         let silent = silent.is_some_and(|it| it.trim().eq_ignore_ascii_case("false"));
         let tag = self.caller.tag.to_string();
+        let end = self.leg(by).map(|it| it.session.end());
         if let Some(mut writer) = office.endpoint.response(refer, 202, "Accepted", Some(&tag)) {
+            if let Some(end) = end {
+                // Mandatory, as REFER may begin a dialog (RFC 3515 §2.2).
+                writer.header("Contact", end.contact());
+            }
             if silent {
                 writer.header("Refer-Sub", "false");
             }

@@ -30,7 +30,7 @@ fn blind_by_the_callee() {
         given carol
         {UP}
                  pbx <- bob   REFER header=Refer-To:<sip:102@10.0.0.1>
-                 pbx -> bob   202
+                 pbx -> bob   202 header=Contact
                  pbx -> bob   NOTIFY header=Subscription-State:active header=Event:refer body=\"SIP/2.0 100\" header=Contact
                  pbx -> carol INVITE from=100 to=102 sdp=none header=Referred-By:<sip:101@
                  pbx <- bob   200 NOTIFY
