@@ -2,7 +2,9 @@
 
 use crate::endpoint::Branch;
 use crate::flow::{Flow, Transport};
-use crate::message::{Contact, Essentials, HeaderName, Message, Method, Short, StartLine, Writer};
+use crate::message::{
+    Contact, Essentials, HeaderName, Message, Method, Short, StartLine, Uri, Writer,
+};
 use crate::piece::Piece;
 use crate::route_set::RouteSet;
 use crate::tag::Tag;
@@ -191,8 +193,18 @@ const TAG: &str = ";tag=";
 pub fn contact_uri<'a>(message: &Message<'a>) -> Option<&'a str> {
     let value = message.headers.values(HeaderName::Contact).next()?;
     match <Contact<'a> as crate::message::TypedHeader<'a>>::parse(value) {
-        Ok(Contact::Addr(address)) => Some(address.uri_text),
+        Ok(Contact::Addr(address)) => Some(without_headers(address.uri_text)),
         Ok(Contact::Star) | Err(_) => None,
+    }
+}
+
+/// Header fields have no place in a Request-URI (RFC 3261 §19.1.1).
+fn without_headers(uri: &str) -> &str {
+    match Uri::parse(uri) {
+        Ok(Uri::Sip { headers: Some(headers), .. }) => {
+            uri.get(..uri.len() - headers.len() - "?".len()).unwrap_or(uri)
+        }
+        Ok(Uri::Sip { headers: None, .. } | Uri::Other { .. }) | Err(_) => uri,
     }
 }
 
@@ -207,4 +219,21 @@ pub fn request_uri<'a>(message: &Message<'a>) -> &'a str {
 /// Whether a request that claims to belong to a dialog comes from the host its dialog talks to.
 pub fn same_peer(known: Flow, now: Flow) -> bool {
     known.remote.ip().to_canonical() == now.remote.ip().to_canonical()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_brings_no_header_fields_into_a_request_uri() {
+        for (contact, uri) in [
+            ("sip:a@b.example:5070?Subject=x", "sip:a@b.example:5070"),
+            ("sip:a@b.example;transport=tcp?c2.example", "sip:a@b.example;transport=tcp"),
+            ("sip:a?b@c.example", "sip:a?b@c.example"),
+            ("tel:101", "tel:101"),
+        ] {
+            assert_eq!(without_headers(contact), uri);
+        }
+    }
 }
