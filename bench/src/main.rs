@@ -52,7 +52,7 @@ fn run(arguments: &[String]) -> Result<bool> {
     }
     let json = arguments.iter().any(|it| it == "--json");
     let words: Vec<&str> =
-        arguments.iter().map(String::as_str).filter(|it| !it.starts_with("--")).collect();
+        arguments.iter().map(String::as_str).filter(|it| *it != "--json").collect();
     let rows = rows::named(&words)?;
     raise_file_limit();
     table::print_head(&candidate::configuration()?, json);

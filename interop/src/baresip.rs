@@ -156,6 +156,16 @@ impl Baresip {
         Ok(())
     }
 
+    /// Waits until it has heard a digit as a telephone event, which its log tells.
+    pub fn wait_digit(&self, digit: &str) -> Result<()> {
+        let what = format!("{} to hear the digit {digit}", self.name);
+        let said = format!("received event: '{digit}' (end=0)");
+        clock::wait_for(&what, LIMIT, || {
+            let log = std::fs::read(self.folder.join("log"))?;
+            Ok(String::from_utf8_lossy(&log).contains(&said).then_some(()))
+        })
+    }
+
     /// Seconds of that tone in what it has heard so far, over all recordings.
     pub fn heard(&self, tone_hz: u32) -> Result<f64> {
         self.recorded("-dec.wav", tone_hz)

@@ -4,6 +4,7 @@ mod attacks;
 mod calls;
 mod carrier;
 mod cli;
+mod digits;
 mod doctor;
 mod enumeration;
 mod explained;
@@ -47,6 +48,7 @@ cases! {
     carrier: line_at_kamailio line_at_dialtone;
     names: srv_failover doctor_of_names;
     offices: two_offices hub;
+    digits: info_to_events;
     explained: failed_calls_explained;
     failover: trunk_failover trunk_alternatives;
     cli: cli_online cli_offline cli_codes;

@@ -92,6 +92,11 @@ pub fn main(cases: &[Case]) -> ExitCode {
 }
 
 fn run(cases: &[Case], filters: &[String], json: bool) -> Result<bool> {
+    let unknown = filters.iter().find(|filter| !cases.iter().any(|it| it.name.contains(*filter)));
+    if let Some(unknown) = unknown {
+        let names: Vec<&str> = cases.iter().map(|it| it.name).collect();
+        anyhow::bail!("there is no {unknown}; there are {}", names.join(", "));
+    }
     let asked = |name: &str| filters.is_empty() || filters.iter().any(|it| name.contains(it));
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for case in cases.iter().filter(|it| asked(it.name)) {

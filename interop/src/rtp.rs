@@ -10,6 +10,9 @@ use crate::clock;
 /// Payload octets of a 20 ms packet of G.711.
 const PAYLOAD: usize = 160;
 
+/// The tone of [`Media::send_tone`].
+pub const TONE_HZ: u32 = 500;
+
 /// A phone's media port.
 pub struct Media {
     pub socket: UdpSocket,
@@ -36,11 +39,22 @@ impl Media {
     }
 
     pub fn send(&mut self, to: SocketAddr) -> Result<()> {
+        self.send_payload(to, &[self.mark; PAYLOAD])
+    }
+
+    /// A packet with 20 ms of a tone, loud enough to be found in a recording.
+    pub fn send_tone(&mut self, to: SocketAddr) -> Result<()> {
+        // A square wave of PCMA: eight samples up, eight down.
+        let wave: [u8; PAYLOAD] = std::array::from_fn(|at| if at % 16 < 8 { 0xb5 } else { 0x35 });
+        self.send_payload(to, &wave)
+    }
+
+    fn send_payload(&mut self, to: SocketAddr, payload: &[u8]) -> Result<()> {
         let mut packet = vec![0x80, 8];
         packet.extend(self.sequence.to_be_bytes());
         packet.extend((u32::from(self.sequence) * 160).to_be_bytes());
         packet.extend(self.ssrc.to_be_bytes());
-        packet.resize(12 + PAYLOAD, self.mark);
+        packet.extend(payload);
         self.sequence = self.sequence.wrapping_add(1);
         self.socket.send_to(&packet, to)?;
         Ok(())

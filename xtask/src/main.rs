@@ -37,16 +37,12 @@ enum Command {
         check: bool,
     },
     /// Run the seeded simulator: [--seed N] [--count M].
-    #[command(disable_help_flag = true)]
     Sim(delegate::Arguments),
     /// Measure, side by side with other servers: [ROW...] [--json].
-    #[command(disable_help_flag = true)]
     Bench(delegate::Arguments),
-    /// Break things under load and time the recovery: [NAME...].
-    #[command(disable_help_flag = true)]
+    /// Break things under load and time the recovery: [NAME...] [--json].
     Faults(delegate::Arguments),
     /// Drive the real server with other programs' phones: [CASE...].
-    #[command(disable_help_flag = true)]
     Interop(delegate::Arguments),
 }
 

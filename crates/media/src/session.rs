@@ -86,7 +86,7 @@ pub enum BadPlan {
 }
 
 /// A packet of our own, and where it goes.
-pub type Made = (Outgoing, [u8; 16]);
+pub type Made = (Outgoing, Vec<u8>);
 
 /// The media session of one call.
 #[derive(Debug)]
@@ -191,19 +191,18 @@ impl Session {
             let Some(outgoing) = self.transports[target].outgoing(target, kind) else { continue };
             let to = self.transports[target].id;
             match kind {
-                Kind::Rtp(header) if digits.replaces(to, header, outgoing, now) => {}
+                Kind::Rtp(header) if digits.replaces((to, outgoing), header, bytes, now) => {}
                 Kind::Rtp(_) | Kind::Rtcp | Kind::Other => out.push(outgoing),
             }
         }
     }
 
-    /// Sends a digit to a transport's peer, in the place of voice or beside it.
-    pub fn press(&mut self, transport: TransportId, press: Press, now: Instant) {
-        let Some(digits) = &mut self.digits else { return };
-        let Some(to) = self.transports.iter().position(|it| it.id == transport) else { return };
-        let outgoing = self.transports[to].own_outgoing(to);
-        let sent = digits.press((transport, outgoing), press, now);
-        self.transports[to].sent(sent);
+    /// Sends a digit to a transport's peer, in the place of voice or, where none flows, as
+    /// [`Session::play_digits`] is called.
+    pub fn press(&mut self, transport: TransportId, press: Press) {
+        if let Some(digits) = &mut self.digits {
+            digits.press(transport, press);
+        }
     }
 
     /// Whether digits change their form here: only then [`Session::take_made`] and
@@ -222,14 +221,15 @@ impl Session {
         self.digits.as_mut().map(|it| it.take_pressed()).unwrap_or_default()
     }
 
-    /// Sends digits that wait for voice which flows no longer.
-    pub fn tend_digits(&mut self, now: Instant) {
-        let Some(digits) = &mut self.digits else { return };
+    /// Sends what is due of digits for which no voice flows; when to call it next, while there are
+    /// any.
+    pub fn play_digits(&mut self, now: Instant) -> Option<Instant> {
+        let digits = self.digits.as_mut()?;
         for (at, transport) in self.transports.iter_mut().enumerate() {
-            if let Some(outgoing) = transport.own_outgoing(at) {
-                transport.sent(digits.tend((transport.id, outgoing), now));
-            }
+            let outgoing = transport.own_outgoing(at);
+            transport.sent(digits.play((transport.id, outgoing), now));
         }
+        digits.due(now)
     }
 
     /// The watched transports that have just been silent for too long.

@@ -74,7 +74,7 @@ impl Story {
 
     fn press(&mut self, transport: u8, code: u8, ms: u64) {
         let press = Press::new(Digit::of_event(code).unwrap(), Duration::from_millis(ms));
-        self.session.press(TransportId(transport), press, self.now);
+        self.session.press(TransportId(transport), press);
     }
 
     fn pressed(&mut self) -> Vec<(u8, char)> {
@@ -102,7 +102,7 @@ fn voice(number: u16) -> Vec<u8> {
 
 /// Sequence number, time and whether it is the end.
 fn event(made: &Made) -> (u16, u32, bool) {
-    let it = made.1;
+    let it = &made.1;
     let time = u32::from_be_bytes([it[4], it[5], it[6], it[7]]);
     (u16::from_be_bytes([it[2], it[3]]), time, it[13] & 0x80 != 0)
 }
@@ -133,21 +133,28 @@ fn a_digit_goes_out_in_the_place_of_voice_and_to_the_same_address() {
 #[test]
 fn without_voice_a_digit_does_not_wait_for_it() {
     let mut story = Story::new(&plan(&[(1, None, Some(EVENTS))]));
-    story.press(1, 7, 160);
+    story.press(1, 7, 60);
+    let began = story.now;
+    while let Some(due) = story.session.play_digits(story.now) {
+        story.now = due;
+    }
     let made = story.session.take_made();
-    assert_eq!(made.len(), 4);
-    assert_eq!(made[0].0.to.to_string(), CARRIER);
-    assert_eq!((made[0].1[1], made[3].1[13] & 0x80), (0x80 | 101, 0x80), "marker, then end");
-    assert_eq!(story.figures(1).packets_out, 4);
+    assert_eq!(story.now - began, Duration::from_millis(80));
+    assert!(made.iter().all(|it| it.0.to.to_string() == CARRIER));
+    assert_eq!(made[0].1[1], 0x80 | 101, "marker");
+    let (first, time, _) = event(&made[0]);
+    let expected = (first..).zip([false, false, true, true, true]);
+    let expected: Vec<_> = expected.map(|(number, is_end)| (number, time, is_end)).collect();
+    assert_eq!(made.iter().map(event).collect::<Vec<_>>(), expected);
+    assert_eq!(story.figures(1).packets_out, 5);
 
-    // Voice that stops leaves a digit waiting until somebody looks.
-    story.hear(0, ALICE, &voice(0));
-    story.press(1, 8, 160);
-    assert!(story.session.take_made().is_empty());
-    story.session.tend_digits(story.now);
-    assert!(story.session.take_made().is_empty(), "it still flows");
-    story.session.tend_digits(story.now + Duration::from_secs(1));
-    assert_eq!(story.session.take_made().len(), 4);
+    // The voice that begins now goes on with the numbers of the digit.
+    assert_eq!(story.hear(0, ALICE, &voice(9)), []);
+    let renumbered = story.session.take_made().remove(0).1;
+    assert_eq!(renumbered[12..], voice(9)[12..]);
+    assert_eq!(renumbered[2..4], (first + 5).to_be_bytes());
+    assert_eq!(renumbered[4..8], (time + 5 * 160).to_be_bytes());
+    assert_eq!(renumbered[8..12], made[0].1[8..12], "one source");
 }
 
 #[test]

@@ -561,10 +561,13 @@ fn digits_change_their_form_on_real_sockets() {
     assert_eq!(edge.event(), pressed);
 
     edge.media.command(Command::Press { call: call(1), transport: TransportId(1), press }).unwrap();
-    for (marker, end) in [(true, false), (false, true), (false, true), (false, true)] {
+    let mut ends = Vec::new();
+    while ends.iter().filter(|it| **it).count() < 3 {
         let (event, from) = hear(&bob.rtp);
         assert_eq!((event.len(), event[12], from.port()), (16, 9, b.rtp));
-        assert_eq!((event[1] & 0x80 != 0, event[13] & 0x80 != 0), (marker, end));
+        assert_eq!(event[1] & 0x80 != 0, ends.is_empty(), "the first one has the marker");
+        ends.push(event[13] & 0x80 != 0);
     }
-    assert_eq!(edge.close(1)[1].packets_out, 4);
+    assert!(ends.is_sorted() && !ends[0], "{ends:?}");
+    assert_eq!(edge.close(1)[1].packets_out, ends.len() as u64);
 }

@@ -8,6 +8,7 @@ use super::pool::Pool;
 use super::running::{Entry, Sessions};
 use super::totals::{Counters, Tally};
 use crate::session::{Handled, Outgoing, TRANSPORTS_MAX};
+use pbx::id::CallId;
 use pbx::media::{Command, Event};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -79,6 +80,9 @@ pub(super) struct Worker {
     ticking: bool,
     /// Commands came in the last turn.
     commanded: bool,
+    /// Calls with digits that last or wait, and when to look at the first of them.
+    playing: Vec<CallId>,
+    play_at: Option<Instant>,
     room: Room,
 }
 
@@ -116,6 +120,8 @@ impl Worker {
             behind: false,
             ticking: true,
             commanded: false,
+            playing: Vec::new(),
+            play_at: None,
             room: Room {
                 batch: Batch::new(DATAGRAMS_MAX, DATAGRAM_LEN_MAX),
                 out: Vec::with_capacity(TRANSPORTS_MAX),
@@ -146,6 +152,7 @@ impl Worker {
         for port in ready.iter().filter_map(|it| u16::try_from(it).ok()) {
             self.serve(port);
         }
+        self.play();
         self.tick();
         self.offer();
         self.counters.add(&mut self.tally);
@@ -165,7 +172,8 @@ impl Worker {
         let retry = (!self.pending.is_empty()).then_some(RETRY);
         let commands = self.commanded.then_some(SOON);
         let tick = self.ticking.then(|| self.tick_at.saturating_duration_since(clock()));
-        [retry, commands, tick].into_iter().flatten().min()
+        let play = self.play_at.map(|it| it.saturating_duration_since(clock()));
+        [retry, commands, tick, play].into_iter().flatten().min()
     }
 
     /// Receives within a fence: a fault in one session ends that session, not the thread.
@@ -286,9 +294,12 @@ impl Worker {
             }
             Command::Press { call, transport, press } => {
                 // A session that has ended needs no digits.
-                if let Some(mut entry) = self.sessions.entry_of(call) {
-                    entry.running.session.press(transport, press, now);
-                    pass_digits(&mut entry, &mut self.tally, &mut self.pending);
+                if let Some(entry) = self.sessions.entry_of(call) {
+                    entry.running.session.press(transport, press);
+                    if !self.playing.contains(&call) {
+                        self.playing.push(call);
+                    }
+                    self.play_at = Some(now);
                 }
                 return None;
             }
@@ -303,7 +314,6 @@ impl Worker {
         }
         self.tick_at = now + TICK;
         self.tick_slice = (self.tick_slice + 1) % TICK_SLICES;
-        let mut with_digits = Vec::new();
         for running in self.sessions.slice(self.tick_slice, TICK_SLICES) {
             // The reader is behind; silence is reported when there is room.
             if self.pending.len() >= PENDING_MAX {
@@ -319,17 +329,26 @@ impl Worker {
                     self.tally.progress_dropped += 1;
                 }
             }
-            if running.session.has_digits() {
-                running.session.tend_digits(now);
-                with_digits.push(call);
-            }
-        }
-        for call in with_digits {
-            if let Some(mut entry) = self.sessions.entry_of(call) {
-                pass_digits(&mut entry, &mut self.tally, &mut self.pending);
-            }
         }
         self.tend_ports(now);
+    }
+
+    /// Sends the digits that are due and have no voice whose places they could take.
+    fn play(&mut self) {
+        let now = clock();
+        if self.play_at.is_none_or(|it| now < it) {
+            return;
+        }
+        let Self { sessions, playing, tally, pending, .. } = self;
+        let mut first = None;
+        playing.retain(|call| {
+            let Some(mut entry) = sessions.entry_of(*call) else { return false };
+            let due = entry.running.session.play_digits(now);
+            pass_digits(&mut entry, tally, pending);
+            first = [first, due].into_iter().flatten().min();
+            due.is_some()
+        });
+        self.play_at = first;
     }
 
     /// Lets the pool do what is due, and sees whether time alone will make more due.
@@ -402,7 +421,6 @@ mod tests {
     use super::super::{CLOSES_MAX, COMMANDS_MAX, PRESS_ROOM};
     use super::*;
     use pbx::digit::{Digit, Press};
-    use pbx::id::CallId;
     use pbx::media::{
         Expect, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId, Transport, TransportId,
     };

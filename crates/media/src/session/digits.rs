@@ -5,13 +5,14 @@
 
 mod hear;
 mod play;
+mod stream;
 
-use super::Outgoing;
-use super::rtp::{Header, payload};
+use super::rtp::{Header, payload, renumbered};
+use super::{Made, Outgoing};
 use hear::Hearing;
 use pbx::digit::Press;
 use pbx::media::{self, DigitWay, TransportId};
-use play::{EventPacket, Playing};
+use play::{Place, Playing};
 use std::time::Instant;
 
 /// All digits of a session.
@@ -19,7 +20,7 @@ use std::time::Instant;
 pub(super) struct Digits {
     ways: Vec<Way>,
     /// Packets of our own that are to be sent.
-    made: Vec<(Outgoing, EventPacket)>,
+    made: Vec<Made>,
     /// What was pressed and not yet reported.
     pressed: Vec<(TransportId, Press)>,
 }
@@ -70,59 +71,56 @@ impl Digits {
         event.is_some()
     }
 
-    /// A packet of RTP is about to go to a transport's peer; true where a digit takes its place.
+    /// A packet of RTP is about to go to a transport's peer; true where another goes in its place.
     pub(super) fn replaces(
         &mut self,
-        transport: TransportId,
+        (transport, outgoing): (TransportId, Outgoing),
         header: Header,
-        outgoing: Outgoing,
+        bytes: &[u8],
         now: Instant,
     ) -> bool {
         let Some((playing, made)) = self.playing(transport) else { return false };
-        let packet = playing.on_voice(header, now);
-        made.extend(packet.map(|it| (outgoing, it)));
-        packet.is_some()
+        let packet = match playing.on_voice(header, now) {
+            Place::Voice(same) if same == header => return false,
+            Place::Voice(other) => renumbered(bytes, other.numbers()),
+            Place::Digit(packet) => packet.to_vec(),
+        };
+        made.push((outgoing, packet));
+        true
     }
 
-    /// A digit for a transport's peer, which is at `outgoing`; the packets that go at once.
-    pub(super) fn press(
+    /// A digit for a transport's peer.
+    pub(super) fn press(&mut self, transport: TransportId, press: Press) {
+        if let Some((playing, _)) = self.playing(transport) {
+            playing.press(press);
+        }
+    }
+
+    /// Sends what is due to a transport's peer, for whom no voice comes; the packets that go.
+    pub(super) fn play(
         &mut self,
         (transport, outgoing): (TransportId, Option<Outgoing>),
-        press: Press,
         now: Instant,
     ) -> u64 {
         let Some((playing, made)) = self.playing(transport) else { return 0 };
-        let at_once = playing.press(press, now);
-        let Some(outgoing) = outgoing else { return 0 };
-        let sent = at_once.len() as u64;
-        made.extend(at_once.into_iter().map(|it| (outgoing, it)));
-        sent
+        let packet = playing.without_voice(now).map(|it| it.to_vec());
+        let before = made.len();
+        made.extend(outgoing.zip(packet));
+        (made.len() - before) as u64
     }
 
-    /// Sends what waits for voice to a transport's peer that flows no longer; the packets that go.
-    pub(super) fn tend(
-        &mut self,
-        (transport, outgoing): (TransportId, Outgoing),
-        now: Instant,
-    ) -> u64 {
-        let stuck = self.playing(transport).filter(|it| it.0.is_stuck(now));
-        let Some((playing, made)) = stuck else { return 0 };
-        let packets = playing.without_voice(now);
-        let sent = packets.len() as u64;
-        made.extend(packets.into_iter().map(|it| (outgoing, it)));
-        sent
+    /// When to play next.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        self.ways.iter().filter_map(|it| it.playing.as_ref()?.due(now)).min()
     }
 
-    fn playing(
-        &mut self,
-        transport: TransportId,
-    ) -> Option<(&mut Playing, &mut Vec<(Outgoing, EventPacket)>)> {
+    fn playing(&mut self, transport: TransportId) -> Option<(&mut Playing, &mut Vec<Made>)> {
         let Self { ways, made, .. } = self;
         let way = ways.iter_mut().find(|it| it.plan.transport == transport)?;
         Some((way.playing.as_mut()?, made))
     }
 
-    pub(super) fn take_made(&mut self) -> Vec<(Outgoing, EventPacket)> {
+    pub(super) fn take_made(&mut self) -> Vec<Made> {
         std::mem::take(&mut self.made)
     }
 

@@ -28,6 +28,36 @@ pub struct Header {
     pub ssrc: u32,
 }
 
+/// What tells a packet of RTP from the others of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub(super) ssrc: u32,
+    pub(super) sequence: u16,
+    pub(super) timestamp: u32,
+}
+
+impl Header {
+    pub(super) fn numbers(self) -> Numbers {
+        let Self { ssrc, sequence, timestamp, .. } = self;
+        Numbers { ssrc, sequence, timestamp }
+    }
+
+    pub(super) fn with(self, Numbers { ssrc, sequence, timestamp }: Numbers) -> Self {
+        Self { ssrc, sequence, timestamp, ..self }
+    }
+}
+
+/// The packet with other numbers; `bytes` are one that [`classify`] has found sound.
+pub(super) fn renumbered(bytes: &[u8], numbers: Numbers) -> Vec<u8> {
+    let mut packet = bytes.to_vec();
+    if let Some(header) = packet.first_chunk_mut::<HEADER_LEN>() {
+        header[2..4].copy_from_slice(&numbers.sequence.to_be_bytes());
+        header[4..8].copy_from_slice(&numbers.timestamp.to_be_bytes());
+        header[8..12].copy_from_slice(&numbers.ssrc.to_be_bytes());
+    }
+    packet
+}
+
 /// Tells RTP from RTCP from the rest on one port.
 pub fn classify(bytes: &[u8]) -> Kind {
     if bytes.first().is_none_or(|it| it >> 6 != 2) {

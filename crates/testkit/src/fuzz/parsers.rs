@@ -135,9 +135,12 @@ pub fn rtp(bytes: &[u8]) {
     let at = now + Duration::from_secs(60);
     for (transport, press) in session.take_pressed() {
         assert_eq!(transport, TransportId(0), "digits of a side whose events pass");
-        session.press(TransportId(1), press, at);
+        session.press(TransportId(1), press);
     }
-    session.tend_digits(at);
+    let mut at = at;
+    while let Some(due) = session.play_digits(at) {
+        at = at.max(due);
+    }
     let made = session.take_made();
     assert!(made.iter().all(|it| it.0.to.ip() != stranger.ip()), "a stranger hears digits");
     let _ = session.figures();

@@ -65,7 +65,7 @@ impl Edge {
             Command::Close { call, pairs } => self.close(call, &pairs, now),
             Command::Press { call, transport, press } => {
                 if let Some(running) = self.sessions.get_mut(&call) {
-                    running.session.press(transport, press, now);
+                    running.session.press(transport, press);
                     self.pass_digits(call, now);
                 }
             }
@@ -118,6 +118,8 @@ impl Edge {
             let mut packet = EVENT;
             packet[2..4].copy_from_slice(&self.packets.to_be_bytes());
             packet[6..8].copy_from_slice(&self.packets.to_be_bytes());
+            // Marked is the first one (RFC 4733 §2.2).
+            packet[1] |= if flags == 10 { 0x80 } else { 0 };
             (packet[12], packet[13]) = (code, flags);
             packet[14..].copy_from_slice(&duration.to_be_bytes());
             let Some(Running { session, .. }) = self.sessions.get_mut(&call) else { break };
@@ -144,14 +146,22 @@ impl Edge {
         for (transport, press) in session.take_pressed() {
             self.due.push_back((now, Event::Pressed { call, transport, press }));
         }
+        // The phones hear all at once.
+        let mut at = now;
+        while let Some(due) = session.play_digits(at) {
+            at = at.max(due);
+        }
         for (outgoing, packet) in session.take_made() {
             self.hear(outgoing.to, &packet);
         }
     }
 
-    /// An event counts by its first packet.
-    fn hear(&mut self, phone: SocketAddr, packet: &[u8; 16]) {
-        if let Some(digit) = Digit::of_event(packet[12]).filter(|_| packet[13] & 0x80 == 0) {
+    /// An event counts by its first packet, which has the marker.
+    fn hear(&mut self, phone: SocketAddr, packet: &[u8]) {
+        if let [_, second, _, _, _, _, _, _, _, _, _, _, code, _, _, _] = *packet
+            && second >= 0x80
+            && let Some(digit) = Digit::of_event(code)
+        {
             self.digits.push((phone, digit.as_char()));
         }
     }
