@@ -13,6 +13,7 @@ mod register;
 mod routing;
 mod start;
 mod steady;
+mod viewers;
 
 use anyhow::Result;
 
@@ -37,6 +38,7 @@ pub(crate) const ALL: &[Row] = &[
     Row { name: "call-400",      about: CALL,     run: || call::udp(400, 5, "always", 0.3) },
     Row { name: "call-1600",     about: CALL,     run: || call::udp(1600, 4, "never", 0.3) },
     Row { name: "call-tcp",      about: CALL,     run: || call::tcp(400, 5, 1.3) },
+    Row { name: "viewers",       about: "what 20 readers of the events of calls cost", run: viewers::run },
     Row { name: "register-400",  about: REGISTER, run: || register::run(400, 2000, 0.6) },
     Row { name: "register-3200", about: REGISTER, run: || register::run(3200, 9600, 0.6) },
     Row { name: "packets-100",   about: PACKETS,  run: || packets::run(100, 0.6, Some(1.5), None) },

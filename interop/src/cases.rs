@@ -7,6 +7,7 @@ mod cli;
 mod digits;
 mod doctor;
 mod enumeration;
+mod events;
 mod explained;
 mod failover;
 mod flood;
@@ -50,6 +51,7 @@ cases! {
     offices: two_offices hub;
     digits: info_to_events;
     explained: failed_calls_explained;
+    events: events_of_a_call;
     failover: trunk_failover trunk_alternatives;
     cli: cli_online cli_offline cli_codes;
     doctor: doctor_findings carrier_challenges;

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod dialog;
 pub mod digest;
 pub mod dns;
+pub mod events;
 pub mod faults;
 pub mod kamailio;
 pub mod load;

@@ -71,7 +71,7 @@ pub(super) struct Office {
     pub(super) callees: Vec<User>,
     load: Load,
     ledger: Option<Ledger>,
-    calls: usize,
+    pub(super) calls: usize,
     failed: usize,
     _answering: Callee,
 }

@@ -143,16 +143,17 @@ impl Board {
         self.lock().lagged_at = Some(now);
     }
 
-    /// Removes what only a lost event could have removed. Called about once a second.
-    pub(crate) fn sweep(&self, now: Instant) {
+    /// Removes what only a lost event could have removed; whether calls were among it. Called about once a second.
+    pub(crate) fn sweep(&self, now: Instant) -> bool {
         let mut picture = self.lock();
         picture.bindings.retain(|_, ends_at| *ends_at > now);
-        if let Some(lagged_at) = picture.lagged_at
-            && now > lagged_at + CONFIRM
-        {
-            picture.calls.retain(|_, it| it.told_at >= lagged_at);
-            picture.lagged_at = None;
-        }
+        let Some(lagged_at) = picture.lagged_at.filter(|it| now > *it + CONFIRM) else {
+            return false;
+        };
+        let before = picture.calls.len();
+        picture.calls.retain(|_, it| it.told_at >= lagged_at);
+        picture.lagged_at = None;
+        picture.calls.len() < before
     }
 
     /// Whether this device is registered already.

@@ -2,7 +2,6 @@
 
 use pbx::time::{Now, UnixMillis, millis};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-pub(crate) use web::moment::rfc3339;
 
 /// Both clocks, read together.
 pub(crate) fn now() -> Now {

@@ -29,6 +29,11 @@ pub(crate) fn network(advertised: &Advertised, bound: &[SocketAddr]) -> Network 
     }
 }
 
+/// What this machine is called.
+pub(crate) fn name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// The addresses that are listened on one by one; none where one of them stands for all.
 fn listens(bound: &[SocketAddr]) -> Vec<SocketAddr> {
     let everywhere = bound.iter().any(|it| it.ip().is_unspecified());

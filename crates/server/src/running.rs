@@ -1,7 +1,7 @@
 //! The running server as the API sees it: the board, the ring, the counters, never the core itself.
 
 use crate::board::Board;
-use crate::clock::{self, rfc3339};
+use crate::clock;
 use crate::drive::{Order, Orders};
 use crate::mask::masked;
 use crate::metrics::{self, Process, Published, Surroundings};
@@ -16,7 +16,7 @@ use pbx::event::{CallState, CallStatus, LegStatus};
 use pbx::id::{CallId, TenantId};
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
-use pbx::record::{Binding, CallRecord};
+use pbx::record::CallRecord;
 use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
@@ -29,6 +29,7 @@ use std::time::Instant;
 use store::directory::apply_extension_change;
 use store::journal::State;
 use store::{Db, StoreHandle};
+use web::events::{Fact, Ring};
 use web::resource::{Call, Failure, Leg, Registration, Status, Traced};
 use web::{Changed, Edit, Running, TraceSource};
 
@@ -48,6 +49,7 @@ pub(crate) struct Bound {
 pub(crate) struct Live {
     pub(crate) board: Arc<Board>,
     pub(crate) ring: ring::Reader,
+    pub(crate) events: Arc<Ring>,
     pub(crate) orders: Orders,
     pub(crate) published: Arc<Published>,
     pub(crate) dropped: Arc<Dropped>,
@@ -85,12 +87,16 @@ impl Running for Live {
 
     fn registrations(&self) -> Vec<Registration> {
         let now = clock::now().utc;
-        self.board.bindings().iter().map(|it| registration(it, now)).collect()
+        self.board.bindings().iter().map(|it| Registration::of(it, now)).collect()
     }
 
     fn calls(&self) -> Vec<Call> {
         let now = clock::now().utc;
         self.board.calls().iter().map(|it| running(it, now)).collect()
+    }
+
+    fn ended(&self) -> Vec<Call> {
+        self.board.ended().iter().map(|it| self.of_record(it)).collect()
     }
 
     fn call(&self, id: &str) -> Option<Call> {
@@ -123,6 +129,10 @@ impl Running for Live {
         // All others of tens of thousands are passed over before they are made readable.
         let mine = std::iter::from_fn(|| ring.next()).filter(|it| it.call == Some(id));
         mine.take(most).map(traced).collect()
+    }
+
+    fn events(&self) -> &Arc<Ring> {
+        &self.events
     }
 
     fn trace(&self, past: bool) -> Box<dyn TraceSource> {
@@ -173,10 +183,12 @@ impl Running for Live {
             let next = if std::mem::replace(&mut *behind, true) {
                 self.db.load_directory(self.newest().version + 1).await?
             } else {
-                self.edited(edit).await?
+                self.edited(&edit).await?
             };
             self.publish(next);
             *behind = false;
+            self.events.push(clock::now().utc, Fact::Changed(edit));
+            self.events.wake();
             Ok(())
         })
     }
@@ -216,7 +228,7 @@ impl Live {
     }
 
     /// The newest directory with what the database now says of the edited.
-    async fn edited(&self, edit: Edit) -> Result<Directory, Failure> {
+    async fn edited(&self, edit: &Edit) -> Result<Directory, Failure> {
         let newest = self.newest();
         Ok(match edit {
             Edit::DialPlan => self.db.with_tables(&newest, TenantId::default()).await?,
@@ -226,7 +238,7 @@ impl Live {
             }
             Edit::Extensions(numbers) => {
                 let mut next = Directory::clone(&newest);
-                for number in &numbers {
+                for number in numbers {
                     let change = self.db.extension_change(TenantId::default(), number).await?;
                     next = apply_extension_change(&next, TenantId::default(), change);
                 }
@@ -293,67 +305,20 @@ fn traced(entry: ring::Entry) -> Traced {
     }
 }
 
-fn registration(binding: &Binding, now: UnixMillis) -> Registration {
-    Registration {
-        extension: binding.key.extension.to_string(),
-        contact: binding.contact.to_string(),
-        transport: binding.flow.transport.uri_name().to_owned(),
-        source: binding.flow.remote.to_string(),
-        user_agent: binding.user_agent.to_string(),
-        device: binding.key.device.to_string(),
-        registered_at: rfc3339(binding.registered_at),
-        expires_at: rfc3339(binding.expires_at),
-        expires_in_s: binding.expires_at.since(now).as_secs(),
-    }
-}
-
 fn running(status: &CallStatus, now: UnixMillis) -> Call {
     let record = &status.record;
     Call {
-        id: status.call.to_string(),
-        short_id: status.call.short().to_string(),
-        state: status.state.as_str().to_owned(),
-        caller: record.caller_number.to_string(),
-        caller_name: record.caller_name.to_string(),
-        dialled: record.dialled_number.to_string(),
-        callee: record.callee_number.to_string(),
-        started_at: rfc3339(record.started_at),
-        answered_at: record.answered_at.map(rfc3339),
-        ended_at: None,
         duration_s: now.since(record.answered_at.unwrap_or(record.started_at)).as_secs(),
         codec_caller: status.codec_caller.to_string(),
         codec_callee: status.codec_callee.to_string(),
         relayed: status.relayed,
-        release_code: None,
-        sip_status: None,
-        verdict: None,
-        timeline: vec![],
         legs: status.legs.iter().map(leg).collect(),
+        ..Call::of(record, status.state)
     }
 }
 
 fn ended(record: &CallRecord) -> Call {
-    Call {
-        id: record.call_id.to_string(),
-        short_id: record.call_id.short().to_string(),
-        state: CallState::Released.as_str().to_owned(),
-        caller: record.caller_number.to_string(),
-        caller_name: record.caller_name.to_string(),
-        dialled: record.dialled_number.to_string(),
-        callee: record.callee_number.to_string(),
-        started_at: rfc3339(record.started_at),
-        answered_at: record.answered_at.map(rfc3339),
-        ended_at: record.ended_at.map(rfc3339),
-        duration_s: record.duration_ms / 1000,
-        codec_caller: record.codec_caller.to_string(),
-        codec_callee: record.codec_callee.to_string(),
-        relayed: record.relayed,
-        release_code: record.release_code.map(|it| it.as_str().to_owned()),
-        sip_status: Some(record.sip_status),
-        verdict: None,
-        timeline: vec![],
-        legs: vec![],
-    }
+    Call::of(record, CallState::Released)
 }
 
 fn leg(leg: &LegStatus) -> Leg {

@@ -1,4 +1,4 @@
-//! The thread that reads the core's events: it keeps the board and writes the log lines.
+//! The thread that reads the core's events: it keeps the board, tells what is news and writes the log lines.
 //!
 //! The core gives events to bounded channels and drops them when they are full; what strangers can
 //! cause (failed authentication, throttling) has a channel of its own, so that a flood of those
@@ -19,6 +19,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_cha
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
+use web::events::{Before, Fact, Ring, news};
 
 /// Most events waiting for the board; more are dropped, and the board asks anew.
 const EVENTS_MAX: usize = 65_536;
@@ -27,7 +28,7 @@ const STRANGER_EVENTS_MAX: usize = 1024;
 /// Lines of the `security` target: per second, and saved up. The rest is counted in one line.
 const SECURITY_RATE: u32 = 20;
 const SECURITY_BURST: u32 = 500;
-/// Calls whose state is remembered so that each change is logged once.
+/// Calls whose state is remembered so that each change is told once.
 const STATES_MAX: usize = 65_536;
 /// A throttled source is named once in this time.
 const THROTTLED_AGAIN: Duration = Duration::from_secs(60);
@@ -101,6 +102,7 @@ impl Sink {
 /// the sink is dropped.
 pub(crate) fn start(
     board: Arc<Board>,
+    ring: Arc<Ring>,
     report: impl Fn() + Send + 'static,
 ) -> std::io::Result<(Sink, Arc<Dropped>)> {
     let (events, events_out) = sync_channel(EVENTS_MAX);
@@ -109,6 +111,7 @@ pub(crate) fn start(
     let sleep = Arc::new(Sleep::default());
     let mut watcher = Watcher {
         board,
+        ring,
         sleep: Arc::clone(&sleep),
         dropped: Arc::clone(&dropped),
         dropped_seen: 0,
@@ -124,10 +127,11 @@ pub(crate) fn start(
 
 struct Watcher {
     board: Arc<Board>,
+    ring: Arc<Ring>,
     sleep: Arc<Sleep>,
     dropped: Arc<Dropped>,
     dropped_seen: u64,
-    /// The state last logged of each running call.
+    /// The state last told of each running call.
     states: BTreeMap<pbx::id::CallId, CallState>,
     security: Bucket,
     /// When each source was last said to be throttled.
@@ -161,9 +165,11 @@ impl Watcher {
             if now.instant.duration_since(swept) >= SWEEP {
                 swept = now.instant;
                 self.security.report(now.instant);
-                self.board.sweep(now.instant);
+                if self.board.sweep(now.instant) {
+                    self.tell_gap(now);
+                }
                 crate::memory::give_back();
-                self.recover(now.instant, report);
+                self.recover(now, report);
             }
         }
     }
@@ -186,6 +192,7 @@ impl Watcher {
             found += 1;
         }
         self.board.end_pass();
+        self.ring.wake();
         for event in strangers.try_iter().take(STRANGER_EVENTS_MAX) {
             self.log_stranger(&event, now.instant);
             found += 1;
@@ -194,110 +201,56 @@ impl Watcher {
     }
 
     fn take(&mut self, event: &Event, now: Now) {
-        self.log(event);
+        let before = self.before(event);
+        log(event, &before);
+        news(event, &before, |fact| self.ring.push(now.utc, fact));
         self.board.take(event, now);
     }
 
+    /// What was known of the same thing, and the state of the call for the next time.
+    fn before(&mut self, event: &Event) -> Before {
+        let none = Before::default();
+        match event {
+            Event::Registered(it) => Before { is_registered: self.board.knows(&it.key), ..none },
+            Event::Call(status) => {
+                let known = self.states.get(&status.call).copied();
+                let is_full = known.is_none() && self.states.len() >= STATES_MAX;
+                if !is_full && known != Some(status.state) {
+                    self.states.insert(status.call, status.state);
+                }
+                // A call too many is taken for told.
+                Before { call: if is_full { Some(status.state) } else { known }, ..none }
+            }
+            Event::CallEnded(record) => {
+                Before { call: self.states.remove(&record.call_id), ..none }
+            }
+            Event::Line(it) => Before { line: self.board.line(it.tenant, &it.account), ..none },
+            Event::Trunk(it) => Before { trunk: self.board.trunk(it.tenant, it.id), ..none },
+            Event::Unregistered { .. }
+            | Event::LineGone { .. }
+            | Event::TrunkGone { .. }
+            | Event::AuthFailed { .. }
+            | Event::Examined { .. }
+            | Event::Throttled { .. }
+            | Event::Fault { .. } => none,
+        }
+    }
+
     /// Asks for a fresh picture where events were lost.
-    fn recover(&mut self, now: Instant, report: &dyn Fn()) {
+    fn recover(&mut self, now: Now, report: &dyn Fn()) {
         let dropped = self.dropped.events.load(Ordering::Relaxed);
         if dropped > self.dropped_seen {
             tracing::warn!(dropped = dropped - self.dropped_seen, "events were lost");
             self.dropped_seen = dropped;
-            self.board.lagged(now);
+            self.board.lagged(now.instant);
+            self.tell_gap(now);
             report();
         }
     }
 
-    fn log(&mut self, event: &Event) {
-        match event {
-            Event::Registered(it) if self.board.knows(&it.key) => tracing::debug!(
-                target: "registrar", ext = %Private(&*it.key.extension), "refreshed"
-            ),
-            Event::Registered(it) => tracing::info!(
-                target: "registrar",
-                ext = %Private(&*it.key.extension),
-                peer = %Private(it.flow.remote),
-                transport = it.flow.transport.uri_name(),
-                "registered"
-            ),
-            Event::Unregistered { key, why } => tracing::info!(
-                target: "registrar",
-                ext = %Private(&*key.extension), why = ?why, "registration ended"
-            ),
-            Event::Call(status) => {
-                let known = self.states.get(&status.call).copied();
-                if known != Some(status.state) && self.states.len() < STATES_MAX {
-                    self.states.insert(status.call, status.state);
-                    tracing::info!(
-                        target: "call",
-                        call = %status.call.short(),
-                        from = %Private(&*status.record.caller_number),
-                        to = %Private(&*status.record.dialled_number),
-                        "call {}", status.state.as_str()
-                    );
-                }
-            }
-            Event::CallEnded(record) => {
-                self.states.remove(&record.call_id);
-                log_end(record);
-            }
-            Event::Fault { call, message } => {
-                let call = call.map(|it| it.short().to_string()).unwrap_or_default();
-                tracing::error!(target: "call", %call, %message, "internal fault; the call was ended");
-            }
-            Event::Line(status) => self.log_line(status),
-            Event::LineGone { account, .. } => tracing::info!(
-                target: "line", line = %Private(&**account), "line deleted"
-            ),
-            Event::Trunk(status) => self.log_trunk(status),
-            Event::TrunkGone { id, .. } => {
-                tracing::info!(target: "trunk", trunk = id, "trunk deleted");
-            }
-            Event::Examined { report, .. } => {
-                let remedy = report.as_ref().and_then(|it| it.remedy()).map(|it| it.setting());
-                tracing::info!(target: "line", setting = remedy, "line examined");
-            }
-            Event::AuthFailed { .. } | Event::Throttled { .. } => {}
-        }
-    }
-
-    /// Says when a line is registered, and when it no longer is: then somebody should look.
-    fn log_line(&self, status: &LineStatus) {
-        let before = self.board.line(status.tenant, &status.account);
-        let is_news =
-            before.is_none_or(|it| (it.standing, it.trouble) != (status.standing, status.trouble));
-        let line = Private(&*status.account);
-        let answer = status.last_answer.as_ref().map_or("", |it| &*it.what.en);
-        let standing = status.standing.as_str();
-        match status.trouble {
-            Some(trouble) if is_news && status.standing == Standing::Failed => tracing::warn!(
-                target: "line",
-                %line, code = trouble.code(), answer, "{}", trouble.sentence().en
-            ),
-            _ if is_news && status.standing != Standing::Registering => {
-                tracing::info!(target: "line", %line, answer, "line {standing}");
-            }
-            _ => tracing::debug!(target: "line", %line, answer, "line {standing}"),
-        }
-    }
-
-    /// Says which of its servers are not there, when that changes.
-    fn log_trunk(&self, status: &TrunkStatus) {
-        let before = self.board.trunk(status.tenant, status.id);
-        let were_up = |place: usize| Some(before.as_ref()?.servers.get(place)?.up);
-        let trunk = status.id;
-        for (place, server) in status.servers.iter().enumerate() {
-            let Some(address) = server.address.filter(|_| were_up(place) != Some(server.up)) else {
-                continue;
-            };
-            let peer = Private(address);
-            if server.up {
-                tracing::debug!(target: "trunk", trunk, %peer, "server is up");
-            } else {
-                tracing::warn!(target: "trunk", trunk, %peer, "server does not respond");
-            }
-        }
+    fn tell_gap(&self, now: Now) {
+        self.ring.push(now.utc, Fact::Lost);
+        self.ring.wake();
     }
 
     fn log_stranger(&mut self, event: &Event, now: Instant) {
@@ -327,6 +280,91 @@ impl Watcher {
             | Event::TrunkGone { .. }
             | Event::Examined { .. }
             | Event::Fault { .. } => {}
+        }
+    }
+}
+
+/// Writes what somebody may want to know of an event later.
+fn log(event: &Event, before: &Before) {
+    match event {
+        Event::Registered(it) if before.is_registered => tracing::debug!(
+            target: "registrar", ext = %Private(&*it.key.extension), "refreshed"
+        ),
+        Event::Registered(it) => tracing::info!(
+            target: "registrar",
+            ext = %Private(&*it.key.extension),
+            peer = %Private(it.flow.remote),
+            transport = it.flow.transport.uri_name(),
+            "registered"
+        ),
+        Event::Unregistered { key, why } => tracing::info!(
+            target: "registrar",
+            ext = %Private(&*key.extension), why = ?why, "registration ended"
+        ),
+        Event::Call(status) => {
+            if before.call != Some(status.state) {
+                tracing::info!(
+                    target: "call",
+                    call = %status.call.short(),
+                    from = %Private(&*status.record.caller_number),
+                    to = %Private(&*status.record.dialled_number),
+                    "call {}", status.state.as_str()
+                );
+            }
+        }
+        Event::CallEnded(record) => log_end(record),
+        Event::Fault { call, message } => {
+            let call = call.map(|it| it.short().to_string()).unwrap_or_default();
+            tracing::error!(target: "call", %call, %message, "internal fault; the call was ended");
+        }
+        Event::Line(status) => log_line(status, before.line.as_ref()),
+        Event::LineGone { account, .. } => tracing::info!(
+            target: "line", line = %Private(&**account), "line deleted"
+        ),
+        Event::Trunk(status) => log_trunk(status, before.trunk.as_ref()),
+        Event::TrunkGone { id, .. } => {
+            tracing::info!(target: "trunk", trunk = id, "trunk deleted");
+        }
+        Event::Examined { report, .. } => {
+            let remedy = report.as_ref().and_then(|it| it.remedy()).map(|it| it.setting());
+            tracing::info!(target: "line", setting = remedy, "line examined");
+        }
+        Event::AuthFailed { .. } | Event::Throttled { .. } => {}
+    }
+}
+
+/// Says when a line is registered, and when it no longer is: then somebody should look.
+fn log_line(status: &LineStatus, before: Option<&LineStatus>) {
+    let is_news =
+        before.is_none_or(|it| (it.standing, it.trouble) != (status.standing, status.trouble));
+    let line = Private(&*status.account);
+    let answer = status.last_answer.as_ref().map_or("", |it| &*it.what.en);
+    let standing = status.standing.as_str();
+    match status.trouble {
+        Some(trouble) if is_news && status.standing == Standing::Failed => tracing::warn!(
+            target: "line",
+            %line, code = trouble.code(), answer, "{}", trouble.sentence().en
+        ),
+        _ if is_news && status.standing != Standing::Registering => {
+            tracing::info!(target: "line", %line, answer, "line {standing}");
+        }
+        _ => tracing::debug!(target: "line", %line, answer, "line {standing}"),
+    }
+}
+
+/// Says which of its servers are not there, when that changes.
+fn log_trunk(status: &TrunkStatus, before: Option<&TrunkStatus>) {
+    let were_up = |place: usize| Some(before?.servers.get(place)?.up);
+    let trunk = status.id;
+    for (place, server) in status.servers.iter().enumerate() {
+        let Some(address) = server.address.filter(|_| were_up(place) != Some(server.up)) else {
+            continue;
+        };
+        let peer = Private(address);
+        if server.up {
+            tracing::debug!(target: "trunk", trunk, %peer, "server is up");
+        } else {
+            tracing::warn!(target: "trunk", trunk, %peer, "server does not respond");
         }
     }
 }

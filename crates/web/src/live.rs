@@ -1,6 +1,7 @@
 //! What runs: status, registrations, calls and the trace, and their handlers.
 
 use crate::Office;
+use crate::events::Ring;
 use crate::resource::{Call, Failure, Registration, Status, Traced};
 use axum::Json;
 use axum::body::Body;
@@ -54,6 +55,8 @@ pub trait Running: Send + Sync + 'static {
     fn registrations(&self) -> Vec<Registration>;
     /// Calls that are up.
     fn calls(&self) -> Vec<Call>;
+    /// Calls that ended a short time ago, the newest first.
+    fn ended(&self) -> Vec<Call>;
     /// By the whole id or its short form; also calls that ended a short time ago.
     fn call(&self, id: &str) -> Option<Call>;
     /// A record as the API shows calls.
@@ -64,6 +67,8 @@ pub trait Running: Send + Sync + 'static {
     fn set_by_phone(&self, extension: &str, change: PhoneChange) -> bool;
     /// The remembered messages of a call, the first of them up to `most`.
     fn ladder(&self, call: &Call, most: usize) -> Vec<Traced>;
+    /// What happens, for those who follow it.
+    fn events(&self) -> &Arc<Ring>;
     /// A place in the stream of messages: at the oldest one remembered, or at the end.
     fn trace(&self, past: bool) -> Box<dyn TraceSource>;
     /// The newest directory that was given to the core.
@@ -178,8 +183,26 @@ pub(crate) async fn registrations(State(office): State<Office>) -> Json<Vec<Regi
     Json(office.running.registrations())
 }
 
-pub(crate) async fn calls(State(office): State<Office>) -> Json<Vec<Call>> {
-    Json(office.running.calls())
+/// Which calls a list has.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CallsQuery {
+    /// Also those that ended a short time ago.
+    ended: bool,
+}
+
+pub(crate) async fn calls(
+    State(office): State<Office>,
+    Query(query): Query<CallsQuery>,
+) -> Json<Vec<Call>> {
+    let mut calls = office.running.calls();
+    if query.ended {
+        // One may have ended in between: it is told once, as it is now.
+        let ended = office.running.ended();
+        calls.retain(|it| ended.iter().all(|over| over.id != it.id));
+        calls.extend(ended);
+    }
+    Json(calls)
 }
 
 pub(crate) async fn call(

@@ -1,6 +1,8 @@
 //! The shapes of the API: what the control socket and the CLI say to each other, as JSON.
 
+mod call;
 pub mod outside;
+mod registration;
 
 use pbx::dialplan::Tables;
 use pbx::dialplan::levels::Levels;
@@ -312,11 +314,22 @@ pub struct Registration {
 pub struct Call {
     pub id: String,
     pub short_id: String,
+    /// `started`, `ringing`, `answered`, `held` or `released`.
     pub state: String,
+    /// `internal`, `incoming` or `outgoing`.
+    pub direction: String,
     pub caller: String,
     pub caller_name: String,
     pub dialled: String,
+    /// The called number as it was sent, after the dial plan.
+    pub sent: String,
     pub callee: String,
+    /// The external line it goes by.
+    pub line: Option<String>,
+    /// The SIP trunk it goes by.
+    pub trunk: Option<String>,
+    /// The call that this one was forwarded or transferred from.
+    pub linked: Option<String>,
     /// RFC 3339.
     pub started_at: String,
     pub answered_at: Option<String>,

@@ -48,6 +48,7 @@ impl Stage {
         let (writer, journal, _keeper) = Writer::open(disk, 1).unwrap();
         let board = Arc::new(board::Board::default());
         let now = clock::now();
+        let told = Arc::new(web::events::Ring::new(now.utc, "test"));
         let config = Config { udp_port: server.port(), ..Config::default() };
         let rng = Box::new(ChaCha20Rng::from_seed([7; 32]));
         let parts = Parts {
@@ -58,7 +59,7 @@ impl Stage {
             media_events,
             journal: writer,
             ring: ring::ring(1 << 20).0,
-            sink: watch::start(board, || {}).unwrap().0,
+            sink: watch::start(board, told, || {}).unwrap().0,
             published: Arc::new(metrics::Published::new(now.instant)),
         };
         let mut driver = Driver::new(listeners, parts);

@@ -27,6 +27,7 @@ use store::StoreHandle;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
+use web::events::Ring;
 use web::failure::{no_random_numbers, of_io};
 use web::{ControlSocket, Office, Running};
 
@@ -205,6 +206,7 @@ fn tell_recovery(recovery: &store::Recovery) {
 struct Wiring {
     board: Arc<Board>,
     ring: ring::Reader,
+    events: Arc<Ring>,
     orders: Orders,
     published: Arc<Published>,
     dropped: Arc<board_watch::Dropped>,
@@ -226,13 +228,14 @@ fn wire(
     let media = media::Media::start(media_config(config, &listeners.bound()), events)
         .within(|| text!("media ports", "媒体端口"))?;
     let (writer, reader) = ring::ring(config.trace_memory_mib.0 as usize * MIB);
+    let events = Arc::new(Ring::new(clock::now().utc, machine::name()));
     let board = Arc::new(Board::new(&store.recovery.recovered.bindings, clock::now()));
     let ask = orders.clone();
     let report = move || {
         ask.give(Order::Command(Command::ReportCalls));
     };
-    let (sink, dropped) =
-        board_watch::start(Arc::clone(&board), report).within(|| text!("the board", "呼叫看板"))?;
+    let (sink, dropped) = board_watch::start(Arc::clone(&board), Arc::clone(&events), report)
+        .within(|| text!("the board", "呼叫看板"))?;
     let published = Arc::new(Published::new(clock::now().instant));
     let core = make_core(config, &store, &listeners.bound(), streams.bound())?;
     // The first things the core hears, before any message.
@@ -242,6 +245,7 @@ fn wire(
     let wiring = Wiring {
         board,
         ring: reader,
+        events,
         orders,
         published: Arc::clone(&published),
         dropped,
@@ -261,6 +265,7 @@ impl Wiring {
         Live {
             board: self.board,
             ring: self.ring,
+            events: self.events,
             orders: self.orders,
             published: self.published,
             dropped: self.dropped,
