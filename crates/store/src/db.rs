@@ -5,6 +5,7 @@
 
 mod binding;
 mod call_record;
+mod call_search;
 mod dial_plan;
 mod extension;
 mod line_registration;
@@ -15,6 +16,7 @@ mod setting;
 mod tests;
 
 pub use call_record::{CallPage, CallQuery, StoredCall};
+pub use call_search::{CallPlace, CallSearch, FoundCalls};
 pub use extension::{ExtensionProfile, NewExtension, StoredExtension};
 pub use setting::TenantName;
 

@@ -103,6 +103,7 @@ pub fn control_router(office: Office) -> Router {
         .route("/api/v1/calls/{id}", get(live::call).delete(live::hangup).post(live::call_verb))
         .route("/api/v1/call-records", get(records::on_page))
         .route("/api/v1/events", get(events::on_events))
+        .route("/api/v1/call-records:search", get(records::search::on_search))
         .route("/api/v1/trace", get(live::trace))
         .fallback(live::no_such_path)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

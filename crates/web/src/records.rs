@@ -1,5 +1,7 @@
 //! Call records, page by page, as objects whose keys are the columns of the CSV files.
 
+pub(crate) mod search;
+
 use crate::Office;
 use crate::resource::Failure;
 use axum::Json;

@@ -139,11 +139,11 @@ fn sql_name(column: &'static str) -> &'static str {
 }
 
 /// Sorts as the time does: the same length for every time.
-fn time_text(at: UnixMillis) -> String {
+pub(super) fn time_text(at: UnixMillis) -> String {
     format!("{:.3}", timestamp(at))
 }
 
-fn stored(row: &SqliteRow) -> Result<StoredCall, StoreError> {
+pub(super) fn stored(row: &SqliteRow) -> Result<StoredCall, StoreError> {
     let linked: Option<&str> = row.try_get("linked_call_id")?;
     let released_by: Option<String> = row.try_get("released_by")?;
     let release_code: Option<&str> = row.try_get("release_code")?;
@@ -228,7 +228,7 @@ fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<UnixMillis>, St
     row.try_get::<Option<&str>, _>(column)?.map(time).transpose()
 }
 
-fn time(text: &str) -> Result<UnixMillis, StoreError> {
+pub(super) fn time(text: &str) -> Result<UnixMillis, StoreError> {
     let parsed: Timestamp = text.parse().map_err(|error| StoreError::damaged("a time", error))?;
     u64::try_from(parsed.as_millisecond())
         .map(UnixMillis)
