@@ -2,9 +2,12 @@
 
 use crate::board::Board;
 use crate::clock;
+use crate::config::Advertised;
 use crate::drive::{Order, Orders};
+use crate::machine;
 use crate::mask::masked;
 use crate::metrics::{self, Process, Published, Surroundings};
+use crate::office;
 use crate::present::Present;
 use crate::ring;
 use crate::verdict::explained;
@@ -83,6 +86,13 @@ impl Running for Live {
             registrations,
             calls,
         }
+    }
+
+    fn server_address(&self) -> String {
+        let bound = &self.bound.sip_udp;
+        // Interfaces and routes are what it is made of; what others are told is not.
+        let network = machine::network(&Advertised { rows: vec![] }, bound);
+        office::server_address(&network, bound)
     }
 
     fn registrations(&self) -> Vec<Registration> {

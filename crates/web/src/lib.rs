@@ -11,6 +11,7 @@ pub mod features;
 mod live;
 pub mod moment;
 pub mod outside;
+mod pages;
 pub mod records;
 pub mod resource;
 pub mod settings;
@@ -19,6 +20,7 @@ mod supplementary;
 mod whole;
 
 pub use live::{CallPage, Changed, Edit, Running, TraceFilter, TraceSource};
+pub use pages::pages_router;
 pub use socket::{ControlSocket, serve_control, serve_public};
 
 use axum::Router;

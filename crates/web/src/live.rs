@@ -52,6 +52,8 @@ pub type Changed<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send +
 /// The running server, as the API needs it. Nothing here waits for the core.
 pub trait Running: Send + Sync + 'static {
     fn status(&self) -> Status;
+    /// What to enter in a phone.
+    fn server_address(&self) -> String;
     fn registrations(&self) -> Vec<Registration>;
     /// Calls that are up.
     fn calls(&self) -> Vec<Call>;

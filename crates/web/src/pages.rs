@@ -1,0 +1,103 @@
+//! The pages of the administration: made here from templates, by the same requests to the API that anybody can send.
+//!
+//! Every page works without a script and is there in every language; what a script adds is comfort.
+
+mod api;
+mod assets;
+mod dashboard;
+mod delete;
+mod extensions;
+mod failure;
+mod feature_codes;
+mod form;
+mod layout;
+mod outside;
+mod registrations;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod viewer;
+mod when;
+mod words;
+
+use crate::{Office, Running, control_router};
+use askama::Template;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// What pages work with.
+#[derive(Clone)]
+pub(crate) struct Pages {
+    api: Router,
+    running: Arc<dyn Running>,
+}
+
+/// The pages and what they load; any other path is a page that says so.
+pub fn pages_router(office: Office) -> Router {
+    let pages = Pages { running: Arc::clone(&office.running), api: control_router(office) };
+    Router::new()
+        .route("/", get(dashboard::on_dashboard))
+        .route("/extensions", get(extensions::on_list))
+        .route("/extensions/new", get(extensions::on_new_form).post(extensions::on_new))
+        .route("/extensions/range", get(extensions::on_range_form).post(extensions::on_range))
+        .route("/extensions/{number}", get(extensions::on_form).post(extensions::on_save))
+        .route("/extensions/{number}/password", post(extensions::on_password))
+        .route(
+            "/extensions/{number}/delete",
+            get(extensions::on_delete_form).post(extensions::on_delete),
+        )
+        .merge(outside_routes())
+        .route("/feature-codes", get(feature_codes::on_codes).post(feature_codes::on_save))
+        .route("/registrations", get(registrations::on_list))
+        .route("/settings", get(settings::on_settings).post(settings::on_save))
+        .route("/assets/{name}", get(assets::on_asset))
+        .fallback(failure::on_missing)
+        .layer(from_fn_with_state(pages.clone(), failure::dress))
+        .with_state(pages)
+}
+
+fn outside_routes() -> Router<Pages> {
+    use outside::{lines, trunks};
+    Router::new()
+        .route("/external-lines", get(outside::on_lines))
+        .route("/external-lines/new", get(lines::on_new_form).post(lines::on_new))
+        .route("/external-lines/{account}", get(lines::on_form).post(lines::on_save))
+        .route(
+            "/external-lines/{account}/delete",
+            get(lines::on_delete_form).post(lines::on_delete),
+        )
+        .route("/external-lines/{account}/register", post(outside::on_register))
+        .route(
+            "/external-lines/{account}/doctor",
+            get(outside::on_doctor_page).post(outside::on_doctor),
+        )
+        .route("/external-lines/{account}/doctor/remedy", post(outside::on_remedy))
+        .route("/sip-trunks", get(outside::on_trunks))
+        .route("/sip-trunks/new", get(trunks::on_new_form).post(trunks::on_new))
+        .route("/sip-trunks/{id}", get(trunks::on_form).post(trunks::on_save))
+        .route("/sip-trunks/{id}/delete", get(trunks::on_delete_form).post(trunks::on_delete))
+}
+
+fn render(template: &impl Template) -> Response {
+    match template.render() {
+        Ok(page) => Html(page).into_response(),
+        // Only where memory is at its end.
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// The answer to a form: a browser that loads the next page again does not send it once more.
+fn to(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}
+
+/// A path with those of the fields that are not empty.
+fn query(path: &str, fields: &[(&str, &str)]) -> String {
+    let fields = fields.iter().filter(|it| !it.1.is_empty());
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}

@@ -1,0 +1,90 @@
+//! How pages do what they do: by the requests that everybody can send to the API, in the name of who looks at the page.
+//!
+//! They go to the same router without a socket between, so that rights, checks, audit and answers are those of the API.
+
+use crate::resource::Failure;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{Method, StatusCode, header};
+use pbx::text;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tower::ServiceExt as _;
+
+/// Longest answer that a page is made from. Unit: octets.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The API in the name of one who looks.
+#[derive(Clone)]
+pub(crate) struct Api {
+    router: Router,
+}
+
+impl Api {
+    pub(crate) fn new(router: Router) -> Self {
+        Self { router }
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.ask(Method::GET, path, Body::empty()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        self.ask::<serde::de::IgnoredAny>(Method::DELETE, path, Body::empty()).await.map(|_| ())
+    }
+
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, Failure> {
+        self.ask(Method::POST, path, json(body)?).await
+    }
+
+    pub(crate) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, Failure> {
+        self.ask(Method::PATCH, path, json(body)?).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<T, Failure> {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+        let request = request.map_err(|error| broken(&error))?;
+        let Ok(answer) = self.router.clone().oneshot(request).await;
+        let status = answer.status();
+        let body = to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await;
+        let body = body.map_err(|error| broken(&error))?;
+        if status.is_success() {
+            let body: &[u8] = if status == StatusCode::NO_CONTENT { b"null" } else { &body };
+            return serde_json::from_slice(body).map_err(|error| broken(&error));
+        }
+        // The API's own refusals are failures; axum's, of a path or a body, are texts.
+        Err(serde_json::from_slice(&body).unwrap_or_else(|_| {
+            let said = String::from_utf8_lossy(&body);
+            Failure::new(status.as_u16(), "invalid", text!("{said}", "请求无效：{said}"))
+        }))
+    }
+}
+
+fn json(body: &impl Serialize) -> Result<Body, Failure> {
+    serde_json::to_vec(body).map(Body::from).map_err(|error| broken(&error))
+}
+
+fn broken(error: &dyn std::error::Error) -> Failure {
+    Failure::new(500, "fault", text!("internal fault: {error}", "内部故障：{error}"))
+}
+
+/// A text as one segment of a path.
+pub(crate) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}

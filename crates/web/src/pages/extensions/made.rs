@@ -1,0 +1,165 @@
+//! What was made and is shown once: numbers with their passwords, each on a card to connect a phone by.
+
+use super::{API, api, own};
+use crate::pages::failure::{PageFailure, sentences};
+use crate::pages::form::Sent;
+use crate::pages::layout::Layout;
+use crate::pages::render;
+use crate::pages::viewer::Viewer;
+use crate::pages::words::words;
+use crate::resource::{AddRequest, Credentials, Failure, NewExtension, PasswordRequest};
+use askama::Template;
+use axum::Form as Body;
+use axum::extract::Path;
+use axum::response::Response;
+use pbx::text;
+
+/// Most extensions that a page makes and shows at a time.
+const RANGE_MAX: u64 = 500;
+
+words! {
+    Words {
+        title: "Connect the phones", "连接话机";
+        once: "The passwords are shown now and never again. Print this page or write them down.",
+            "密码只在此处显示一次，请打印或抄录。";
+        server: "Server", "服务器地址";
+        user: "User name", "用户名";
+        password: "Password", "密码";
+        by_address: "none: known by its address", "无（按IP地址鉴权）";
+        done: "To the extensions", "返回分机列表";
+        open: "Settings", "设置";
+        copy: "Copy", "复制";
+        copied: "Copied", "已复制";
+        range: "Add a range of extensions", "批量添加分机";
+        range_help: "First and last number. Each gets a password of its own. Emergency numbers among them are left out.",
+            "填写起始和结束号码，每个分机自动生成密码，其中的紧急号码将跳过。";
+        first: "First number", "起始号码";
+        last: "Last number", "结束号码";
+        add: "Add", "添加";
+        cancel: "Cancel", "取消";
+    }
+}
+
+#[derive(Template)]
+#[template(path = "cards.html")]
+struct Cards {
+    page: Layout,
+    w: &'static Words,
+    server: String,
+    cards: Vec<Card>,
+}
+
+struct Card {
+    number: String,
+    href: String,
+    password: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "range.html")]
+struct RangePage {
+    page: Layout,
+    w: &'static Words,
+    first: String,
+    last: String,
+    wrong: Vec<String>,
+}
+
+/// The only time that these passwords are shown.
+pub(super) fn shown(viewer: &Viewer, made: Vec<Credentials>) -> Response {
+    let card =
+        |it: Credentials| Card { href: own(&it.number), number: it.number, password: it.password };
+    let cards = made.into_iter().map(card).collect();
+    let server = viewer.pages.running.server_address();
+    render(&Cards { page: viewer.layout(), w: Words::of(viewer.language), server, cards })
+}
+
+pub(crate) async fn on_password(
+    viewer: Viewer,
+    Path(number): Path<String>,
+) -> Result<Response, PageFailure> {
+    let path = format!("{}:passwd", api(&number));
+    let made: Credentials = viewer.api.post(&path, &PasswordRequest::default()).await?;
+    Ok(shown(&viewer, vec![made]))
+}
+
+pub(crate) async fn on_range_form(viewer: Viewer) -> Response {
+    range_page(&viewer, String::new(), String::new(), None)
+}
+
+fn range_page(viewer: &Viewer, first: String, last: String, failure: Option<&Failure>) -> Response {
+    let wrong = failure.map(|it| sentences(it, viewer.language)).unwrap_or_default();
+    let (page, w) = (viewer.layout(), Words::of(viewer.language));
+    render(&RangePage { page, w, first, last, wrong })
+}
+
+pub(crate) async fn on_range(
+    viewer: Viewer,
+    Body(sent): Body<Sent>,
+) -> Result<Response, PageFailure> {
+    let one = |name: &str| {
+        let found = sent.iter().find(|it| it.0 == name);
+        found.map(|it| it.1.trim().to_owned()).unwrap_or_default()
+    };
+    let (first, last) = (one("first"), one("last"));
+    let made = match numbers(&first, &last) {
+        Ok(numbers) => add(&viewer, numbers).await,
+        Err(failure) => Err(failure),
+    };
+    match made {
+        Ok(made) => Ok(shown(&viewer, made)),
+        Err(failure) => Ok(range_page(&viewer, first, last, Some(&failure))),
+    }
+}
+
+async fn add(viewer: &Viewer, numbers: Vec<String>) -> Result<Vec<Credentials>, Failure> {
+    let new = |number| NewExtension { number, ..NewExtension::default() };
+    let extensions = numbers.into_iter().map(new).collect();
+    let request = AddRequest { extensions, skip_emergency: true, ..AddRequest::default() };
+    viewer.api.post(API, &request).await
+}
+
+/// `100` to `199`, both included; leading zeros stay.
+fn numbers(first: &str, last: &str) -> Result<Vec<String>, Failure> {
+    let digits = |it: &str| it.bytes().all(|it| it.is_ascii_digit());
+    let parsed = |it: &str| it.parse::<u64>().ok().filter(|_| digits(it));
+    let bounds = parsed(first).zip(parsed(last)).filter(|_| first.len() == last.len());
+    let bounds = bounds.filter(|(from, to)| from <= to && to - from < RANGE_MAX);
+    let Some((from, to)) = bounds else {
+        let detail = text!(
+            "The first and last number must have the same length, the first not above the last, and at most {RANGE_MAX} numbers between them.",
+            "起始和结束号码的位数应相同，起始号码不大于结束号码，一次最多{RANGE_MAX}个。"
+        );
+        return Err(Failure::new(422, "invalid", detail));
+    };
+    let width = first.len();
+    Ok((from..=to).map(|it| format!("{it:0width$}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn range_table() {
+        #[rustfmt::skip]
+        let table: [(&str, &str, Option<&[&str]>); 7] = [
+            ("100", "102", Some(&["100", "101", "102"])),
+            ("009", "010", Some(&["009", "010"])),
+            ("7",   "7",   Some(&["7"])),
+            ("102", "100", None),
+            ("99",  "100", None),
+            ("1",   "+2",  None),
+            ("000", "999", None),
+        ];
+        for (first, last, expected) in table {
+            let got = numbers(first, last).ok();
+            assert_eq!(
+                got.as_deref()
+                    .map(|it| it.iter().map(String::as_str).collect::<Vec<_>>())
+                    .as_deref(),
+                expected
+            );
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Feature codes (业务码): what phones dial for a service.
+
+use super::failure::{PageFailure, sentences};
+use super::form::Sent;
+use super::layout::Layout;
+use super::viewer::Viewer;
+use super::words::words;
+use super::{render, to};
+use crate::resource::{Failure, FeatureCode, FeatureCodeRequest};
+use askama::Template;
+use axum::Form as Body;
+use axum::extract::Query;
+use axum::response::Response;
+use pbx::language::Language;
+use serde::Deserialize;
+
+/// Where they are, of the API.
+const API: &str = "/api/v1/feature-codes";
+/// What the API calls a feature without a code.
+const OFF: &str = "off";
+
+words! {
+    Words {
+        title: "Feature codes", "业务码";
+        help: "Empty: the feature is not dialled. Where a number follows, it is dialled behind the code.",
+            "留空则不使用该业务。需要号码的业务，在业务码后接着拨号码。";
+        feature: "Service", "业务";
+        code: "Code", "业务码";
+        usual: "Usual code", "默认业务码";
+        number: "followed by a number", "后接号码";
+        save: "Save", "保存";
+        saved: "Saved. It is in force.", "已保存并生效。";
+    }
+}
+
+#[derive(Template)]
+#[template(path = "feature_codes.html")]
+struct Page {
+    page: Layout,
+    w: &'static Words,
+    rows: Vec<Row>,
+    saved: bool,
+    wrong: Vec<String>,
+}
+
+struct Row {
+    feature: String,
+    help: String,
+    code: String,
+    usual: String,
+    takes_number: bool,
+}
+
+/// What the page came from.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Came {
+    saved: Option<String>,
+}
+
+pub(crate) async fn on_codes(
+    viewer: Viewer,
+    Query(came): Query<Came>,
+) -> Result<Response, PageFailure> {
+    page(&viewer, &vec![], None, came.saved.is_some()).await
+}
+
+/// Each that was changed, until one is refused.
+pub(crate) async fn on_save(
+    viewer: Viewer,
+    Body(sent): Body<Sent>,
+) -> Result<Response, PageFailure> {
+    let before: Vec<FeatureCode> = viewer.api.get(API).await?;
+    for (feature, code) in &sent {
+        let code = written(code);
+        let old = before.iter().find(|it| it.feature == *feature);
+        if old.is_none_or(|it| it.code == code) {
+            continue;
+        }
+        let request = FeatureCodeRequest { code };
+        let changed = viewer.api.patch::<FeatureCode>(&format!("{API}/{feature}"), &request).await;
+        if let Err(failure) = changed {
+            return page(&viewer, &sent, Some(failure), false).await;
+        }
+    }
+    Ok(to("/feature-codes?saved=1"))
+}
+
+fn written(code: &str) -> String {
+    let code = code.trim();
+    if code.is_empty() { OFF.to_owned() } else { code.to_owned() }
+}
+
+async fn page(
+    viewer: &Viewer,
+    sent: &Sent,
+    failure: Option<Failure>,
+    saved: bool,
+) -> Result<Response, PageFailure> {
+    let codes: Vec<FeatureCode> = viewer.api.get(API).await?;
+    let rows = codes.into_iter().map(|it| row(it, sent, viewer.language)).collect();
+    let wrong = failure.map(|it| sentences(&it, viewer.language)).unwrap_or_default();
+    let (page, w) = (viewer.layout(), Words::of(viewer.language));
+    Ok(render(&Page { page, w, rows, saved, wrong }))
+}
+
+fn row(it: FeatureCode, sent: &Sent, language: Language) -> Row {
+    let written = sent.iter().find(|(feature, _)| *feature == it.feature);
+    let code = if it.code == OFF { String::new() } else { it.code };
+    Row {
+        code: written.map_or(code, |it| it.1.clone()),
+        help: it.help.get(language).to_owned(),
+        feature: it.feature,
+        usual: it.usual,
+        takes_number: it.takes_number,
+    }
+}

@@ -1,0 +1,148 @@
+//! What stands around every page: menu, top bar and the switch of the language.
+
+use super::assets;
+use super::viewer::word;
+use super::words::Frame;
+use axum::http::Uri;
+use pbx::language::{Language, Text};
+
+/// A menu as miniSIPServer's users know it.
+struct Menu {
+    title: Text,
+    pages: &'static [(&'static str, Text)],
+}
+
+/// Only pages that there are.
+const MENUS: &[Menu] = &[
+    Menu {
+        title: Text::fixed("Home", "首页"), pages: &[("/", Text::fixed("Dashboard", "总览"))]
+    },
+    Menu {
+        title: Text::fixed("Data", "数据"),
+        pages: &[
+            ("/extensions", Text::fixed("Extensions", "分机")),
+            ("/external-lines", Text::fixed("External lines", "外线")),
+            ("/sip-trunks", Text::fixed("SIP trunks", "SIP中继")),
+            ("/settings", Text::fixed("System", "系统信息")),
+        ],
+    },
+    Menu {
+        title: Text::fixed("Services", "业务"),
+        pages: &[("/feature-codes", Text::fixed("Feature codes", "业务码"))],
+    },
+    Menu {
+        title: Text::fixed("Maintain", "维护"),
+        pages: &[("/registrations", Text::fixed("Registrations", "注册状态"))],
+    },
+];
+
+pub(crate) struct Layout {
+    pub(crate) language: &'static str,
+    pub(crate) frame: &'static Frame,
+    pub(crate) groups: Vec<Group>,
+    /// The same page in the other language.
+    pub(crate) other: Other,
+    /// The address of the page.
+    pub(crate) here: String,
+    pub(crate) calls: u64,
+    pub(crate) csrf: String,
+    pub(crate) css: String,
+    pub(crate) htmx: String,
+    pub(crate) script: String,
+    pub(crate) icon: String,
+}
+
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
+    pub(crate) entries: Vec<Entry>,
+}
+
+pub(crate) struct Entry {
+    pub(crate) href: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) current: bool,
+}
+
+pub(crate) struct Other {
+    pub(crate) href: String,
+    pub(crate) language: &'static str,
+    pub(crate) name: &'static str,
+}
+
+impl Layout {
+    pub(crate) fn new(language: Language, uri: &Uri, calls: u64, csrf: String) -> Self {
+        let entry = |(href, title): &'static (&'static str, Text)| Entry {
+            href,
+            title: title.get(language),
+            current: is_below(uri.path(), href),
+        };
+        let group = |menu: &'static Menu| Group {
+            title: menu.title.get(language),
+            entries: menu.pages.iter().map(entry).collect(),
+        };
+        Self {
+            language: word(language),
+            frame: Frame::of(language),
+            groups: MENUS.iter().map(group).collect(),
+            other: other(language, uri),
+            here: uri.path_and_query().map_or_else(String::new, ToString::to_string),
+            calls,
+            csrf,
+            css: assets::url("dialtone.css"),
+            htmx: assets::url("htmx.js"),
+            script: assets::url("dialtone.js"),
+            icon: assets::url("icon.svg"),
+        }
+    }
+}
+
+/// A page belongs to the entry that its path begins with.
+fn is_below(path: &str, href: &str) -> bool {
+    let rest = path.strip_prefix(href);
+    rest.is_some_and(|it| it.is_empty() || (href != "/" && it.starts_with('/')))
+}
+
+fn other(language: Language, uri: &Uri) -> Other {
+    let (language, name) = match language {
+        Language::En => (Language::Zh, "中文"),
+        Language::Zh => (Language::En, "English"),
+    };
+    let kept = uri.query().unwrap_or_default().split('&');
+    let kept = kept.filter(|it| !it.is_empty() && !it.starts_with("lang="));
+    let query: Vec<_> =
+        kept.map(str::to_owned).chain([format!("lang={}", word(language))]).collect();
+    let href = format!("{}?{}", uri.path(), query.join("&"));
+    Other { href, language: word(language), name }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_switch_of_the_language_keeps_the_page() {
+        #[rustfmt::skip]
+        let table = [
+            (Language::En, "/",                   "/?lang=zh"),
+            (Language::Zh, "/a?q=1&lang=zh&p=2",  "/a?q=1&p=2&lang=en"),
+        ];
+        for (language, uri, expected) in table {
+            assert_eq!(other(language, &uri.parse().unwrap()).href, expected);
+        }
+    }
+
+    #[test]
+    fn entry_table() {
+        #[rustfmt::skip]
+        let table = [
+            ("/",               "/",           true),
+            ("/extensions",     "/",           false),
+            ("/extensions/101", "/extensions", true),
+            ("/extensions-x",   "/extensions", false),
+        ];
+        for (path, href, expected) in table {
+            assert_eq!(is_below(path, href), expected, "{path} {href}");
+        }
+    }
+}

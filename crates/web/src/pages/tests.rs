@@ -1,0 +1,252 @@
+//! The pages as a browser gets them, from an office without sockets.
+
+#![allow(clippy::unwrap_used)]
+
+mod html;
+mod scene;
+
+use html::{check, chinese};
+use scene::{Answer, Scene};
+
+/// Every page of the menu and what hangs below it, for a look at each.
+const PAGES: &[&str] = &[
+    "/",
+    "/extensions",
+    "/extensions?state=offline&q=1",
+    "/extensions?q=nobody",
+    "/extensions/new",
+    "/extensions/range",
+    "/extensions/100",
+    "/extensions/100/delete",
+    "/external-lines",
+    "/external-lines/new",
+    "/external-lines/1234",
+    "/external-lines/1234/delete",
+    "/external-lines/1234/doctor",
+    "/sip-trunks",
+    "/sip-trunks/new",
+    "/sip-trunks/1",
+    "/sip-trunks/1/delete",
+    "/settings",
+    "/feature-codes",
+    "/registrations",
+    "/registrations?q=nobody",
+    "/no-such-page",
+];
+
+#[tokio::test]
+async fn every_page_is_there_in_both_languages() {
+    let scene = Scene::new().await;
+    for path in PAGES {
+        for language in ["en", "zh"] {
+            let Answer { status, body, .. } = scene.get(&with_language(path, language)).await;
+            let expected = if *path == "/no-such-page" { 404 } else { 200 };
+            assert_eq!(status, expected, "{path} {language}: {body}");
+            check(&body).unwrap_or_else(|wrong| panic!("{path} {language}: {wrong}"));
+            assert!(body.contains(&format!("<html lang=\"{language}\">")), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_chinese_page_has_no_english() {
+    let scene = Scene::new().await;
+    for path in PAGES {
+        let body = scene.get(&with_language(path, "zh")).await.body;
+        let left = chinese::english_in(&body);
+        assert!(left.is_empty(), "{path}: {left:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_strangers_say_stands_on_pages_as_text() {
+    let scene = Scene::new().await;
+    for path in PAGES {
+        let body = scene.get(path).await.body;
+        assert!(!body.contains("<script>alert"), "{path}");
+        assert!(!body.contains("<img src=x"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_loaded_from_elsewhere() {
+    let scene = Scene::new().await;
+    for path in PAGES {
+        let body = scene.get(path).await.body;
+        for from in ["src=\"http", "src=\"//", "href=\"http", "href=\"//", "style=", " onclick="] {
+            assert!(!body.contains(from), "{path}: {from}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_language_that_was_chosen_is_kept() {
+    let scene = Scene::new().await;
+    let chosen = scene.get("/?lang=zh").await;
+    let cookie = chosen.header("set-cookie").unwrap();
+    assert!(cookie.starts_with("lang=zh;"), "{cookie}");
+    let kept = scene.get_with("/", &[("cookie", "lang=zh")]).await;
+    assert!(kept.body.contains("<html lang=\"zh\">"));
+    let browser = scene.get_with("/", &[("accept-language", "zh-CN,zh;q=0.9")]).await;
+    assert!(browser.body.contains("<html lang=\"zh\">") && browser.header("set-cookie").is_none());
+}
+
+#[tokio::test]
+async fn assets_are_kept_by_their_version() {
+    let scene = Scene::new().await;
+    let body = scene.get("/").await.body;
+    let from = body.find("/assets/dialtone.css").unwrap();
+    let url = body[from..].split('"').next().unwrap();
+    let asset = scene.get(url).await;
+    assert_eq!(
+        asset.header("cache-control").as_deref(),
+        Some("public, max-age=31536000, immutable")
+    );
+    let known = asset.header("etag").unwrap();
+    assert_eq!(scene.get_with(url, &[("if-none-match", &known)]).await.status, 304);
+    let old = scene.get("/assets/dialtone.css?v=0").await;
+    assert_eq!(old.header("cache-control").as_deref(), Some("no-cache"));
+    assert_eq!(scene.get("/assets/none.css").await.status, 404);
+}
+
+#[tokio::test]
+async fn an_extension_is_added_changed_and_deleted() {
+    let scene = Scene::new().await;
+    let made = scene
+        .post(
+            "/extensions/new",
+            &[
+                ("number", "200"),
+                ("name", "Hall"),
+                ("calls", "3"),
+                ("devices", "1"),
+                ("calls_in", "100"),
+                ("calls_out", "100"),
+                ("plan", "default"),
+                ("relay", "always"),
+                ("media_source", "auto"),
+                ("ring_s", "0"),
+                ("pickup_group", "0"),
+                ("call_waiting", "on"),
+                ("digest_without_qop", "on"),
+            ],
+        )
+        .await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    assert!(made.body.contains("id=\"password-200\""), "the password is shown once");
+    assert!(!scene.get("/extensions/200").await.body.contains("password-200"));
+    let form = scene.get("/extensions/200").await.body;
+    let mut fields = fields(&form);
+    assert!(fields.contains(&("calls".to_owned(), "3".to_owned())), "{fields:?}");
+    fields.retain(|it| it.0 != "name");
+    fields.push(("name".to_owned(), "Door".to_owned()));
+    fields.push(("forward.busy".to_owned(), "101".to_owned()));
+    fields.retain(|it| *it != ("forward.busy".to_owned(), String::new()));
+    let saved = scene.post("/extensions/200", &pairs(&fields)).await;
+    assert_eq!(
+        (saved.status, saved.header("location").as_deref()),
+        (303, Some("/extensions/200?saved=1")),
+        "{}",
+        saved.body
+    );
+    let stored = crate::extensions::show(&scene.db, "200").await.unwrap();
+    assert_eq!((stored.name.as_str(), stored.calls), ("Door", 3));
+    assert!(stored.may_forward.has(pbx::supplementary::Forwarding::Busy));
+    let deleted = scene.post("/extensions/200/delete", &[]).await;
+    assert_eq!((deleted.status, deleted.header("location").as_deref()), (303, Some("/extensions")));
+    assert_eq!(scene.get("/extensions/200").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_form_that_is_refused_keeps_what_was_written() {
+    let scene = Scene::new().await;
+    let form = scene.get("/extensions/100").await.body;
+    let mut fields = fields(&form);
+    fields.retain(|it| it.0 != "ring_s");
+    fields.push(("ring_s".to_owned(), "9999".to_owned()));
+    let refused = scene.post("/extensions/100?lang=zh", &pairs(&fields)).await;
+    check(&refused.body).unwrap();
+    assert!(
+        refused.body.contains("不能超过600秒") && refused.body.contains("value=\"9999\""),
+        "{}",
+        refused.body
+    );
+    assert!(refused.body.contains("id=\"field-ring_s-error\""));
+    assert!(refused.body.contains("id=\"tab-call\" checked"), "the tab with the error is open");
+}
+
+#[tokio::test]
+async fn a_range_is_made_at_once() {
+    let scene = Scene::new().await;
+    let made = scene.post("/extensions/range", &[("first", "300"), ("last", "304")]).await;
+    assert_eq!(made.body.matches("class=\"card\"").count(), 5);
+    let refused = scene.post("/extensions/range", &[("first", "305"), ("last", "304")]).await;
+    assert!(refused.body.contains("id=\"wrong\""));
+}
+
+#[tokio::test]
+async fn a_line_is_changed_without_its_password() {
+    let scene = Scene::new().await;
+    let form = scene.get("/external-lines/1234").await.body;
+    assert!(!form.contains("secret-word"), "no password is ever shown");
+    let mut fields = fields(&form);
+    let same = scene.post("/external-lines/1234", &pairs(&fields)).await;
+    assert_eq!(same.status, 303, "{}", same.body);
+    fields.retain(|it| it.0 != "interop.codecs" && it.0 != "interop.reliable");
+    fields.push(("interop.codecs".to_owned(), "PCMA\nPCMU".to_owned()));
+    fields.push(("interop.reliable".to_owned(), "off".to_owned()));
+    assert_eq!(scene.post("/external-lines/1234", &pairs(&fields)).await.status, 303);
+    let tables = scene.db.tables(pbx::id::TenantId::default()).await.unwrap();
+    let line = &tables.lines[0];
+    assert_eq!(line.interop.codecs.iter().map(|it| &**it).collect::<Vec<_>>(), ["PCMA", "PCMU"]);
+    assert_eq!(&*line.password.0, "secret-word");
+}
+
+#[tokio::test]
+async fn lines_and_trunks_are_added_and_deleted() {
+    let scene = Scene::new().await;
+    for (home, key, more, own) in [
+        ("/external-lines", ("account", "5678"), ("domain", "10.0.0.9"), "/external-lines/5678"),
+        ("/sip-trunks", ("id", "2"), ("addresses", "10.0.0.9:5070"), "/sip-trunks/2"),
+    ] {
+        let mut fields = fields(&scene.get(&format!("{home}/new")).await.body);
+        fields.retain(|it| it.0 != key.0 && it.0 != more.0);
+        fields.extend([key, more].map(|it| (it.0.to_owned(), it.1.to_owned())));
+        let made = scene.post(&format!("{home}/new"), &pairs(&fields)).await;
+        assert_eq!(made.header("location"), Some(format!("{own}?saved=1")), "{}", made.body);
+        assert_eq!(scene.get(own).await.status, 200);
+        assert_eq!(scene.post(&format!("{own}/delete"), &[]).await.status, 303);
+        assert_eq!(scene.get(own).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn settings_and_codes_are_saved_or_say_why_not() {
+    let scene = Scene::new().await;
+    let saved = scene.post("/settings", &[("no_answer_s", "30"), ("realm", "dialtone")]).await;
+    assert_eq!(saved.status, 303, "{}", saved.body);
+    let refused = scene.post("/settings?lang=zh", &[("no_answer_s", "2")]).await;
+    assert!(refused.body.contains("取值应为5至600秒") && refused.body.contains("value=\"2\""));
+    check(&refused.body).unwrap();
+    let settings = scene.db.settings(pbx::id::TenantId::default()).await.unwrap();
+    assert_eq!(settings.no_answer_s, 30);
+    let codes = fields(&scene.get("/feature-codes").await.body);
+    let (feature, code) = codes.iter().find(|it| it.0 != "csrf").unwrap();
+    let saved = scene.post("/feature-codes", &[(feature, "*123")]).await;
+    assert_eq!(saved.status, 303, "{} {code}", saved.body);
+    assert!(scene.get("/feature-codes").await.body.contains("value=\"*123\""));
+}
+
+/// What a browser would send of the main form of a page, where nothing was changed.
+fn fields(page: &str) -> Vec<(String, String)> {
+    html::fields(page.split("id=\"form\"").nth(1).unwrap().split("</form>").next().unwrap())
+}
+
+fn pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+fn with_language(path: &str, language: &str) -> String {
+    let separator = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{separator}lang={language}")
+}
