@@ -19,7 +19,7 @@ use pbx::event::{CallState, CallStatus, LegStatus};
 use pbx::id::{CallId, TenantId};
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
-use pbx::record::CallRecord;
+use pbx::record::{CallRecord, MediaFigures};
 use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
@@ -328,7 +328,29 @@ fn running(status: &CallStatus, now: UnixMillis) -> Call {
 }
 
 fn ended(record: &CallRecord) -> Call {
-    Call::of(record, CallState::Released)
+    let legs = if record.relayed { figures(record) } else { vec![] };
+    Call { legs, ..Call::of(record, CallState::Released) }
+}
+
+/// What is left of the two sides of a call: their media in sum.
+fn figures(record: &CallRecord) -> Vec<Leg> {
+    let leg = |side: &str, number: &str, device: &str, media: &MediaFigures| Leg {
+        side: side.to_owned(),
+        number: number.to_owned(),
+        remote: String::new(),
+        sip_call_id: String::new(),
+        user_agent: device.to_owned(),
+        packets_in: media.rtp_packets_in,
+        packets_out: media.rtp_packets_out,
+        bytes_in: media.rtp_bytes_in,
+        lost_in: media.rtp_lost_in,
+        jitter_ms: f64::from(media.rtp_jitter_ms_in),
+        refused: 0,
+        light: None,
+    };
+    let caller = leg("caller", &record.caller_number, &record.caller_device, &record.caller_media);
+    let callee = leg("callee", &record.callee_number, &record.callee_device, &record.callee_media);
+    vec![caller, callee]
 }
 
 fn leg(leg: &LegStatus) -> Leg {

@@ -4,6 +4,7 @@
 
 mod api;
 mod assets;
+mod calls;
 mod dashboard;
 mod delete;
 mod extensions;
@@ -51,6 +52,10 @@ pub fn pages_router(office: Office) -> Router {
             get(extensions::on_delete_form).post(extensions::on_delete),
         )
         .merge(outside_routes())
+        .route("/call-records", get(calls::on_list))
+        .route("/calls/{id}", get(calls::on_call))
+        .route("/calls/{id}/hangup", post(calls::on_hangup))
+        .route("/calls/{id}/support.txt", get(calls::on_support))
         .route("/feature-codes", get(feature_codes::on_codes).post(feature_codes::on_save))
         .route("/registrations", get(registrations::on_list))
         .route("/settings", get(settings::on_settings).post(settings::on_save))

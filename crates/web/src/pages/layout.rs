@@ -31,6 +31,10 @@ const MENUS: &[Menu] = &[
         pages: &[("/feature-codes", Text::fixed("Feature codes", "业务码"))],
     },
     Menu {
+        title: Text::fixed("Records", "记录"),
+        pages: &[("/call-records", Text::fixed("Call records", "话单"))],
+    },
+    Menu {
         title: Text::fixed("Maintain", "维护"),
         pages: &[("/registrations", Text::fixed("Registrations", "注册状态"))],
     },

@@ -27,6 +27,9 @@ const PAGES: &[&str] = &[
     "/sip-trunks/new",
     "/sip-trunks/1",
     "/sip-trunks/1/delete",
+    "/call-records",
+    "/call-records?q=1&result=failed&from=2026-11-01&to=2026-11-26",
+    "/calls/c-0123456789",
     "/settings",
     "/feature-codes",
     "/registrations",
@@ -235,6 +238,19 @@ async fn settings_and_codes_are_saved_or_say_why_not() {
     let saved = scene.post("/feature-codes", &[(feature, "*123")]).await;
     assert_eq!(saved.status, 303, "{} {code}", saved.body);
     assert!(scene.get("/feature-codes").await.body.contains("value=\"*123\""));
+}
+
+#[tokio::test]
+async fn the_page_of_a_call_says_why_and_shows_its_messages() {
+    let scene = Scene::new().await;
+    let page = scene.get("/calls/c-0123456789").await.body;
+    for text in ["101 was busy.", "Try again later.", "#message-1", "id=\"message-1\"", "1 (1.0%)"]
+    {
+        assert!(page.contains(text), "{text}");
+    }
+    let support = scene.get("/calls/c-0123456789/support.txt").await;
+    assert!(support.header("content-disposition").unwrap().contains("dialtone-c-0123456789.txt"));
+    assert!(support.body.contains("分机101忙。") && support.body.contains("INVITE sip:101@x"));
 }
 
 /// What a browser would send of the main form of a page, where nothing was changed.

@@ -177,7 +177,8 @@ pub(super) mod chinese {
                     kept = Some(depth);
                 }
             }
-            if kept.is_none() {
+            // The title of a time is the universal one.
+            if kept.is_none() && name != "time" {
                 for name in [" title=\"", " aria-label=\"", " placeholder=\""] {
                     let value = tag.split_once(name).and_then(|it| it.1.split('"').next());
                     left.extend(words(value.unwrap_or_default()));

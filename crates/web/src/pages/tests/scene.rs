@@ -2,7 +2,8 @@
 
 use crate::events::Ring;
 use crate::resource::{
-    AddRequest, Call, Change, Failure, NewExtension, Registration, Status, Traced,
+    AddRequest, Call, Change, Failure, Happening, Leg, NewExtension, Registration, Status, Traced,
+    Verdict,
 };
 use crate::{Changed, Edit, Office, Running, TraceSource, pages_router};
 use axum::Router;
@@ -11,10 +12,13 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
 use pbx::dialplan::live::AllUp;
 use pbx::directory::Directory;
+use pbx::event::CallState;
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
 use pbx::record::CallRecord;
+use pbx::release::ReleaseCode;
 use pbx::supplementary::PhoneChange;
+use pbx::text;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use serde_json::json;
@@ -53,6 +57,58 @@ async fn fill(db: &Db) {
     crate::outside::trunks::add(db, fields(trunk), NOW).await.unwrap();
 }
 
+/// A call from a stranger that has failed, with all that can be said of one.
+fn hostile_call() -> Call {
+    let record = CallRecord {
+        caller_number: "100".into(),
+        caller_name: HOSTILE.into(),
+        dialled_number: "101".into(),
+        started_at: NOW,
+        ended_at: Some(NOW),
+        relayed: true,
+        sip_status: 486,
+        release_code: Some(ReleaseCode::CalleeBusy),
+        ..CallRecord::default()
+    };
+    let leg = |side: &str| Leg {
+        side: side.to_owned(),
+        number: "100".to_owned(),
+        remote: "192.168.1.20:5062".to_owned(),
+        sip_call_id: HOSTILE.to_owned(),
+        user_agent: HOSTILE.to_owned(),
+        packets_in: 99,
+        packets_out: 100,
+        bytes_in: 0,
+        lost_in: 1,
+        jitter_ms: 1.5,
+        refused: 0,
+        light: Some("green".to_owned()),
+    };
+    let verdict = Verdict {
+        code: "callee.busy".to_owned(),
+        guilty: "callee".to_owned(),
+        sentence: text!("101 was busy.", "分机101忙。"),
+        remedy: text!("Try again later.", "请稍后重试。"),
+        action: Some("dialtone calls".to_owned()),
+        confidence: "certain".to_owned(),
+    };
+    let happening = Happening {
+        at_ms: 1200,
+        place: "callee".to_owned(),
+        attempt: Some(1),
+        what: "refused".to_owned(),
+        text: text!("486 Busy", "拒绝（486）"),
+        decisive: true,
+    };
+    Call {
+        verdict: Some(verdict),
+        timeline: vec![happening],
+        legs: vec![leg("caller"), leg("callee")],
+        short_id: "c-0123456789".to_owned(),
+        ..Call::of(&record, CallState::Released)
+    }
+}
+
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
@@ -85,6 +141,19 @@ impl Scene {
             expires_in_s: 2700,
         };
         server.registrations.lock().unwrap().push(registration);
+        server.calls.lock().unwrap().push(hostile_call());
+        let traced = |sent, text: &str| Traced {
+            unix_ms: NOW.0,
+            sent,
+            transport: "udp".to_owned(),
+            local: "192.168.1.10:5060".to_owned(),
+            remote: "192.168.1.20:5062".to_owned(),
+            call: None,
+            text: text.to_owned(),
+        };
+        let invite = format!("INVITE sip:101@x SIP/2.0\r\nUser-Agent: {HOSTILE}\r\n\r\n");
+        let busy = "SIP/2.0 486 Busy\r\nCSeq: 1 INVITE\r\n\r\n";
+        server.traced.lock().unwrap().extend([traced(false, &invite), traced(true, busy)]);
         let router = pages_router(Office::new(db.clone(), running));
         Self { db, router, _folder: folder }
     }
@@ -187,9 +256,12 @@ impl Running for Server {
         self.calls().into_iter().find(|it| it.id == id || it.short_id == id)
     }
 
+    fn ended(&self) -> Vec<Call> {
+        vec![]
+    }
+
     fn of_record(&self, record: &CallRecord) -> Call {
-        let id = record.call_id.to_string();
-        self.call(&id).unwrap()
+        Call::of(record, CallState::Released)
     }
 
     fn hangup(&self, _: &Call) -> bool {
