@@ -1,5 +1,6 @@
 //! The cases of the `interop` program, in the order they run.
 
+mod access;
 mod attacks;
 mod calls;
 mod carrier;
@@ -54,6 +55,7 @@ cases! {
     events: events_of_a_call;
     failover: trunk_failover trunk_alternatives;
     cli: cli_online cli_offline cli_codes;
+    access: set_up_and_sign_in api_keys;
     doctor: doctor_findings carrier_challenges;
     restart: registrations_survive crash_ends_calls lost_connection terminate;
 }

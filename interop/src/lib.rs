@@ -12,6 +12,7 @@ pub mod digest;
 pub mod dns;
 pub mod events;
 pub mod faults;
+pub mod http;
 pub mod kamailio;
 pub mod load;
 pub mod message;

@@ -261,6 +261,15 @@ impl Server {
         Ok(records)
     }
 
+    pub fn http_address(&self) -> SocketAddr {
+        SocketAddr::new(LOCALHOST, self.ports.http)
+    }
+
+    /// What the processes of this server have logged.
+    pub fn log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.log)?)
+    }
+
     /// A page of the HTTP listener: status and body.
     pub fn http(&self, path: &str) -> Result<(u16, String)> {
         let mut stream = TcpStream::connect((LOCALHOST, self.ports.http))?;

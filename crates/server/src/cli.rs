@@ -2,6 +2,8 @@
 //!
 //! One file for each group of commands. Nothing here ever asks a question back.
 
+mod admin;
+mod apikey;
 mod calls;
 mod cdr;
 mod check_config;
@@ -117,6 +119,12 @@ enum Command {
     Cdr(cdr::Command),
     /// SIP as it happens, as a ladder.
     Trace(trace::Arguments),
+    /// Administrators: who may sign in to the pages.
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// API keys: which programs may use the API over HTTP.
+    #[command(subcommand)]
+    Apikey(apikey::Command),
     /// What the running server is and does.
     Status,
     /// The version.
@@ -175,6 +183,8 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Calls(arguments) => calls::run(&common, arguments, output),
         Command::Cdr(command) => cdr::run(&common, command, output),
         Command::Trace(arguments) => trace::run(&common, &arguments, output),
+        Command::Admin(command) => admin::run(&common, command, output),
+        Command::Apikey(command) => apikey::run(&common, command, output),
         Command::Status => version::status(&common, output),
         Command::Version => version::run(output),
         Command::Docs { page } => docs::run(page, output),
@@ -293,6 +303,11 @@ mod tests {
             ("dialtone calls hangup c-1 --json",                                    true),
             ("dialtone cdr export --from 2026-01-01 --to 2026-02-01 --csv",         true),
             ("dialtone trace --ext 100 --ip 10.0.0.1 --raw",                        true),
+            ("dialtone admin add ann --password-file -",                            true),
+            ("dialtone admin setup-code",                                           true),
+            ("dialtone apikey add wallboard --scope read,calls",                    true),
+            ("dialtone apikey add wallboard --scope everything",                    false),
+            ("dialtone apikey add wallboard",                                       false),
             ("dialtone version --json",                                             true),
             ("dialtone serve --set sip.udp",                                        false),
             ("dialtone dance",                                                      false),

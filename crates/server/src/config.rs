@@ -12,6 +12,7 @@ pub(crate) use layers::{Environment, Sources};
 pub(crate) use print::{Shown, effective, reference};
 pub(crate) use value::{Advertised, LogFormat, LogLevel, Ports};
 
+use ipnet::IpNet;
 use pbx::language::Text;
 use pbx::text;
 use std::collections::BTreeMap;
@@ -120,10 +121,16 @@ configuration! {
     /// The URLs of other engines are refused by this version.
     "database.url" database_url: value::DatabaseUrl = "\"sqlite\"" secret;
 
-    /// Listeners of `/metrics`, `/healthz` and `/readyz`. Port 0 takes a free port.
+    /// Listeners of pages, API, `/metrics`, `/healthz` and `/readyz`. Port 0 takes a free port.
     ///
     /// `[::]` also serves IPv4; where the machine has no IPv6 it becomes 0.0.0.0. An empty list turns it off.
+    /// Pages and API are served to this machine, to private networks and to `http.trusted`; until there is an administrator they are the set-up alone.
     "http.listen" http_listen: Vec<SocketAddr> = "[\"[::]:8080\"]";
+
+    /// Networks that pages and API are served to wherever they are, and that wrong passwords never keep waiting.
+    ///
+    /// Name the addresses you administer from. This machine is always among them.
+    "http.trusted" http_trusted: Vec<IpNet> = "[]";
 
     /// SIP over UDP. Port 0 takes a free port.
     ///
@@ -303,6 +310,7 @@ mod tests {
             ("[media]\nports = \"30000-20000\"",    "media.ports = \"30000-20000\": must be first-last, from 1024 to 65535, with at least 4 ports"),
             ("[guard]\nrate = 0",                   "guard.rate = 0: must be a whole number from 1 to 1000000"),
             ("[sip]\nudp = [\"5060\"]",             "sip.udp = [\"5060\"]: \"5060\" is not an address and port, such as [::]:5060 or 192.168.1.10:5060"),
+            ("[http]\ntrusted = [\"office\"]",     "http.trusted = [\"office\"]: \"office\" is not a network or address, such as 192.168.1.0/24 or 203.0.113.5"),
             ("[log]\nlevel = \"loud\"",             "log.level = \"loud\": must be error, warn, info, debug or trace"),
             ("[database]\nurl = \"postgres://u:p@h/d\"", "database.url = ***: postgres is not supported by this version; use sqlite"),
             ("[media]\nadvertise = \"office\"",     "media.advertise = \"office\": must be auto, an address, or a table of network = address"),

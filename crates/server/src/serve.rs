@@ -78,7 +78,7 @@ fn serve(
         First::Empty
     };
     let socket = common.socket_path()?;
-    let Started { live, core, mut servers, made, advertised } =
+    let Started { live, office, core, mut servers, made, advertised } =
         parts::start(runtimes, config, &socket, (first, language))?;
     let reload = Reload::new(common, loaded, advertised);
     if !made.is_empty() {
@@ -89,6 +89,11 @@ fn serve(
         ready::say(welcome.get(language));
     } else if arguments.demo {
         ready::say(office::no_demo().get(language));
+    }
+    if !live.bound.http.is_empty()
+        && let Some(code) = runtime.block_on(web::access::setup::code(&office))?
+    {
+        ready::say(office::set_up(&live.bound.http, &code).get(language));
     }
     live.ready.store(true, Ordering::Release);
     ready::announce(config, &live.bound);

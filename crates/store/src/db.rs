@@ -3,6 +3,7 @@
 //! SQLite in WAL mode. Configuration is written here first and handed to the core as a new
 //! directory; bindings and call records arrive from the projection.
 
+mod api_key;
 mod binding;
 mod call_record;
 mod call_search;
@@ -11,14 +12,19 @@ mod extension;
 mod line_registration;
 mod migrate;
 mod phone;
+mod session;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod user;
 
+pub use api_key::ApiKey;
 pub use call_record::{CallPage, CallQuery, StoredCall};
 pub use call_search::{CallPlace, CallSearch, FoundCalls};
 pub use extension::{ExtensionProfile, NewExtension, StoredExtension};
+pub use session::Session;
 pub use setting::TenantName;
+pub use user::User;
 
 pub(crate) use binding::{delete_bindings, upsert_bindings};
 pub(crate) use call_record::upsert_call_records;

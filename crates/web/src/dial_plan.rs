@@ -272,7 +272,7 @@ mod tests {
             (from(Some("1234"), Some(1)),    "a call comes from a line or a trunk"),
         ];
         for (request, expected) in table {
-            assert_eq!(asked(request).unwrap_err().detail_en, expected);
+            assert_eq!(&*asked(request).unwrap_err().detail_en, expected);
         }
     }
 }

@@ -19,21 +19,35 @@ impl Failure {
         Self {
             status,
             code: code.to_owned(),
-            detail_en: en.into_owned(),
-            detail_zh: zh.into_owned(),
+            detail_en: en.into(),
+            detail_zh: zh.into(),
             subject: None,
+            field: None,
+            retry_after_s: None,
             findings: Box::default(),
         }
     }
 
+    /// Names the field that is wrong, as the API calls it.
+    #[must_use]
+    pub fn at(self, field: &str) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    /// Says how long to wait before it is tried again.
+    #[must_use]
+    pub fn after(self, seconds: u32) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
+    }
+
     /// Names the input that is meant.
     #[must_use]
-    pub fn about(self, subject: impl Into<String>) -> Self {
+    pub fn about(self, subject: impl Into<Box<str>>) -> Self {
         Self { subject: Some(subject.into()), ..self }
     }
 
     pub fn detail(self) -> Text {
-        Text { en: self.detail_en.into(), zh: self.detail_zh.into() }
+        Text { en: String::from(self.detail_en).into(), zh: String::from(self.detail_zh).into() }
     }
 }
 
@@ -41,11 +55,27 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status);
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after_s = self.retry_after_s;
         let mut response = (status, axum::Json(self)).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after_s {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response
     }
+}
+
+/// The same for a person with a browser, before any page may be shown.
+pub(crate) fn plain(failure: &Failure) -> Response {
+    let status = StatusCode::from_u16(failure.status);
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    let text = format!("{}\n{}\n", failure.detail_en, failure.detail_zh);
+    (status, kind, text).into_response()
 }
 
 impl From<StoreError> for Failure {
@@ -67,7 +97,7 @@ impl From<StoreError> for Failure {
             | StoreError::Damaged { .. } => (500, "store"),
         };
         let subject = if let StoreError::ExtensionExists(number) = &error {
-            Some(number.clone())
+            Some(number.as_str().into())
         } else {
             None
         };

@@ -1,8 +1,10 @@
-//! HTTP: metrics and health for monitors, and the control API that the command line speaks.
+//! HTTP: metrics and health for monitors, and the API that the command line, programs and pages speak.
 //!
 //! Above `store`, beside the core: what runs is seen through [`Running`], which the server
-//! implements. The control API is served on the Unix socket only.
+//! implements. The API is served on the Unix socket to whoever may open that, and on the listener behind
+//! [`access`].
 
+pub mod access;
 pub mod dial_plan;
 pub mod events;
 pub mod extensions;
@@ -14,6 +16,8 @@ pub mod outside;
 mod pages;
 pub mod records;
 pub mod resource;
+#[cfg(test)]
+mod scene;
 pub mod settings;
 mod socket;
 mod supplementary;
@@ -23,9 +27,11 @@ pub use live::{CallPage, Changed, Edit, Running, TraceFilter, TraceSource};
 pub use pages::pages_router;
 pub use socket::{ControlSocket, serve_control, serve_public};
 
+use access::Access;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, patch, post};
+use axum::routing::{any, get, patch, post};
+use ipnet::IpNet;
 use std::sync::Arc;
 use store::Db;
 use tokio::sync::Mutex;
@@ -40,16 +46,36 @@ pub struct Office {
     pub running: Arc<dyn Running>,
     /// Edits come one after the other, so that the newest directory is always published last.
     edits: Arc<Mutex<()>>,
+    pub(crate) access: Arc<Access>,
 }
 
 impl Office {
     pub fn new(db: Db, running: Arc<dyn Running>) -> Self {
-        Self { db, running, edits: Arc::default() }
+        Self { db, running, edits: Arc::default(), access: Arc::new(Access::new(vec![])) }
+    }
+
+    /// With addresses that are served wherever they are, and never kept waiting.
+    #[must_use]
+    pub fn trusting(self, networks: Vec<IpNet>) -> Self {
+        Self { access: Arc::new(Access::new(networks)), ..self }
     }
 }
 
+/// All that the listener serves: metrics and health to everybody, the rest to those whom the guard lets through.
+pub fn public_router(office: Office) -> Router {
+    let guard = axum::middleware::from_fn_with_state(office.clone(), access::guard::guard);
+    let guarded = api_router(office.clone()).merge(pages_router(office.clone())).layer(guard);
+    monitors(office.running).merge(guarded).layer(axum::middleware::from_fn(access::secure))
+}
+
+/// All that the control socket serves: the API.
+pub fn control_router(office: Office) -> Router {
+    let as_cli = axum::middleware::from_fn(access::as_cli);
+    api_router(office).fallback(live::no_such_path).layer(as_cli)
+}
+
 /// `/metrics`, `/healthz` and `/readyz`: nothing here says who calls whom.
-pub fn public_router(running: Arc<dyn Running>) -> Router {
+fn monitors(running: Arc<dyn Running>) -> Router {
     Router::new()
         .route("/metrics", get(live::metrics))
         .route("/healthz", get(live::healthz))
@@ -57,9 +83,10 @@ pub fn public_router(running: Arc<dyn Running>) -> Router {
         .with_state(running)
 }
 
-/// Everything below `/api/v1`.
-pub fn control_router(office: Office) -> Router {
+/// Everything below `/api/v1`. Every request has its [`access::Principal`].
+fn api_router(office: Office) -> Router {
     Router::new()
+        .merge(access::routes())
         .route("/api/v1/status", get(live::status))
         .route("/api/v1/extensions", get(extensions::on_list).post(extensions::on_add))
         .route(
@@ -107,7 +134,7 @@ pub fn control_router(office: Office) -> Router {
         .route("/api/v1/events", get(events::on_events))
         .route("/api/v1/call-records:search", get(records::search::on_search))
         .route("/api/v1/trace", get(live::trace))
-        .fallback(live::no_such_path)
+        .route("/api/{*path}", any(live::no_such_path))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::from_fn(whole::to_the_end))
         .with_state(office)

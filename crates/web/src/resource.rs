@@ -1,5 +1,6 @@
 //! The shapes of the API: what the control socket and the CLI say to each other, as JSON.
 
+pub mod access;
 mod call;
 pub mod outside;
 mod registration;
@@ -433,11 +434,17 @@ pub struct Failure {
     pub status: u16,
     /// A stable word.
     pub code: String,
-    pub detail_en: String,
-    pub detail_zh: String,
+    pub detail_en: Box<str>,
+    pub detail_zh: Box<str>,
     /// Which of several inputs is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
+    pub subject: Option<Box<str>>,
+    /// Which field of the input is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Box<str>>,
+    /// When it may be tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u32>,
     /// What the change would break, row by row.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub findings: Box<[Finding]>,

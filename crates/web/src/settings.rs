@@ -170,7 +170,7 @@ mod tests {
         ];
         for (key, value, expected) in table {
             let got = known(key).and_then(|key| with(&Settings::default(), key, value));
-            assert_eq!(got.unwrap_err().detail_en, expected);
+            assert_eq!(&*got.unwrap_err().detail_en, expected);
         }
     }
 

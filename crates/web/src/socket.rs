@@ -1,9 +1,13 @@
-//! The listeners of HTTP: TCP for monitors, the Unix socket for the command line.
+//! The listeners of HTTP: TCP for monitors and browsers, the Unix socket for the command line.
 //!
 //! Connections are counted, and their headers must come in time: nobody can take all descriptors.
 
+use crate::access::Peer;
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
@@ -74,20 +78,20 @@ pub async fn serve_control(socket: ControlSocket, router: Router) {
     loop {
         let permit = connections.permit().await;
         match socket.listener.accept().await {
-            Ok((stream, _)) if socket.admits(&stream) => connections.serve(stream, permit),
+            Ok((stream, _)) if socket.admits(&stream) => connections.serve(stream, None, permit),
             Ok(_) => {}
             Err(_) => back_off().await,
         }
     }
 }
 
-/// Serves metrics and health until the task is dropped.
+/// Serves the listener until the task is dropped. Each request carries the [`Peer`] it came from.
 pub async fn serve_public(listener: TcpListener, router: Router) {
     let mut connections = Connections::new(router);
     loop {
         let permit = connections.permit().await;
         match listener.accept().await {
-            Ok((stream, _)) => connections.serve(stream, permit),
+            Ok((stream, peer)) => connections.serve(stream, Some(Peer(peer)), permit),
             Err(_) => back_off().await,
         }
     }
@@ -117,11 +121,17 @@ impl Connections {
         Arc::clone(&self.free).acquire_owned().await.ok()
     }
 
-    fn serve<S>(&mut self, stream: S, permit: Option<OwnedSemaphorePermit>)
+    fn serve<S>(&mut self, stream: S, peer: Option<Peer>, permit: Option<OwnedSemaphorePermit>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = TowerToHyperService::new(self.router.clone());
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
+            router.call(request)
+        });
         self.running.spawn(async move {
             let mut server = http1::Builder::new();
             server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);

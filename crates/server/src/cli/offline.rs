@@ -1,8 +1,11 @@
 //! Where commands on extensions, settings and records act: the running server, or, while none runs, the
 //! database under the lock of its data directory.
 
+mod administrators;
 mod features;
 mod outside;
+
+pub(super) use administrators::setup_state;
 
 use super::client::Client;
 use super::{Common, Exit, Failed, Result};

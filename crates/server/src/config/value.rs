@@ -117,21 +117,6 @@ impl Setting for Vec<SocketAddr> {
     const KIND: &'static str = "list of addresses with port";
 
     fn read(value: &Value) -> Result<Self, Text> {
-        let rule = || text!("must be a list of addresses with port", "应为“地址:端口”的列表");
-        let texts: Vec<&str> = match value {
-            Value::Array(items) => {
-                let texts: Option<_> = items.iter().map(Value::as_str).collect();
-                texts.ok_or_else(rule)?
-            }
-            Value::String(text) => {
-                text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect()
-            }
-            Value::Integer(_)
-            | Value::Float(_)
-            | Value::Boolean(_)
-            | Value::Datetime(_)
-            | Value::Table(_) => return Err(rule()),
-        };
         let address = |text: &str| {
             text.parse().map_err(|_| {
                 text!(
@@ -140,7 +125,41 @@ impl Setting for Vec<SocketAddr> {
                 )
             })
         };
-        texts.into_iter().map(address).collect()
+        let rule = || text!("must be a list of addresses with port", "应为“地址:端口”的列表");
+        texts(value).ok_or_else(rule)?.into_iter().map(address).collect()
+    }
+}
+
+impl Setting for Vec<IpNet> {
+    const KIND: &'static str = "list of networks";
+
+    fn read(value: &Value) -> Result<Self, Text> {
+        let network = |text: &str| {
+            let host = text.parse::<IpAddr>().map(IpNet::from);
+            host.or_else(|_| text.parse()).map_err(|_| {
+                text!(
+                    "{text:?} is not a network or address, such as 192.168.1.0/24 or 203.0.113.5",
+                    "{text:?}不是网段或地址，例如192.168.1.0/24或203.0.113.5"
+                )
+            })
+        };
+        let rule = || text!("must be a list of networks", "应为网段的列表");
+        texts(value).ok_or_else(rule)?.into_iter().map(network).collect()
+    }
+}
+
+/// The items of a list, or of a text with commas.
+fn texts(value: &Value) -> Option<Vec<&str>> {
+    match value {
+        Value::Array(items) => items.iter().map(Value::as_str).collect(),
+        Value::String(text) => {
+            Some(text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect())
+        }
+        Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Datetime(_)
+        | Value::Table(_) => None,
     }
 }
 

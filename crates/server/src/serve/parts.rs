@@ -41,6 +41,8 @@ const MIB: usize = 1024 * 1024;
 /// Everything that runs.
 pub(super) struct Started {
     pub(super) live: Arc<Live>,
+    /// What the API works with.
+    pub(super) office: Office,
     pub(super) core: CoreThread,
     /// HTTP, the control socket, the watch on the network; they end when this is dropped.
     pub(super) servers: JoinSet<()>,
@@ -92,8 +94,10 @@ pub(super) fn start(
     let live = Arc::new(wiring.into_live(config, bound));
     let core = start_core(Driver::new(listeners, parts))?;
     let (advertised, told) = watch::channel(config.media_advertise.clone());
-    let servers = start_servers(runtime, told, &live, control, http);
-    Ok(Started { live, core, servers, made, advertised })
+    let running: Arc<dyn Running> = Arc::clone(&live) as Arc<dyn Running>;
+    let office = Office::new(live.db.clone(), running).trusting(config.http_trusted.clone());
+    let servers = start_servers(runtime, told, (&live, &office), control, http);
+    Ok(Started { live, office, core, servers, made, advertised })
 }
 
 async fn open_store(config: &Config) -> Result<store::Started, Failed> {
@@ -334,21 +338,19 @@ fn start_core(driver: Driver) -> Result<CoreThread, Failed> {
 fn start_servers(
     runtime: &Runtime,
     advertised: watch::Receiver<Advertised>,
-    live: &Arc<Live>,
+    (live, office): (&Arc<Live>, &Office),
     control: ControlSocket,
     http: Vec<TcpListener>,
 ) -> JoinSet<()> {
     let mut servers = JoinSet::new();
-    let running: Arc<dyn Running> = Arc::clone(live) as Arc<dyn Running>;
-    let office = Office::new(live.db.clone(), Arc::clone(&running));
-    let router = web::control_router(office);
+    let router = web::control_router(office.clone());
     servers.spawn_on(web::serve_control(control, router), runtime.handle());
     for listener in http {
-        let router = web::public_router(Arc::clone(&running));
+        let router = web::public_router(office.clone());
         let serve = async move {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => web::serve_public(listener, router).await,
-                Err(error) => tracing::error!(%error, "metrics are not served"),
+                Err(error) => tracing::error!(%error, "metrics, pages and API are not served"),
             }
         };
         servers.spawn_on(serve, runtime.handle());

@@ -39,7 +39,7 @@ impl Reload {
             }
         }
         if let Err(failure) = live.read_again().await {
-            tracing::warn!(error = failure.detail_en, "the directory stays as it is");
+            tracing::warn!(error = &*failure.detail_en, "the directory stays as it is");
         }
     }
 

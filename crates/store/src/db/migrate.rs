@@ -46,6 +46,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "do_not_disturb",
         sql: include_str!("../../migrations/sqlite/0007_do_not_disturb.sql"),
     },
+    Migration {
+        version: 8,
+        name: "administrators",
+        sql: include_str!("../../migrations/sqlite/0008_administrators.sql"),
+    },
 ];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -117,7 +117,7 @@ mod tests {
             assert_eq!(kinds.map(wanted), expected, "{text:?}");
         }
         let refused = Kinds::parse("queue.*").map_err(|it| (it.status, it.subject));
-        assert_eq!(refused, Err((422, Some("types".to_owned()))));
+        assert_eq!(refused, Err((422, Some("types".into()))));
     }
 
     #[test]

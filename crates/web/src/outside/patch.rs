@@ -124,7 +124,7 @@ mod tests {
         ];
         for (change, expected) in table {
             let failure = patched(&Line::default(), fields(change)).unwrap_err();
-            assert_eq!(failure.detail_en, expected);
+            assert_eq!(&*failure.detail_en, expected);
         }
         let none = patched(&Trunk::default(), fields(json!({ "password": "x" })));
         assert!(none.is_err(), "a trunk has no password");

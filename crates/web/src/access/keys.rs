@@ -1,0 +1,158 @@
+//! API keys: `dialtone_<id>_<secret>`, shown once, with the scopes that their programs need.
+
+use super::principal::{Principal, Scope};
+use super::token;
+use crate::Office;
+use crate::moment::rfc3339;
+use crate::resource::Failure;
+use crate::resource::access::{ApiKeyChange, ApiKeyInfo, MadeApiKey, NewApiKey};
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use pbx::id::TenantId;
+use pbx::text;
+use pbx::time::UnixMillis;
+use store::Db;
+use store::db::ApiKey;
+
+/// More keys than any office has programs.
+const KEYS_MAX: usize = 1000;
+const NAME_CHARS_MAX: usize = 64;
+const PREFIX: &str = "dialtone_";
+
+pub async fn list(db: &Db) -> Result<Vec<ApiKeyInfo>, Failure> {
+    Ok(db.api_keys(TenantId::default()).await?.into_iter().map(shown).collect())
+}
+
+/// Makes a key; the answer is the only place where it is ever shown.
+pub async fn add(
+    db: &Db,
+    new: NewApiKey,
+    by: &str,
+    now: UnixMillis,
+) -> Result<MadeApiKey, Failure> {
+    check(&new.name, &new.scopes)?;
+    let tenant = TenantId::default();
+    if db.api_keys(tenant).await?.len() >= KEYS_MAX {
+        let what = text!("at most {KEYS_MAX} API keys", "最多{KEYS_MAX}个API密钥");
+        return Err(Failure::new(422, "too_many", what));
+    }
+    let secret = token::random(token::SECRET_BYTES)?;
+    let key = ApiKey {
+        id: token::random(token::ID_BYTES)?,
+        name: new.name,
+        secret: token::hash(&secret).to_vec(),
+        scopes: words(&new.scopes),
+        created_at: now,
+        created_by: by.to_owned(),
+        used_at: None,
+    };
+    db.put_api_key(tenant, &key).await?;
+    Ok(MadeApiKey { key: format!("{PREFIX}{}_{secret}", key.id), info: shown(key) })
+}
+
+pub async fn set(db: &Db, id: &str, change: ApiKeyChange) -> Result<ApiKeyInfo, Failure> {
+    let mut key = found(db, id).await?;
+    if let Some(name) = change.name {
+        key.name = name;
+    }
+    if let Some(scopes) = change.scopes {
+        key.scopes = words(&scopes);
+    }
+    check(&key.name, &scopes(&key))?;
+    db.put_api_key(TenantId::default(), &key).await?;
+    Ok(shown(key))
+}
+
+/// From now on it opens nothing.
+pub async fn revoke(db: &Db, id: &str) -> Result<(), Failure> {
+    if db.delete_api_key(TenantId::default(), id).await? { Ok(()) } else { Err(missing(id)) }
+}
+
+/// The key that a program shows, if it is right.
+pub(super) async fn proven(db: &Db, text: &str) -> Result<Option<ApiKey>, Failure> {
+    let Some((id, secret)) = text.strip_prefix(PREFIX).and_then(|it| it.split_once('_')) else {
+        return Ok(None);
+    };
+    let key = db.api_key(TenantId::default(), id).await?;
+    Ok(key.filter(|it| *it.secret == token::hash(secret)))
+}
+
+/// Those that this version knows.
+pub(super) fn scopes(key: &ApiKey) -> Vec<Scope> {
+    key.scopes.iter().filter_map(|it| Scope::named(it)).collect()
+}
+
+fn words(scopes: &[Scope]) -> Vec<String> {
+    Scope::ALL.iter().filter(|it| scopes.contains(it)).map(|it| it.as_str().to_owned()).collect()
+}
+
+fn check(name: &str, scopes: &[Scope]) -> Result<(), Failure> {
+    let length = name.chars().count();
+    if !(1..=NAME_CHARS_MAX).contains(&length) || name.chars().any(char::is_control) {
+        let what = text!(
+            "name: 1 to {NAME_CHARS_MAX} characters that say what the key is for",
+            "名称：1至{NAME_CHARS_MAX}个字符，说明密钥的用途"
+        );
+        return Err(Failure::new(422, "invalid", what).at("name"));
+    }
+    if scopes.is_empty() {
+        let what = text!(
+            "scopes: at least one of read, config, calls, admin",
+            "权限：至少为read、config、calls、admin之一"
+        );
+        return Err(Failure::new(422, "invalid", what).at("scopes"));
+    }
+    Ok(())
+}
+
+async fn found(db: &Db, id: &str) -> Result<ApiKey, Failure> {
+    db.api_key(TenantId::default(), id).await?.ok_or_else(|| missing(id))
+}
+
+fn missing(id: &str) -> Failure {
+    Failure::new(404, "not_found", text!("there is no API key {id}", "没有API密钥{id}"))
+}
+
+fn shown(key: ApiKey) -> ApiKeyInfo {
+    ApiKeyInfo {
+        scopes: scopes(&key),
+        created_at: rfc3339(key.created_at),
+        used_at: key.used_at.map(rfc3339),
+        id: key.id,
+        name: key.name,
+        created_by: key.created_by,
+    }
+}
+
+pub(crate) async fn on_list(
+    State(office): State<Office>,
+) -> Result<Json<Vec<ApiKeyInfo>>, Failure> {
+    list(&office.db).await.map(Json)
+}
+
+pub(crate) async fn on_add(
+    State(office): State<Office>,
+    Extension(principal): Extension<Principal>,
+    Json(new): Json<NewApiKey>,
+) -> Result<Json<MadeApiKey>, Failure> {
+    let by = if principal.name().is_empty() { principal.kind() } else { principal.name() };
+    let _one_at_a_time = office.edits.lock().await;
+    add(&office.db, new, by, office.running.now()).await.map(Json)
+}
+
+pub(crate) async fn on_set(
+    State(office): State<Office>,
+    Path(id): Path<String>,
+    Json(change): Json<ApiKeyChange>,
+) -> Result<Json<ApiKeyInfo>, Failure> {
+    let _one_at_a_time = office.edits.lock().await;
+    set(&office.db, &id, change).await.map(Json)
+}
+
+pub(crate) async fn on_delete(
+    State(office): State<Office>,
+    Path(id): Path<String>,
+) -> Result<Json<()>, Failure> {
+    let _one_at_a_time = office.edits.lock().await;
+    revoke(&office.db, &id).await.map(Json)
+}

@@ -1,0 +1,181 @@
+//! Sessions of administrators: begun with name and password, seen, ended.
+
+use super::guard::signed_in;
+use super::principal::Principal;
+use super::{cookie, token};
+use crate::Office;
+use crate::moment::rfc3339;
+use crate::resource::Failure;
+use crate::resource::access::{LogInRequest, SessionInfo, SignedIn};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use pbx::id::TenantId;
+use pbx::language::Language;
+use pbx::text;
+use pbx::time::{UnixMillis, millis};
+use std::time::Duration;
+use store::db::Session;
+
+/// However much it is used.
+const LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Without a request: a working day.
+const IDLE: Duration = Duration::from_secs(10 * 60 * 60);
+/// So often at most it is written down that a session or key is in use.
+pub(super) const USE_INTERVAL: Duration = Duration::from_secs(60);
+/// What is kept of what a browser calls itself.
+const USER_AGENT_CHARS_MAX: usize = 200;
+
+/// A session that has begun, with what makes the browser keep it.
+pub struct Begun {
+    pub signed_in: SignedIn,
+    pub cookie: HeaderValue,
+}
+
+impl IntoResponse for Begun {
+    fn into_response(self) -> Response {
+        ([(header::SET_COOKIE, self.cookie)], Json(self.signed_in)).into_response()
+    }
+}
+
+/// Begins a session for whoever knows the password. Wrong ones make him wait, unless he is trusted.
+pub async fn log_in(
+    office: &Office,
+    principal: &Principal,
+    headers: &HeaderMap,
+    request: LogInRequest,
+) -> Result<Begun, Failure> {
+    let LogInRequest { name, password } = request;
+    let now = office.running.now();
+    office.access.attempt(principal, Some(&name), now)?;
+    let user = office.db.user(TenantId::default(), &name).await?;
+    let stored = user.as_ref().map(|it| it.password.clone());
+    let is_right = office.access.hasher.is_right(password, stored).await?;
+    let Some(user) = user.filter(|_| is_right) else {
+        failed(principal, "bad_password");
+        let what = text!("name or password is wrong", "账号或密码错误");
+        return Err(Failure::new(401, "wrong_password", what));
+    };
+    office.access.succeeded(principal, Some(&name));
+    begin(office, principal, headers, &user.name, user.language).await
+}
+
+/// One fixed line for tools that ban addresses.
+pub(super) fn failed(principal: &Principal, reason: &str) {
+    let source = principal.source;
+    tracing::warn!(target: "security", "auth_failed proto=http addr={source} reason={reason}");
+}
+
+pub(super) async fn begin(
+    office: &Office,
+    principal: &Principal,
+    headers: &HeaderMap,
+    user: &str,
+    language: Language,
+) -> Result<Begun, Failure> {
+    let now = office.running.now();
+    let secret = token::random(token::SECRET_BYTES)?;
+    let agent = headers.get(header::USER_AGENT).and_then(|it| it.to_str().ok());
+    let session = Session {
+        id: token::random(token::ID_BYTES)?,
+        user: user.to_owned(),
+        created_at: now,
+        used_at: now,
+        expires_at: now.after(LIFE),
+        source: principal.source.to_string(),
+        user_agent: agent.unwrap_or_default().chars().take(USER_AGENT_CHARS_MAX).collect(),
+    };
+    let tenant = TenantId::default();
+    let idle_since = UnixMillis(now.0.saturating_sub(millis(IDLE)));
+    office.db.purge_sessions(now, idle_since).await?;
+    office.db.insert_session(tenant, &session, &token::hash(&secret)).await?;
+    let secure = cookie::is_secure(headers);
+    let cookie = cookie::set(&secret, secure).ok_or_else(|| {
+        // A text of hexadecimal digits is a value.
+        Failure::new(500, "fault", text!("no cookie can be made", "无法生成cookie"))
+    })?;
+    let csrf = token::csrf(&secret);
+    Ok(Begun { signed_in: SignedIn { user: session.user, language, csrf }, cookie })
+}
+
+/// Whether a session may still be used.
+pub(super) fn is_alive(session: &Session, now: UnixMillis) -> bool {
+    now < session.expires_at && now.since(session.used_at) < IDLE
+}
+
+/// All that are alive.
+pub async fn list(office: &Office, current: Option<&str>) -> Result<Vec<SessionInfo>, Failure> {
+    let now = office.running.now();
+    let found = office.db.sessions(TenantId::default()).await?;
+    let alive = found.into_iter().filter(|it| is_alive(it, now));
+    Ok(alive.map(|it| shown(it, current)).collect())
+}
+
+/// Ends a session.
+pub async fn revoke(office: &Office, id: &str) -> Result<(), Failure> {
+    if office.db.delete_session(TenantId::default(), id).await? {
+        return Ok(());
+    }
+    Err(Failure::new(404, "not_found", text!("there is no session {id}", "没有会话{id}")))
+}
+
+/// Ends the session of this request; the cookie that makes the browser forget it.
+pub async fn log_out(office: &Office, principal: &Principal) -> Result<HeaderValue, Failure> {
+    if let Some(id) = principal.session() {
+        office.db.delete_session(TenantId::default(), id).await?;
+    }
+    Ok(cookie::clear())
+}
+
+fn shown(session: Session, current: Option<&str>) -> SessionInfo {
+    SessionInfo {
+        current: current == Some(&session.id),
+        created_at: rfc3339(session.created_at),
+        used_at: rfc3339(session.used_at),
+        expires_at: rfc3339(session.expires_at),
+        id: session.id,
+        user: session.user,
+        source: session.source,
+        user_agent: session.user_agent,
+    }
+}
+
+pub(crate) async fn on_list(
+    State(office): State<Office>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Json<Vec<SessionInfo>>, Failure> {
+    list(&office, principal.session()).await.map(Json)
+}
+
+pub(crate) async fn on_log_in(
+    State(office): State<Office>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+    Json(request): Json<LogInRequest>,
+) -> Result<Begun, Failure> {
+    log_in(&office, &principal, &headers, request).await
+}
+
+/// Who asks, and the token his scripts send back.
+pub(crate) async fn on_current(
+    Extension(principal): Extension<Principal>,
+) -> Result<Json<SignedIn>, Failure> {
+    signed_in(&principal).map(Json)
+}
+
+pub(crate) async fn on_log_out(
+    State(office): State<Office>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Response, Failure> {
+    signed_in(&principal)?;
+    let cookie = log_out(&office, &principal).await?;
+    Ok(([(header::SET_COOKIE, cookie)], Json(())).into_response())
+}
+
+pub(crate) async fn on_revoke(
+    State(office): State<Office>,
+    Path(id): Path<String>,
+) -> Result<Json<()>, Failure> {
+    revoke(&office, &id).await.map(Json)
+}

@@ -1,0 +1,219 @@
+//! Administrators: the operations of the API, which the command line also uses while no server runs, and their handlers.
+
+use super::password::{self, Hasher};
+use super::principal::{Principal, Who};
+use crate::Office;
+use crate::moment::rfc3339;
+use crate::resource::Failure;
+use crate::resource::access::{NewUser, UserChange, UserInfo, UserPassword};
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use pbx::id::TenantId;
+use pbx::language::Language;
+use pbx::text;
+use pbx::time::UnixMillis;
+use store::Db;
+use store::db::User;
+
+/// More administrators than any office has.
+const USERS_MAX: usize = 1000;
+const NAME_CHARS_MAX: usize = 64;
+
+pub async fn list(db: &Db) -> Result<Vec<UserInfo>, Failure> {
+    Ok(db.users(TenantId::default()).await?.into_iter().map(shown).collect())
+}
+
+/// Adds an administrator. `made` is what [`password::Hasher`] made of the password.
+async fn add(db: &Db, user: User) -> Result<UserInfo, Failure> {
+    let tenant = TenantId::default();
+    if db.users(tenant).await?.len() >= USERS_MAX {
+        let what = text!("at most {USERS_MAX} administrators", "最多{USERS_MAX}个管理员");
+        return Err(Failure::new(422, "too_many", what));
+    }
+    if !db.insert_user(tenant, &user).await? {
+        let name = &user.name;
+        let what = text!("administrator {name} exists already", "管理员{name}已存在");
+        return Err(Failure::new(409, "exists", what).at("name"));
+    }
+    Ok(shown(user))
+}
+
+/// The same while no server runs.
+pub async fn add_offline(db: &Db, new: NewUser, now: UnixMillis) -> Result<UserInfo, Failure> {
+    check_name(&new.name)?;
+    password::check(&new.name, &new.password)?;
+    let hash = Hasher::default().hash(new.password).await?;
+    add(db, user(new.name, hash, new.language.unwrap_or_default(), now)).await
+}
+
+/// Sets a password and ends the sessions of whoever knew the old one; all, or all but `but`.
+async fn set_password(
+    db: &Db,
+    name: &str,
+    hash: &str,
+    but: Option<&str>,
+    now: UnixMillis,
+) -> Result<(), Failure> {
+    let tenant = TenantId::default();
+    if !db.set_user_password(tenant, name, hash, now).await? {
+        return Err(missing(name));
+    }
+    Ok(db.delete_sessions_of(tenant, name, but).await?)
+}
+
+/// The same while no server runs.
+pub async fn passwd_offline(
+    db: &Db,
+    name: &str,
+    text: String,
+    now: UnixMillis,
+) -> Result<(), Failure> {
+    password::check(name, &text)?;
+    let hash = Hasher::default().hash(text).await?;
+    set_password(db, name, &hash, None, now).await
+}
+
+/// Removes an administrator, but never the last.
+pub async fn delete(db: &Db, name: &str) -> Result<(), Failure> {
+    let tenant = TenantId::default();
+    if db.delete_user(tenant, name).await? {
+        return Ok(());
+    }
+    if db.user(tenant, name).await?.is_none() {
+        return Err(missing(name));
+    }
+    let what = text!(
+        "{name} is the last administrator. Add another one first",
+        "{name}是最后一个管理员，请先添加其他管理员"
+    );
+    Err(Failure::new(409, "last", what))
+}
+
+/// Of letters, digits and what else stands in the names of accounts and mail.
+pub(super) fn check_name(name: &str) -> Result<(), Failure> {
+    let is_part = |it: char| it.is_alphanumeric() || "._-@+".contains(it);
+    let length = name.chars().count();
+    if (1..=NAME_CHARS_MAX).contains(&length) && name.chars().all(is_part) {
+        return Ok(());
+    }
+    let what = text!(
+        "name: 1 to {NAME_CHARS_MAX} letters, digits or . _ - @ +",
+        "账号：1至{NAME_CHARS_MAX}个字母、数字或. _ - @ +"
+    );
+    Err(Failure::new(422, "invalid", what).at("name"))
+}
+
+/// A user as it is stored, with his password hashed.
+pub(super) async fn made(
+    office: &Office,
+    name: String,
+    password: String,
+    language: Language,
+) -> Result<User, Failure> {
+    let hash = office.access.hasher.hash(password).await?;
+    Ok(user(name, hash, language, office.running.now()))
+}
+
+fn user(name: String, password: String, language: Language, now: UnixMillis) -> User {
+    User { name, password, language, created_at: now, password_at: now }
+}
+
+fn missing(name: &str) -> Failure {
+    Failure::new(404, "not_found", text!("there is no administrator {name}", "没有管理员{name}"))
+}
+
+fn shown(user: User) -> UserInfo {
+    UserInfo {
+        name: user.name,
+        language: user.language,
+        created_at: rfc3339(user.created_at),
+        password_at: rfc3339(user.password_at),
+    }
+}
+
+pub(crate) async fn on_list(State(office): State<Office>) -> Result<Json<Vec<UserInfo>>, Failure> {
+    list(&office.db).await.map(Json)
+}
+
+pub(crate) async fn on_add(
+    State(office): State<Office>,
+    Extension(principal): Extension<Principal>,
+    Json(new): Json<NewUser>,
+) -> Result<Json<UserInfo>, Failure> {
+    check_name(&new.name)?;
+    password::check(&new.name, &new.password)?;
+    let language = new.language.unwrap_or(principal.language);
+    let user = made(&office, new.name, new.password, language).await?;
+    let _one_at_a_time = office.edits.lock().await;
+    add(&office.db, user).await.map(Json)
+}
+
+pub(crate) async fn on_set(
+    State(office): State<Office>,
+    Path(name): Path<String>,
+    Json(change): Json<UserChange>,
+) -> Result<Json<UserInfo>, Failure> {
+    let tenant = TenantId::default();
+    let _one_at_a_time = office.edits.lock().await;
+    if let Some(language) = change.language {
+        office.db.set_user_language(tenant, &name, language).await?;
+    }
+    let user = office.db.user(tenant, &name).await?.ok_or_else(|| missing(&name))?;
+    Ok(Json(shown(user)))
+}
+
+pub(crate) async fn on_delete(
+    State(office): State<Office>,
+    Path(name): Path<String>,
+) -> Result<Json<()>, Failure> {
+    let _one_at_a_time = office.edits.lock().await;
+    delete(&office.db, &name).await.map(Json)
+}
+
+/// `POST …/{name}:passwd`.
+pub(crate) async fn on_verb(
+    State(office): State<Office>,
+    Extension(principal): Extension<Principal>,
+    Path(name): Path<String>,
+    Json(request): Json<UserPassword>,
+) -> Result<Json<()>, Failure> {
+    let Some(name) = name.strip_suffix(":passwd") else {
+        return Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")));
+    };
+    passwd(&office, &principal, name, request).await.map(Json)
+}
+
+/// Sets a password. Who changes his own must know the old one: the browser may have been left alone.
+pub async fn passwd(
+    office: &Office,
+    principal: &Principal,
+    name: &str,
+    request: UserPassword,
+) -> Result<(), Failure> {
+    password::check(name, &request.password)?;
+    let is_own =
+        matches!(&principal.who, Who::User { name: own, .. } if own.eq_ignore_ascii_case(name));
+    if is_own {
+        prove(office, principal, name, request.current.unwrap_or_default()).await?;
+    }
+    let hash = office.access.hasher.hash(request.password).await?;
+    let but = principal.session().filter(|_| is_own);
+    let _one_at_a_time = office.edits.lock().await;
+    set_password(&office.db, name, &hash, but, office.running.now()).await
+}
+
+async fn prove(
+    office: &Office,
+    principal: &Principal,
+    name: &str,
+    current: String,
+) -> Result<(), Failure> {
+    office.access.attempt(principal, Some(name), office.running.now())?;
+    let user = office.db.user(TenantId::default(), name).await?.ok_or_else(|| missing(name))?;
+    if office.access.hasher.is_right(current, Some(user.password)).await? {
+        office.access.succeeded(principal, Some(name));
+        return Ok(());
+    }
+    let what = text!("the present password is wrong", "当前密码错误");
+    Err(Failure::new(403, "wrong_password", what).at("current"))
+}

@@ -1,0 +1,67 @@
+//! One request of HTTP and its answer, as a browser or a program sends it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+/// Longer than anything takes that is not stuck.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A request being put together; every one has a connection of its own.
+pub struct Request {
+    server: SocketAddr,
+    head: String,
+    body: String,
+}
+
+pub struct Answer {
+    pub status: u16,
+    head: String,
+    pub body: String,
+}
+
+impl Request {
+    pub fn new(server: SocketAddr, method: &str, path: &str) -> Self {
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        Self { server, head, body: String::new() }
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.head.push_str(&format!("{name}: {value}\r\n"));
+        self
+    }
+
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        let mut this = self.with("Content-Type", "application/json");
+        this.body = body.to_string();
+        this
+    }
+
+    pub fn send(self) -> Result<Answer> {
+        let mut stream = TcpStream::connect(self.server)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        let Self { head, body, .. } = self;
+        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len())?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let (head, body) = text.split_once("\r\n\r\n").context("no end of the head")?;
+        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).context("no status")?;
+        Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_str(&self.body).with_context(|| format!("not JSON: {}", self.body))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.lines().filter_map(|it| it.split_once(": "));
+        fields.find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
