@@ -7,6 +7,7 @@ mod assets;
 mod calls;
 mod dashboard;
 mod delete;
+mod dial_plan;
 mod extensions;
 mod failure;
 mod feature_codes;
@@ -56,6 +57,9 @@ pub fn pages_router(office: Office) -> Router {
         .route("/calls/{id}", get(calls::on_call))
         .route("/calls/{id}/hangup", post(calls::on_hangup))
         .route("/calls/{id}/support.txt", get(calls::on_support))
+        .route("/dial-plan", get(dial_plan::on_simulator))
+        .route("/dial-plan/{table}", get(dial_plan::on_table).post(dial_plan::on_save))
+        .route("/dial-plan/{table}/try", post(dial_plan::on_try))
         .route("/feature-codes", get(feature_codes::on_codes).post(feature_codes::on_save))
         .route("/registrations", get(registrations::on_list))
         .route("/settings", get(settings::on_settings).post(settings::on_save))

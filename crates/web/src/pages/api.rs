@@ -51,6 +51,14 @@ impl Api {
         self.ask(Method::PATCH, path, json(body)?).await
     }
 
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, Failure> {
+        self.ask(Method::PUT, path, json(body)?).await
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,

@@ -187,7 +187,7 @@ fn field(field: &'static Field, json: &Value, language: Language, wrong: Option<
     }
 }
 
-fn input(kind: &'static Kind, value: &Value, language: Language) -> Input {
+pub(crate) fn input(kind: &'static Kind, value: &Value, language: Language) -> Input {
     let line = |kind, mode, list| Input::Line { kind, mode, list, value: text(value) };
     let options = |choices: &'static [Choice], chosen: &dyn Fn(&str) -> bool| {
         let option = |it: &'static Choice| Opt {

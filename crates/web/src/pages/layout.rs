@@ -27,8 +27,22 @@ const MENUS: &[Menu] = &[
         ],
     },
     Menu {
+        title: Text::fixed("Dial plan", "拨号规则"),
+        pages: &[
+            ("/dial-plan/analyze-caller", Text::fixed("Analyze caller number", "分析主叫号码")),
+            ("/dial-plan/analyze-called", Text::fixed("Analyze called number", "分析被叫号码")),
+            ("/dial-plan/transitions", Text::fixed("Transitions", "变换")),
+            ("/dial-plan/refine-caller", Text::fixed("Refine caller number", "规整主叫号码")),
+            ("/dial-plan/refine-called", Text::fixed("Refine called number", "规整被叫号码")),
+            ("/dial-plan", Text::fixed("Simulator", "拨号模拟")),
+        ],
+    },
+    Menu {
         title: Text::fixed("Services", "业务"),
-        pages: &[("/feature-codes", Text::fixed("Feature codes", "业务码"))],
+        pages: &[
+            ("/dial-plan/black-list", Text::fixed("Black list", "系统黑名单")),
+            ("/feature-codes", Text::fixed("Feature codes", "业务码")),
+        ],
     },
     Menu {
         title: Text::fixed("Records", "记录"),
@@ -78,7 +92,7 @@ impl Layout {
         let entry = |(href, title): &'static (&'static str, Text)| Entry {
             href,
             title: title.get(language),
-            current: is_below(uri.path(), href),
+            current: is_current(uri.path(), href),
         };
         let group = |menu: &'static Menu| Group {
             title: menu.title.get(language),
@@ -100,10 +114,15 @@ impl Layout {
     }
 }
 
-/// A page belongs to the entry that its path begins with.
-fn is_below(path: &str, href: &str) -> bool {
-    let rest = path.strip_prefix(href);
-    rest.is_some_and(|it| it.is_empty() || (href != "/" && it.starts_with('/')))
+/// A page belongs to the entry that its path begins with, and to the longest of them.
+fn is_current(path: &str, href: &str) -> bool {
+    let is_below = |href: &str| {
+        let rest = path.strip_prefix(href);
+        rest.is_some_and(|it| it.is_empty() || (href != "/" && it.starts_with('/')))
+    };
+    let all = MENUS.iter().flat_map(|it| it.pages).map(|it| it.0);
+    let longest = all.filter(|it| is_below(it)).max_by_key(|it| it.len());
+    longest == Some(href)
 }
 
 fn other(language: Language, uri: &Uri) -> Other {
@@ -144,9 +163,11 @@ mod tests {
             ("/extensions",     "/",           false),
             ("/extensions/101", "/extensions", true),
             ("/extensions-x",   "/extensions", false),
+            ("/dial-plan",      "/dial-plan",  true),
+            ("/dial-plan/transitions", "/dial-plan", false),
         ];
         for (path, href, expected) in table {
-            assert_eq!(is_below(path, href), expected, "{path} {href}");
+            assert_eq!(is_current(path, href), expected, "{path} {href}");
         }
     }
 }

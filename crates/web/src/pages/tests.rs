@@ -30,6 +30,14 @@ const PAGES: &[&str] = &[
     "/call-records",
     "/call-records?q=1&result=failed&from=2026-11-01&to=2026-11-26",
     "/calls/c-0123456789",
+    "/dial-plan",
+    "/dial-plan?sim-from=100&sim-dial=901381234",
+    "/dial-plan/analyze-caller",
+    "/dial-plan/analyze-called",
+    "/dial-plan/transitions",
+    "/dial-plan/refine-caller",
+    "/dial-plan/refine-called",
+    "/dial-plan/black-list",
     "/settings",
     "/feature-codes",
     "/registrations",
@@ -251,6 +259,46 @@ async fn the_page_of_a_call_says_why_and_shows_its_messages() {
     let support = scene.get("/calls/c-0123456789/support.txt").await;
     assert!(support.header("content-disposition").unwrap().contains("dialtone-c-0123456789.txt"));
     assert!(support.body.contains("分机101忙。") && support.body.contains("INVITE sip:101@x"));
+}
+
+#[tokio::test]
+async fn the_simulator_decides_by_what_is_written_and_saving_takes_all_or_nothing() {
+    let scene = Scene::new().await;
+    let path = "/dial-plan/analyze-called";
+    let mut fields = fields(&scene.get(path).await.body);
+    let new = [
+        ("r0.prefix", "8"),
+        ("r0.route", "line"),
+        ("r0.route.value", "1234"),
+        ("r0.reanalyze", "on"),
+    ];
+    fields.retain(|it| {
+        !it.0.starts_with("r0.route") && it.0 != "r0.prefix" && !it.0.starts_with("sim-")
+    });
+    fields.extend(new.map(|it| (it.0.to_owned(), it.1.to_owned())));
+    fields.extend(
+        [("sim-from", "100"), ("sim-dial", "8555")].map(|it| (it.0.to_owned(), it.1.to_owned())),
+    );
+    let tried = scene.post(&format!("{path}/try"), &pairs(&fields)).await;
+    check(&tried.body).unwrap();
+    assert!(tried.body.contains("1234") && tried.body.contains("8555"), "{}", tried.body);
+    assert!(scene.db.tables(pbx::id::TenantId::default()).await.unwrap().called.is_empty());
+    let saved = scene.post(path, &pairs(&fields)).await;
+    assert_eq!(saved.status, 303, "{}", saved.body);
+    assert_eq!(scene.db.tables(pbx::id::TenantId::default()).await.unwrap().called.len(), 1);
+    // A second row that names a line which is not there: neither it nor the change of the first is stored.
+    let mut fields = self::fields(&scene.get(path).await.body);
+    fields.retain(|it| {
+        !["r0.prefix", "r1.prefix", "r1.route", "r1.route.value"].contains(&it.0.as_str())
+    });
+    let more =
+        [("r0.prefix", "7"), ("r1.prefix", "6"), ("r1.route", "line"), ("r1.route.value", "999")];
+    fields.extend(more.map(|it| (it.0.to_owned(), it.1.to_owned())));
+    let refused = scene.post(&format!("{path}?lang=zh"), &pairs(&fields)).await;
+    check(&refused.body).unwrap();
+    assert!(refused.body.contains("没有外线999"), "{}", refused.body);
+    let stored = scene.db.tables(pbx::id::TenantId::default()).await.unwrap().called;
+    assert_eq!(stored.iter().map(|it| &*it.prefix).collect::<Vec<_>>(), ["8"]);
 }
 
 /// What a browser would send of the main form of a page, where nothing was changed.

@@ -1,0 +1,188 @@
+//! The simulator of the dial plan: the decision on a call that nobody places, by tables that may not be saved yet.
+
+use super::tables::TABLES;
+use super::{API, HOME, parsed};
+use crate::dial_plan::{findings, simulate};
+use crate::pages::failure::{PageFailure, sentences};
+use crate::pages::form::Sent;
+use crate::pages::layout::Layout;
+use crate::pages::render;
+use crate::pages::viewer::Viewer;
+use crate::pages::words::words;
+use crate::resource::{Failure, Finding, SimulateRequest};
+use askama::Template;
+use axum::extract::Query;
+use axum::response::Response;
+use pbx::directory::{Directory, Tenant};
+use pbx::id::TenantId;
+use pbx::language::Language;
+use serde::Deserialize;
+use serde_json::Value;
+
+words! {
+    Words {
+        title: "Simulator", "拨号模拟";
+        help: "Where a call would go, decided as calls are, step by step.", "按实际呼叫的处理过程逐步分析号码的路由。";
+        from: "Caller number", "主叫号码";
+        way: "Comes in by", "呼入来源";
+        extension: "an extension", "分机";
+        line: "external line", "外线";
+        trunk: "SIP trunk", "SIP中继";
+        dial: "Dialled", "所拨号码";
+        at: "At (empty: now)", "时间（留空为现在）";
+        run: "Simulate", "模拟";
+        empty: "Enter a caller number and what he dials.", "请输入主叫号码和所拨号码。";
+        findings: "Checks", "检查结果";
+        no_findings: "Nothing is wrong with the dial plan.", "拨号规则没有问题。";
+        tables: "Tables", "拨号规则表";
+    }
+}
+
+/// What is to be simulated.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    pub(super) from: String,
+    /// `line:` and an account, or `trunk:` and a number; empty: an extension calls.
+    pub(super) way: String,
+    pub(super) dial: String,
+    pub(super) at: String,
+}
+
+/// What is asked in the form of a grid.
+pub(super) fn asked(sent: &Sent) -> Asked {
+    let of = |name: &str| {
+        let found = sent.iter().find(|it| it.0 == name);
+        found.map(|it| it.1.trim().to_owned()).unwrap_or_default()
+    };
+    Asked { from: of("sim-from"), way: of("sim-way"), dial: of("sim-dial"), at: of("sim-at") }
+}
+
+/// The simulator as a page shows it.
+#[derive(Template)]
+#[template(path = "simulator.html")]
+pub(super) struct Simulated {
+    w: &'static Words,
+    asked: Asked,
+    ways: Vec<(String, String)>,
+    /// The steps, or why there are none.
+    text: String,
+    pub(super) findings: Vec<Finding>,
+    lines: Vec<String>,
+}
+
+impl Simulated {
+    /// Nothing can be decided by what is written.
+    pub(super) fn refused(viewer: &Viewer, asked: Asked, failure: &Failure) -> Self {
+        let text = sentences(failure, viewer.language).join("\n");
+        Self {
+            w: Words::of(viewer.language),
+            asked,
+            ways: vec![],
+            text,
+            findings: vec![],
+            lines: vec![],
+        }
+    }
+}
+
+/// Decides by these tables, and says what is wrong with them.
+pub(super) fn run(viewer: &Viewer, tables: &Value, asked: Asked) -> Simulated {
+    let language = viewer.language;
+    let w = Words::of(language);
+    let directory = match directory(viewer, tables) {
+        Ok(directory) => directory,
+        Err(failure) => return Simulated::refused(viewer, asked, &failure),
+    };
+    let running = &viewer.pages.running;
+    let findings = findings(&directory, running.now()).unwrap_or_default();
+    let text = if asked.from.is_empty() && asked.way.is_empty() {
+        w.empty.to_owned()
+    } else {
+        let request = request(&asked);
+        match simulate(&directory, &*running.present(), &request, running.now()) {
+            Ok(simulation) => simulation.text.get(language).trim_end().to_owned(),
+            Err(failure) => sentences(&failure, language).join("\n"),
+        }
+    };
+    let lines = findings.iter().map(|it| said(it, language)).collect();
+    let ways = ways(directory.tenant(TenantId::default()), w);
+    Simulated { w, asked, ways, text, findings, lines }
+}
+
+/// The finding without the name that its field has in the API.
+pub(super) fn said(finding: &Finding, language: Language) -> String {
+    let field = &finding.field;
+    let (named, bare) = match language {
+        Language::En => (format!(", {field}: "), ": "),
+        Language::Zh => (format!("，{field}："), "："),
+    };
+    finding.line(language).replacen(&named, bare, 1)
+}
+
+/// The directory that calls are decided by, with these tables in the place of its own.
+fn directory(viewer: &Viewer, tables: &Value) -> Result<Directory, Failure> {
+    let mut directory = Directory::clone(&viewer.pages.running.directory());
+    let tenant = TenantId::default();
+    let next = directory.tenant(tenant).map(|it| parsed(tables).map(|new| new.in_place_of(it)));
+    if let Some(next) = next.transpose()? {
+        directory.tenants.insert(tenant, next);
+    }
+    Ok(directory)
+}
+
+fn request(asked: &Asked) -> SimulateRequest {
+    let line = asked.way.strip_prefix("line:").map(str::to_owned);
+    let trunk = asked.way.strip_prefix("trunk:").and_then(|it| it.parse().ok());
+    SimulateRequest {
+        from: asked.from.clone(),
+        dial: asked.dial.clone(),
+        line,
+        trunk,
+        at: Some(asked.at.clone()).filter(|it| !it.is_empty()),
+        ..SimulateRequest::default()
+    }
+}
+
+fn ways(tenant: Option<&Tenant>, w: &Words) -> Vec<(String, String)> {
+    let mut ways = vec![(String::new(), w.extension.to_owned())];
+    if let Some(tenant) = tenant {
+        let line = |account: &str| (format!("line:{account}"), format!("{} {account}", w.line));
+        ways.extend(tenant.lines.iter().map(|it| line(&it.account)));
+        let trunk = |id: &u32| (format!("trunk:{id}"), format!("{} {id}", w.trunk));
+        ways.extend(tenant.trunks.keys().map(trunk));
+    }
+    ways
+}
+
+#[derive(Template)]
+#[template(path = "simulate.html")]
+struct Page {
+    page: Layout,
+    w: &'static Words,
+    simulated: Simulated,
+    tables: Vec<(String, &'static str)>,
+}
+
+/// What is asked in the URL, so that it can be sent to somebody.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct InUrl {
+    sim_from: String,
+    sim_way: String,
+    sim_dial: String,
+    sim_at: String,
+}
+
+pub(crate) async fn on_simulator(
+    viewer: Viewer,
+    Query(it): Query<InUrl>,
+) -> Result<Response, PageFailure> {
+    let asked = Asked { from: it.sim_from, way: it.sim_way, dial: it.sim_dial, at: it.sim_at };
+    let tables: Value = viewer.api.get(API).await?;
+    let simulated = run(&viewer, &tables, asked);
+    let language: Language = viewer.language;
+    let tables = TABLES.iter().map(|it| (format!("{HOME}/{}", it.path), it.title.get(language)));
+    let page = Page { page: viewer.layout(), w: simulated.w, simulated, tables: tables.collect() };
+    Ok(render(&page))
+}
