@@ -21,6 +21,7 @@ mod throttle;
 mod token;
 pub mod users;
 
+pub(crate) use cookie::LANGUAGE_COOKIE;
 pub use cookie::SESSION_COOKIE;
 pub(crate) use headers::secure;
 pub use principal::{Principal, Scope, Scopes, Who};

@@ -8,6 +8,7 @@ mod calls;
 mod dashboard;
 mod delete;
 mod dial_plan;
+mod entrance;
 mod extensions;
 mod failure;
 mod feature_codes;
@@ -34,19 +35,26 @@ use std::sync::Arc;
 /// What pages work with.
 #[derive(Clone)]
 pub(crate) struct Pages {
+    office: Office,
     api: Router,
     running: Arc<dyn Running>,
 }
 
 /// The pages and what they load; any other path is a page that says so.
 pub fn pages_router(office: Office) -> Router {
-    let pages = Pages { running: Arc::clone(&office.running), api: control_router(office) };
+    let pages =
+        Pages { running: Arc::clone(&office.running), api: control_router(office.clone()), office };
     Router::new()
         .route("/", get(dashboard::on_dashboard))
+        .route("/login", get(entrance::on_login_form).post(entrance::on_log_in))
+        .route("/logout", post(entrance::on_log_out))
+        .route("/setup", get(entrance::on_setup_form).post(entrance::on_setup))
+        .route("/welcome", get(entrance::on_welcome_form).post(entrance::on_welcome))
         .route("/extensions", get(extensions::on_list))
         .route("/extensions/new", get(extensions::on_new_form).post(extensions::on_new))
         .route("/extensions/range", get(extensions::on_range_form).post(extensions::on_range))
         .route("/extensions/{number}", get(extensions::on_form).post(extensions::on_save))
+        .route("/extensions/{number}/lamp", get(extensions::on_lamp))
         .route("/extensions/{number}/password", post(extensions::on_password))
         .route(
             "/extensions/{number}/delete",

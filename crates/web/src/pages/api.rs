@@ -2,6 +2,7 @@
 //!
 //! They go to the same router without a socket between, so that rights, checks, audit and answers are those of the API.
 
+use crate::access::Principal;
 use crate::resource::Failure;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -20,11 +21,13 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Api {
     router: Router,
+    /// Who looks at the page.
+    principal: Option<Principal>,
 }
 
 impl Api {
-    pub(crate) fn new(router: Router) -> Self {
-        Self { router }
+    pub(crate) fn new(router: Router, principal: Option<Principal>) -> Self {
+        Self { router, principal }
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
@@ -67,7 +70,10 @@ impl Api {
     ) -> Result<T, Failure> {
         let request = Request::builder().method(method).uri(path);
         let request = request.header(header::CONTENT_TYPE, "application/json").body(body);
-        let request = request.map_err(|error| broken(&error))?;
+        let mut request = request.map_err(|error| broken(&error))?;
+        if let Some(principal) = self.principal.clone() {
+            request.extensions_mut().insert(principal);
+        }
         let Ok(answer) = self.router.clone().oneshot(request).await;
         let status = answer.status();
         let body = to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await;

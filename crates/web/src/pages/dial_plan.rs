@@ -67,7 +67,7 @@ pub(crate) async fn on_save(
             let from = if came.from == 0 { String::new() } else { came.from.to_string() };
             Ok(to(&query(&format!("{HOME}/{path}"), &[("from", &from), ("saved", "1")])))
         }
-        Err((place, failure)) => {
+        Some((place, failure)) => {
             let wrong =
                 grid::Wrong { place, sentences: sentences(&failure, viewer.language), failure };
             let after = after(table, &before, &edited);

@@ -5,7 +5,7 @@ mod list;
 mod made;
 
 pub(crate) use list::on_list;
-pub(crate) use made::{on_password, on_range, on_range_form};
+pub(crate) use made::{add_range, cards, on_lamp, on_password, on_range, on_range_form};
 
 use super::api::segment;
 use super::delete::{Delete, delete_page};
@@ -77,7 +77,7 @@ pub(crate) async fn on_new(
 ) -> Result<Response, PageFailure> {
     let json = read(NEW_TABS, &sent);
     match add(&viewer, &json).await {
-        Ok(made) => Ok(made::shown(&viewer, made)),
+        Ok(made) => Ok(cards(&viewer, made, false)),
         Err(failure) => {
             Ok(render(&new_page(&viewer, &json, open_tab(&sent), Some(failure)).await?))
         }

@@ -64,10 +64,18 @@ pub(crate) struct Layout {
     pub(crate) here: String,
     pub(crate) calls: u64,
     pub(crate) csrf: String,
+    /// Empty: nobody is signed in.
+    pub(crate) user: String,
     pub(crate) css: String,
     pub(crate) htmx: String,
     pub(crate) script: String,
     pub(crate) icon: String,
+}
+
+/// Who looks, and what his forms bring back.
+pub(crate) struct Who {
+    pub(crate) user: String,
+    pub(crate) csrf: String,
 }
 
 pub(crate) struct Group {
@@ -88,7 +96,7 @@ pub(crate) struct Other {
 }
 
 impl Layout {
-    pub(crate) fn new(language: Language, uri: &Uri, calls: u64, csrf: String) -> Self {
+    pub(crate) fn new(language: Language, uri: &Uri, calls: u64, who: Who) -> Self {
         let entry = |(href, title): &'static (&'static str, Text)| Entry {
             href,
             title: title.get(language),
@@ -105,7 +113,8 @@ impl Layout {
             other: other(language, uri),
             here: uri.path_and_query().map_or_else(String::new, ToString::to_string),
             calls,
-            csrf,
+            csrf: who.csrf,
+            user: who.user,
             css: assets::url("dialtone.css"),
             htmx: assets::url("htmx.js"),
             script: assets::url("dialtone.js"),

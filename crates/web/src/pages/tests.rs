@@ -42,6 +42,9 @@ const PAGES: &[&str] = &[
     "/feature-codes",
     "/registrations",
     "/registrations?q=nobody",
+    "/login",
+    "/setup",
+    "/welcome",
     "/no-such-page",
 ];
 
@@ -299,6 +302,30 @@ async fn the_simulator_decides_by_what_is_written_and_saving_takes_all_or_nothin
     assert!(refused.body.contains("没有外线999"), "{}", refused.body);
     let stored = scene.db.tables(pbx::id::TenantId::default()).await.unwrap().called;
     assert_eq!(stored.iter().map(|it| &*it.prefix).collect::<Vec<_>>(), ["8"]);
+}
+
+#[tokio::test]
+async fn the_first_minute_leads_from_the_set_up_to_the_cards() {
+    let scene = Scene::new().await;
+    let weak = scene.post("/setup?lang=zh", &[("name", "admin"), ("password", "admin")]).await;
+    assert_ne!(weak.status, 303);
+    check(&weak.body).unwrap();
+    let set_up =
+        scene.post("/setup", &[("name", "admin"), ("password", "a horse and a battery")]).await;
+    assert_eq!(set_up.header("location").as_deref(), Some("/welcome"), "{}", set_up.body);
+    assert!(set_up.header("set-cookie").unwrap().contains("dialtone_session="));
+    let cards = scene.post("/welcome", &[("phones", "3"), ("first", "500")]).await;
+    check(&cards.body).unwrap();
+    for id in ["card-500", "card-502", "lamp-501", "password-502"] {
+        assert!(cards.body.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+    let again = scene.get("/setup").await;
+    assert_eq!(again.header("location").as_deref(), Some("/"), "there is an administrator");
+    let wrong = scene.post("/login", &[("name", "admin"), ("password", "no")]).await;
+    assert_eq!(wrong.status, 401);
+    let right = [("name", "admin"), ("password", "a horse and a battery"), ("next", "/extensions")];
+    let right = scene.post("/login", &right).await;
+    assert_eq!(right.header("location").as_deref(), Some("/extensions"));
 }
 
 /// What a browser would send of the main form of a page, where nothing was changed.

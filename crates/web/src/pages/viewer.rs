@@ -2,16 +2,14 @@
 
 use super::Pages;
 use super::api::Api;
-use super::layout::Layout;
+use super::layout::{Layout, Who};
+use crate::access::{LANGUAGE_COOKIE, Principal};
 use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri, header};
 use pbx::language::{Language, Text};
 use serde::Deserialize;
 use std::convert::Infallible;
-
-/// Keeps the language that was chosen. Not a secret, and of no use to anybody else.
-const LANGUAGE_COOKIE: &str = "lang";
 
 pub(crate) struct Viewer {
     pub(crate) language: Language,
@@ -19,6 +17,7 @@ pub(crate) struct Viewer {
     chosen: bool,
     pub(crate) api: Api,
     pub(crate) pages: Pages,
+    principal: Option<Principal>,
     uri: Uri,
 }
 
@@ -32,11 +31,13 @@ impl Viewer {
     pub(crate) fn of(parts: &Parts, pages: &Pages) -> Self {
         let chosen = Query::<Chosen>::try_from_uri(&parts.uri).unwrap_or_default().0.lang;
         let chosen = chosen.as_deref().and_then(named);
-        let language = chosen.or_else(|| by_cookie(&parts.headers));
+        let principal = parts.extensions.get::<Principal>().cloned();
+        let usual = principal.as_ref().map(|it| it.language);
         Self {
-            language: language.unwrap_or_else(|| by_browser(&parts.headers)),
+            language: chosen.or(usual).unwrap_or_default(),
             chosen: chosen.is_some(),
-            api: Api::new(pages.api.clone()),
+            api: Api::new(pages.api.clone(), principal.clone()),
+            principal,
             pages: pages.clone(),
             uri: parts.uri.clone(),
         }
@@ -44,12 +45,18 @@ impl Viewer {
 
     /// What stands around the page.
     pub(crate) fn layout(&self) -> Layout {
-        Layout::new(self.language, &self.uri, self.pages.running.status().calls, self.csrf())
+        let who = Who { user: self.user().unwrap_or_default().to_owned(), csrf: self.csrf() };
+        Layout::new(self.language, &self.uri, self.pages.running.status().calls, who)
     }
 
     /// What a form of who looks must bring back.
     pub(crate) fn csrf(&self) -> String {
-        String::new()
+        self.principal.as_ref().and_then(|it| it.csrf.clone()).unwrap_or_default()
+    }
+
+    /// The administrator who is signed in.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.principal.as_ref().map(Principal::name).filter(|it| !it.is_empty())
     }
 
     pub(crate) fn say<'a>(&self, text: &'a Text) -> &'a str {
@@ -82,53 +89,4 @@ pub(crate) fn word(language: Language) -> &'static str {
 
 fn named(word: &str) -> Option<Language> {
     [Language::En, Language::Zh].into_iter().find(|it| self::word(*it) == word)
-}
-
-fn by_cookie(headers: &HeaderMap) -> Option<Language> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
-    let mut pairs = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
-    pairs.find_map(|(name, value)| (name == LANGUAGE_COOKIE).then(|| named(value))?)
-}
-
-/// The first language of the browser that texts exist in.
-fn by_browser(headers: &HeaderMap) -> Language {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|it| it.to_str().ok());
-    let primary = |it: &str| named(it.trim().split(['-', ';']).next()?);
-    accepted.and_then(|it| it.split(',').find_map(primary)).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn browser_table() {
-        #[rustfmt::skip]
-        let table = [
-            ("zh-CN,zh;q=0.9,en;q=0.8", Language::Zh),
-            ("en-US,en;q=0.9,zh;q=0.8", Language::En),
-            ("fr, zh;q=0.5",            Language::Zh),
-            ("fr",                      Language::En),
-        ];
-        for (value, expected) in table {
-            let headers = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, value.parse().unwrap())]);
-            assert_eq!(by_browser(&headers), expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn cookie_table() {
-        #[rustfmt::skip]
-        let table = [
-            ("lang=zh",            Some(Language::Zh)),
-            ("a=b; lang=en; c=d",  Some(Language::En)),
-            ("lang=<script>",      None),
-            ("xlang=zh",           None),
-        ];
-        for (value, expected) in table {
-            let headers = HeaderMap::from_iter([(header::COOKIE, value.parse().unwrap())]);
-            assert_eq!(by_cookie(&headers), expected, "{value}");
-        }
-    }
 }

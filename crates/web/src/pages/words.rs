@@ -37,6 +37,7 @@ words! {
         skip: "Skip to the content", "跳到正文";
         menu: "Menu", "菜单";
         live_calls: "Live calls", "实时呼叫数";
+        log_out: "Sign out", "退出";
     }
 }
 

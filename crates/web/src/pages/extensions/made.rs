@@ -11,7 +11,9 @@ use crate::resource::{AddRequest, Credentials, Failure, NewExtension, PasswordRe
 use askama::Template;
 use axum::Form as Body;
 use axum::extract::Path;
-use axum::response::Response;
+use axum::response::{Html, IntoResponse as _, Response};
+use pbx::dialplan::Feature;
+use pbx::id::TenantId;
 use pbx::text;
 
 /// Most extensions that a page makes and shows at a time.
@@ -26,6 +28,12 @@ words! {
         user: "User name", "用户名";
         password: "Password", "密码";
         by_address: "none: known by its address", "无（按IP地址鉴权）";
+        step: "Step 3 of 3: phones", "第3步（共3步）：话机";
+        step_help: "Enter these in each phone. Its lamp turns green by itself when it is registered.", "在每部话机中填写以下内容，注册成功后指示灯自动变绿。";
+        attempt: "Try it", "试一试";
+        attempt_help: "Dial the number of another phone. This code plays back what you say:", "拨打另一部话机的号码。拨打以下号码可听到自己的声音：";
+        registered: "registered", "已注册";
+        waiting: "not registered yet", "尚未注册";
         done: "To the extensions", "返回分机列表";
         open: "Settings", "设置";
         copy: "Copy", "复制";
@@ -47,6 +55,9 @@ struct Cards {
     w: &'static Words,
     server: String,
     cards: Vec<Card>,
+    /// They are the first ones of the office.
+    first: bool,
+    echo: String,
 }
 
 struct Card {
@@ -66,12 +77,16 @@ struct RangePage {
 }
 
 /// The only time that these passwords are shown.
-pub(super) fn shown(viewer: &Viewer, made: Vec<Credentials>) -> Response {
+pub(crate) fn cards(viewer: &Viewer, made: Vec<Credentials>, first: bool) -> Response {
     let card =
         |it: Credentials| Card { href: own(&it.number), number: it.number, password: it.password };
     let cards = made.into_iter().map(card).collect();
     let server = viewer.pages.running.server_address();
-    render(&Cards { page: viewer.layout(), w: Words::of(viewer.language), server, cards })
+    let echo = viewer.pages.running.directory();
+    let echo = echo.tenant(TenantId::default());
+    let echo = echo.and_then(|it| it.dial_plan.features.code(Feature::Echo)).unwrap_or_default();
+    let (page, w, echo) = (viewer.layout(), Words::of(viewer.language), echo.to_owned());
+    render(&Cards { page, w, server, cards, first, echo })
 }
 
 pub(crate) async fn on_password(
@@ -80,7 +95,16 @@ pub(crate) async fn on_password(
 ) -> Result<Response, PageFailure> {
     let path = format!("{}:passwd", api(&number));
     let made: Credentials = viewer.api.post(&path, &PasswordRequest::default()).await?;
-    Ok(shown(&viewer, vec![made]))
+    Ok(cards(&viewer, vec![made], false))
+}
+
+/// The lamp of a card, which asks for itself.
+pub(crate) async fn on_lamp(viewer: Viewer, Path(number): Path<String>) -> Response {
+    let w = Words::of(viewer.language);
+    let present = viewer.pages.running.present();
+    let on = present.extension_is_registered(TenantId::default(), &number);
+    let (class, word) = if on { ("good", w.registered) } else { ("off", w.waiting) };
+    Html(format!("<span class=\"lamp {class}\"></span>{word}")).into_response()
 }
 
 pub(crate) async fn on_range_form(viewer: Viewer) -> Response {
@@ -102,19 +126,20 @@ pub(crate) async fn on_range(
         found.map(|it| it.1.trim().to_owned()).unwrap_or_default()
     };
     let (first, last) = (one("first"), one("last"));
-    let made = match numbers(&first, &last) {
-        Ok(numbers) => add(&viewer, numbers).await,
-        Err(failure) => Err(failure),
-    };
-    match made {
-        Ok(made) => Ok(shown(&viewer, made)),
+    match add_range(&viewer, &first, &last).await {
+        Ok(made) => Ok(cards(&viewer, made, false)),
         Err(failure) => Ok(range_page(&viewer, first, last, Some(&failure))),
     }
 }
 
-async fn add(viewer: &Viewer, numbers: Vec<String>) -> Result<Vec<Credentials>, Failure> {
+/// Adds all numbers from the first to the last, each with a password of its own.
+pub(crate) async fn add_range(
+    viewer: &Viewer,
+    first: &str,
+    last: &str,
+) -> Result<Vec<Credentials>, Failure> {
     let new = |number| NewExtension { number, ..NewExtension::default() };
-    let extensions = numbers.into_iter().map(new).collect();
+    let extensions = numbers(first, last)?.into_iter().map(new).collect();
     let request = AddRequest { extensions, skip_emergency: true, ..AddRequest::default() };
     viewer.api.post(API, &request).await
 }

@@ -154,7 +154,8 @@ impl Scene {
         let invite = format!("INVITE sip:101@x SIP/2.0\r\nUser-Agent: {HOSTILE}\r\n\r\n");
         let busy = "SIP/2.0 486 Busy\r\nCSeq: 1 INVITE\r\n\r\n";
         server.traced.lock().unwrap().extend([traced(false, &invite), traced(true, busy)]);
-        let router = pages_router(Office::new(db.clone(), running));
+        let as_cli = axum::middleware::from_fn(crate::access::as_cli);
+        let router = pages_router(Office::new(db.clone(), running)).layer(as_cli);
         Self { db, router, _folder: folder }
     }
 

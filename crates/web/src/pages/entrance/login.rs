@@ -1,0 +1,107 @@
+//! Signing in and out.
+
+use super::{begun, field};
+use crate::access::Principal;
+use crate::access::sessions::{log_in, log_out};
+use crate::pages::failure::{PageFailure, sentences};
+use crate::pages::form::Sent;
+use crate::pages::layout::Layout;
+use crate::pages::viewer::Viewer;
+use crate::pages::words::words;
+use crate::pages::{render, to};
+use crate::resource::Failure;
+use crate::resource::access::LogInRequest;
+use askama::Template;
+use axum::extract::Query;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Form as Body};
+use serde::Deserialize;
+
+words! {
+    Words {
+        title: "Sign in", "登录";
+        name: "Administrator", "管理员账号";
+        password: "Password", "密码";
+        forgotten: "Forgotten? On the server: dialtone admin passwd NAME", "忘记密码？请在服务器上运行：dialtone admin passwd NAME";
+    }
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct Page {
+    page: Layout,
+    w: &'static Words,
+    name: String,
+    next: String,
+    wrong: Vec<String>,
+}
+
+/// Where the browser wanted to go.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Wanted {
+    next: String,
+}
+
+pub(crate) async fn on_login_form(viewer: Viewer, Query(wanted): Query<Wanted>) -> Response {
+    if viewer.user().is_some() {
+        return to(&own(wanted.next));
+    }
+    page(&viewer, String::new(), own(wanted.next), None)
+}
+
+pub(crate) async fn on_log_in(
+    viewer: Viewer,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+    Body(sent): Body<Sent>,
+) -> Response {
+    let (name, next) = (field(&sent, "name"), own(field(&sent, "next")));
+    let request = LogInRequest { name: name.clone(), password: field(&sent, "password") };
+    match log_in(&viewer.pages.office, &principal, &headers, request).await {
+        Ok(session) => begun(session, &next),
+        Err(failure) => {
+            let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::UNAUTHORIZED);
+            (status, page(&viewer, name, next, Some(&failure))).into_response()
+        }
+    }
+}
+
+pub(crate) async fn on_log_out(
+    viewer: Viewer,
+    Extension(principal): Extension<Principal>,
+) -> Result<Response, PageFailure> {
+    let cookie = log_out(&viewer.pages.office, &principal).await?;
+    Ok(([(header::SET_COOKIE, cookie)], to("/login")).into_response())
+}
+
+fn page(viewer: &Viewer, name: String, next: String, failure: Option<&Failure>) -> Response {
+    let wrong = failure.map(|it| sentences(it, viewer.language)).unwrap_or_default();
+    render(&Page { page: viewer.layout(), w: Words::of(viewer.language), name, next, wrong })
+}
+
+/// A path of ours; from elsewhere nobody is led away.
+fn own(next: String) -> String {
+    let plain =
+        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    if plain { next } else { "/".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_table() {
+        for (next, expected) in [
+            ("/extensions?q=1", "/extensions?q=1"),
+            ("//elsewhere", "/"),
+            ("/\\elsewhere", "/"),
+            ("https://elsewhere", "/"),
+            ("", "/"),
+        ] {
+            assert_eq!(own(next.to_owned()), expected, "{next}");
+        }
+    }
+}
