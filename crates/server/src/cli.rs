@@ -4,6 +4,7 @@
 
 mod admin;
 mod apikey;
+mod audit;
 mod calls;
 mod cdr;
 mod check_config;
@@ -125,6 +126,9 @@ enum Command {
     /// API keys: which programs may use the API over HTTP.
     #[command(subcommand)]
     Apikey(apikey::Command),
+    /// Who changed what.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// What the running server is and does.
     Status,
     /// The version.
@@ -185,6 +189,7 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Trace(arguments) => trace::run(&common, &arguments, output),
         Command::Admin(command) => admin::run(&common, command, output),
         Command::Apikey(command) => apikey::run(&common, command, output),
+        Command::Audit(command) => audit::run(&common, command, output),
         Command::Status => version::status(&common, output),
         Command::Version => version::run(output),
         Command::Docs { page } => docs::run(page, output),
@@ -308,6 +313,9 @@ mod tests {
             ("dialtone apikey add wallboard --scope read,calls",                    true),
             ("dialtone apikey add wallboard --scope everything",                    false),
             ("dialtone apikey add wallboard",                                       false),
+            ("dialtone audit list --limit 20",                                      true),
+            ("dialtone audit undo 7",                                               true),
+            ("dialtone audit undo last",                                            false),
             ("dialtone version --json",                                             true),
             ("dialtone serve --set sip.udp",                                        false),
             ("dialtone dance",                                                      false),

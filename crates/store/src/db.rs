@@ -4,6 +4,7 @@
 //! directory; bindings and call records arrive from the projection.
 
 mod api_key;
+mod audit;
 mod binding;
 mod call_record;
 mod call_search;
@@ -19,6 +20,7 @@ mod tests;
 mod user;
 
 pub use api_key::ApiKey;
+pub use audit::{AuditEntry, AuditQuery};
 pub use call_record::{CallPage, CallQuery, StoredCall};
 pub use call_search::{CallPlace, CallSearch, FoundCalls};
 pub use extension::{ExtensionProfile, NewExtension, StoredExtension};

@@ -1,6 +1,8 @@
 //! Extensions: the operations of the API, which the command line also uses while no server runs,
 //! and their handlers.
 
+use crate::access::Principal;
+use crate::audit::{Author, EXTENSIONS};
 use crate::resource::{
     AddRequest, Change, Credentials, Extension, Failure, NewExtension, PasswordRequest,
 };
@@ -43,12 +45,17 @@ pub async fn show(db: &Db, number: &str) -> Result<Extension, Failure> {
 
 /// Adds all of them or none, while no server runs. The answer is the only place where the passwords
 /// are ever shown.
-pub async fn add(db: &Db, request: AddRequest) -> Result<Vec<Credentials>, Failure> {
-    let (made, phones) = added(db, request).await?;
+pub async fn add(author: &Author<'_>, request: AddRequest) -> Result<Vec<Credentials>, Failure> {
+    let (made, phones) = added(author.db, request).await?;
     for (number, changes) in phones {
-        supplementary::set_offline(db, &number, changes).await?;
+        supplementary::set_offline(author.db, &number, changes).await?;
     }
+    author.added(&numbers(&made)).await;
     Ok(made)
+}
+
+fn numbers(made: &[Credentials]) -> Vec<String> {
+    made.iter().map(|it| it.number.clone()).collect()
 }
 
 /// What is to be set in the place of the phones of an extension.
@@ -86,10 +93,14 @@ async fn added(db: &Db, request: AddRequest) -> Result<(Vec<Credentials>, Vec<By
 }
 
 /// Changes an extension while no server runs.
-pub async fn set(db: &Db, number: &str, change: Change) -> Result<Extension, Failure> {
+pub async fn set(author: &Author<'_>, number: &str, change: Change) -> Result<Extension, Failure> {
+    let db = author.db;
+    let before = show(db, number).await?;
     let changes = stored(db, number, change).await?;
     supplementary::set_offline(db, number, changes).await?;
-    show(db, number).await
+    let after = show(db, number).await?;
+    author.changed(EXTENSIONS, number, Some(&before), Some(&after)).await;
+    Ok(after)
 }
 
 /// Changes what the database decides, and returns the rest.
@@ -102,7 +113,9 @@ async fn stored(db: &Db, number: &str, change: Change) -> Result<Vec<PhoneChange
 }
 
 /// Removes an extension that no external line names.
-pub async fn delete(db: &Db, number: &str) -> Result<(), Failure> {
+pub async fn delete(author: &Author<'_>, number: &str) -> Result<(), Failure> {
+    let db = author.db;
+    let before = show(db, number).await?;
     let users = db.lines_naming(TenantId::default(), number).await?;
     if !users.is_empty() {
         let head = text!(
@@ -115,17 +128,20 @@ pub async fn delete(db: &Db, number: &str) -> Result<(), Failure> {
         let lines = std::iter::once(head).chain(users.into_iter().map(user));
         return Err(Failure::new(409, "in_use", Text::lines(lines)));
     }
-    Ok(db.delete_extension(TenantId::default(), number).await?)
+    db.delete_extension(TenantId::default(), number).await?;
+    author.changed(EXTENSIONS, number, Some(&before), None::<&Extension>).await;
+    Ok(())
 }
 
 /// Sets a password, or makes one.
 pub async fn passwd(
-    db: &Db,
+    author: &Author<'_>,
     number: &str,
     request: PasswordRequest,
 ) -> Result<Credentials, Failure> {
     let password = password(number, request.password.as_deref(), request.allow_weak)?;
-    db.set_password(TenantId::default(), number, &password).await?;
+    author.db.set_password(TenantId::default(), number, &password).await?;
+    author.password(EXTENSIONS, number).await;
     let password = Some(password.reveal().to_owned());
     Ok(Credentials { number: number.to_owned(), password })
 }
@@ -252,35 +268,69 @@ pub(crate) async fn on_show(
     show(&office.db, &number).await.map(Json)
 }
 
+/// As [`add`], and the running server knows it at once.
+pub(crate) async fn add_live(
+    office: &Office,
+    author: &Author<'_>,
+    request: AddRequest,
+) -> Result<Vec<Credentials>, Failure> {
+    let (made, phones) = added(&office.db, request).await?;
+    author.added(&numbers(&made)).await;
+    office.running.changed(Edit::Extensions(numbers(&made))).await?;
+    for (number, changes) in phones {
+        set_by_phone(office, &number, changes)?;
+    }
+    Ok(made)
+}
+
+/// As [`set`], and the running server knows it at once.
+pub(crate) async fn set_live(
+    office: &Office,
+    author: &Author<'_>,
+    number: &str,
+    change: Change,
+) -> Result<Extension, Failure> {
+    let db = &office.db;
+    let before = show(db, number).await?;
+    let changes = stored(db, number, change).await?;
+    office.running.changed(Edit::Extensions(vec![number.to_owned()])).await?;
+    // The core has it at once, the database with the journal's next batch: shown is what will be.
+    let mut extension = Extension::from(db.extension(TenantId::default(), number).await?);
+    let mut settings = db.phone(TenantId::default(), number).await?;
+    changes.iter().cloned().for_each(|it| settings.apply(it));
+    supplementary::show(&mut extension, &settings);
+    author.changed(EXTENSIONS, number, Some(&before), Some(&extension)).await;
+    set_by_phone(office, number, changes)?;
+    Ok(extension)
+}
+
+/// As [`delete`], and the running server knows it at once.
+pub(crate) async fn delete_live(
+    office: &Office,
+    author: &Author<'_>,
+    number: &str,
+) -> Result<(), Failure> {
+    delete(author, number).await?;
+    office.running.changed(Edit::Extensions(vec![number.to_owned()])).await
+}
+
 pub(crate) async fn on_add(
     State(office): State<Office>,
+    principal: Principal,
     Json(request): Json<AddRequest>,
 ) -> Result<Json<Vec<Credentials>>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let (made, phones) = added(&office.db, request).await?;
-    let numbers = made.iter().map(|it| it.number.clone()).collect();
-    office.running.changed(Edit::Extensions(numbers)).await?;
-    for (number, changes) in phones {
-        set_by_phone(&office, &number, changes)?;
-    }
-    Ok(Json(made))
+    add_live(&office, &Author::of(&office, &principal), request).await.map(Json)
 }
 
 pub(crate) async fn on_set(
     State(office): State<Office>,
+    principal: Principal,
     Path(number): Path<String>,
     Json(change): Json<Change>,
 ) -> Result<Json<Extension>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let changes = stored(&office.db, &number, change).await?;
-    office.running.changed(Edit::Extensions(vec![number.clone()])).await?;
-    // The core has it at once, the database with the journal's next batch: shown is what will be.
-    let mut extension = Extension::from(office.db.extension(TenantId::default(), &number).await?);
-    let mut settings = office.db.phone(TenantId::default(), &number).await?;
-    changes.iter().cloned().for_each(|it| settings.apply(it));
-    supplementary::show(&mut extension, &settings);
-    set_by_phone(&office, &number, changes)?;
-    Ok(Json(extension))
+    set_live(&office, &Author::of(&office, &principal), &number, change).await.map(Json)
 }
 
 /// The running server is the one who writes what phones set.
@@ -299,17 +349,17 @@ fn set_by_phone(office: &Office, number: &str, changes: Vec<PhoneChange>) -> Res
 
 pub(crate) async fn on_delete(
     State(office): State<Office>,
+    principal: Principal,
     Path(number): Path<String>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    delete(&office.db, &number).await?;
-    office.running.changed(Edit::Extensions(vec![number])).await?;
-    Ok(Json(()))
+    delete_live(&office, &Author::of(&office, &principal), &number).await.map(Json)
 }
 
 /// `POST …/{number}:passwd`.
 pub(crate) async fn on_verb(
     State(office): State<Office>,
+    principal: Principal,
     Path(number): Path<String>,
     Json(request): Json<PasswordRequest>,
 ) -> Result<Json<Credentials>, Failure> {
@@ -317,7 +367,8 @@ pub(crate) async fn on_verb(
         return Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")));
     };
     let _one_at_a_time = office.edits.lock().await;
-    let credentials = passwd(&office.db, number, request).await?;
+    let author = Author::of(&office, &principal);
+    let credentials = passwd(&author, number, request).await?;
     office.running.changed(Edit::Extensions(vec![number.to_owned()])).await?;
     Ok(Json(credentials))
 }

@@ -1,6 +1,8 @@
 //! Feature codes (业务码): the operations of the API, which the command line also uses while no server runs, and their
 //! handlers.
 
+use crate::access::Principal;
+use crate::audit::Author;
 use crate::resource::{Failure, FeatureCode, FeatureCodeRequest};
 use crate::{Edit, Office};
 use axum::Json;
@@ -68,21 +70,25 @@ pub(crate) async fn on_list(
 
 pub(crate) async fn on_set(
     State(office): State<Office>,
+    principal: Principal,
     Path(name): Path<String>,
     Json(request): Json<FeatureCodeRequest>,
 ) -> Result<Json<FeatureCode>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let changed = set(&office.db, &name, &request.code, office.running.now()).await?;
+    let author = Author::of(&office, &principal);
+    let changed = author.tables(set(author.db, &name, &request.code, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(changed))
 }
 
 pub(crate) async fn on_reset(
     State(office): State<Office>,
+    principal: Principal,
     Path(name): Path<String>,
 ) -> Result<Json<FeatureCode>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let changed = reset(&office.db, &name, office.running.now()).await?;
+    let author = Author::of(&office, &principal);
+    let changed = author.tables(reset(author.db, &name, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(changed))
 }

@@ -5,6 +5,7 @@
 //! [`access`].
 
 pub mod access;
+pub mod audit;
 pub mod dial_plan;
 pub mod events;
 pub mod extensions;
@@ -87,6 +88,8 @@ fn monitors(running: Arc<dyn Running>) -> Router {
 fn api_router(office: Office) -> Router {
     Router::new()
         .merge(access::routes())
+        .route("/api/v1/audit-entries", get(audit::on_page))
+        .route("/api/v1/audit-entries/{id}", post(audit::on_verb))
         .route("/api/v1/status", get(live::status))
         .route("/api/v1/extensions", get(extensions::on_list).post(extensions::on_add))
         .route(

@@ -1,6 +1,8 @@
 //! What runs: status, registrations, calls and the trace, and their handlers.
 
 use crate::Office;
+use crate::access::Principal;
+use crate::audit::{Author, CALLS};
 use crate::events::Ring;
 use crate::resource::{Call, Failure, Registration, Status, Traced};
 use axum::Json;
@@ -218,22 +220,25 @@ pub(crate) async fn call(
 
 pub(crate) async fn hangup(
     State(office): State<Office>,
+    principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<Call>, Failure> {
     let call = find(&office, &id).await?;
     if call.ended_at.is_some() || !office.running.hangup(&call) {
         return Err(Failure::new(409, "not_running", text!("this call has ended", "该呼叫已结束")));
     }
+    Author::of(&office, &principal).done("hangup", CALLS, &call.id).await;
     Ok(Json(call))
 }
 
 /// `POST …/{id}:hangup`.
 pub(crate) async fn call_verb(
     office: State<Office>,
+    principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<Call>, Failure> {
     match id.strip_suffix(":hangup") {
-        Some(id) => hangup(office, Path(id.to_owned())).await,
+        Some(id) => hangup(office, principal, Path(id.to_owned())).await,
         None => Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作"))),
     }
 }

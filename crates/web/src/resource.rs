@@ -1,6 +1,7 @@
 //! The shapes of the API: what the control socket and the CLI say to each other, as JSON.
 
 pub mod access;
+pub mod audit;
 mod call;
 pub mod outside;
 mod registration;

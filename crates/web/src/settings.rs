@@ -1,6 +1,8 @@
 //! Settings of the office: the operations of the API, which the command line also uses while no server runs, and their
 //! handlers.
 
+use crate::access::Principal;
+use crate::audit::Author;
 use crate::resource::{Failure, Setting, SettingRequest};
 use crate::{Edit, Office};
 use axum::Json;
@@ -121,21 +123,25 @@ pub(crate) async fn on_show(
 
 pub(crate) async fn on_set(
     State(office): State<Office>,
+    principal: Principal,
     Path(key): Path<String>,
     Json(request): Json<SettingRequest>,
 ) -> Result<Json<Setting>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let setting = set(&office.db, &key, request.value).await?;
+    let author = Author::of(&office, &principal);
+    let setting = author.setting(&key, set(&office.db, &key, request.value)).await?;
     office.running.changed(Edit::Settings).await?;
     Ok(Json(setting))
 }
 
 pub(crate) async fn on_reset(
     State(office): State<Office>,
+    principal: Principal,
     Path(key): Path<String>,
 ) -> Result<Json<Setting>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let setting = reset(&office.db, &key).await?;
+    let author = Author::of(&office, &principal);
+    let setting = author.setting(&key, reset(&office.db, &key)).await?;
     office.running.changed(Edit::Settings).await?;
     Ok(Json(setting))
 }

@@ -70,6 +70,9 @@ const COMMANDS: &[(&str, &str)] = &[
     ("apikey list", "列出所有API密钥，不含密钥本身"),
     ("apikey add", "生成API密钥，只显示一次"),
     ("apikey revoke", "撤销API密钥"),
+    ("audit", "操作日志：谁修改了什么"),
+    ("audit list", "列出最近的操作，最新的在前"),
+    ("audit undo", "撤销一项操作；此后又被修改的不能撤销"),
     ("status", "显示服务器的运行状态"),
     ("version", "显示版本"),
     ("docs", "输出由代码生成的文档"),
@@ -234,6 +237,8 @@ const ARGUMENTS: &[(&str, &str)] = &[
         "权限：read（查看）、config（修改配置）、calls（控制呼叫）、admin（管理权限），多项以逗号分隔",
     ),
     ("key_id", "密钥编号，见`list`"),
+    ("limit", "最多显示的条数，1至500"),
+    ("entry", "操作编号，见`audit list`"),
     ("docs page", "文档页面"),
 ];
 

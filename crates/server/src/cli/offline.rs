@@ -15,7 +15,9 @@ use pbx::dialplan::Tables;
 use pbx::dialplan::live::AllUp;
 use pbx::text;
 use store::Offline;
+use web::audit::{Author, PageQuery};
 use web::records::{self, RecordsPage, RecordsQuery};
+use web::resource::audit::AuditPage;
 use web::resource::{
     AddRequest, Change, Credentials, DialPlanRequest, Extension, Finding, Imported,
     PasswordRequest, Setting, SettingRequest, SimulateRequest, Simulation,
@@ -65,21 +67,21 @@ impl Backend {
     pub(super) async fn add(&mut self, request: AddRequest) -> Result<Vec<Credentials>> {
         match self {
             Self::Online(client) => client.send(Method::POST, "/api/v1/extensions", &request).await,
-            Self::Offline(store) => Ok(extensions::add(&store.db, request).await?),
+            Self::Offline(store) => Ok(extensions::add(&author(store), request).await?),
         }
     }
 
     pub(super) async fn set(&mut self, number: &str, change: Change) -> Result<Extension> {
         match self {
             Self::Online(client) => client.send(Method::PATCH, &path(number)?, &change).await,
-            Self::Offline(store) => Ok(extensions::set(&store.db, number, change).await?),
+            Self::Offline(store) => Ok(extensions::set(&author(store), number, change).await?),
         }
     }
 
     pub(super) async fn delete(&mut self, number: &str) -> Result<()> {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &path(number)?, &()).await,
-            Self::Offline(store) => Ok(extensions::delete(&store.db, number).await?),
+            Self::Offline(store) => Ok(extensions::delete(&author(store), number).await?),
         }
     }
 
@@ -93,7 +95,7 @@ impl Backend {
                 let path = format!("{}:passwd", path(number)?);
                 client.send(Method::POST, &path, &request).await
             }
-            Self::Offline(store) => Ok(extensions::passwd(&store.db, number, request).await?),
+            Self::Offline(store) => Ok(extensions::passwd(&author(store), number, request).await?),
         }
     }
 
@@ -115,14 +117,20 @@ impl Backend {
         let request = SettingRequest { value: value.into() };
         match self {
             Self::Online(client) => client.send(Method::PATCH, &setting_path(key), &request).await,
-            Self::Offline(store) => Ok(settings::set(&store.db, key, request.value).await?),
+            Self::Offline(store) => {
+                let set = settings::set(&store.db, key, request.value);
+                Ok(author(store).setting(key, set).await?)
+            }
         }
     }
 
     pub(super) async fn reset_setting(&mut self, key: &str) -> Result<Setting> {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &setting_path(key), &()).await,
-            Self::Offline(store) => Ok(settings::reset(&store.db, key).await?),
+            Self::Offline(store) => {
+                let reset = settings::reset(&store.db, key);
+                Ok(author(store).setting(key, reset).await?)
+            }
         }
     }
 
@@ -159,7 +167,21 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::PUT, DIAL_PLAN, &request).await,
             Self::Offline(store) => {
-                Ok(dial_plan::tables::import(&store.db, request, clock::now().utc).await?)
+                let author = author(store);
+                let import = dial_plan::tables::import(author.db, request, author.now);
+                Ok(author.tables(import).await?)
+            }
+        }
+    }
+
+    pub(super) async fn audit(&mut self, limit: u32) -> Result<AuditPage> {
+        match self {
+            Self::Online(client) => {
+                client.get(&format!("/api/v1/audit-entries?limit={limit}")).await
+            }
+            Self::Offline(store) => {
+                let query = PageQuery { limit: Some(limit), ..PageQuery::default() };
+                Ok(web::audit::page(&store.db, query).await?)
             }
         }
     }
@@ -184,6 +206,11 @@ impl Backend {
             Self::Offline(store) => store.db.close().await,
         }
     }
+}
+
+/// Who edits while no server runs.
+fn author(store: &Offline) -> Author<'_> {
+    Author::offline(&store.db, clock::now().utc)
 }
 
 /// Names are small letters and `_`. Whatever else is asked for is no setting, and the server says so; the characters

@@ -51,6 +51,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "administrators",
         sql: include_str!("../../migrations/sqlite/0008_administrators.sql"),
     },
+    Migration {
+        version: 9,
+        name: "audit",
+        sql: include_str!("../../migrations/sqlite/0009_audit.sql"),
+    },
 ];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -3,14 +3,14 @@
 use super::principal::{Principal, Scope};
 use super::token;
 use crate::Office;
+use crate::audit::{API_KEYS, Author};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::access::{ApiKeyChange, ApiKeyInfo, MadeApiKey, NewApiKey};
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::{Extension, Json};
 use pbx::id::TenantId;
 use pbx::text;
-use pbx::time::UnixMillis;
 use store::Db;
 use store::db::ApiKey;
 
@@ -24,14 +24,9 @@ pub async fn list(db: &Db) -> Result<Vec<ApiKeyInfo>, Failure> {
 }
 
 /// Makes a key; the answer is the only place where it is ever shown.
-pub async fn add(
-    db: &Db,
-    new: NewApiKey,
-    by: &str,
-    now: UnixMillis,
-) -> Result<MadeApiKey, Failure> {
+pub async fn add(author: &Author<'_>, new: NewApiKey) -> Result<MadeApiKey, Failure> {
     check(&new.name, &new.scopes)?;
-    let tenant = TenantId::default();
+    let (db, tenant) = (author.db, TenantId::default());
     if db.api_keys(tenant).await?.len() >= KEYS_MAX {
         let what = text!("at most {KEYS_MAX} API keys", "最多{KEYS_MAX}个API密钥");
         return Err(Failure::new(422, "too_many", what));
@@ -42,16 +37,23 @@ pub async fn add(
         name: new.name,
         secret: token::hash(&secret).to_vec(),
         scopes: words(&new.scopes),
-        created_at: now,
-        created_by: by.to_owned(),
+        created_at: author.now,
+        created_by: author.called().to_owned(),
         used_at: None,
     };
     db.put_api_key(tenant, &key).await?;
-    Ok(MadeApiKey { key: format!("{PREFIX}{}_{secret}", key.id), info: shown(key) })
+    let info = shown(key);
+    author.changed(API_KEYS, &info.id, None::<&ApiKeyInfo>, Some(&info)).await;
+    Ok(MadeApiKey { key: format!("{PREFIX}{}_{secret}", info.id), info })
 }
 
-pub async fn set(db: &Db, id: &str, change: ApiKeyChange) -> Result<ApiKeyInfo, Failure> {
-    let mut key = found(db, id).await?;
+pub async fn set(
+    author: &Author<'_>,
+    id: &str,
+    change: ApiKeyChange,
+) -> Result<ApiKeyInfo, Failure> {
+    let mut key = found(author.db, id).await?;
+    let before = shown(key.clone());
     if let Some(name) = change.name {
         key.name = name;
     }
@@ -59,13 +61,20 @@ pub async fn set(db: &Db, id: &str, change: ApiKeyChange) -> Result<ApiKeyInfo, 
         key.scopes = words(&scopes);
     }
     check(&key.name, &scopes(&key))?;
-    db.put_api_key(TenantId::default(), &key).await?;
-    Ok(shown(key))
+    author.db.put_api_key(TenantId::default(), &key).await?;
+    let after = shown(key);
+    author.changed(API_KEYS, id, Some(&before), Some(&after)).await;
+    Ok(after)
 }
 
 /// From now on it opens nothing.
-pub async fn revoke(db: &Db, id: &str) -> Result<(), Failure> {
-    if db.delete_api_key(TenantId::default(), id).await? { Ok(()) } else { Err(missing(id)) }
+pub async fn revoke(author: &Author<'_>, id: &str) -> Result<(), Failure> {
+    let before = shown(found(author.db, id).await?);
+    if !author.db.delete_api_key(TenantId::default(), id).await? {
+        return Err(missing(id));
+    }
+    author.changed(API_KEYS, id, Some(&before), None::<&ApiKeyInfo>).await;
+    Ok(())
 }
 
 /// The key that a program shows, if it is right.
@@ -132,27 +141,28 @@ pub(crate) async fn on_list(
 
 pub(crate) async fn on_add(
     State(office): State<Office>,
-    Extension(principal): Extension<Principal>,
+    principal: Principal,
     Json(new): Json<NewApiKey>,
 ) -> Result<Json<MadeApiKey>, Failure> {
-    let by = if principal.name().is_empty() { principal.kind() } else { principal.name() };
     let _one_at_a_time = office.edits.lock().await;
-    add(&office.db, new, by, office.running.now()).await.map(Json)
+    add(&Author::of(&office, &principal), new).await.map(Json)
 }
 
 pub(crate) async fn on_set(
     State(office): State<Office>,
+    principal: Principal,
     Path(id): Path<String>,
     Json(change): Json<ApiKeyChange>,
 ) -> Result<Json<ApiKeyInfo>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    set(&office.db, &id, change).await.map(Json)
+    set(&Author::of(&office, &principal), &id, change).await.map(Json)
 }
 
 pub(crate) async fn on_delete(
     State(office): State<Office>,
+    principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    revoke(&office.db, &id).await.map(Json)
+    revoke(&Author::of(&office, &principal), &id).await.map(Json)
 }

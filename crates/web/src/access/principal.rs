@@ -2,9 +2,14 @@
 
 use super::cookie;
 use super::source::Source;
+use crate::resource::Failure;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use pbx::language::{Language, Text};
 use serde::{Deserialize, Serialize};
+
+const NOBODY: Text = Text::fixed("sign in, or show an API key", "请登录，或提供API密钥");
 
 /// In every request that the guard has let through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +136,16 @@ impl Principal {
             Who::User { session, .. } => Some(session),
             Who::Nobody | Who::Cli | Who::ApiKey { .. } => None,
         }
+    }
+}
+
+/// What the guard has put into the request.
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let found = parts.extensions.get().cloned();
+        found.ok_or_else(|| Failure::new(401, "not_authenticated", NOBODY))
     }
 }
 

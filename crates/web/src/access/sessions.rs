@@ -7,10 +7,10 @@ use crate::Office;
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::access::{LogInRequest, SessionInfo, SignedIn};
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use pbx::id::TenantId;
 use pbx::language::Language;
 use pbx::text;
@@ -143,14 +143,14 @@ fn shown(session: Session, current: Option<&str>) -> SessionInfo {
 
 pub(crate) async fn on_list(
     State(office): State<Office>,
-    Extension(principal): Extension<Principal>,
+    principal: Principal,
 ) -> Result<Json<Vec<SessionInfo>>, Failure> {
     list(&office, principal.session()).await.map(Json)
 }
 
 pub(crate) async fn on_log_in(
     State(office): State<Office>,
-    Extension(principal): Extension<Principal>,
+    principal: Principal,
     headers: HeaderMap,
     Json(request): Json<LogInRequest>,
 ) -> Result<Begun, Failure> {
@@ -158,15 +158,13 @@ pub(crate) async fn on_log_in(
 }
 
 /// Who asks, and the token his scripts send back.
-pub(crate) async fn on_current(
-    Extension(principal): Extension<Principal>,
-) -> Result<Json<SignedIn>, Failure> {
+pub(crate) async fn on_current(principal: Principal) -> Result<Json<SignedIn>, Failure> {
     signed_in(&principal).map(Json)
 }
 
 pub(crate) async fn on_log_out(
     State(office): State<Office>,
-    Extension(principal): Extension<Principal>,
+    principal: Principal,
 ) -> Result<Response, Failure> {
     signed_in(&principal)?;
     let cookie = log_out(&office, &principal).await?;

@@ -3,12 +3,13 @@
 use super::principal::{Principal, Who};
 use super::sessions::{self, Begun};
 use super::{password, users};
+use crate::audit::Author;
 use crate::resource::Failure;
 use crate::resource::access::{SetupRequest, SetupState};
 use crate::{Edit, Office};
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::{Extension, Json};
 use pbx::id::TenantId;
 use pbx::language::Language;
 use pbx::settings::Settings;
@@ -72,18 +73,25 @@ pub async fn set_up(
     if !office.db.insert_first_user(TenantId::default(), &user).await? {
         return Err(settled());
     }
-    speak(office, language).await?;
+    let me = Principal {
+        who: Who::User { name: user.name.clone(), session: String::new() },
+        ..principal.clone()
+    };
+    users::made_first(&Author::of(office, &me), &user).await;
+    speak(office, &me, language).await?;
     sessions::begin(office, principal, headers, &user.name, language).await
 }
 
 /// An office that nobody has settled anything of speaks the language of its first administrator.
-async fn speak(office: &Office, language: Language) -> Result<(), Failure> {
+async fn speak(office: &Office, me: &Principal, language: Language) -> Result<(), Failure> {
     let _one_at_a_time = office.edits.lock().await;
     let settings = office.db.settings(TenantId::default()).await?;
     if settings.language == language || settings != Settings::default() {
         return Ok(());
     }
-    office.db.set_settings(TenantId::default(), Settings { language, ..settings }).await?;
+    let settings = Settings { language, ..settings };
+    let set = async { Ok(office.db.set_settings(TenantId::default(), settings).await?) };
+    Author::of(office, me).setting("language", set).await?;
     office.running.changed(Edit::Settings).await
 }
 
@@ -104,14 +112,14 @@ fn settled() -> Failure {
 
 pub(crate) async fn on_show(
     State(office): State<Office>,
-    Extension(principal): Extension<Principal>,
+    principal: Principal,
 ) -> Result<Json<SetupState>, Failure> {
     state(&office, &principal).await.map(Json)
 }
 
 pub(crate) async fn on_setup(
     State(office): State<Office>,
-    Extension(principal): Extension<Principal>,
+    principal: Principal,
     headers: HeaderMap,
     Json(request): Json<SetupRequest>,
 ) -> Result<Begun, Failure> {

@@ -3,11 +3,12 @@
 use super::password::{self, Hasher};
 use super::principal::{Principal, Who};
 use crate::Office;
+use crate::audit::{Author, USERS};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::access::{NewUser, UserChange, UserInfo, UserPassword};
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::{Extension, Json};
 use pbx::id::TenantId;
 use pbx::language::Language;
 use pbx::text;
@@ -24,8 +25,8 @@ pub async fn list(db: &Db) -> Result<Vec<UserInfo>, Failure> {
 }
 
 /// Adds an administrator. `made` is what [`password::Hasher`] made of the password.
-async fn add(db: &Db, user: User) -> Result<UserInfo, Failure> {
-    let tenant = TenantId::default();
+async fn add(author: &Author<'_>, user: User) -> Result<UserInfo, Failure> {
+    let (db, tenant) = (author.db, TenantId::default());
     if db.users(tenant).await?.len() >= USERS_MAX {
         let what = text!("at most {USERS_MAX} administrators", "最多{USERS_MAX}个管理员");
         return Err(Failure::new(422, "too_many", what));
@@ -35,52 +36,54 @@ async fn add(db: &Db, user: User) -> Result<UserInfo, Failure> {
         let what = text!("administrator {name} exists already", "管理员{name}已存在");
         return Err(Failure::new(409, "exists", what).at("name"));
     }
-    Ok(shown(user))
+    let shown = shown(user);
+    author.changed(USERS, &shown.name, None::<&UserInfo>, Some(&shown)).await;
+    Ok(shown)
 }
 
-/// The same while no server runs.
-pub async fn add_offline(db: &Db, new: NewUser, now: UnixMillis) -> Result<UserInfo, Failure> {
+/// Writes down who was made by the set-up.
+pub(super) async fn made_first(author: &Author<'_>, user: &User) {
+    let shown = shown(user.clone());
+    author.changed(USERS, &shown.name, None::<&UserInfo>, Some(&shown)).await;
+}
+
+/// The same as [`add`] while no server runs.
+pub async fn add_offline(author: &Author<'_>, new: NewUser) -> Result<UserInfo, Failure> {
     check_name(&new.name)?;
     password::check(&new.name, &new.password)?;
     let hash = Hasher::default().hash(new.password).await?;
-    add(db, user(new.name, hash, new.language.unwrap_or_default(), now)).await
+    add(author, user(new.name, hash, new.language.unwrap_or_default(), author.now)).await
 }
 
 /// Sets a password and ends the sessions of whoever knew the old one; all, or all but `but`.
 async fn set_password(
-    db: &Db,
+    author: &Author<'_>,
     name: &str,
     hash: &str,
     but: Option<&str>,
-    now: UnixMillis,
 ) -> Result<(), Failure> {
-    let tenant = TenantId::default();
-    if !db.set_user_password(tenant, name, hash, now).await? {
+    let (db, tenant) = (author.db, TenantId::default());
+    if !db.set_user_password(tenant, name, hash, author.now).await? {
         return Err(missing(name));
     }
+    author.password(USERS, name).await;
     Ok(db.delete_sessions_of(tenant, name, but).await?)
 }
 
 /// The same while no server runs.
-pub async fn passwd_offline(
-    db: &Db,
-    name: &str,
-    text: String,
-    now: UnixMillis,
-) -> Result<(), Failure> {
+pub async fn passwd_offline(author: &Author<'_>, name: &str, text: String) -> Result<(), Failure> {
     password::check(name, &text)?;
     let hash = Hasher::default().hash(text).await?;
-    set_password(db, name, &hash, None, now).await
+    set_password(author, name, &hash, None).await
 }
 
 /// Removes an administrator, but never the last.
-pub async fn delete(db: &Db, name: &str) -> Result<(), Failure> {
-    let tenant = TenantId::default();
+pub async fn delete(author: &Author<'_>, name: &str) -> Result<(), Failure> {
+    let (db, tenant) = (author.db, TenantId::default());
+    let user = shown(db.user(tenant, name).await?.ok_or_else(|| missing(name))?);
     if db.delete_user(tenant, name).await? {
+        author.changed(USERS, &user.name, Some(&user), None::<&UserInfo>).await;
         return Ok(());
-    }
-    if db.user(tenant, name).await?.is_none() {
-        return Err(missing(name));
     }
     let what = text!(
         "{name} is the last administrator. Add another one first",
@@ -137,7 +140,7 @@ pub(crate) async fn on_list(State(office): State<Office>) -> Result<Json<Vec<Use
 
 pub(crate) async fn on_add(
     State(office): State<Office>,
-    Extension(principal): Extension<Principal>,
+    principal: Principal,
     Json(new): Json<NewUser>,
 ) -> Result<Json<UserInfo>, Failure> {
     check_name(&new.name)?;
@@ -145,35 +148,41 @@ pub(crate) async fn on_add(
     let language = new.language.unwrap_or(principal.language);
     let user = made(&office, new.name, new.password, language).await?;
     let _one_at_a_time = office.edits.lock().await;
-    add(&office.db, user).await.map(Json)
+    add(&Author::of(&office, &principal), user).await.map(Json)
 }
 
 pub(crate) async fn on_set(
     State(office): State<Office>,
+    principal: Principal,
     Path(name): Path<String>,
     Json(change): Json<UserChange>,
 ) -> Result<Json<UserInfo>, Failure> {
-    let tenant = TenantId::default();
+    let (db, tenant) = (&office.db, TenantId::default());
     let _one_at_a_time = office.edits.lock().await;
+    let find = async || db.user(tenant, &name).await?.map(shown).ok_or_else(|| missing(&name));
+    let before = find().await?;
     if let Some(language) = change.language {
-        office.db.set_user_language(tenant, &name, language).await?;
+        db.set_user_language(tenant, &name, language).await?;
     }
-    let user = office.db.user(tenant, &name).await?.ok_or_else(|| missing(&name))?;
-    Ok(Json(shown(user)))
+    let after = find().await?;
+    let author = Author::of(&office, &principal);
+    author.changed(USERS, &after.name, Some(&before), Some(&after)).await;
+    Ok(Json(after))
 }
 
 pub(crate) async fn on_delete(
     State(office): State<Office>,
+    principal: Principal,
     Path(name): Path<String>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    delete(&office.db, &name).await.map(Json)
+    delete(&Author::of(&office, &principal), &name).await.map(Json)
 }
 
 /// `POST …/{name}:passwd`.
 pub(crate) async fn on_verb(
     State(office): State<Office>,
-    Extension(principal): Extension<Principal>,
+    principal: Principal,
     Path(name): Path<String>,
     Json(request): Json<UserPassword>,
 ) -> Result<Json<()>, Failure> {
@@ -199,7 +208,7 @@ pub async fn passwd(
     let hash = office.access.hasher.hash(request.password).await?;
     let but = principal.session().filter(|_| is_own);
     let _one_at_a_time = office.edits.lock().await;
-    set_password(&office.db, name, &hash, but, office.running.now()).await
+    set_password(&Author::of(office, principal), name, &hash, but).await
 }
 
 async fn prove(

@@ -1,6 +1,8 @@
 //! All tables of the dial plan, taken out and put in as a whole.
 
 use super::tenant;
+use crate::access::Principal;
+use crate::audit::Author;
 use crate::resource::{DialPlanRequest, Failure, Finding, Imported, TableChange};
 use crate::{Edit, Office};
 use axum::Json;
@@ -103,11 +105,13 @@ pub(crate) async fn on_export(State(office): State<Office>) -> Result<Json<Table
 
 pub(crate) async fn on_import(
     State(office): State<Office>,
+    principal: Principal,
     Json(request): Json<DialPlanRequest>,
 ) -> Result<Json<Imported>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
     let dry_run = request.dry_run;
-    let imported = import(&office.db, request, office.running.now()).await?;
+    let author = Author::of(&office, &principal);
+    let imported = author.tables(import(author.db, request, author.now)).await?;
     if !dry_run {
         office.running.changed(Edit::DialPlan).await?;
     }

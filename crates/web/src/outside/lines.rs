@@ -2,6 +2,8 @@
 
 use super::patch::patched;
 use super::{Fields, doctor, said, text_field, without};
+use crate::access::Principal;
+use crate::audit::Author;
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::outside::{Examine, ExternalLine, LineState, Trouble};
@@ -151,31 +153,37 @@ pub(crate) async fn on_show(
 
 pub(crate) async fn on_add(
     State(office): State<Office>,
+    principal: Principal,
     Json(fields): Json<Fields>,
 ) -> Result<Json<ExternalLine>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let line = add(&office.db, fields, office.running.now()).await?;
+    let author = Author::of(&office, &principal);
+    let line = author.tables(add(author.db, fields, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, line)))
 }
 
 pub(crate) async fn on_set(
     State(office): State<Office>,
+    principal: Principal,
     Path(account): Path<String>,
     Json(fields): Json<Fields>,
 ) -> Result<Json<ExternalLine>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let line = set(&office.db, &account, fields, office.running.now()).await?;
+    let author = Author::of(&office, &principal);
+    let line = author.tables(set(author.db, &account, fields, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, line)))
 }
 
 pub(crate) async fn on_delete(
     State(office): State<Office>,
+    principal: Principal,
     Path(account): Path<String>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    delete(&office.db, &account, office.running.now()).await?;
+    let author = Author::of(&office, &principal);
+    author.tables(delete(author.db, &account, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(()))
 }

@@ -2,6 +2,8 @@
 
 use super::patch::patched;
 use super::{Fields, said, without};
+use crate::access::Principal;
+use crate::audit::Author;
 use crate::resource::Failure;
 use crate::resource::outside::{ServerState, SipTrunk, Trouble, TrunkState};
 use crate::{Edit, Office};
@@ -135,31 +137,37 @@ pub(crate) async fn on_show(
 
 pub(crate) async fn on_add(
     State(office): State<Office>,
+    principal: Principal,
     Json(fields): Json<Fields>,
 ) -> Result<Json<SipTrunk>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let trunk = add(&office.db, fields, office.running.now()).await?;
+    let author = Author::of(&office, &principal);
+    let trunk = author.tables(add(author.db, fields, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, trunk)))
 }
 
 pub(crate) async fn on_set(
     State(office): State<Office>,
+    principal: Principal,
     Path(id): Path<u32>,
     Json(fields): Json<Fields>,
 ) -> Result<Json<SipTrunk>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let trunk = set(&office.db, id, fields, office.running.now()).await?;
+    let author = Author::of(&office, &principal);
+    let trunk = author.tables(set(author.db, id, fields, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, trunk)))
 }
 
 pub(crate) async fn on_delete(
     State(office): State<Office>,
+    principal: Principal,
     Path(id): Path<u32>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    delete(&office.db, id, office.running.now()).await?;
+    let author = Author::of(&office, &principal);
+    author.tables(delete(author.db, id, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(()))
 }

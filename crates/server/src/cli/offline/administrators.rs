@@ -1,9 +1,8 @@
 //! Administrators and API keys, on the running server or in its database.
 
-use super::Backend;
+use super::{Backend, author};
 use crate::cli::client::Client;
 use crate::cli::{Common, Result};
-use crate::clock;
 use hyper::Method;
 use web::access::{keys, users};
 use web::resource::access::{
@@ -12,8 +11,6 @@ use web::resource::access::{
 
 const USERS: &str = "/api/v1/users";
 const API_KEYS: &str = "/api/v1/api-keys";
-/// Who makes keys while no server runs.
-const BY: &str = "cli";
 
 /// Of the running server, which alone knows it.
 pub(in crate::cli) async fn setup_state(common: &Common) -> Result<SetupState> {
@@ -32,7 +29,7 @@ impl Backend {
     pub(in crate::cli) async fn add_user(&mut self, new: NewUser) -> Result<UserInfo> {
         match self {
             Self::Online(client) => client.send(Method::POST, USERS, &new).await,
-            Self::Offline(store) => Ok(users::add_offline(&store.db, new, clock::now().utc).await?),
+            Self::Offline(store) => Ok(users::add_offline(&author(store), new).await?),
         }
     }
 
@@ -47,7 +44,7 @@ impl Backend {
                 client.send(Method::POST, &path, &UserPassword { password, current: None }).await
             }
             Self::Offline(store) => {
-                Ok(users::passwd_offline(&store.db, name, password, clock::now().utc).await?)
+                Ok(users::passwd_offline(&author(store), name, password).await?)
             }
         }
     }
@@ -57,7 +54,7 @@ impl Backend {
             Self::Online(client) => {
                 client.send(Method::DELETE, &format!("{USERS}/{}", escaped(name)), &()).await
             }
-            Self::Offline(store) => Ok(users::delete(&store.db, name).await?),
+            Self::Offline(store) => Ok(users::delete(&author(store), name).await?),
         }
     }
 
@@ -71,7 +68,7 @@ impl Backend {
     pub(in crate::cli) async fn add_api_key(&mut self, new: NewApiKey) -> Result<MadeApiKey> {
         match self {
             Self::Online(client) => client.send(Method::POST, API_KEYS, &new).await,
-            Self::Offline(store) => Ok(keys::add(&store.db, new, BY, clock::now().utc).await?),
+            Self::Offline(store) => Ok(keys::add(&author(store), new).await?),
         }
     }
 
@@ -80,7 +77,7 @@ impl Backend {
             Self::Online(client) => {
                 client.send(Method::DELETE, &format!("{API_KEYS}/{}", escaped(id)), &()).await
             }
-            Self::Offline(store) => Ok(keys::revoke(&store.db, id).await?),
+            Self::Offline(store) => Ok(keys::revoke(&author(store), id).await?),
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Feature codes, on the running server or in its database.
 
-use super::Backend;
+use super::{Backend, author};
 use crate::cli::Result;
-use crate::clock;
 use hyper::Method;
 use web::features;
 use web::resource::{FeatureCode, FeatureCodeRequest};
@@ -27,7 +26,9 @@ impl Backend {
                 client.send(Method::PATCH, &path(feature), &FeatureCodeRequest { code }).await
             }
             Self::Offline(store) => {
-                Ok(features::set(&store.db, feature, &code, clock::now().utc).await?)
+                let author = author(store);
+                let set = features::set(author.db, feature, &code, author.now);
+                Ok(author.tables(set).await?)
             }
         }
     }
@@ -39,7 +40,9 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &path(feature), &()).await,
             Self::Offline(store) => {
-                Ok(features::reset(&store.db, feature, clock::now().utc).await?)
+                let author = author(store);
+                let reset = features::reset(author.db, feature, author.now);
+                Ok(author.tables(reset).await?)
             }
         }
     }

@@ -1,10 +1,9 @@
 //! External lines and SIP trunks, on the running server or in its database.
 
-use super::Backend;
+use super::{Backend, author};
 use crate::cli::client::Client;
 use crate::cli::output::Output;
 use crate::cli::{Exit, Failed, Result};
-use crate::clock;
 use hyper::Method;
 use pbx::dialplan::lint::finding::TableName;
 use pbx::text;
@@ -34,7 +33,11 @@ impl Backend {
     pub(in crate::cli) async fn add_line(&mut self, fields: Fields) -> Result<ExternalLine> {
         match self {
             Self::Online(client) => client.send(Method::POST, LINES, &fields).await,
-            Self::Offline(store) => Ok(lines::add(&store.db, fields, clock::now().utc).await?),
+            Self::Offline(store) => {
+                let author = author(store);
+                let edit = lines::add(author.db, fields, author.now);
+                Ok(author.tables(edit).await?)
+            }
         }
     }
 
@@ -46,7 +49,9 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::PATCH, &line_path(account), &fields).await,
             Self::Offline(store) => {
-                Ok(lines::set(&store.db, account, fields, clock::now().utc).await?)
+                let author = author(store);
+                let edit = lines::set(author.db, account, fields, author.now);
+                Ok(author.tables(edit).await?)
             }
         }
     }
@@ -54,7 +59,11 @@ impl Backend {
     pub(in crate::cli) async fn delete_line(&mut self, account: &str) -> Result<()> {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &line_path(account), &()).await,
-            Self::Offline(store) => Ok(lines::delete(&store.db, account, clock::now().utc).await?),
+            Self::Offline(store) => {
+                let author = author(store);
+                let edit = lines::delete(author.db, account, author.now);
+                Ok(author.tables(edit).await?)
+            }
         }
     }
 
@@ -91,7 +100,11 @@ impl Backend {
     pub(in crate::cli) async fn add_trunk(&mut self, fields: Fields) -> Result<SipTrunk> {
         match self {
             Self::Online(client) => client.send(Method::POST, TRUNKS, &fields).await,
-            Self::Offline(store) => Ok(trunks::add(&store.db, fields, clock::now().utc).await?),
+            Self::Offline(store) => {
+                let author = author(store);
+                let edit = trunks::add(author.db, fields, author.now);
+                Ok(author.tables(edit).await?)
+            }
         }
     }
 
@@ -100,7 +113,11 @@ impl Backend {
             Self::Online(client) => {
                 client.send(Method::PATCH, &format!("{TRUNKS}/{id}"), &fields).await
             }
-            Self::Offline(store) => Ok(trunks::set(&store.db, id, fields, clock::now().utc).await?),
+            Self::Offline(store) => {
+                let author = author(store);
+                let edit = trunks::set(author.db, id, fields, author.now);
+                Ok(author.tables(edit).await?)
+            }
         }
     }
 
@@ -109,7 +126,11 @@ impl Backend {
             Self::Online(client) => {
                 client.send(Method::DELETE, &format!("{TRUNKS}/{id}"), &()).await
             }
-            Self::Offline(store) => Ok(trunks::delete(&store.db, id, clock::now().utc).await?),
+            Self::Offline(store) => {
+                let author = author(store);
+                let edit = trunks::delete(author.db, id, author.now);
+                Ok(author.tables(edit).await?)
+            }
         }
     }
 

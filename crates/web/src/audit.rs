@@ -1,0 +1,274 @@
+//! The audit: every change by API, page or command line, with what it was before and after, and how it is taken back.
+//!
+//! Whoever edits, edits through here: what is there is read before and after, and written down where it differs.
+
+mod rows;
+#[cfg(test)]
+mod tests;
+mod undo;
+
+pub use undo::undo;
+
+use crate::access::Principal;
+use crate::extensions;
+use crate::moment::rfc3339;
+use crate::resource::audit::{AuditEntry, AuditPage, Undone};
+use crate::resource::{Extension, Failure};
+use crate::{Office, settings};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use pbx::id::TenantId;
+use pbx::text;
+use pbx::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::Db;
+use store::db::{self, AuditQuery};
+
+/// What is longer is not kept whole; then it cannot be taken back. Unit: octets.
+const VALUE_BYTES_MAX: usize = 1024 * 1024;
+const PAGE_DEFAULT: u32 = 50;
+const PAGE_MAX: u32 = 500;
+
+pub(crate) const EXTENSIONS: &str = "extensions";
+pub(crate) const SETTINGS: &str = "settings";
+pub(crate) const USERS: &str = "users";
+pub(crate) const API_KEYS: &str = "api_keys";
+pub(crate) const CALLS: &str = "calls";
+pub(crate) const DIAL_PLAN: &str = "dial_plan";
+
+/// Who edits, where, and when.
+#[derive(Clone, Debug)]
+pub struct Author<'a> {
+    pub db: &'a Db,
+    kind: &'static str,
+    name: &'a str,
+    source: String,
+    pub now: UnixMillis,
+    /// The entry that is being taken back.
+    undoes: Option<u64>,
+}
+
+/// What a change was about.
+struct Change<'a> {
+    action: &'static str,
+    kind: &'a str,
+    name: &'a str,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+impl<'a> Author<'a> {
+    pub fn of(office: &'a Office, principal: &'a Principal) -> Self {
+        Self {
+            db: &office.db,
+            kind: principal.kind(),
+            name: principal.name(),
+            source: principal.source.to_string(),
+            now: office.running.now(),
+            undoes: None,
+        }
+    }
+
+    /// The command line while no server runs.
+    pub fn offline(db: &'a Db, now: UnixMillis) -> Self {
+        Self { db, kind: "cli", name: "", source: "offline".to_owned(), now, undoes: None }
+    }
+
+    /// The name, or else what he is.
+    pub(crate) fn called(&self) -> &str {
+        if self.name.is_empty() { self.kind } else { self.name }
+    }
+
+    /// Extensions that were added: one with all of it, several with their numbers.
+    pub(crate) async fn added(&self, numbers: &[String]) {
+        match numbers {
+            [] => {}
+            [number] => {
+                let after = extensions::show(self.db, number).await.ok();
+                self.changed(EXTENSIONS, number, None::<&Extension>, after.as_ref()).await;
+            }
+            many => {
+                let names = rows::ranges(many);
+                let after = Some(names.clone().into());
+                let kind = EXTENSIONS;
+                self.write(Change { action: "add", kind, name: &names, before: None, after }).await;
+            }
+        }
+    }
+
+    /// A password was made or set; what it was and is, is nobody's to read.
+    pub(crate) async fn password(&self, kind: &str, name: &str) {
+        self.write(Change { action: "password", kind, name, before: None, after: None }).await;
+    }
+
+    /// Something was done that leaves no configuration behind.
+    pub(crate) async fn done(&self, action: &'static str, kind: &str, name: &str) {
+        self.write(Change { action, kind, name, before: None, after: None }).await;
+    }
+
+    /// Something of this kind and name was one thing and is another.
+    pub(crate) async fn changed(
+        &self,
+        kind: &str,
+        name: &str,
+        before: Option<&impl Serialize>,
+        after: Option<&impl Serialize>,
+    ) {
+        let (before, after) = (value(before), value(after));
+        let Some(action) = action(before.as_ref(), after.as_ref()) else { return };
+        self.write(Change { action, kind, name, before, after }).await;
+    }
+
+    /// Runs an edit of a setting.
+    pub async fn setting<T>(
+        &self,
+        key: &str,
+        edit: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let before = settings::show(self.db, key).await?.value;
+        let done = edit.await?;
+        let after = settings::show(self.db, key).await?.value;
+        self.changed(SETTINGS, key, Some(&before), Some(&after)).await;
+        Ok(done)
+    }
+
+    /// Runs an edit of the tables of the dial plan, of lines and trunks.
+    pub async fn tables<T>(
+        &self,
+        edit: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let tenant = TenantId::default();
+        let before = rows::Rows::of(&self.db.tables(tenant).await?);
+        let done = edit.await?;
+        let after = rows::Rows::of(&self.db.tables(tenant).await?);
+        if let Some(it) = rows::difference(&before, &after) {
+            let rows::Difference { kind, name, before, after } = it;
+            if let Some(action) = action(before.as_ref(), after.as_ref()) {
+                self.write(Change { action, kind: &kind, name: &name, before, after }).await;
+            }
+        }
+        Ok(done)
+    }
+
+    /// The change is in force already: where it cannot be written down, that is an error of the log and no refusal.
+    async fn write(&self, change: Change<'_>) {
+        let text = |it: Option<Value>| it.map(|it| short(it.to_string()));
+        let entry = db::AuditEntry {
+            at: self.now,
+            actor_kind: self.kind.to_owned(),
+            actor: self.name.to_owned(),
+            source: self.source.clone(),
+            action: change.action.to_owned(),
+            kind: change.kind.to_owned(),
+            name: change.name.to_owned(),
+            before: text(change.before),
+            after: text(change.after),
+            undoes: self.undoes,
+            ..db::AuditEntry::default()
+        };
+        if let Err(error) = self.db.insert_audit_entry(TenantId::default(), &entry).await {
+            let (kind, name) = (change.kind, change.name);
+            tracing::error!(%error, kind, name, "a change is in force and not in the audit");
+        }
+    }
+}
+
+fn value(it: Option<&impl Serialize>) -> Option<Value> {
+    // Structs of plain values are objects.
+    it.and_then(|it| serde_json::to_value(it).ok())
+}
+
+/// `null` in the place of what is too long to be kept.
+fn short(text: String) -> String {
+    if text.len() > VALUE_BYTES_MAX { "null".to_owned() } else { text }
+}
+
+fn action(before: Option<&Value>, after: Option<&Value>) -> Option<&'static str> {
+    match (before, after) {
+        (None, None) => None,
+        (None, Some(_)) => Some("add"),
+        (Some(_), None) => Some("delete"),
+        (Some(before), Some(after)) => (before != after).then_some("change"),
+    }
+}
+
+/// Which entries a page shows.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PageQuery {
+    pub limit: Option<u32>,
+    pub cursor: Option<u64>,
+    pub kind: Option<String>,
+    pub name: Option<String>,
+}
+
+/// A page of entries, the newest first.
+pub async fn page(db: &Db, query: PageQuery) -> Result<AuditPage, Failure> {
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let PageQuery { cursor, kind, name, .. } = query;
+    // One more tells whether there is another page.
+    let wanted = AuditQuery { before: cursor, kind, name, limit: limit + 1 };
+    let mut found = db.audit_entries(TenantId::default(), &wanted).await?;
+    let is_more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next = found.last().map(|it| it.id).filter(|_| is_more);
+    Ok(AuditPage { entries: found.into_iter().map(shown).collect(), next })
+}
+
+/// The last one who changed this; for whoever finds it changed.
+pub async fn last(db: &Db, kind: &str, name: &str) -> Result<Option<AuditEntry>, Failure> {
+    let wanted = AuditQuery {
+        kind: Some(kind.to_owned()),
+        name: Some(name.to_owned()),
+        limit: 1,
+        ..AuditQuery::default()
+    };
+    let found = db.audit_entries(TenantId::default(), &wanted).await?;
+    Ok(found.into_iter().next().map(shown))
+}
+
+fn shown(it: db::AuditEntry) -> AuditEntry {
+    let value = |text: Option<String>| text.and_then(|it| serde_json::from_str(&it).ok());
+    let can_undo = undo::refusal(&it).is_none();
+    AuditEntry {
+        id: it.id,
+        at: rfc3339(it.at),
+        actor_kind: it.actor_kind,
+        actor: it.actor,
+        source: it.source,
+        action: it.action,
+        kind: it.kind,
+        name: it.name,
+        before: value(it.before),
+        after: value(it.after),
+        undoes: it.undoes,
+        undone_by: it.undone_by,
+        can_undo,
+    }
+}
+
+fn missing(id: impl std::fmt::Display) -> Failure {
+    Failure::new(404, "not_found", text!("there is no audit entry {id}", "没有操作日志{id}"))
+}
+
+pub(crate) async fn on_page(
+    State(office): State<Office>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<AuditPage>, Failure> {
+    page(&office.db, query).await.map(Json)
+}
+
+/// `POST …/{id}:undo`.
+pub(crate) async fn on_verb(
+    State(office): State<Office>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<Undone>, Failure> {
+    let Some(id) = id.strip_suffix(":undo") else {
+        return Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")));
+    };
+    let number: u64 = id.parse().map_err(|_| missing(id))?;
+    let _one_at_a_time = office.edits.lock().await;
+    undo(&office, &principal, number).await.map(Json)
+}

@@ -1,0 +1,165 @@
+//! What is changed is written down, and taken back; through the whole router.
+
+use crate::scene::{Asking, Scene};
+use axum::http::Method;
+use serde_json::{Value, json};
+
+async fn ok(ask: Asking<'_>) -> Value {
+    let answer = ask.by_socket().send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()
+}
+
+async fn entries(scene: &Scene) -> Vec<Value> {
+    let page = ok(scene.get("/api/v1/audit-entries")).await;
+    page["entries"].as_array().unwrap().clone()
+}
+
+/// Takes the newest entry back; the answer.
+async fn undo(scene: &Scene) -> crate::scene::Answer {
+    let id = entries(scene).await[0]["id"].clone();
+    scene.post(&format!("/api/v1/audit-entries/{id}:undo")).by_socket().send().await
+}
+
+async fn undone(scene: &Scene) -> Value {
+    let answer = undo(scene).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()
+}
+
+fn add(scene: &Scene) -> Asking<'_> {
+    let new = json!({ "extensions": [{ "number": "100", "change": { "name": "Hall" } }] });
+    scene.post("/api/v1/extensions").json(&new)
+}
+
+fn change<'a>(scene: &'a Scene, path: &str, change: &Value) -> Asking<'a> {
+    scene.ask(Method::PATCH, path).json(change)
+}
+
+const EXTENSION: &str = "/api/v1/extensions/100";
+
+#[tokio::test]
+async fn an_extension_is_as_it_was_after_each_undo() {
+    let scene = Scene::new().await;
+    ok(add(&scene)).await;
+    ok(change(&scene, EXTENSION, &json!({ "name": "Kitchen", "ring_s": 20 }))).await;
+    let newest = &entries(&scene).await[0];
+    let told = json!([newest["actor_kind"], newest["action"], newest["kind"], newest["name"]]);
+    assert_eq!(told, json!(["cli", "change", "extensions", "100"]));
+    assert_eq!(
+        (&newest["before"]["name"], &newest["after"]["name"]),
+        (&json!("Hall"), &json!("Kitchen"))
+    );
+    // Another field may change meanwhile.
+    ok(change(&scene, EXTENSION, &json!({ "calls": 5 }))).await;
+    let id = newest["id"].clone();
+    let answer = ok(scene.post(&format!("/api/v1/audit-entries/{id}:undo"))).await;
+    assert_eq!(
+        (&answer["entry"]["undoes"], &answer["entry"]["after"]["name"]),
+        (&id, &json!("Hall"))
+    );
+    let shown = ok(scene.get(EXTENSION)).await;
+    assert_eq!(json!([shown["name"], shown["ring_s"], shown["calls"]]), json!(["Hall", 0, 5]));
+    let again = scene.post(&format!("/api/v1/audit-entries/{id}:undo")).by_socket().send().await;
+    assert_eq!((again.status, &*again.code()), (409, "cannot_undo"));
+
+    ok(scene.ask(Method::DELETE, EXTENSION)).await;
+    let back = undone(&scene).await;
+    assert!(back["credentials"]["password"].as_str().is_some_and(|it| it.len() > 8), "{back}");
+    assert_eq!(ok(scene.get(EXTENSION)).await["calls"], 5);
+    // What the undo added is taken away by its own undo.
+    undone(&scene).await;
+    assert_eq!(scene.get(EXTENSION).by_socket().status().await, 404);
+}
+
+#[tokio::test]
+async fn what_was_changed_since_stays() {
+    let scene = Scene::new().await;
+    let set =
+        |value: u32| change(&scene, "/api/v1/settings/no_answer_s", &json!({ "value": value }));
+    ok(set(30)).await;
+    ok(set(40)).await;
+    let first = entries(&scene).await[1]["id"].clone();
+    let answer =
+        scene.post(&format!("/api/v1/audit-entries/{first}:undo")).by_socket().send().await;
+    assert_eq!((answer.status, &*answer.code()), (409, "changed_since"));
+    let detail = answer.json()["detail_en"].as_str().unwrap().to_owned();
+    assert!(detail.contains("cli has changed it since, at 2026-"), "{detail}");
+    undone(&scene).await;
+    assert_eq!(ok(scene.get("/api/v1/settings/no_answer_s")).await["value"], 30);
+    // Nothing changed, nothing is written.
+    let before = entries(&scene).await.len();
+    ok(set(30)).await;
+    assert_eq!(entries(&scene).await.len(), before);
+}
+
+#[tokio::test]
+async fn rows_lines_and_trunks_are_put_back() {
+    let scene = Scene::new().await;
+    let trunk = json!({ "id": 1, "addresses": [{ "host": "10.0.0.1" }], "description": "branch" });
+    ok(scene.post("/api/v1/sip-trunks").json(&trunk)).await;
+    ok(change(&scene, "/api/v1/sip-trunks/1", &json!({ "description": "other" }))).await;
+    undone(&scene).await;
+    assert_eq!(ok(scene.get("/api/v1/sip-trunks/1")).await["description"], "branch");
+    ok(scene.ask(Method::DELETE, "/api/v1/sip-trunks/1")).await;
+    undone(&scene).await;
+    assert_eq!(ok(scene.get("/api/v1/sip-trunks/1")).await["description"], "branch");
+
+    let line = json!({ "account": "5678", "domain": "sip.example.com", "password": "k7mfx2pq" });
+    ok(scene.post("/api/v1/external-lines").json(&line)).await;
+    let path = "/api/v1/external-lines/5678";
+    ok(change(&scene, path, &json!({ "description": "main" }))).await;
+    undone(&scene).await;
+    let shown = ok(scene.get(path)).await;
+    assert_eq!(json!([shown["description"], shown["has_password"]]), json!(["", true]));
+    ok(change(&scene, path, &json!({ "password": "another2pq" }))).await;
+    assert_eq!(undo(&scene).await.code(), "cannot_undo", "a password is not kept");
+    let code = change(&scene, "/api/v1/feature-codes/echo", &json!({ "code": "*44" }));
+    ok(code).await;
+    undone(&scene).await;
+    let all = serde_json::to_string(&entries(&scene).await).unwrap();
+    assert!(!all.contains("k7mfx2pq") && !all.contains("another2pq"), "a secret in {all}");
+}
+
+#[tokio::test]
+async fn entries_come_page_by_page_and_by_what_they_are_about() {
+    let scene = Scene::new().await;
+    ok(add(&scene)).await;
+    for value in 10..20 {
+        let value = json!({ "value": value });
+        ok(change(&scene, "/api/v1/settings/no_answer_s", &value)).await;
+    }
+    ok(scene.post("/api/v1/extensions/100:passwd").json(&json!({}))).await;
+    let mut path = "/api/v1/audit-entries?limit=5".to_owned();
+    let mut sizes = vec![];
+    loop {
+        let page = ok(scene.get(&path)).await;
+        sizes.push(page["entries"].as_array().unwrap().len());
+        let Some(next) = page["next"].as_u64() else { break };
+        path = format!("/api/v1/audit-entries?limit=5&cursor={next}");
+    }
+    assert_eq!(sizes, [5, 5, 2]);
+    let about = ok(scene.get("/api/v1/audit-entries?kind=extensions&name=100")).await;
+    let actions: Vec<_> =
+        about["entries"].as_array().unwrap().iter().map(|it| it["action"].clone()).collect();
+    assert_eq!(actions, ["password", "add"]);
+}
+
+#[tokio::test]
+async fn who_administers_is_written_down_too() {
+    let scene = Scene::new().await;
+    let ann = json!({ "name": "ann", "password": "correct horse" });
+    let answer = scene.post("/api/v1/setup").json(&ann).send().await;
+    assert_eq!(answer.status, 200);
+    let new = json!({ "name": "wallboard", "scopes": ["read"] });
+    let made = ok(scene.post("/api/v1/api-keys").json(&new)).await;
+    let all = entries(&scene).await;
+    let told = |it: &Value| {
+        json!([it["actor_kind"], it["actor"], it["kind"], it["source"], it["can_undo"]])
+    };
+    assert_eq!(told(&all[0]), json!(["cli", "", "api_keys", "socket", false]));
+    assert_eq!(told(&all[1]), json!(["user", "ann", "users", "127.0.0.1", false]));
+    let secret = made["key"].as_str().unwrap().rsplit('_').next().unwrap().to_owned();
+    let text = serde_json::to_string(&all).unwrap();
+    assert!(!text.contains(&secret) && !text.contains("argon2"), "{text}");
+}
