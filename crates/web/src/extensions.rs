@@ -1,20 +1,27 @@
 //! Extensions: the operations of the API, which the command line also uses while no server runs,
 //! and their handlers.
 
+pub mod range;
+
 use crate::access::Principal;
 use crate::audit::{Author, EXTENSIONS};
+use crate::conventions::{LIMIT_MAX, PageQuery, merged};
+use crate::outside::Fields;
 use crate::resource::{
     AddRequest, Change, Credentials, Extension, Failure, NewExtension, PasswordRequest,
 };
 use crate::{Edit, Office, supplementary};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
 use pbx::dialplan::rows::DEFAULT_PLAN;
 use pbx::directory::AllowedAddress;
 use pbx::id::TenantId;
 use pbx::language::Text;
-use pbx::supplementary::PhoneChange;
+use pbx::supplementary::{Forwarding, PhoneChange};
 use pbx::text;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use store::db::{self, ExtensionProfile, StoredExtension};
@@ -63,19 +70,14 @@ type ByPhone = (String, Vec<PhoneChange>);
 
 /// The same without what phones could have set.
 async fn added(db: &Db, request: AddRequest) -> Result<(Vec<Credentials>, Vec<ByPhone>), Failure> {
-    if request.extensions.len() > EXTENSIONS_PER_REQUEST_MAX {
-        let detail = text!(
-            "at most {EXTENSIONS_PER_REQUEST_MAX} extensions at a time",
-            "一次最多{EXTENSIONS_PER_REQUEST_MAX}个分机"
-        );
-        return Err(Failure::new(422, "too_many", detail));
-    }
-    let mut rows = Vec::with_capacity(request.extensions.len());
-    let mut credentials = Vec::with_capacity(request.extensions.len());
+    let extensions = each(request.extensions)?;
+    let mut rows = Vec::with_capacity(extensions.len());
+    let mut credentials = Vec::with_capacity(extensions.len());
     let mut phones = Vec::new();
     let settings = db.settings(TenantId::default()).await?;
-    for new in request.extensions {
-        if request.skip_emergency && settings.emergency_number(&new.number).is_some() {
+    for (new, of_range) in extensions {
+        if (of_range || request.skip_emergency) && settings.emergency_number(&new.number).is_some()
+        {
             continue;
         }
         let number = new.number.clone();
@@ -90,6 +92,27 @@ async fn added(db: &Db, request: AddRequest) -> Result<(Vec<Credentials>, Vec<By
     }
     db.insert_extensions(TenantId::default(), rows).await?;
     Ok((credentials, phones))
+}
+
+/// Every one of them, those of a range marked.
+fn each(asked: Vec<NewExtension>) -> Result<Vec<(NewExtension, bool)>, Failure> {
+    let mut all = Vec::with_capacity(asked.len());
+    for new in asked {
+        let number = new.number.clone();
+        let numbers = range::numbers(&number)
+            .map_err(|what| Failure::new(422, "invalid", what).at("number").about(&*number))?;
+        if all.len() + numbers.len() > EXTENSIONS_PER_REQUEST_MAX {
+            let detail = text!(
+                "at most {EXTENSIONS_PER_REQUEST_MAX} extensions at a time",
+                "一次最多{EXTENSIONS_PER_REQUEST_MAX}个分机"
+            );
+            return Err(Failure::new(422, "too_many", detail));
+        }
+        let of_range = numbers.len() > 1;
+        let one = |number| (NewExtension { number, ..new.clone() }, of_range);
+        all.extend(numbers.into_iter().map(one));
+    }
+    Ok(all)
 }
 
 /// Changes an extension while no server runs.
@@ -257,8 +280,33 @@ impl From<StoredExtension> for Extension {
     }
 }
 
-pub(crate) async fn on_list(State(office): State<Office>) -> Result<Json<Vec<Extension>>, Failure> {
-    list(&office.db).await.map(Json)
+pub(crate) async fn on_list(
+    State(office): State<Office>,
+    Query(query): Query<PageQuery>,
+) -> Result<Response, Failure> {
+    if query.limit.is_none() && query.cursor.is_empty() && query.search.is_empty() {
+        return Ok(Json(list(&office.db).await?).into_response());
+    }
+    let (shown, is_more) = page(&office.db, &query).await?;
+    let last = shown.last().filter(|_| is_more);
+    let link = last.and_then(|it| query.link("/api/v1/extensions", &it.number));
+    let link = link.map(|it| [(header::LINK, it)]);
+    Ok((link.map(HeaderMap::from_iter).unwrap_or_default(), Json(shown)).into_response())
+}
+
+/// A page of them, and whether there are more; nothing else is read.
+async fn page(db: &Db, query: &PageQuery) -> Result<(Vec<Extension>, bool), Failure> {
+    let limit = query.limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
+    let tenant = TenantId::default();
+    let mut found =
+        db.extensions_after(tenant, &query.cursor, query.search.trim(), limit + 1).await?;
+    let is_more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let mut shown: Vec<Extension> = found.into_iter().map(Extension::from).collect();
+    for it in &mut shown {
+        supplementary::show(it, &db.phone(tenant, &it.number).await?);
+    }
+    Ok((shown, is_more))
 }
 
 pub(crate) async fn on_show(
@@ -327,10 +375,31 @@ pub(crate) async fn on_set(
     State(office): State<Office>,
     principal: Principal,
     Path(number): Path<String>,
-    Json(change): Json<Change>,
+    Json(fields): Json<Fields>,
 ) -> Result<Json<Extension>, Failure> {
+    let change = patched(fields)?;
     let _one_at_a_time = office.edits.lock().await;
     set_live(&office, &Author::of(&office, &principal), &number, change).await.map(Json)
+}
+
+/// A merge patch as a change: `null` is what a new extension has, and no forwarding is an empty number.
+fn patched(mut fields: Fields) -> Result<Change, Failure> {
+    let none = || Forwarding::ALL.map(|it| (it.as_str().to_owned(), Value::from(""))).into_iter();
+    match fields.get_mut("forward") {
+        Some(Value::Object(forward)) => {
+            forward.values_mut().filter(|it| it.is_null()).for_each(|it| *it = "".into());
+        }
+        Some(it) if it.is_null() => *it = Value::Object(none().collect()),
+        Some(_) | None => {}
+    }
+    let profile = ExtensionProfile::default();
+    let new = StoredExtension { profile, has_password: false, weak_password: false };
+    let defaults = match serde_json::to_value(Extension::from(new)) {
+        Ok(Value::Object(defaults)) => defaults,
+        // A struct of plain values is an object.
+        Ok(_) | Err(_) => Fields::new(),
+    };
+    merged(fields, &defaults)
 }
 
 /// The running server is the one who writes what phones set.

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod audit;
+mod conventions;
 pub mod dial_plan;
 pub mod events;
 pub mod extensions;
@@ -31,7 +32,9 @@ pub use socket::{ControlSocket, serve_control, serve_public};
 use access::Access;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, patch, post};
+use conventions::Again;
 use ipnet::IpNet;
 use std::sync::Arc;
 use store::Db;
@@ -47,12 +50,22 @@ pub struct Office {
     pub running: Arc<dyn Running>,
     /// Edits come one after the other, so that the newest directory is always published last.
     edits: Arc<Mutex<()>>,
+    /// Held by whoever compares a resource with what he has seen, and then changes it.
+    comparing: Arc<Mutex<()>>,
+    again: Arc<Again>,
     pub(crate) access: Arc<Access>,
 }
 
 impl Office {
     pub fn new(db: Db, running: Arc<dyn Running>) -> Self {
-        Self { db, running, edits: Arc::default(), access: Arc::new(Access::new(vec![])) }
+        Self {
+            db,
+            running,
+            edits: Arc::default(),
+            comparing: Arc::default(),
+            again: Arc::default(),
+            access: Arc::new(Access::new(vec![])),
+        }
     }
 
     /// With addresses that are served wherever they are, and never kept waiting.
@@ -64,7 +77,7 @@ impl Office {
 
 /// All that the listener serves: metrics and health to everybody, the rest to those whom the guard lets through.
 pub fn public_router(office: Office) -> Router {
-    let guard = axum::middleware::from_fn_with_state(office.clone(), access::guard::guard);
+    let guard = from_fn_with_state(office.clone(), access::guard::guard);
     let guarded = api_router(office.clone()).merge(pages_router(office.clone())).layer(guard);
     monitors(office.running).merge(guarded).layer(axum::middleware::from_fn(access::secure))
 }
@@ -86,6 +99,18 @@ fn monitors(running: Arc<dyn Running>) -> Router {
 
 /// Everything below `/api/v1`. Every request has its [`access::Principal`].
 fn api_router(office: Office) -> Router {
+    let resources = resources().with_state(office.clone());
+    let compared = conventions::Compared { office: office.clone(), resources: resources.clone() };
+    resources
+        .layer(from_fn_with_state(compared, conventions::unchanged))
+        .layer(from_fn_with_state(office, conventions::once))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn(whole::to_the_end))
+        .layer(axum::middleware::from_fn(conventions::explained))
+}
+
+/// The paths and their handlers.
+fn resources() -> Router<Office> {
     Router::new()
         .merge(access::routes())
         .route("/api/v1/audit-entries", get(audit::on_page))
@@ -138,7 +163,4 @@ fn api_router(office: Office) -> Router {
         .route("/api/v1/call-records:search", get(records::search::on_search))
         .route("/api/v1/trace", get(live::trace))
         .route("/api/{*path}", any(live::no_such_path))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(axum::middleware::from_fn(whole::to_the_end))
-        .with_state(office)
 }

@@ -104,6 +104,7 @@ pub struct Change {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewExtension {
+    /// Or a range, as `100-199`, of which emergency numbers are left out.
     pub number: String,
     /// Absent: generated, or none where addresses are given.
     #[serde(default, skip_serializing_if = "Option::is_none")]

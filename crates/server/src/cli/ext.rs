@@ -16,7 +16,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use web::extensions::EXTENSIONS_PER_REQUEST_MAX;
+use web::extensions::range::numbers;
 use web::resource::{AddRequest, Change, Credentials, Extension, NewExtension, PasswordRequest};
 
 #[derive(clap::Subcommand)]
@@ -408,61 +408,7 @@ pub(super) fn levels(text: &str) -> std::result::Result<Levels, Invalid> {
 impl std::str::FromStr for Numbers {
     type Err = Invalid;
 
-    /// A range keeps the width of its first number: 0100-0199 has leading zeros.
     fn from_str(text: &str) -> std::result::Result<Self, Invalid> {
-        let digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
-        let Some((first, last)) = text.split_once('-').filter(|(a, b)| digits(a) && digits(b))
-        else {
-            return Ok(Self(vec![text.to_owned()]));
-        };
-        let number = |it: &str| {
-            it.parse::<u64>().map_err(|_| {
-                Invalid(text!("{it} is too long for a range", "{it}太长，不能用于号段"))
-            })
-        };
-        let (from, to) = (number(first)?, number(last)?);
-        let count = to.checked_sub(from).ok_or_else(|| {
-            Invalid(text!("the range ends before it begins", "号段的终点小于起点"))
-        })?;
-        if first.len() > last.len() || (first.starts_with('0') && first.len() != last.len()) {
-            return Err(Invalid(text!(
-                "both ends of a range have the same length",
-                "号段的起点和终点长度应相同"
-            )));
-        }
-        if count >= EXTENSIONS_PER_REQUEST_MAX as u64 {
-            return Err(Invalid(text!(
-                "a range has at most {EXTENSIONS_PER_REQUEST_MAX} numbers",
-                "号段最多包含{EXTENSIONS_PER_REQUEST_MAX}个号码"
-            )));
-        }
-        let width = first.len();
-        Ok(Self((from..=to).map(|it| format!("{it:0width$}")).collect()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn range_table() {
-        #[rustfmt::skip]
-        let table = [
-            ("100",          Ok((1, "100", "100"))),
-            ("100-102",      Ok((3, "100", "102"))),
-            ("0100-0199",    Ok((100, "0100", "0199"))),
-            ("99-101",       Ok((3, "99", "101"))),
-            ("1000-10999",   Ok((10_000, "1000", "10999"))),
-            ("front-desk",   Ok((1, "front-desk", "front-desk"))),
-            ("102-100",      Err("the range ends before it begins")),
-            ("099-1000",     Err("both ends of a range have the same length")),
-            ("1-100001",     Err("a range has at most 100000 numbers")),
-        ];
-        for (text, expected) in table {
-            let got = text.parse::<Numbers>();
-            let got = got.as_ref().map(|it| (it.0.len(), &*it.0[0], &*it.0[it.0.len() - 1]));
-            assert_eq!(got.map_err(|it| &*it.0.en), expected, "{text}");
-        }
+        numbers(text).map(Self).map_err(Invalid)
     }
 }

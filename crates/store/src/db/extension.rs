@@ -144,6 +144,25 @@ impl Db {
         rows.iter().map(stored).collect()
     }
 
+    /// Those whose numbers come after this one, with a number or name like `search`; all where that is empty.
+    pub async fn extensions_after(
+        &self,
+        tenant: TenantId,
+        after: &str,
+        search: &str,
+        limit: u32,
+    ) -> Result<Vec<StoredExtension>, StoreError> {
+        let mut select = QueryBuilder::<Sqlite>::new("SELECT * FROM extensions WHERE tenant_id = ");
+        select.push_bind(i64::from(tenant.0)).push(" AND number > ").push_bind(after);
+        if !search.is_empty() {
+            select.push(" AND (instr(number, ").push_bind(search);
+            select.push(") > 0 OR instr(lower(name), lower(").push_bind(search).push(")) > 0)");
+        }
+        select.push(" ORDER BY number LIMIT ").push_bind(i64::from(limit));
+        let rows = select.build().fetch_all(&self.pool).await?;
+        rows.iter().map(stored).collect()
+    }
+
     pub async fn extension(
         &self,
         tenant: TenantId,

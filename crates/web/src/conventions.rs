@@ -1,0 +1,16 @@
+//! What all resources of the API have in common, in layers around their handlers: failures of one form, answers that
+//! tell whether a resource was changed meanwhile (RFC 9110 §13), and requests that can be sent twice.
+
+mod again;
+mod merge;
+mod page;
+mod refusal;
+mod tag;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use again::{Again, once};
+pub(crate) use merge::merged;
+pub(crate) use page::{LIMIT_MAX, PageQuery};
+pub(crate) use refusal::explained;
+pub(crate) use tag::{Compared, unchanged};

@@ -1,0 +1,92 @@
+//! Refusals that come before a handler has its say: a body that is no JSON, a field of another type, a method that a
+//! path does not know. They are told as all others are.
+
+use crate::resource::Failure;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use pbx::text;
+
+/// Longest text that becomes a failure. Unit: octets.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Stands before the field and what is wrong with it.
+const OF_FIELD: &str = "target type: ";
+
+pub(crate) async fn explained(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let is_text = kind.is_none_or(|it| it.starts_with("text/plain"));
+    if !(status.is_client_error() || status.is_server_error()) || !is_text {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, TEXT_BYTES_MAX).await.unwrap_or_default();
+    let mut told = failure(status, &String::from_utf8_lossy(&body)).into_response();
+    if let Some(allow) = parts.headers.get(header::ALLOW) {
+        told.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    told
+}
+
+fn failure(status: StatusCode, said: &str) -> Failure {
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let what = text!("this path does not know the method", "该路径不支持此方法");
+            Failure::new(405, "method", what)
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            let what = text!(
+                "the body must be JSON: Content-Type: application/json",
+                "请求内容应为JSON：Content-Type: application/json"
+            );
+            Failure::new(415, "media_type", what)
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Failure::new(413, "too_large", text!("the request is too long", "请求过长"))
+        }
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+            let about = said.split_once(OF_FIELD).map_or(said, |(_, about)| about).trim();
+            let failure = Failure::new(422, "invalid", text!("{about}", "请求无效：{about}"));
+            match field(about) {
+                Some(field) => failure.at(field),
+                None => failure,
+            }
+        }
+        other => Failure::new(other.as_u16(), "refused", text!("{said}", "请求被拒绝：{said}")),
+    }
+}
+
+/// The path of a field before what is wrong with it, or the name of one that does not exist.
+fn field(about: &str) -> Option<&str> {
+    let is_path = |it: &&str| {
+        let is_part = |it: char| it.is_ascii_alphanumeric() || "._[]-".contains(it);
+        !it.is_empty() && it.chars().all(is_part)
+    };
+    let before = about.split_once(": ").map(|(it, _)| it).filter(is_path);
+    let quoted = || about.strip_prefix("unknown field `")?.split('`').next();
+    let missing = || about.strip_prefix("missing field `")?.split('`').next();
+    before.or_else(quoted).or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_table() {
+        #[rustfmt::skip]
+        let table = [
+            ("change.calls: invalid value: integer `300`, expected u8 at line 1 column 9", Some("change.calls")),
+            ("extensions[0].numbr: unknown field `numbr`, expected one of `number`",       Some("extensions[0].numbr")),
+            ("unknown field `numbr`, expected `number` at line 1 column 9",                Some("numbr")),
+            ("missing field `number` at line 1 column 2",                                  Some("number")),
+            ("Failed to parse the request body as JSON: EOF while parsing",                None),
+        ];
+        for (about, expected) in table {
+            assert_eq!(field(about), expected, "{about}");
+        }
+    }
+}

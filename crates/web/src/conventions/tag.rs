@@ -1,0 +1,172 @@
+//! `ETag` of each resource that can be changed, and `If-Match` of those who change it: nobody overwrites what he has
+//! not seen (RFC 9110 §8.8.3, §13.1).
+
+use crate::access::Principal;
+use crate::resource::Failure;
+use crate::{Office, audit};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use pbx::language::Text;
+use pbx::text;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tower::ServiceExt as _;
+
+/// Collections whose members have tags, and what the audit calls them.
+const COLLECTIONS: [(&str, &str); 4] = [
+    ("/api/v1/extensions/", audit::EXTENSIONS),
+    ("/api/v1/settings/", audit::SETTINGS),
+    ("/api/v1/external-lines/", "lines"),
+    ("/api/v1/sip-trunks/", "trunks"),
+];
+const DIAL_PLAN: &str = "/api/v1/dial-plan";
+
+/// What is of the moment, and not what somebody has set.
+const LIVE: &str = "state";
+
+/// The longest resource. Unit: octets.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Where the present is looked up.
+#[derive(Clone)]
+pub(crate) struct Compared {
+    pub(crate) office: Office,
+    pub(crate) resources: Router,
+}
+
+pub(crate) async fn unchanged(
+    State(compared): State<Compared>,
+    principal: Principal,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some((kind, name)) = resource(request.uri().path()) else { return next.run(request).await };
+    if request.method() == Method::GET {
+        let known = value(request.headers(), header::IF_NONE_MATCH.as_str());
+        let response = tagged(next.run(request).await).await;
+        let tag = value(response.headers(), header::ETAG.as_str());
+        return match (known, tag) {
+            (Some(known), Some(tag)) if matches(&known, &tag) => {
+                (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response()
+            }
+            (_, _) => response,
+        };
+    }
+    // Whoever compares and changes does both before the next one compares.
+    let Compared { office, resources } = compared;
+    let _one_at_a_time = office.comparing.lock().await;
+    let (parts, body) = request.into_parts();
+    if let Some(wanted) = value(&parts.headers, header::IF_MATCH.as_str()) {
+        let mut look = Request::new(Body::empty());
+        *look.uri_mut() = parts.uri.clone();
+        look.extensions_mut().insert(principal);
+        let Ok(present) = resources.oneshot(look).await;
+        let present = tagged(present).await;
+        let tag = value(present.headers(), header::ETAG.as_str());
+        if !tag.as_deref().is_some_and(|it| matches(&wanted, it)) {
+            return changed(&office, kind, &name, tag).await;
+        }
+    }
+    let is_patch = parts.method == Method::PATCH;
+    let response = next.run(Request::from_parts(parts, body)).await;
+    if is_patch { tagged(response).await } else { response }
+}
+
+fn resource(path: &str) -> Option<(&'static str, String)> {
+    if path == DIAL_PLAN {
+        return Some((audit::DIAL_PLAN, String::new()));
+    }
+    COLLECTIONS.iter().find_map(|(prefix, kind)| {
+        let name = path.strip_prefix(prefix)?;
+        let is_member = !name.is_empty() && !name.contains(['/', ':']);
+        is_member.then(|| (*kind, name.to_owned()))
+    })
+}
+
+fn value(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|it| it.to_str().ok()).map(str::to_owned)
+}
+
+/// Whether a list of tags names this one; `*` names all that exist.
+fn matches(list: &str, tag: &str) -> bool {
+    list.split(',').map(str::trim).any(|it| it == "*" || it == tag)
+}
+
+/// The answer with the tag of what it shows.
+async fn tagged(response: Response) -> Response {
+    if response.status() != StatusCode::OK {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(body) = to_bytes(body, BYTES_MAX).await else {
+        let what = Text::same("the answer is too long");
+        return Failure::new(500, "fault", what).into_response();
+    };
+    if let Some(tag) = tag(&body) {
+        parts.headers.insert(header::ETAG, tag);
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+fn tag(body: &[u8]) -> Option<HeaderValue> {
+    let mut shown: Value = serde_json::from_slice(body).ok()?;
+    shown.as_object_mut()?.remove(LIVE);
+    let digest = Sha256::digest(shown.to_string());
+    let text: String = digest.iter().take(12).map(|it| format!("{it:02x}")).collect();
+    HeaderValue::from_str(&format!("\"{text}\"")).ok()
+}
+
+/// Names who changed it, and when.
+async fn changed(office: &Office, kind: &str, name: &str, tag: Option<String>) -> Response {
+    let last = match audit::last(&office.db, kind, name).await {
+        Ok(last) => last,
+        Err(failure) => return failure.into_response(),
+    };
+    let what = match last {
+        Some(it) => {
+            let who = if it.actor.is_empty() { it.actor_kind } else { it.actor };
+            text!("{who} changed this at {}: load it again", "{who}已于{}修改，请重新加载", it.at)
+        }
+        None => text!("this has been changed: load it again", "内容已被修改，请重新加载"),
+    };
+    let mut response = Failure::new(412, "changed", what).into_response();
+    if let Some(tag) = tag.and_then(|it| HeaderValue::from_str(&it).ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resource_table() {
+        #[rustfmt::skip]
+        let table = [
+            ("/api/v1/extensions/100",            Some(("extensions", "100"))),
+            ("/api/v1/external-lines/5678",       Some(("lines", "5678"))),
+            ("/api/v1/dial-plan",                 Some(("dial_plan", ""))),
+            ("/api/v1/extensions",                None),
+            ("/api/v1/extensions/100:passwd",     None),
+            ("/api/v1/dial-plan:lint",            None),
+            ("/api/v1/calls/c-1",                 None),
+        ];
+        for (path, expected) in table {
+            let expected = expected.map(|(kind, name)| (kind, name.to_owned()));
+            assert_eq!(resource(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_of_the_moment_does_not_count() {
+        let of = |text: &str| tag(text.as_bytes());
+        assert_eq!(of(r#"{"a":1,"state":{"calls":1}}"#), of(r#"{"a":1,"state":null}"#));
+        assert_ne!(of(r#"{"a":1}"#), of(r#"{"a":2}"#));
+        assert_eq!(of("[1]"), None);
+    }
+}

@@ -1,0 +1,141 @@
+//! The conventions through the whole router.
+
+use crate::scene::{Answer, Asking, Scene};
+use axum::http::Method;
+use serde_json::{Value, json};
+
+const EXTENSION: &str = "/api/v1/extensions/100";
+
+async fn send(ask: Asking<'_>) -> Answer {
+    ask.by_socket().send().await
+}
+
+async fn with_extension() -> Scene {
+    let scene = Scene::new().await;
+    let new =
+        json!({ "extensions": [{ "number": "100", "change": { "name": "Hall", "calls": 5 } }] });
+    assert_eq!(send(scene.post("/api/v1/extensions").json(&new)).await.status, 200);
+    scene
+}
+
+fn patch<'a>(scene: &'a Scene, path: &str, change: &Value) -> Asking<'a> {
+    scene.ask(Method::PATCH, path).json(change)
+}
+
+#[tokio::test]
+async fn who_has_not_seen_the_newest_does_not_overwrite_it() {
+    let scene = with_extension().await;
+    let seen = send(scene.get(EXTENSION)).await;
+    let tag = seen.header("etag").to_owned();
+    assert_eq!(send(scene.get(EXTENSION).with("if-none-match", &tag)).await.status, 304);
+    let change = |name: &str| patch(&scene, EXTENSION, &json!({ "name": name }));
+    let done = send(change("Kitchen").with("if-match", &tag)).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    let newer = done.header("etag").to_owned();
+    assert_eq!(send(scene.get(EXTENSION)).await.header("etag"), newer);
+    let late = send(change("Garage").with("if-match", &tag)).await;
+    assert_eq!((late.status, &*late.code()), (412, "changed"));
+    assert_eq!(late.header("etag"), newer);
+    let detail = late.json()["detail_en"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with("cli changed this at 2026-"), "{detail}");
+    let delete = || scene.ask(Method::DELETE, EXTENSION);
+    assert_eq!(send(delete().with("if-match", &tag)).await.status, 412);
+    assert_eq!(send(delete().with("if-match", &newer)).await.status, 200);
+    assert_eq!(send(change("x").with("if-match", "*")).await.status, 412, "it is gone");
+    // Settings, lines and the dial plan have tags too.
+    for path in ["/api/v1/settings/no_answer_s", "/api/v1/dial-plan"] {
+        assert!(!send(scene.get(path)).await.header("etag").is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_is_done_once() {
+    let scene = Scene::new().await;
+    let add = |number: &str, key: &str| {
+        let new = json!({ "extensions": [{ "number": number }] });
+        scene.post("/api/v1/extensions").json(&new).with("idempotency-key", key)
+    };
+    let first = send(add("100", "one")).await;
+    let again = send(add("100", "one")).await;
+    assert_eq!((first.status, &first.body), (200, &again.body));
+    assert_eq!(
+        (first.header("idempotency-replayed"), again.header("idempotency-replayed")),
+        ("", "true")
+    );
+    assert_eq!(again.header("content-type"), "application/json");
+    assert_eq!(send(add("100", "two")).await.code(), "exists");
+    assert_eq!(send(add("101", "one")).await.code(), "key_reused");
+    // A refusal is an answer as well.
+    assert_eq!(send(add("100", "two")).await.header("idempotency-replayed"), "true");
+    scene.server.wait(std::time::Duration::from_secs(24 * 60 * 60));
+    assert_eq!(send(add("100", "one")).await.code(), "exists", "a day is over");
+    assert_eq!(send(add("102", &"x".repeat(256))).await.code(), "invalid");
+}
+
+#[tokio::test]
+async fn refusals_are_failures_that_name_the_field() {
+    let scene = with_extension().await;
+    #[rustfmt::skip]
+    let table = [
+        (patch(&scene, EXTENSION, &json!({ "calls": 300 })),                    422, "invalid",    "calls"),
+        (patch(&scene, EXTENSION, &json!({ "cals": 3 })),                       422, "invalid",    "cals"),
+        (patch(&scene, EXTENSION, &json!({ "relay": "sometimes" })),            422, "invalid",    "relay"),
+        (patch(&scene, "/api/v1/feature-codes/echo", &json!({ "cod": "*44" })), 422, "invalid",    "cod"),
+        (scene.post("/api/v1/dial-plan:simulate").json(&json!({ "dice": 300 })), 422, "invalid",   "dice"),
+        (scene.post("/api/v1/extensions").text("text/plain", "{}"),             415, "media_type", ""),
+        (scene.post("/api/v1/extensions").text("application/json", "{"),        422, "invalid",    ""),
+        (scene.ask(Method::PUT, "/api/v1/extensions"),                          405, "method",     ""),
+        (scene.get("/api/v1/sip-trunks/one"),                                   422, "invalid",    ""),
+        (scene.get("/api/v1/nothing"),                                          404, "not_found",  ""),
+    ];
+    for (ask, status, code, field) in table {
+        let path = ask.path();
+        let answer = send(ask).await;
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+        let told = answer.json();
+        let told = json!([answer.status, told["code"], told["field"].as_str().unwrap_or_default()]);
+        assert_eq!(told, json!([status, code, field]), "{path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn null_is_the_default() {
+    let scene = with_extension().await;
+    let change = json!({ "forward": { "busy": "101" }, "ring_s": 20 });
+    assert_eq!(send(patch(&scene, EXTENSION, &change)).await.status, 200);
+    let back = json!({ "name": null, "calls": null, "ring_s": null, "forward": { "busy": null } });
+    let answer = send(patch(&scene, EXTENSION, &back)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let shown = answer.json();
+    let told = json!([shown["name"], shown["calls"], shown["ring_s"], shown["forward"]]);
+    assert_eq!(told, json!(["", 2, 0, {}]));
+}
+
+#[tokio::test]
+async fn a_range_is_added_and_listed_page_by_page() {
+    let scene = Scene::new().await;
+    let new = json!({ "extensions": [
+        { "number": "105-114", "change": { "name": "Hall" } }, { "number": "99", "change": { "name": "Gate" } },
+    ] });
+    let made = send(scene.post("/api/v1/extensions").json(&new)).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    // An emergency number is passed over in a range.
+    assert_eq!(made.json().as_array().unwrap().len(), 10);
+    assert!(!made.body.contains("\"112\""), "{}", made.body);
+    let mut path = "/api/v1/extensions?limit=4".to_owned();
+    let mut pages: Vec<usize> = vec![];
+    loop {
+        let page = send(scene.get(&path)).await;
+        pages.push(page.json().as_array().unwrap().len());
+        let Some(next) = page.header("link").strip_prefix('<') else { break };
+        path = next.split('>').next().unwrap().to_owned();
+    }
+    assert_eq!(pages, [4, 4, 2]);
+    let found = send(scene.get("/api/v1/extensions?search=gat&limit=4")).await.json();
+    assert_eq!(found.as_array().unwrap().len(), 1);
+    let bad = json!({ "extensions": [{ "number": "114-105" }] });
+    let bad = send(scene.post("/api/v1/extensions").json(&bad)).await;
+    assert_eq!((bad.status, bad.json()["field"].as_str()), (422, Some("number")));
+    let entry = &send(scene.get("/api/v1/audit-entries")).await.json()["entries"][0];
+    assert_eq!(entry["name"], "99, 105-111, 113-114");
+}
