@@ -8,8 +8,10 @@ mod news;
 mod render;
 mod ring;
 mod sse;
+mod ws;
 
 pub use catalogue::{Kind, Kinds};
 pub use news::{Before, Fact, news};
 pub use ring::{Happened, Position, Reader, Ring};
 pub(crate) use sse::on_events;
+pub(crate) use ws::on_ws;

@@ -161,6 +161,7 @@ fn resources() -> Router<Office> {
         .route("/api/v1/call-records", get(records::on_page))
         .route("/api/v1/events", get(events::on_events))
         .route("/api/v1/call-records:search", get(records::search::on_search))
+        .route("/api/v1/ws", get(events::on_ws))
         .route("/api/v1/trace", get(live::trace))
         .route("/api/{*path}", any(live::no_such_path))
 }

@@ -136,7 +136,7 @@ impl Connections {
             let mut server = http1::Builder::new();
             server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
             // The reader that went away is the only one it would interest.
-            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            let _ = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
             drop(permit);
         });
     }

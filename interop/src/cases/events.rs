@@ -73,6 +73,9 @@ pub(super) fn events_of_a_call(context: &Context) -> Result<()> {
     let names: Vec<&str> = again.iter().map(|it| it.name()).collect();
     let expected = ["call.ringing", "call.answered", "call.ended", "call.created", "call.ended"];
     ensure!(names == expected, "resumed: {names:?}");
+    let by_socket = Events::follow_ws(&server, &format!("types=call.*&after={id}"))?.rest(QUIET);
+    let same = by_socket.iter().map(|it| &it.envelope).eq(again.iter().map(|it| &it.envelope));
+    ensure!(same, "the WebSocket tells something else: {} events", by_socket.len());
     let other = Events::follow(&server, "types=call.*&after=1-1")?;
     let gap = other.expect("lost", SOON)?;
     ensure!(gap["data"]["missed"].is_null(), "{gap}");

@@ -14,6 +14,7 @@ use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::ops::Range;
 
 /// The name of the event that tells of a gap.
 pub(super) const LOST: &str = "lost";
@@ -24,6 +25,14 @@ const NAMES_MAX: usize = 100;
 pub(crate) struct Shown {
     /// A whole frame of `text/event-stream`.
     pub(crate) frame: Bytes,
+    json: Range<usize>,
+}
+
+impl Shown {
+    /// The envelope alone.
+    pub(crate) fn json(&self) -> Bytes {
+        self.frame.slice(self.json.clone())
+    }
 }
 
 #[derive(Serialize)]
@@ -66,10 +75,12 @@ fn frame(
         data,
     };
     let mut text = format!("id: {id}\nevent: {name}\ndata: ").into_bytes();
+    let start = text.len();
     // JSON has no line end within, so it is one line of data. Texts and numbers always have their JSON.
     let _ = serde_json::to_writer(&mut text, &envelope);
+    let json = start..text.len();
     text.extend_from_slice(b"\n\n");
-    Shown { frame: text.into() }
+    Shown { frame: text.into(), json }
 }
 
 fn tenant_name(tenant: TenantId) -> String {
