@@ -3,6 +3,7 @@
 //! Unlike a [`Record`](crate::record::Record), an event may be lost when its reader lags.
 
 use crate::id::{CallId, TenantId};
+use crate::language::Text;
 use crate::light::Light;
 use crate::line::doctor::report::Report;
 use crate::line::live::LineStatus;
@@ -106,6 +107,9 @@ pub enum CallState {
 }
 
 impl CallState {
+    pub const ALL: [Self; 5] =
+        [Self::Started, Self::Ringing, Self::Answered, Self::Held, Self::Released];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Started => "started",
@@ -113,6 +117,28 @@ impl CallState {
             Self::Answered => "answered",
             Self::Held => "held",
             Self::Released => "released",
+        }
+    }
+
+    /// As live lists say it.
+    pub fn text(self) -> Text {
+        match self {
+            Self::Started => Text::fixed("started", "已发起"),
+            Self::Ringing => Text::fixed("ringing", "振铃中"),
+            Self::Answered => Text::fixed("talking", "通话中"),
+            Self::Held => Text::fixed("on hold", "保持中"),
+            Self::Released => Text::fixed("released", "已释放"),
+        }
+    }
+
+    /// As live lists show it beside the word: nobody needs to see colours.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Started => "○",
+            Self::Ringing => "◐",
+            Self::Answered => "●",
+            Self::Held => "‖",
+            Self::Released => "□",
         }
     }
 }

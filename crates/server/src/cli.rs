@@ -25,6 +25,7 @@ mod outside;
 mod password;
 mod registrations;
 mod setting;
+mod top;
 mod trace;
 mod trunk;
 mod usage;
@@ -115,6 +116,8 @@ enum Command {
     Registrations,
     /// Calls that are up.
     Calls(calls::Arguments),
+    /// The calls as they happen, until `q` is pressed.
+    Top(top::Arguments),
     /// Call records.
     #[command(subcommand)]
     Cdr(cdr::Command),
@@ -185,6 +188,7 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Dialplan(command) => dialplan::run(&common, command, output),
         Command::Registrations => registrations::run(&common, output),
         Command::Calls(arguments) => calls::run(&common, arguments, output),
+        Command::Top(arguments) => top::run(&common, &arguments, output),
         Command::Cdr(command) => cdr::run(&common, command, output),
         Command::Trace(arguments) => trace::run(&common, &arguments, output),
         Command::Admin(command) => admin::run(&common, command, output),
@@ -306,6 +310,7 @@ mod tests {
             ("dialtone calls --watch",                                              true),
             ("dialtone calls show c-1",                                             true),
             ("dialtone calls hangup c-1 --json",                                    true),
+            ("dialtone top --plain",                                                true),
             ("dialtone cdr export --from 2026-01-01 --to 2026-02-01 --csv",         true),
             ("dialtone trace --ext 100 --ip 10.0.0.1 --raw",                        true),
             ("dialtone admin add ann --password-file -",                            true),

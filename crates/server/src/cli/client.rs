@@ -119,16 +119,31 @@ impl Client {
 }
 
 impl Lines {
+    /// The next line, as JSON.
     pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        while let Some(line) = self.line().await? {
+            if !line.trim_ascii().is_empty() {
+                return json(&line).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The data of the next event, where the lines are a stream of events.
+    pub(super) async fn event<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        while let Some(line) = self.line().await? {
+            if let Some(data) = line.strip_prefix(b"data: ") {
+                return json(data).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// May be dropped while it waits: what has come so far stays.
+    async fn line(&mut self) -> Result<Option<Vec<u8>>> {
         loop {
             if let Some(end) = self.rest.iter().position(|it| *it == b'\n') {
-                let line: Vec<u8> = self.rest.drain(..=end).collect();
-                if line.trim_ascii().is_empty() {
-                    continue;
-                }
-                return serde_json::from_slice(&line)
-                    .map(Some)
-                    .map_err(|it| anyhow::Error::from(it).into());
+                return Ok(Some(self.rest.drain(..=end).collect()));
             }
             if self.rest.len() > ANSWER_BYTES_MAX {
                 return Err(Failed::new(
@@ -142,6 +157,10 @@ impl Lines {
             }
         }
     }
+}
+
+fn json<T: DeserializeOwned>(line: &[u8]) -> Result<T> {
+    serde_json::from_slice(line).map_err(|it| anyhow::Error::from(it).into())
 }
 
 async fn decode<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T> {
