@@ -14,6 +14,7 @@ mod failure;
 mod feature_codes;
 mod form;
 mod layout;
+mod live_calls;
 mod outside;
 mod registrations;
 mod settings;
@@ -62,6 +63,7 @@ pub fn pages_router(office: Office) -> Router {
         )
         .merge(outside_routes())
         .route("/call-records", get(calls::on_list))
+        .route("/calls", get(live_calls::on_live_calls))
         .route("/calls/{id}", get(calls::on_call))
         .route("/calls/{id}/hangup", post(calls::on_hangup))
         .route("/calls/{id}/support.txt", get(calls::on_support))

@@ -14,10 +14,11 @@ use std::io::Write as _;
 use std::sync::LazyLock;
 
 /// What is served below `/assets/`: its name, its type and its octets.
-const FILES: [(&str, &str, &[u8]); 4] = [
+const FILES: [(&str, &str, &[u8]); 5] = [
     ("dialtone.css", "text/css; charset=utf-8", include_bytes!("../../assets/dialtone.css")),
     ("dialtone.js", JAVASCRIPT, include_bytes!("../../assets/dialtone.js")),
     ("htmx.js", JAVASCRIPT, include_bytes!("../../assets/htmx-2.0.11.min.js")),
+    ("live-board.js", JAVASCRIPT, include_bytes!("../../assets/live-board.js")),
     ("icon.svg", "image/svg+xml", include_bytes!("../../assets/icon.svg")),
 ];
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";

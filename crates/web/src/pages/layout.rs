@@ -15,7 +15,11 @@ struct Menu {
 /// Only pages that there are.
 const MENUS: &[Menu] = &[
     Menu {
-        title: Text::fixed("Home", "首页"), pages: &[("/", Text::fixed("Dashboard", "总览"))]
+        title: Text::fixed("Home", "首页"),
+        pages: &[
+            ("/", Text::fixed("Dashboard", "总览")),
+            ("/calls", Text::fixed("Live calls", "实时话单")),
+        ],
     },
     Menu {
         title: Text::fixed("Data", "数据"),

@@ -27,6 +27,8 @@ const PAGES: &[&str] = &[
     "/sip-trunks/new",
     "/sip-trunks/1",
     "/sip-trunks/1/delete",
+    "/calls",
+    "/calls?show=failed",
     "/call-records",
     "/call-records?q=1&result=failed&from=2026-11-01&to=2026-11-26",
     "/calls/c-0123456789",
