@@ -15,6 +15,7 @@ mod scope;
 pub mod sessions;
 pub mod setup;
 mod source;
+mod still;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -27,6 +28,7 @@ pub(crate) use headers::secure;
 pub use principal::{Principal, Scope, Scopes, Who};
 pub use scope::needed;
 pub use source::{Peer, Source};
+pub(crate) use still::still;
 
 use crate::Office;
 use crate::resource::Failure;

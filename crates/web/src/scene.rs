@@ -34,6 +34,7 @@ pub(crate) const WORLD: &str = "198.51.100.5:40000";
 
 pub(crate) struct Scene {
     pub(crate) server: Arc<Still>,
+    pub(crate) office: Office,
     listener: Router,
     socket: Router,
     _folder: TempDir,
@@ -63,8 +64,8 @@ impl Scene {
         let server = Arc::new(Still::new(db.clone()).await);
         let office = Office::new(db, Arc::clone(&server) as Arc<dyn Running>)
             .trusting(vec!["203.0.113.0/24".parse().unwrap()]);
-        let (listener, socket) = (public_router(office.clone()), control_router(office));
-        Self { server, listener, socket, _folder: folder }
+        let (listener, socket) = (public_router(office.clone()), control_router(office.clone()));
+        Self { server, office, listener, socket, _folder: folder }
     }
 
     /// By the listener, from this machine.

@@ -2,10 +2,12 @@
 //!
 //! What the reader sends is not looked at; it only shows that somebody is there.
 
-use super::sse::{EventsQuery, reader};
-use super::{Reader, render};
+use super::render;
+use super::sse::{EventsQuery, Follower};
 use crate::Office;
+use crate::access::Principal;
 use crate::resource::Failure;
+use axum::Extension;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Uri, header};
@@ -26,6 +28,7 @@ const MESSAGE_MAX: usize = 4096;
 pub(crate) async fn on_ws(
     State(office): State<Office>,
     Query(query): Query<EventsQuery>,
+    Extension(principal): Extension<Principal>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Failure> {
@@ -33,9 +36,9 @@ pub(crate) async fn on_ws(
         let detail = text!("pages of other servers may not listen", "其他网站的页面不能连接");
         return Err(Failure::new(403, "foreign_origin", detail));
     }
-    let reader = reader(&office, &query, None)?;
+    let follower = Follower::new(office, &query, None, principal)?;
     let upgrade = upgrade.max_message_size(MESSAGE_MAX).max_frame_size(MESSAGE_MAX);
-    Ok(upgrade.on_upgrade(move |socket| serve(socket, reader, office)))
+    Ok(upgrade.on_upgrade(move |socket| serve(socket, follower)))
 }
 
 /// Browsers let any page open a WebSocket anywhere, with the cookies of there (RFC 6455 §10.2). Programs send no
@@ -48,10 +51,10 @@ fn is_own_page(headers: &HeaderMap) -> bool {
     authority.is_some() && authority == host
 }
 
-async fn serve(mut socket: WebSocket, mut reader: Reader, office: Office) {
+async fn serve(mut socket: WebSocket, mut follower: Follower) {
     let mut silent = 0;
-    loop {
-        let messages = messages(&mut reader, &office);
+    while follower.may_stay().await {
+        let messages = messages(&mut follower);
         let is_idle = messages.is_empty();
         for message in messages {
             if !send(&mut socket, message).await {
@@ -62,7 +65,7 @@ async fn serve(mut socket: WebSocket, mut reader: Reader, office: Office) {
             continue;
         }
         tokio::select! {
-            () = reader.wait() => {}
+            () = follower.reader.wait() => {}
             heard = socket.recv() => match heard {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => silent = 0,
@@ -86,9 +89,9 @@ async fn send(socket: &mut WebSocket, message: Message) -> bool {
     matches!(tokio::time::timeout(SEND, socket.send(message)).await, Ok(Ok(())))
 }
 
-fn messages(reader: &mut Reader, office: &Office) -> Vec<Message> {
-    let batch = reader.take();
-    let (running, node) = (&*office.running, &*reader.ring().node);
+fn messages(follower: &mut Follower) -> Vec<Message> {
+    let batch = follower.reader.take();
+    let (running, node) = (&*follower.office.running, &*follower.reader.ring().node);
     let gap = batch.lost.map(|(missed, at)| render::lost(missed, at, running.now(), node).json());
     let events = batch.events.iter().map(|it| it.shown(running, node).json());
     // JSON is UTF-8.
