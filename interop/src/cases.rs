@@ -23,6 +23,7 @@ mod restart;
 mod setup;
 mod thousand;
 mod torture;
+mod webhooks;
 
 use crate::report::Case;
 
@@ -53,6 +54,7 @@ cases! {
     digits: info_to_events;
     explained: failed_calls_explained;
     events: events_of_a_call;
+    webhooks: webhook_of_a_call;
     failover: trunk_failover trunk_alternatives;
     cli: cli_online cli_offline cli_codes;
     access: set_up_and_sign_in api_keys;

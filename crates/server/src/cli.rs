@@ -30,6 +30,7 @@ mod trace;
 mod trunk;
 mod usage;
 mod version;
+mod webhook;
 
 use crate::config::{self, Environment, Sources};
 use crate::serve;
@@ -118,6 +119,9 @@ enum Command {
     Calls(calls::Arguments),
     /// The calls as they happen, until `q` is pressed.
     Top(top::Arguments),
+    /// Where events are sent to.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Call records.
     #[command(subcommand)]
     Cdr(cdr::Command),
@@ -189,6 +193,7 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Registrations => registrations::run(&common, output),
         Command::Calls(arguments) => calls::run(&common, arguments, output),
         Command::Top(arguments) => top::run(&common, &arguments, output),
+        Command::Webhook(command) => webhook::run(&common, command, output),
         Command::Cdr(command) => cdr::run(&common, command, output),
         Command::Trace(arguments) => trace::run(&common, &arguments, output),
         Command::Admin(command) => admin::run(&common, command, output),
@@ -310,6 +315,8 @@ mod tests {
             ("dialtone calls --watch",                                              true),
             ("dialtone calls show c-1",                                             true),
             ("dialtone calls hangup c-1 --json",                                    true),
+            ("dialtone webhook add http://crm/ --types call.ended --description CRM", true),
+            ("dialtone webhook resend wh-1 7",                                      true),
             ("dialtone top --plain",                                                true),
             ("dialtone cdr export --from 2026-01-01 --to 2026-02-01 --csv",         true),
             ("dialtone trace --ext 100 --ip 10.0.0.1 --raw",                        true),

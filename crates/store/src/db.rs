@@ -18,6 +18,7 @@ mod setting;
 #[cfg(test)]
 mod tests;
 mod user;
+mod webhook;
 
 pub use api_key::ApiKey;
 pub use audit::{AuditEntry, AuditQuery};
@@ -27,6 +28,8 @@ pub use extension::{ExtensionProfile, NewExtension, StoredExtension};
 pub use session::Session;
 pub use setting::TenantName;
 pub use user::User;
+
+pub use webhook::{Delivery, DeliveryState, NewDelivery, Webhook};
 
 pub(crate) use binding::{delete_bindings, upsert_bindings};
 pub(crate) use call_record::upsert_call_records;

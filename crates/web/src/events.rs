@@ -12,6 +12,7 @@ mod ws;
 
 pub use catalogue::{Kind, Kinds};
 pub use news::{Before, Fact, news};
-pub use ring::{Happened, Position, Reader, Ring};
-pub(crate) use sse::on_events;
+pub(crate) use render::{LOST, lost};
+pub use ring::{Batch, Happened, Position, Reader, Ring};
+pub(crate) use sse::{on_events, too_many};
 pub(crate) use ws::on_ws;

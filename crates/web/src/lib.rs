@@ -23,6 +23,7 @@ mod scene;
 pub mod settings;
 mod socket;
 mod supplementary;
+pub mod webhooks;
 mod whole;
 
 pub use live::{CallPage, Changed, Edit, Running, TraceFilter, TraceSource};
@@ -53,6 +54,7 @@ pub struct Office {
     /// Held by whoever compares a resource with what he has seen, and then changes it.
     comparing: Arc<Mutex<()>>,
     again: Arc<Again>,
+    pub(crate) webhooks: Arc<webhooks::Webhooks>,
     pub(crate) access: Arc<Access>,
 }
 
@@ -64,6 +66,7 @@ impl Office {
             edits: Arc::default(),
             comparing: Arc::default(),
             again: Arc::default(),
+            webhooks: Arc::default(),
             access: Arc::new(Access::new(vec![])),
         }
     }
@@ -162,6 +165,7 @@ fn resources() -> Router<Office> {
         .route("/api/v1/events", get(events::on_events))
         .route("/api/v1/call-records:search", get(records::search::on_search))
         .route("/api/v1/ws", get(events::on_ws))
+        .merge(webhooks::routes())
         .route("/api/v1/trace", get(live::trace))
         .route("/api/{*path}", any(live::no_such_path))
 }

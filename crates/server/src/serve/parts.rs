@@ -343,6 +343,7 @@ fn start_servers(
     http: Vec<TcpListener>,
 ) -> JoinSet<()> {
     let mut servers = JoinSet::new();
+    servers.spawn_on(web::webhooks::run(office.clone()), runtime.handle());
     let router = web::control_router(office.clone());
     servers.spawn_on(web::serve_control(control, router), runtime.handle());
     for listener in http {

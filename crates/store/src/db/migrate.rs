@@ -56,6 +56,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "audit",
         sql: include_str!("../../migrations/sqlite/0009_audit.sql"),
     },
+    Migration {
+        version: 10,
+        name: "webhooks",
+        sql: include_str!("../../migrations/sqlite/0010_webhooks.sql"),
+    },
 ];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -6,8 +6,8 @@ use axum::http::Method;
 /// POST that changes nothing.
 const ASKS: [&str; 1] = ["/api/v1/dial-plan:simulate"];
 
-/// Below these, who administers is administered.
-const OF_ADMINISTRATORS: [&str; 4] = ["users", "api-keys", "sessions", "audit-entries"];
+/// Below these, who administers is administered, or what is told to whom.
+const OF_ADMINISTRATORS: [&str; 5] = ["users", "api-keys", "sessions", "audit-entries", "webhooks"];
 
 /// The scope for this method on this path below `/api`.
 pub fn needed(method: &Method, path: &str) -> Scope {
@@ -46,6 +46,7 @@ mod tests {
             (Method::GET,    "/api/v1/api-keys",            Scope::Admin),
             (Method::POST,   "/api/v1/audit-entries/5:undo", Scope::Admin),
             (Method::GET,    "/api/v1/sessions",            Scope::Admin),
+            (Method::GET,    "/api/v1/webhooks/1/deliveries", Scope::Admin),
             (Method::GET,    "/api/v1/nothing",             Scope::Read),
             (Method::POST,   "/api/v1/nothing",             Scope::Config),
         ];

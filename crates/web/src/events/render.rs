@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::ops::Range;
 
 /// The name of the event that tells of a gap.
-pub(super) const LOST: &str = "lost";
+pub(crate) const LOST: &str = "lost";
 /// Names of what was changed that one event carries; where there are more, it carries none.
 const NAMES_MAX: usize = 100;
 
@@ -32,6 +32,12 @@ impl Shown {
     /// The envelope alone.
     pub(crate) fn json(&self) -> Bytes {
         self.frame.slice(self.json.clone())
+    }
+
+    /// The same as a text.
+    pub(crate) fn text(&self) -> &str {
+        // JSON is UTF-8.
+        std::str::from_utf8(&self.frame[self.json.clone()]).unwrap_or_default()
     }
 }
 
@@ -52,7 +58,7 @@ pub(super) fn shown(it: &Happened, running: &dyn Running, node: &str) -> Shown {
 }
 
 /// What one reader missed; `position` is where the gap ends.
-pub(super) fn lost(missed: Option<u64>, position: Position, at: UnixMillis, node: &str) -> Shown {
+pub(crate) fn lost(missed: Option<u64>, position: Position, at: UnixMillis, node: &str) -> Shown {
     frame(position, LOST, (at, TenantId::default()), node, json!({ "missed": missed }))
 }
 

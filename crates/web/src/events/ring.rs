@@ -59,7 +59,7 @@ pub struct Happened {
 
 impl Happened {
     /// As it goes over the wire; made by the first who asks.
-    pub(super) fn shown(&self, running: &dyn Running, node: &str) -> &Shown {
+    pub(crate) fn shown(&self, running: &dyn Running, node: &str) -> &Shown {
         self.shown.get_or_init(|| shown(self, running, node))
     }
 
@@ -183,6 +183,12 @@ pub struct Batch {
 impl Batch {
     pub fn is_empty(&self) -> bool {
         self.lost.is_none() && self.events.is_empty()
+    }
+
+    /// The position after which the reader goes on.
+    pub fn end(&self) -> Option<Position> {
+        let gap = self.lost.map(|(_, position)| position);
+        self.events.last().map(|it| it.position).or(gap)
     }
 }
 
