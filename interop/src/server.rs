@@ -52,6 +52,8 @@ pub struct Ports {
     pub udp: u16,
     pub tcp: u16,
     pub http: u16,
+    /// HTTP over TLS.
+    pub https: u16,
 }
 
 /// What a command printed and how it ended.
@@ -111,7 +113,8 @@ impl Server {
         let media = format!("media.ports={}", free_media_range_at(listen, MEDIA_PORTS)?);
         let listener = SocketAddr::new(listen, 0);
         let mut all = vec![format!("sip.udp={listener}"), format!("sip.tcp={listener}")];
-        all.extend(["http.listen=127.0.0.1:0".to_owned(), media]);
+        all.extend(["http.listen", "http.tls_listen"].map(|it| format!("{it}=127.0.0.1:0")));
+        all.push(media);
         all.extend(settings.iter().map(|&it| it.to_owned()));
         Ok(Self {
             program: program()?,
@@ -146,6 +149,7 @@ impl Server {
         self.settings[0] = format!("sip.udp={}", SocketAddr::new(self.listen, ports.udp));
         self.settings[1] = format!("sip.tcp={}", SocketAddr::new(self.listen, ports.tcp));
         self.settings[2] = format!("http.listen=127.0.0.1:{}", ports.http);
+        self.settings[3] = format!("http.tls_listen=127.0.0.1:{}", ports.https);
         Ok(())
     }
 
@@ -337,6 +341,7 @@ impl Ports {
             udp: port(["udp", "sip_udp"])?,
             tcp: port(["tcp", "sip_tcp"])?,
             http: port(["http", "http_listen"])?,
+            https: port(["https", "http_tls_listen"])?,
         })
     }
 }
@@ -368,10 +373,10 @@ mod tests {
 
     #[test]
     fn ports_table() {
-        let ports = Some(Ports { udp: 1, tcp: 2, http: 3 });
+        let ports = Some(Ports { udp: 1, tcp: 2, http: 3, https: 4 });
         let table = [
-            (r#"{"udp":1,"tcp":2,"http":3}"#, ports),
-            (r#"{"sip_udp":["[::]:1"],"sip_tcp":["[::]:2"],"http":["127.0.0.1:3"]}"#, ports),
+            (r#"{"udp":1,"tcp":2,"http":3,"https":4}"#, ports),
+            (r#"{"sip_udp":["[::]:1"],"sip_tcp":["[::]:2"],"http":["127.0.0.1:3"],"https":["127.0.0.1:4"]}"#, ports),
             (r#"{"udp":1,"tcp":2}"#, None),
             (r#"{"udp":1,"#, None),
         ];

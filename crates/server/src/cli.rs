@@ -7,6 +7,7 @@ mod apikey;
 mod audit;
 mod calls;
 mod cdr;
+mod cert;
 mod check_config;
 mod client;
 mod dialplan;
@@ -136,6 +137,9 @@ enum Command {
     /// Who changed what.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// The certificate of the pages and the API.
+    #[command(subcommand)]
+    Cert(cert::Command),
     /// What the running server is and does.
     Status,
     /// The version.
@@ -199,6 +203,7 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Admin(command) => admin::run(&common, command, output),
         Command::Apikey(command) => apikey::run(&common, command, output),
         Command::Audit(command) => audit::run(&common, command, output),
+        Command::Cert(command) => cert::run(&common, command, output),
         Command::Status => version::status(&common, output),
         Command::Version => version::run(output),
         Command::Docs { page } => docs::run(page, output),
@@ -322,6 +327,8 @@ mod tests {
             ("dialtone trace --ext 100 --ip 10.0.0.1 --raw",                        true),
             ("dialtone admin add ann --password-file -",                            true),
             ("dialtone admin setup-code",                                           true),
+            ("dialtone cert install chain.pem key.pem",                             true),
+            ("dialtone cert install chain.pem",                                     false),
             ("dialtone apikey add wallboard --scope read,calls",                    true),
             ("dialtone apikey add wallboard --scope everything",                    false),
             ("dialtone apikey add wallboard",                                       false),

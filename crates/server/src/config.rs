@@ -127,7 +127,12 @@ configuration! {
     /// Pages and API are served to this machine, to private networks and to `http.trusted`; until there is an administrator they are the set-up alone.
     "http.listen" http_listen: Vec<SocketAddr> = "[\"[::]:8080\"]";
 
-    /// Networks that pages and API are served to wherever they are, and that wrong passwords never keep waiting.
+    /// Listeners of the same over TLS. Port 0 takes a free port.
+    ///
+    /// Once there is an administrator, these serve every address. The certificate is one that the server makes itself until another is installed: `dialtone cert install`.
+    "http.tls_listen" http_tls_listen: Vec<SocketAddr> = "[\"[::]:8443\"]";
+
+    /// Networks that pages and API are served to without TLS wherever they are, and that wrong passwords never keep waiting.
     ///
     /// Name the addresses you administer from. This machine is always among them.
     "http.trusted" http_trusted: Vec<IpNet> = "[]";

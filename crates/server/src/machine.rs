@@ -34,6 +34,25 @@ pub(crate) fn name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
+/// What this machine is called by those who are near: its host name and its addresses, without those
+/// that hold on one link only.
+pub(crate) fn names() -> Vec<String> {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let is_name = |it: &String| {
+        !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric() || b"-.".contains(&it))
+    };
+    let mut names = vec!["localhost".to_owned()];
+    names.extend(Some(host).filter(is_name).filter(|it| it != "localhost"));
+    let found = interface_addresses().unwrap_or_default();
+    let on_one_link = |it: &IpAddr| match it {
+        IpAddr::V4(it) => it.is_link_local(),
+        IpAddr::V6(it) => it.is_unicast_link_local(),
+    };
+    let addresses = found.into_iter().map(|it| it.0).filter(|it| !on_one_link(it));
+    names.extend(addresses.map(|it| it.to_string()));
+    names
+}
+
 /// The addresses that are listened on one by one; none where one of them stands for all.
 fn listens(bound: &[SocketAddr]) -> Vec<SocketAddr> {
     let everywhere = bound.iter().any(|it| it.ip().is_unspecified());

@@ -47,6 +47,8 @@ pub(crate) struct Bound {
     pub(crate) sip_udp: Vec<SocketAddr>,
     pub(crate) sip_tcp: Vec<SocketAddr>,
     pub(crate) http: Vec<SocketAddr>,
+    /// HTTP over TLS.
+    pub(crate) https: Vec<SocketAddr>,
 }
 
 pub(crate) struct Live {

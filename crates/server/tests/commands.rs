@@ -103,7 +103,14 @@ fn spawn_command(mut command: Command, arguments: &[&str]) -> (Child, String) {
         .arg("serve")
         .args(arguments)
         .args(["--set", "sip.udp=127.0.0.1:0", "--set", "sip.tcp=127.0.0.1:0"])
-        .args(["--set", "http.listen=127.0.0.1:0", "--set", "media.ports=40000-40999"])
+        .args([
+            "--set",
+            "http.listen=127.0.0.1:0",
+            "--set",
+            "http.tls_listen=127.0.0.1:0",
+            "--set",
+            "media.ports=40000-40999",
+        ])
         .args(["--set", "trace.memory_mib=1"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -466,7 +473,10 @@ fn the_journal_is_told_the_priority_of_each_line() {
     let found = stream.metadata().unwrap();
     let mut serve = command(folder.path());
     serve.args(["serve", "--set", "sip.udp=127.0.0.1:0", "--set", "sip.tcp=127.0.0.1:0"]);
-    serve.args(["--set", "http.listen=127.0.0.1:0"]).stdout(Stdio::null()).stderr(stream);
+    serve
+        .args(["--set", "http.listen=127.0.0.1:0", "--set", "http.tls_listen=127.0.0.1:0"])
+        .stdout(Stdio::null())
+        .stderr(stream);
     serve.env("JOURNAL_STREAM", format!("{}:{}", found.dev(), found.ino()));
     let mut process = serve.spawn().unwrap();
     let said = || std::fs::read_to_string(&path).unwrap();
@@ -517,7 +527,10 @@ fn the_control_socket_may_be_elsewhere_but_not_where_another_server_has_it() {
     let other = tempfile::tempdir().unwrap();
     let serve = ["serve", "--set", "sip.udp=127.0.0.1:0", "--set", "sip.tcp=127.0.0.1:0"];
     let mut second = command(other.path());
-    second.args(serve).args(["--set", "http.listen=127.0.0.1:0"]).args(socket);
+    second
+        .args(serve)
+        .args(["--set", "http.listen=127.0.0.1:0", "--set", "http.tls_listen=127.0.0.1:0"])
+        .args(socket);
     let (code, text) = outcome(&second.output().unwrap());
     assert!(code == 1 && text.contains("elsewhere.sock"), "{text}");
     assert_eq!(server.run(&[&["status"], &socket[..]].concat()).0, 0);

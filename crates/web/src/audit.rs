@@ -36,6 +36,7 @@ pub(crate) const USERS: &str = "users";
 pub(crate) const API_KEYS: &str = "api_keys";
 pub(crate) const CALLS: &str = "calls";
 pub(crate) const DIAL_PLAN: &str = "dial_plan";
+pub(crate) const CERTIFICATE: &str = "certificate";
 
 /// Who edits, where, and when.
 #[derive(Clone, Debug)]

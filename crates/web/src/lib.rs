@@ -7,6 +7,7 @@
 pub mod access;
 pub mod audit;
 mod conventions;
+pub mod certificate;
 pub mod dial_plan;
 pub mod events;
 pub mod extensions;
@@ -28,7 +29,7 @@ mod whole;
 
 pub use live::{CallPage, Changed, Edit, Running, TraceFilter, TraceSource};
 pub use pages::pages_router;
-pub use socket::{ControlSocket, serve_control, serve_public};
+pub use socket::{ControlSocket, serve_control, serve_public, serve_tls};
 
 use access::Access;
 use axum::Router;
@@ -36,6 +37,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, patch, post};
 use conventions::Again;
+use certificate::Certificate;
 use ipnet::IpNet;
 use std::sync::Arc;
 use store::Db;
@@ -56,6 +58,8 @@ pub struct Office {
     again: Arc<Again>,
     pub(crate) webhooks: Arc<webhooks::Webhooks>,
     pub(crate) access: Arc<Access>,
+    /// Of the listener for TLS, where there is one.
+    pub(crate) certificate: Option<Arc<Certificate>>,
 }
 
 impl Office {
@@ -68,6 +72,7 @@ impl Office {
             again: Arc::default(),
             webhooks: Arc::default(),
             access: Arc::new(Access::new(vec![])),
+            certificate: None,
         }
     }
 
@@ -75,6 +80,16 @@ impl Office {
     #[must_use]
     pub fn trusting(self, networks: Vec<IpNet>) -> Self {
         Self { access: Arc::new(Access::new(networks)), ..self }
+    }
+
+    /// With the certificate that is shown to those who ask by TLS.
+    #[must_use]
+    pub fn certified(self, certificate: Arc<Certificate>) -> Self {
+        Self { certificate: Some(certificate), ..self }
+    }
+
+    pub fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.certificate.clone()
     }
 }
 
@@ -167,5 +182,11 @@ fn resources() -> Router<Office> {
         .route("/api/v1/ws", get(events::on_ws))
         .merge(webhooks::routes())
         .route("/api/v1/trace", get(live::trace))
+        .route(
+            "/api/v1/certificate",
+            get(certificate::api::on_show)
+                .put(certificate::api::on_install)
+                .delete(certificate::api::on_reset),
+        )
         .route("/api/{*path}", any(live::no_such_path))
 }

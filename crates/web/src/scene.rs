@@ -126,7 +126,9 @@ impl Asking<'_> {
         let mut request = request.body(self.body).unwrap();
         let router = match self.from {
             Some(peer) => {
-                request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+                request
+                    .extensions_mut()
+                    .insert(Peer { address: peer.parse().unwrap(), tls: false });
                 &self.scene.listener
             }
             None => &self.scene.socket,

@@ -3,6 +3,7 @@
 //! Connections are counted, and their headers must come in time: nobody can take all descriptors.
 
 use crate::access::Peer;
+use crate::certificate::Certificate;
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -16,9 +17,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// Connections at a time on one listener; more wait until one ends.
 const CONNECTIONS_MAX: usize = 256;
@@ -91,7 +93,24 @@ pub async fn serve_public(listener: TcpListener, router: Router) {
     loop {
         let permit = connections.permit().await;
         match listener.accept().await {
-            Ok((stream, peer)) => connections.serve(stream, Some(Peer(peer)), permit),
+            Ok((stream, address)) => {
+                connections.serve(stream, Some(Peer { address, tls: false }), permit);
+            }
+            Err(_) => back_off().await,
+        }
+    }
+}
+
+/// The same over TLS, with the certificate that is in use when a connection begins.
+pub async fn serve_tls(listener: TcpListener, certificate: Arc<Certificate>, router: Router) {
+    let mut connections = Connections::new(router);
+    loop {
+        let permit = connections.permit().await;
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                let peer = Peer { address, tls: true };
+                connections.serve_tls(stream, certificate.acceptor(), peer, permit);
+            }
             Err(_) => back_off().await,
         }
     }
@@ -125,19 +144,46 @@ impl Connections {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let router = TowerToHyperService::new(self.router.clone());
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            if let Some(peer) = peer {
-                request.extensions_mut().insert(peer);
-            }
-            router.call(request)
-        });
+        let router = self.router.clone();
         self.running.spawn(async move {
-            let mut server = http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-            // The reader that went away is the only one it would interest.
-            let _ = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+            converse(stream, peer, router).await;
             drop(permit);
         });
     }
+
+    fn serve_tls(
+        &mut self,
+        stream: TcpStream,
+        acceptor: TlsAcceptor,
+        peer: Peer,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
+        let router = self.router.clone();
+        self.running.spawn(async move {
+            // Who shakes no hands, or not ours, is not heard of: strangers try every port.
+            let shaken = tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await;
+            if let Ok(Ok(stream)) = shaken {
+                converse(stream, Some(peer), router).await;
+            }
+            drop(permit);
+        });
+    }
+}
+
+/// All requests of a connection.
+async fn converse<S>(stream: S, peer: Option<Peer>, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        router.call(request)
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    // The reader that went away is the only one it would interest.
+    let _ = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }

@@ -82,6 +82,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("audit", "操作日志：谁修改了什么"),
     ("audit list", "列出最近的操作，最新的在前"),
     ("audit undo", "撤销一项操作；此后又被修改的不能撤销"),
+    ("cert", "管理页面和API使用的证书"),
+    ("cert show", "显示当前证书"),
+    ("cert install", "使用另一个证书，对新连接生效"),
+    ("cert reset", "恢复使用服务器自签的证书"),
     ("status", "显示服务器的运行状态"),
     ("version", "显示版本"),
     ("docs", "输出由代码生成的文档"),
@@ -256,6 +260,8 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("key_id", "密钥编号，见`list`"),
     ("limit", "最多显示的条数，1至500"),
     ("entry", "操作编号，见`audit list`"),
+    ("chain", "PEM文件：服务器证书和中间证书"),
+    ("cert install key", "PEM文件：私钥，不带密码"),
     ("docs page", "文档页面"),
 ];
 

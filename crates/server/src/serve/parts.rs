@@ -23,10 +23,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use store::StoreHandle;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
+use web::certificate::{self, Certificate};
 use web::events::Ring;
 use web::failure::{no_random_numbers, of_io};
 use web::{ControlSocket, Office, Running};
@@ -37,6 +39,8 @@ const FILES_BESIDE: usize = 1024;
 const CONNECTIONS_MIN: usize = 64;
 /// Bytes in a MiB.
 const MIB: usize = 1024 * 1024;
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// Everything that runs.
 pub(super) struct Started {
@@ -71,10 +75,12 @@ pub(super) fn start(
     let sip_udp = listeners.bound();
     let streams = open_streams(&runtimes.streams, config, &sip_udp, &listeners)?;
     let names = Names::start(runtime.handle(), config.dns_servers.clone(), listeners.wake());
-    let http = open_http(config)?;
+    let http = open_http(&config.http_listen, "http.listen")?;
+    let https = open_http(&config.http_tls_listen, "http.tls_listen")?;
     let bound = Bound {
         sip_tcp: streams.bound().to_vec(),
-        http: http.iter().filter_map(|it| it.local_addr().ok()).collect(),
+        http: addresses(&http),
+        https: addresses(&https),
         sip_udp,
     };
     let control = runtime.block_on(async { ControlSocket::bind(socket) });
@@ -96,7 +102,8 @@ pub(super) fn start(
     let (advertised, told) = watch::channel(config.media_advertise.clone());
     let running: Arc<dyn Running> = Arc::clone(&live) as Arc<dyn Running>;
     let office = Office::new(live.db.clone(), running).trusting(config.http_trusted.clone());
-    let servers = start_servers(runtime, told, (&live, &office), control, http);
+    let office = if https.is_empty() { office } else { office.certified(certificate(config)?) };
+    let servers = start_servers(runtime, told, (&live, &office), control, (http, https));
     Ok(Started { live, office, core, servers, made, advertised })
 }
 
@@ -159,7 +166,11 @@ fn open_files_max() -> usize {
     limit.and_then(|it| usize::try_from(it).ok()).unwrap_or(usize::MAX)
 }
 
-fn open_http(config: &Config) -> Result<Vec<TcpListener>, Failed> {
+fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|it| it.local_addr().ok()).collect()
+}
+
+fn open_http(addresses: &[SocketAddr], key: &'static str) -> Result<Vec<TcpListener>, Failed> {
     let open = |address: &SocketAddr| {
         let listener = match TcpListener::bind(address) {
             Err(error) if udp::lacks_ipv6(&error) && address.ip().is_unspecified() => {
@@ -169,9 +180,9 @@ fn open_http(config: &Config) -> Result<Vec<TcpListener>, Failed> {
         };
         listener
             .and_then(|it| it.set_nonblocking(true).map(|()| it))
-            .map_err(|it| taken("TCP", *address, &it, "http.listen"))
+            .map_err(|it| taken("TCP", *address, &it, key))
     };
-    config.http_listen.iter().map(open).collect()
+    addresses.iter().map(open).collect()
 }
 
 fn udp_taken(error: std::io::Error) -> Failed {
@@ -340,7 +351,7 @@ fn start_servers(
     advertised: watch::Receiver<Advertised>,
     (live, office): (&Arc<Live>, &Office),
     control: ControlSocket,
-    http: Vec<TcpListener>,
+    (http, https): (Vec<TcpListener>, Vec<TcpListener>),
 ) -> JoinSet<()> {
     let mut servers = JoinSet::new();
     servers.spawn_on(web::webhooks::run(office.clone()), runtime.handle());
@@ -356,6 +367,19 @@ fn start_servers(
         };
         servers.spawn_on(serve, runtime.handle());
     }
+    if let Some(certificate) = office.certificate() {
+        for listener in https {
+            let (router, certificate) = (web::public_router(office.clone()), certificate.clone());
+            let serve = async move {
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => web::serve_tls(listener, certificate, router).await,
+                    Err(error) => tracing::error!(%error, "nothing is served over TLS"),
+                }
+            };
+            servers.spawn_on(serve, runtime.handle());
+        }
+        servers.spawn_on(renew(certificate), runtime.handle());
+    }
     let bound = live.bound.sip_udp.clone();
     let watch = machine::watch_network(advertised, bound, live.orders.clone());
     servers.spawn_on(watch, runtime.handle());
@@ -363,6 +387,24 @@ fn start_servers(
     servers.spawn_on(crate::provoke::listen(), runtime.handle());
     servers.spawn_on(ready::keep_alive(Arc::clone(live)), runtime.handle());
     servers
+}
+
+/// What browsers are shown: an installed one, or one for the names and addresses of this machine.
+fn certificate(config: &Config) -> Result<Arc<Certificate>, Failed> {
+    let folder = config.data_dir.join(certificate::FOLDER);
+    let opened = Certificate::open(folder, machine::names(), clock::now().utc);
+    Ok(Arc::new(opened?))
+}
+
+/// Looks once a day whether the certificate of ours is about to end.
+async fn renew(certificate: Arc<Certificate>) {
+    let mut days = tokio::time::interval(DAY);
+    loop {
+        days.tick().await;
+        if let Err(error) = certificate.renew(clock::now().utc) {
+            tracing::error!(error = error.detail_en, "the certificate is not renewed");
+        }
+    }
 }
 
 #[cfg(test)]

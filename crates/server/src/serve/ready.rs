@@ -22,7 +22,7 @@ pub(super) fn forget(config: &Config) {
     let _ = std::fs::remove_file(config.data_dir.join(PORTS_FILE));
 }
 
-/// Says it on standard output: `ready sip=udp:… tcp:… http=…`.
+/// Says it on standard output: `ready sip=udp:… tcp:… http=… https=…`.
 pub(super) fn announce(config: &Config, bound: &Bound) {
     let path = config.data_dir.join(PORTS_FILE);
     // Phones need no file: a full disk is no reason not to serve.
@@ -52,10 +52,11 @@ pub(super) fn say(text: &str) {
 fn line(bound: &Bound) -> String {
     let list = |it: &[SocketAddr]| it.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     format!(
-        "ready sip=udp:{} tcp:{} http={}",
+        "ready sip=udp:{} tcp:{} http={} https={}",
         list(&bound.sip_udp),
         list(&bound.sip_tcp),
-        list(&bound.http)
+        list(&bound.http),
+        list(&bound.https)
     )
 }
 
@@ -104,8 +105,10 @@ mod tests {
             sip_udp: vec!["[::]:5060".parse().unwrap(), "10.0.0.1:5070".parse().unwrap()],
             sip_tcp: one("[::]:5060"),
             http: one("[::]:8080"),
+            https: one("[::]:8443"),
         };
-        let expected = "ready sip=udp:[::]:5060,10.0.0.1:5070 tcp:[::]:5060 http=[::]:8080";
+        let expected =
+            "ready sip=udp:[::]:5060,10.0.0.1:5070 tcp:[::]:5060 http=[::]:8080 https=[::]:8443";
         assert_eq!(line(&bound), expected);
     }
 }

@@ -54,8 +54,9 @@ async fn judged(office: &Office, request: Request) -> Result<Request, Refusal> {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let headers = &parts.headers;
-    let source = source(office, &parts)?;
-    if office.access.needs_setup(&office.db).await? {
+    let needs_setup = office.access.needs_setup(&office.db).await?;
+    let source = source(office, &parts, needs_setup)?;
+    if needs_setup {
         before_setup(headers, &path)?;
     }
     let found = match bearer(headers) {
@@ -95,14 +96,17 @@ fn is_safe(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
 }
 
-/// Without TLS, passwords and sessions are for everybody to read on their way: only near ways are taken.
-fn source(office: &Office, parts: &Parts) -> Result<Source, Failure> {
+/// Without TLS, passwords and sessions are for everybody to read on their way: only near ways are taken. So it is
+/// until there is an administrator, who could be anybody.
+fn source(office: &Office, parts: &Parts, needs_setup: bool) -> Result<Source, Failure> {
     let peer = parts.extensions.get::<Peer>().copied();
     let source = peer.map(|it| Source::of(it, &parts.headers));
-    source.filter(|it| it.is_near() || office.access.trusts(it)).ok_or_else(|| {
+    let served =
+        |it: &Source| it.is_near() || office.access.trusts(it) || (it.is_secure() && !needs_setup);
+    source.filter(served).ok_or_else(|| {
         let what = text!(
-            "the administration is served to this machine, private networks and the addresses of http.trusted only",
-            "管理界面只对本机、私网和http.trusted中的地址开放"
+            "without TLS the administration is served to this machine, private networks and the addresses of http.trusted only",
+            "未使用TLS时，管理界面只对本机、私网和http.trusted中的地址开放"
         );
         Failure::new(403, "far", what)
     })

@@ -7,7 +7,8 @@ use axum::http::Method;
 const ASKS: [&str; 1] = ["/api/v1/dial-plan:simulate"];
 
 /// Below these, who administers is administered, or what is told to whom.
-const OF_ADMINISTRATORS: [&str; 5] = ["users", "api-keys", "sessions", "audit-entries", "webhooks"];
+const OF_ADMINISTRATORS: [&str; 6] =
+    ["users", "api-keys", "sessions", "audit-entries", "webhooks", "certificate"];
 
 /// The scope for this method on this path below `/api`.
 pub fn needed(method: &Method, path: &str) -> Scope {
@@ -47,6 +48,7 @@ mod tests {
             (Method::POST,   "/api/v1/audit-entries/5:undo", Scope::Admin),
             (Method::GET,    "/api/v1/sessions",            Scope::Admin),
             (Method::GET,    "/api/v1/webhooks/1/deliveries", Scope::Admin),
+            (Method::PUT,    "/api/v1/certificate",         Scope::Admin),
             (Method::GET,    "/api/v1/nothing",             Scope::Read),
             (Method::POST,   "/api/v1/nothing",             Scope::Config),
         ];

@@ -90,7 +90,7 @@ pub(super) async fn begin(
     let idle_since = UnixMillis(now.0.saturating_sub(millis(IDLE)));
     office.db.purge_sessions(now, idle_since).await?;
     office.db.insert_session(tenant, &session, &token::hash(&secret)).await?;
-    let secure = cookie::is_secure(headers);
+    let secure = principal.source.is_secure() || cookie::is_secure(headers);
     let cookie = cookie::set(&secret, secure).ok_or_else(|| {
         // A text of hexadecimal digits is a value.
         Failure::new(500, "fault", text!("no cookie can be made", "无法生成cookie"))

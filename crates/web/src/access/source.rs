@@ -7,7 +7,11 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Put into each request by the listener that took its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    pub address: SocketAddr,
+    /// Nobody on the way reads what is said.
+    pub tls: bool,
+}
 
 /// What a proxy adds for the one it speaks for.
 const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
@@ -18,16 +22,17 @@ pub struct Source {
     ip: Option<IpAddr>,
     /// A proxy speaks for somebody who may be anywhere.
     forwarded: bool,
+    tls: bool,
 }
 
 impl Source {
     pub(super) fn of(peer: Peer, headers: &HeaderMap) -> Self {
         let forwarded = FORWARDED.iter().any(|it| headers.contains_key(*it));
-        Self { ip: Some(peer.0.ip().to_canonical()), forwarded }
+        Self { ip: Some(peer.address.ip().to_canonical()), forwarded, tls: peer.tls }
     }
 
     pub(super) fn socket() -> Self {
-        Self { ip: None, forwarded: false }
+        Self { ip: None, forwarded: false, tls: false }
     }
 
     /// On this machine.
@@ -39,6 +44,11 @@ impl Source {
     /// a proxy here has decided whom it serves.
     pub fn is_near(&self) -> bool {
         self.ip.is_none_or(is_private)
+    }
+
+    /// Nobody on the way to this server reads what is said.
+    pub fn is_secure(&self) -> bool {
+        self.tls
     }
 
     pub(super) fn is_in(&self, networks: &[IpNet]) -> bool {
@@ -70,6 +80,10 @@ mod tests {
     use super::*;
     use axum::http::HeaderValue;
 
+    fn plain(address: &str) -> Peer {
+        Peer { address: address.parse().unwrap(), tls: false }
+    }
+
     #[test]
     fn source_table() {
         let trusted: Vec<IpNet> = vec!["203.0.113.0/24".parse().unwrap()];
@@ -91,7 +105,7 @@ mod tests {
             if forwarded {
                 headers.insert("x-forwarded-for", HeaderValue::from_static("10.0.0.1"));
             }
-            let source = Source::of(Peer(peer.parse().unwrap()), &headers);
+            let source = Source::of(plain(peer), &headers);
             let got = (source.is_here(), source.is_near(), source.is_in(&trusted));
             assert_eq!(got, (here, near, is_trusted), "{peer} {forwarded}");
         }
@@ -99,7 +113,7 @@ mod tests {
 
     #[test]
     fn attempts_of_a_network_count_together() {
-        let of = |it: &str| Source::of(Peer(it.parse().unwrap()), &HeaderMap::new()).network();
+        let of = |it: &str| Source::of(plain(it), &HeaderMap::new()).network();
         assert_eq!(of("[2001:db8::1]:1"), of("[2001:db8::ffff:2]:1"));
         assert_ne!(of("[2001:db8::1]:1"), of("[2001:db8:0:1::1]:1"));
         assert_ne!(of("10.0.0.1:1"), of("10.0.0.2:1"));

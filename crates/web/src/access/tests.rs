@@ -282,7 +282,7 @@ async fn everything_has_the_headers_that_browsers_obey() {
             policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'");
         assert!(strict && !policy.contains("unsafe"), "{path}: {policy}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
     }
 }

@@ -1,0 +1,88 @@
+//! `dialtone cert`: the certificate of the pages and the API.
+
+use super::offline::Backend;
+use super::output::Output;
+use super::{Common, Exit, Failed, Result, block_on};
+use crate::{clock, machine};
+use hyper::Method;
+use pbx::language::Language;
+use pbx::text;
+use std::path::{Path, PathBuf};
+use web::certificate::api::NewCertificate;
+use web::certificate::{Certificate, FOLDER, Shown};
+
+const PATH: &str = "/api/v1/certificate";
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Show the certificate in use.
+    Show,
+    /// Use another certificate, for connections that begin from now on.
+    Install {
+        /// PEM file: the server's certificate, and those between it and the root.
+        chain: PathBuf,
+        /// PEM file with its private key, without a passphrase.
+        key: PathBuf,
+    },
+    /// Go back to the certificate that the server made itself.
+    Reset,
+}
+
+pub(super) fn run(common: &Common, command: Command, output: &mut Output) -> Result<()> {
+    let shown = block_on(async {
+        let mut backend = Backend::open(common).await?;
+        let done = act(common, &mut backend, command).await;
+        backend.close().await;
+        done
+    })?;
+    output.show(&shown, text)
+}
+
+async fn act(common: &Common, backend: &mut Backend, command: Command) -> Result<Shown> {
+    let Backend::Online(client) = backend else { return at_rest(common, command) };
+    match command {
+        Command::Show => client.get(PATH).await,
+        Command::Install { chain, key } => {
+            client.send(Method::PUT, PATH, &read(&chain, &key)?).await
+        }
+        Command::Reset => client.send(Method::DELETE, PATH, &()).await,
+    }
+}
+
+/// While no server runs, under the lock of its data directory.
+fn at_rest(common: &Common, command: Command) -> Result<Shown> {
+    let folder = common.load()?.config.data_dir.join(FOLDER);
+    let now = clock::now().utc;
+    let certificate = Certificate::open(folder, machine::names(), now)?;
+    match command {
+        Command::Show => Ok(certificate.shown()),
+        Command::Install { chain, key } => {
+            let new = read(&chain, &key)?;
+            Ok(certificate.install(&new.chain, &new.key, now)?)
+        }
+        Command::Reset => Ok(certificate.reset(now)?),
+    }
+}
+
+fn read(chain: &Path, key: &Path) -> Result<NewCertificate> {
+    let text = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|error| Failed::at(Exit::Refused, path, &error))
+    };
+    Ok(NewCertificate { chain: text(chain)?, key: text(key)? })
+}
+
+fn text(it: &Shown, language: Language) -> String {
+    let names = it.names.join(", ");
+    let (issuer, begins, ends) = (&it.issuer, &it.begins_at, &it.ends_at);
+    let issuer = if it.self_signed {
+        text!("made by the server; browsers warn of it", "由服务器自签；浏览器会提示警告")
+    } else {
+        text!("issued by {issuer}", "颁发者：{issuer}")
+    };
+    let text = text!(
+        "for {names}\n{}\nfrom {begins} to {ends}",
+        "用于{names}\n{}\n有效期：{begins}至{ends}",
+        issuer
+    );
+    text.get(language).to_owned()
+}

@@ -1,0 +1,146 @@
+//! The certificate that browsers and programs are shown on `http.tls_listen`.
+//!
+//! One that was installed, else one that the server signs itself and renews. Both are files of the data directory, so
+//! that a backup takes them along; the private keys are for the server's user alone.
+
+pub mod api;
+mod files;
+mod made;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use crate::resource::Failure;
+use arc_swap::ArcSwap;
+use files::Files;
+use pbx::text;
+use pbx::time::UnixMillis;
+pub use read::Shown;
+use rustls::ServerConfig;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// Certificates and their keys; below the data directory.
+pub const FOLDER: &str = "certs";
+
+/// What is offered in the place of HTTP/2, which the server does not speak.
+const ALPN: &[u8] = b"http/1.1";
+
+/// The certificate in use, and where it comes from.
+#[derive(Debug)]
+pub struct Certificate {
+    files: Files,
+    /// What a certificate of ours is for: names and addresses of this machine.
+    names: Vec<String>,
+    current: ArcSwap<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    config: Arc<ServerConfig>,
+    shown: Shown,
+}
+
+/// A chain and its key, in PEM.
+#[derive(Clone, Debug)]
+pub(crate) struct Pem {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+}
+
+impl Certificate {
+    /// Reads what `folder` holds, or makes a certificate for these names.
+    pub fn open(folder: PathBuf, names: Vec<String>, now: UnixMillis) -> Result<Self, Failure> {
+        let files = Files::new(folder);
+        let current = current(&files, &names, now)?;
+        Ok(Self { files, names, current: ArcSwap::from_pointee(current) })
+    }
+
+    /// For a connection that begins now.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.current.load().config))
+    }
+
+    /// What is said of it.
+    pub fn shown(&self) -> Shown {
+        self.current.load().shown.clone()
+    }
+
+    /// Takes another one into use. What cannot be used is refused, and nothing has changed then.
+    pub fn install(&self, chain: &str, key: &str, now: UnixMillis) -> Result<Shown, Failure> {
+        let pem = Pem { chain: chain.to_owned(), key: key.to_owned() };
+        let installed = usable(&pem, false, now)?;
+        self.files.install(&pem)?;
+        let shown = installed.shown.clone();
+        self.current.store(Arc::new(installed));
+        Ok(shown)
+    }
+
+    /// Forgets the installed one: the server's own is shown again.
+    pub fn reset(&self, now: UnixMillis) -> Result<Shown, Failure> {
+        self.files.forget()?;
+        let current = current(&self.files, &self.names, now)?;
+        let shown = current.shown.clone();
+        self.current.store(Arc::new(current));
+        Ok(shown)
+    }
+
+    /// Makes the server's own one anew when it is about to end. To be called once a day.
+    pub fn renew(&self, now: UnixMillis) -> Result<(), Failure> {
+        let shown = self.shown();
+        if shown.self_signed && shown.ends_soon(now) {
+            self.current.store(Arc::new(current(&self.files, &self.names, now)?));
+        }
+        Ok(())
+    }
+}
+
+/// What the files say is to be used.
+fn current(files: &Files, names: &[String], now: UnixMillis) -> Result<Current, Failure> {
+    if let Some(pem) = files.installed()? {
+        // One that has ended is shown all the same: browsers say what is wrong with it.
+        return usable(&pem, false, UnixMillis(0));
+    }
+    if let Some(pem) = files.own()? {
+        let own = usable(&pem, true, UnixMillis(0));
+        // One that cannot be read is made anew like one that ends.
+        if let Ok(own) = own
+            && !own.shown.ends_soon(now)
+            && own.shown.is_for(names)
+        {
+            return Ok(own);
+        }
+    }
+    let pem = made::self_signed(names, now)?;
+    files.keep_own(&pem)?;
+    usable(&pem, true, now)
+}
+
+/// What a chain and its key are good for. `now`: when it must not have ended.
+fn usable(pem: &Pem, self_signed: bool, now: UnixMillis) -> Result<Current, Failure> {
+    let (chain, key) = read::parts(pem)?;
+    let shown = Shown::of(&chain, self_signed)?;
+    if shown.ends_before(now) {
+        let end = &shown.ends_at;
+        return Err(refused("chain", text!("the certificate ended on {end}", "证书已于{end}到期")));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map(|it| it.with_no_client_auth())
+        .and_then(|it| it.with_single_cert(chain, key));
+    let mut config = config.map_err(|error| {
+        let what = text!(
+            "certificate and key cannot be used together: {error}",
+            "证书与私钥不能一起使用：{error}"
+        );
+        refused("key", what)
+    })?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    Ok(Current { config: Arc::new(config), shown })
+}
+
+fn refused(field: &str, what: pbx::language::Text) -> Failure {
+    Failure::new(422, "invalid", what).at(field)
+}

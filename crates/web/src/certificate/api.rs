@@ -1,0 +1,82 @@
+//! `/api/v1/certificate`: which certificate is in use, and another in its place.
+
+use super::{Certificate, Shown};
+use crate::Office;
+use crate::access::Principal;
+use crate::audit::{Author, CERTIFICATE};
+use crate::resource::Failure;
+use axum::{Extension, Json};
+use axum::extract::State;
+use pbx::text;
+use serde::{Deserialize, Serialize};
+
+/// A certificate to install.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCertificate {
+    /// In PEM: the server's, and those between it and the root.
+    pub chain: String,
+    /// In PEM, without a passphrase. Nobody is ever shown it again.
+    pub key: String,
+}
+
+/// What is in use.
+pub fn show(office: &Office) -> Result<Shown, Failure> {
+    Ok(of(office)?.shown())
+}
+
+/// Puts another one in its place, for connections that begin from now on.
+pub async fn install(
+    office: &Office,
+    principal: &Principal,
+    new: &NewCertificate,
+) -> Result<Shown, Failure> {
+    let certificate = of(office)?;
+    let before = certificate.shown();
+    let after = certificate.install(&new.chain, &new.key, office.running.now())?;
+    told(office, principal, &before, &after).await;
+    Ok(after)
+}
+
+/// Back to the server's own.
+pub async fn reset(office: &Office, principal: &Principal) -> Result<Shown, Failure> {
+    let certificate = of(office)?;
+    let before = certificate.shown();
+    let after = certificate.reset(office.running.now())?;
+    told(office, principal, &before, &after).await;
+    Ok(after)
+}
+
+async fn told(office: &Office, principal: &Principal, before: &Shown, after: &Shown) {
+    let author = Author::of(office, principal);
+    author.changed(CERTIFICATE, "https", Some(before), Some(after)).await;
+}
+
+pub(crate) async fn on_show(State(office): State<Office>) -> Result<Json<Shown>, Failure> {
+    show(&office).map(Json)
+}
+
+pub(crate) async fn on_install(
+    State(office): State<Office>,
+    Extension(principal): Extension<Principal>,
+    Json(new): Json<NewCertificate>,
+) -> Result<Json<Shown>, Failure> {
+    install(&office, &principal, &new).await.map(Json)
+}
+
+pub(crate) async fn on_reset(
+    State(office): State<Office>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Json<Shown>, Failure> {
+    reset(&office, &principal).await.map(Json)
+}
+
+fn of(office: &Office) -> Result<&Certificate, Failure> {
+    office.certificate.as_deref().ok_or_else(|| {
+        let what = text!(
+            "there is no listener for TLS: name one in http.tls_listen",
+            "没有TLS监听端口：请在http.tls_listen中设置"
+        );
+        Failure::new(409, "no_tls", what)
+    })
+}
