@@ -5,6 +5,7 @@
 //! the server: messages, digests and tones are read by code of this crate.
 
 pub mod baresip;
+pub mod browser;
 pub mod cases;
 pub mod clock;
 pub mod dialog;

@@ -127,8 +127,18 @@ impl Phone {
 
     /// Sends an INVITE and, when challenged, the one with credentials, which is returned.
     pub fn invite(&mut self, number: &str, sdp: &str) -> Result<Message> {
+        self.invite_as(None, number, sdp)
+    }
+
+    /// The same with a display name, which is not escaped.
+    pub fn invite_as(&mut self, name: Option<&str>, number: &str, sdp: &str) -> Result<Message> {
         let uri = format!("sip:{number}@{}", self.server);
-        let request = self.request("INVITE", &uri, &uri)?;
+        let mut request = self.request("INVITE", &uri, &uri)?;
+        for (header, value) in &mut request.headers {
+            if let Some(name) = name.filter(|_| header == "From") {
+                *value = format!("\"{name}\" {value}");
+            }
+        }
         let request = self.dressed(request).with_sdp(sdp);
         if self.challenge.is_some() {
             let request = self.with_credentials(request)?;

@@ -1,0 +1,117 @@
+//! The administration pages in a real browser. What each script sees it says itself; here is what it needs.
+
+use std::cell::RefCell;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::setup::{CALLER_MARK, office, registered};
+use crate::browser;
+use crate::phone::Phone;
+use crate::report::Context;
+use crate::rtp::Media;
+use crate::server::{LOCALHOST, PASSWORD, Server};
+
+const ADMINISTRATOR: &str = "lin";
+const ADMINISTRATOR_PASSWORD: &str = "Tea-41-lantern";
+
+/// What would fire if a page took it for markup.
+const HOSTILE: [&str; 4] = [
+    "<script>alert(1)</script>",
+    "\\\"><img src=x onerror=alert(2)>",
+    "'-alert(3)-'",
+    "=cmd|' /C calc'!A0",
+];
+
+/// A server with ten extensions and an administrator, and what a script has to know of it.
+fn administered(context: &Context) -> Result<(Server, Value)> {
+    let server = office(context)?;
+    let password = context.folder.join("password");
+    std::fs::write(&password, ADMINISTRATOR_PASSWORD)?;
+    let file = password.to_string_lossy();
+    server.json(&["admin", "add", ADMINISTRATOR, "--password-file", &file])?;
+    let known = json!({
+        "url": format!("http://127.0.0.1:{}/", server.ports.http),
+        "secure": format!("https://127.0.0.1:{}/", server.ports.https),
+        "administrator": { "name": ADMINISTRATOR, "password": ADMINISTRATOR_PASSWORD },
+    });
+    Ok((server, known))
+}
+
+fn asks_nothing(ask: &str, _: &Value) -> Result<Value> {
+    bail!("nobody does {ask} here")
+}
+
+/// A call that failed, for the pages about calls; its id.
+fn failed_call(server: &Server, caller: &mut Phone) -> Result<String> {
+    let media = Media::new(LOCALHOST, CALLER_MARK)?;
+    let sent = caller.invite("109", &media.sdp()?)?;
+    caller.expect(&sent, 480)?;
+    let record = server.wait_records(1)?.pop().context("no record")?;
+    Ok(record["call_id"].as_str().context("a record without id")?.to_owned())
+}
+
+/// Every page in both languages, on a small and a usual screen.
+pub(super) fn browser_pages(context: &Context) -> Result<()> {
+    let (server, mut known) = administered(context)?;
+    let id = failed_call(&server, &mut registered(&server, "100")?)?;
+    let more = ["/extensions/100", "/extensions/new", "/extensions/range", "/external-lines/new", "/sip-trunks/new"];
+    let more = more.map(str::to_owned).into_iter().chain([format!("/calls/{id}")]);
+    known["more"] = more.collect();
+    browser::run(context, "pages", &known, asks_nothing)
+}
+
+/// Names that a phone chose to do harm stand on the pages as what they are.
+pub(super) fn browser_hostile(context: &Context) -> Result<()> {
+    let (server, mut known) = administered(context)?;
+    let mut phone = Phone::udp(LOCALHOST, server.udp(), "100", PASSWORD)?;
+    phone.extra = vec![("User-Agent".to_owned(), HOSTILE.join(" "))];
+    phone.register()?;
+    let media = Media::new(LOCALHOST, CALLER_MARK)?;
+    for text in HOSTILE {
+        let sent = phone.invite_as(Some(text), "109", &media.sdp()?)?;
+        phone.expect(&sent, 480)?;
+    }
+    let records = server.wait_records(HOSTILE.len())?;
+    let ids = records.iter().filter_map(|it| it["call_id"].as_str());
+    known["calls"] = ids.map(|it| format!("/calls/{it}")).collect();
+    known["texts"] = json!(["<script>alert(1)</script>", "<img src=x onerror=alert(2)>"]);
+    browser::run(context, "hostile", &known, asks_nothing)
+}
+
+/// The page shows a call that begins, rings, is answered and ends, each within a second.
+pub(super) fn browser_live(context: &Context) -> Result<()> {
+    let (server, known) = administered(context)?;
+    let up = RefCell::new(None);
+    let caller = RefCell::new(registered(&server, "100")?);
+    let callee = RefCell::new(registered(&server, "101")?);
+    let media = Media::new(LOCALHOST, CALLER_MARK)?;
+    browser::run(context, "live", &known, |ask, _| {
+        let (mut caller, mut callee) = (caller.borrow_mut(), callee.borrow_mut());
+        match ask {
+            "call" => {
+                let sent = caller.invite("101", &media.sdp()?)?;
+                let invite = callee.expect_request("INVITE")?;
+                callee.respond(&invite, 180, "Ringing")?;
+                up.replace(Some((sent, invite)));
+            }
+            "answer" => {
+                let (sent, invite) = up.take().context("nobody calls")?;
+                callee.accept(&invite, &media.sdp()?)?;
+                let answer = caller.expect(&sent, 200)?;
+                caller.ack(&sent, &answer)?;
+            }
+            "hear the end" => {
+                for phone in [&mut *caller, &mut *callee] {
+                    let bye = phone.expect_request("BYE")?;
+                    phone.respond(&bye, 200, "OK")?;
+                }
+            }
+            other => bail!("nobody does {other} here"),
+        }
+        Ok(json!(true))
+    })?;
+    let record = server.wait_records(1)?.pop().context("no record")?;
+    ensure!(record["release_code"] == "admin.hangup", "{record}");
+    Ok(())
+}
