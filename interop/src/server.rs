@@ -376,7 +376,10 @@ mod tests {
         let ports = Some(Ports { udp: 1, tcp: 2, http: 3, https: 4 });
         let table = [
             (r#"{"udp":1,"tcp":2,"http":3,"https":4}"#, ports),
-            (r#"{"sip_udp":["[::]:1"],"sip_tcp":["[::]:2"],"http":["127.0.0.1:3"],"https":["127.0.0.1:4"]}"#, ports),
+            (
+                r#"{"sip_udp":["[::]:1"],"sip_tcp":["[::]:2"],"http":["127.0.0.1:3"],"https":["127.0.0.1:4"]}"#,
+                ports,
+            ),
             (r#"{"udp":1,"tcp":2}"#, None),
             (r#"{"udp":1,"#, None),
         ];

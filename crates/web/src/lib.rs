@@ -6,8 +6,8 @@
 
 pub mod access;
 pub mod audit;
-mod conventions;
 pub mod certificate;
+mod conventions;
 pub mod dial_plan;
 pub mod events;
 pub mod extensions;
@@ -36,8 +36,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, patch, post};
-use conventions::Again;
 use certificate::Certificate;
+use conventions::Again;
 use ipnet::IpNet;
 use std::sync::Arc;
 use store::Db;

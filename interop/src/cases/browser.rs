@@ -55,7 +55,13 @@ fn failed_call(server: &Server, caller: &mut Phone) -> Result<String> {
 pub(super) fn browser_pages(context: &Context) -> Result<()> {
     let (server, mut known) = administered(context)?;
     let id = failed_call(&server, &mut registered(&server, "100")?)?;
-    let more = ["/extensions/100", "/extensions/new", "/extensions/range", "/external-lines/new", "/sip-trunks/new"];
+    let more = [
+        "/extensions/100",
+        "/extensions/new",
+        "/extensions/range",
+        "/external-lines/new",
+        "/sip-trunks/new",
+    ];
     let more = more.map(str::to_owned).into_iter().chain([format!("/calls/{id}")]);
     known["more"] = more.collect();
     browser::run(context, "pages", &known, asks_nothing)

@@ -5,8 +5,8 @@ use crate::Office;
 use crate::access::Principal;
 use crate::audit::{Author, CERTIFICATE};
 use crate::resource::Failure;
-use axum::{Extension, Json};
 use axum::extract::State;
+use axum::{Extension, Json};
 use pbx::text;
 use serde::{Deserialize, Serialize};
 
