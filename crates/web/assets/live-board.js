@@ -160,7 +160,9 @@
       for (const [id, row] of this.rows) {
         const { state, started, answered, ended } = row.dataset;
         counts[state] += 1;
-        if (state === "released" && !this.paused && now - Date.parse(ended) > RELEASED_MS) {
+        // Nobody knows meanwhile whether a call goes on.
+        if (this.paused) continue;
+        if (state === "released" && now - Date.parse(ended) > RELEASED_MS) {
           row.remove();
           this.rows.delete(id);
           continue;
