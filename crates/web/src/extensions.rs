@@ -2,6 +2,7 @@
 //! and their handlers.
 
 pub mod range;
+pub mod sheet;
 
 use crate::access::Principal;
 use crate::audit::{Author, EXTENSIONS};
@@ -380,6 +381,25 @@ pub(crate) async fn on_set(
     let change = patched(fields)?;
     let _one_at_a_time = office.edits.lock().await;
     set_live(&office, &Author::of(&office, &principal), &number, change).await.map(Json)
+}
+
+/// What follows from other fields, or cannot be set.
+const DERIVED: [&str; 3] = ["number", "has_password", "weak_password"];
+
+/// These fields of an extension as `fields` has them, as a change to that.
+pub(crate) fn change_to(fields: &Fields, names: &[String]) -> Result<Change, Failure> {
+    let mut change = Fields::new();
+    for name in names.iter().filter(|it| !DERIVED.contains(&it.as_str())) {
+        change.insert(name.clone(), fields.get(name).cloned().unwrap_or_default());
+    }
+    if let Some(Value::Object(forward)) = change.get_mut("forward") {
+        for when in Forwarding::ALL {
+            // None is an empty number.
+            forward.entry(when.as_str()).or_insert_with(|| "".into());
+        }
+    }
+    serde_json::from_value(Value::Object(change))
+        .map_err(|error| Failure::new(500, "damaged", Text::same(error.to_string())))
 }
 
 /// A merge patch as a change: `null` is what a new extension has, and no forwarding is an empty number.

@@ -106,7 +106,12 @@ impl From<StoreError> for Failure {
         } else {
             Box::default()
         };
-        Self { subject, findings, ..Self::new(status, code, of_store(error)) }
+        let field = if let StoreError::Invalid { field, .. } = &error {
+            Some((*field).into())
+        } else {
+            None
+        };
+        Self { subject, field, findings, ..Self::new(status, code, of_store(error)) }
     }
 }
 

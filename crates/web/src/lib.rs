@@ -142,6 +142,8 @@ fn resources() -> Router<Office> {
                 .delete(extensions::on_delete)
                 .post(extensions::on_verb),
         )
+        .route("/api/v1/extensions:import", post(extensions::sheet::on_import))
+        .route("/api/v1/extensions:export", get(extensions::sheet::on_export))
         .route("/api/v1/settings", get(settings::on_list))
         .route(
             "/api/v1/settings/{key}",

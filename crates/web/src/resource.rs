@@ -5,6 +5,7 @@ pub mod audit;
 mod call;
 pub mod outside;
 mod registration;
+pub mod sheet;
 
 use pbx::dialplan::Tables;
 use pbx::dialplan::levels::Levels;

@@ -6,20 +6,16 @@ use crate::access::Principal;
 use crate::dial_plan::tables;
 use crate::outside::Fields;
 use crate::resource::audit::Undone;
-use crate::resource::{AddRequest, Change, Credentials, DialPlanRequest, Failure, NewExtension};
+use crate::resource::{AddRequest, Credentials, DialPlanRequest, Failure, NewExtension};
 use crate::{Edit, Office, extensions, settings};
 use pbx::id::TenantId;
 use pbx::language::Text;
-use pbx::supplementary::Forwarding;
 use pbx::text;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use store::Db;
 use store::db::AuditEntry;
-
-/// What follows from other fields, or cannot be put back.
-const DERIVED: [&str; 3] = ["number", "has_password", "weak_password"];
 
 const TABLES: [&str; 11] = [
     DIAL_PLAN,
@@ -144,7 +140,7 @@ async fn undo_extension(
     match fields(entry.before.as_deref()) {
         None => extensions::delete_live(office, author, number).await.map(|()| None),
         Some(was) => {
-            let change = as_change(&was, &changed(entry))?;
+            let change = extensions::change_to(&was, &changed(entry))?;
             if now.is_some() {
                 return extensions::set_live(office, author, number, change).await.map(|_| None);
             }
@@ -162,28 +158,7 @@ fn changed(entry: &AuditEntry) -> Vec<String> {
     let is = fields(entry.after.as_deref()).unwrap_or_default();
     let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
     let differs = |name: &&String| was.get(*name) != is.get(*name);
-    names
-        .into_iter()
-        .filter(differs)
-        .filter(|it| !DERIVED.contains(&it.as_str()))
-        .cloned()
-        .collect()
-}
-
-/// These fields of an extension, as a change to them.
-fn as_change(was: &Fields, names: &[String]) -> Result<Change, Failure> {
-    let mut change = Fields::new();
-    for name in names {
-        change.insert(name.clone(), was.get(name).cloned().unwrap_or_default());
-    }
-    if let Some(Value::Object(forward)) = change.get_mut("forward") {
-        for when in Forwarding::ALL {
-            // None is an empty number.
-            forward.entry(when.as_str()).or_insert_with(|| "".into());
-        }
-    }
-    serde_json::from_value(Value::Object(change))
-        .map_err(|error| Failure::new(500, "damaged", Text::same(error.to_string())))
+    names.into_iter().filter(differs).cloned().collect()
 }
 
 fn fields(text: Option<&str>) -> Option<Fields> {

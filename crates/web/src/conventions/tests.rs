@@ -139,3 +139,59 @@ async fn a_range_is_added_and_listed_page_by_page() {
     let entry = &send(scene.get("/api/v1/audit-entries")).await.json()["entries"][0];
     assert_eq!(entry["name"], "99, 105-111, 113-114");
 }
+
+#[tokio::test]
+async fn a_sheet_that_was_not_touched_changes_nothing() {
+    let scene = with_extension().await;
+    let more = json!({ "extensions": [{ "number": "200-201", "change": {
+        "name": "=1+1", "levels": [1, 2], "addresses": ["10.0.0.7", "10.1.0.0/16"], "may_forward": ["busy", "always"],
+    } }] });
+    assert_eq!(send(scene.post("/api/v1/extensions").json(&more)).await.status, 200);
+    let sheet = send(scene.get("/api/v1/extensions:export")).await;
+    assert!(sheet.header("content-type").starts_with("text/csv"));
+    assert!(sheet.body.contains("'=1+1") && sheet.body.lines().count() == 4, "{}", sheet.body);
+    let import = |query: &str, sheet: &str| {
+        scene.post(&format!("/api/v1/extensions:import?{query}")).text("text/csv", sheet)
+    };
+    let same = send(import("dry_run=true", &sheet.body)).await;
+    let same = same.json();
+    let told = json!([same["added"], same["changed"], same["unchanged"], same["problems"]]);
+    assert_eq!(told, json!([[], [], 3, []]));
+
+    let edited = sheet.body.replace("Hall", "Kitchen") + "300,k7mfx2pqzz,Gate\n";
+    let dry = send(import("dry_run=true", &edited)).await.json();
+    assert_eq!(dry["changed"], json!([{ "number": "100", "fields": ["name"] }]));
+    assert_eq!((&dry["added"], &dry["unchanged"]), (&json!(["300"]), &json!(2)));
+    assert_eq!(send(scene.get(EXTENSION)).await.json()["name"], "Hall", "a dry run");
+    let done = send(import("", &edited)).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    assert_eq!(send(scene.get(EXTENSION)).await.json()["name"], "Kitchen");
+    assert_eq!(send(scene.get("/api/v1/extensions/300")).await.json()["has_password"], true);
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_a_sheet_is_named_by_row_and_column() {
+    let scene = with_extension().await;
+    #[rustfmt::skip]
+    let table = [
+        ("number,nmae\n100,x\n",              1, "nmae"),
+        ("name\nx\n",                         1, "number"),
+        ("number,calls\n100,4\n101,300\n",    3, "calls"),
+        ("number,calls\n100,four\n",          2, "calls"),
+        ("number,password\n200,200\n",        2, "password"),
+        ("number,plan\n200,nowhere\n",        2, "plan"),
+        ("number,name\n200,x\n200,y\n",       3, "number"),
+    ];
+    for (sheet, row, column) in table {
+        let import = |query: &str| {
+            scene.post(&format!("/api/v1/extensions:import{query}")).text("text/csv", sheet)
+        };
+        let dry = send(import("?dry_run=true")).await.json();
+        let first = &dry["problems"][0];
+        assert_eq!(json!([first["row"], first["column"]]), json!([row, column]), "{sheet}: {dry}");
+        let refused = send(import("")).await;
+        let told = refused.json();
+        assert_eq!((refused.status, told["findings"][0]["field"].as_str()), (422, Some(column)));
+    }
+    assert_eq!(send(scene.get("/api/v1/extensions")).await.json().as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,271 @@
+//! Extensions as a sheet of CSV (RFC 4180): taken out, and put in again. A dry run names row, column and reason; what was
+//! taken out and not touched changes nothing.
+
+mod cells;
+
+use super::{add_live, change_to, changed, passwd, password, patched, set_live};
+use crate::access::Principal;
+use crate::audit::Author;
+use crate::outside::Fields;
+use crate::resource::sheet::{SheetChange, SheetProblem, SheetReport};
+use crate::resource::{
+    AddRequest, Change, Extension, Failure, Finding, NewExtension, PasswordRequest,
+};
+use crate::{Edit, Office, supplementary};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use pbx::directory::Tenant;
+use pbx::language::Text;
+use pbx::supplementary::PhoneSettings;
+use pbx::text;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use store::Db;
+use store::db::{ExtensionProfile, StoredExtension};
+
+const NUMBER: &str = "number";
+const PASSWORD: &str = "password";
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ImportQuery {
+    dry_run: bool,
+    /// Take weak passwords, for private sources only.
+    allow_weak: bool,
+}
+
+/// What the rows of a sheet ask for.
+#[derive(Default)]
+struct Plan {
+    new: Vec<NewExtension>,
+    changes: Vec<(String, Change)>,
+    passwords: Vec<(String, String)>,
+    report: SheetReport,
+}
+
+/// All extensions, without passwords.
+pub async fn export(db: &Db) -> Result<Vec<u8>, Failure> {
+    let mut sheet = csv::Writer::from_writer(vec![]);
+    let written = sheet.write_record(cells::COLUMNS);
+    written.map_err(|error| unreadable(&error))?;
+    for extension in super::list(db).await? {
+        let fields = fields_of(&extension);
+        let row = cells::COLUMNS.iter().map(|column| cells::written(&fields, column));
+        sheet.write_record(row).map_err(|error| unreadable(&error))?;
+    }
+    sheet.into_inner().map_err(|error| unreadable(&error))
+}
+
+/// Takes a sheet in, all of it or, where something is wrong, nothing.
+async fn import(
+    office: &Office,
+    author: &Author<'_>,
+    sheet: &[u8],
+    query: ImportQuery,
+) -> Result<SheetReport, Failure> {
+    let plan = plan(&office.db, sheet, query).await?;
+    let mut report = SheetReport { dry_run: query.dry_run, ..plan.report };
+    if query.dry_run {
+        return Ok(report);
+    }
+    if !report.problems.is_empty() {
+        return Err(refused(&report.problems));
+    }
+    let request =
+        AddRequest { extensions: plan.new, allow_weak: query.allow_weak, skip_emergency: false };
+    if !request.extensions.is_empty() {
+        report.credentials = add_live(office, author, request).await?;
+    }
+    for (number, change) in plan.changes {
+        set_live(office, author, &number, change).await?;
+    }
+    let numbers: Vec<String> = plan.passwords.iter().map(|it| it.0.clone()).collect();
+    for (number, password) in plan.passwords {
+        let request = PasswordRequest { password: Some(password), allow_weak: query.allow_weak };
+        passwd(author, &number, request).await?;
+    }
+    if !numbers.is_empty() {
+        office.running.changed(Edit::Extensions(numbers)).await?;
+    }
+    Ok(report)
+}
+
+/// Compares the sheet with what is there.
+async fn plan(db: &Db, sheet: &[u8], query: ImportQuery) -> Result<Plan, Failure> {
+    let present: BTreeMap<String, Extension> =
+        super::list(db).await?.into_iter().map(|it| (it.number.clone(), it)).collect();
+    let directory = db.load_directory(0).await?;
+    let tenant = directory.tenant(pbx::id::TenantId::default());
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(without_mark(sheet));
+    let head = reader.headers().map_err(|error| unreadable(&error))?.clone();
+    let mut plan = Plan::default();
+    let unknown = head.iter().filter(|it| !cells::COLUMNS.contains(&it.trim()));
+    let unknown: Vec<SheetProblem> = unknown.map(|it| problem(1, it, no_column())).collect();
+    plan.report.problems = unknown;
+    if !head.iter().any(|it| it.trim() == NUMBER) {
+        let reason = text!("there is no column number", "缺少number列");
+        plan.report.problems.push(problem(1, NUMBER, reason));
+    }
+    if !plan.report.problems.is_empty() {
+        return Ok(plan);
+    }
+    let mut seen = BTreeSet::new();
+    for row in reader.records() {
+        let row = row.map_err(|error| unreadable(&error))?;
+        let line = row.position().map_or(0, csv::Position::line);
+        let taken = cells::read(&head, &row).and_then(|cells| {
+            let number = cells.text(NUMBER);
+            if !seen.insert(number.to_owned()) {
+                let reason = text!("{number} is there twice", "{number}重复");
+                return Err((Some(NUMBER.to_owned()), reason));
+            }
+            take(&mut plan, present.get(number), &cells, query, tenant).map_err(|failure| {
+                let column = failure.field.as_deref().map(str::to_owned);
+                (column, failure.detail())
+            })
+        });
+        if let Err((column, reason)) = taken {
+            plan.report.problems.push(SheetProblem { row: line, column, reason });
+        }
+    }
+    Ok(plan)
+}
+
+/// What one row asks for.
+fn take(
+    plan: &mut Plan,
+    present: Option<&Extension>,
+    row: &cells::Cells,
+    query: ImportQuery,
+    tenant: Option<&Tenant>,
+) -> Result<(), Failure> {
+    let number = row.text(NUMBER).to_owned();
+    let secret = Some(row.text(PASSWORD)).filter(|it| !it.is_empty()).map(str::to_owned);
+    if let Some(secret) = &secret {
+        password(&number, Some(secret), query.allow_weak).map_err(|it| it.at(PASSWORD))?;
+    }
+    let change = patched(row.fields())?;
+    let was = present.map(profile_of).transpose()?;
+    let profile = was.unwrap_or_else(|| ExtensionProfile::new(&number));
+    let profile = changed(profile, change.clone())?.checked()?;
+    let by_phone = supplementary::by_phone(&number, &change)?;
+    let is_plan = |name: &String| tenant.is_some_and(|it| it.dial_plan.names.contains(&**name));
+    if let Some(name) = profile.plan.as_ref().filter(|it| !is_plan(it)) {
+        let what = text!("there is no dial plan {name}", "没有拨号计划{name}");
+        return Err(Failure::new(422, "invalid", what).at("plan"));
+    }
+    let Some(present) = present else {
+        plan.report.added.push(number.clone());
+        plan.new.push(NewExtension { number, password: secret, change });
+        return Ok(());
+    };
+    let stored = StoredExtension {
+        profile,
+        has_password: present.has_password,
+        weak_password: present.weak_password,
+    };
+    let mut settings = PhoneSettings::default();
+    let set = Change {
+        forward: present.forward.clone(),
+        do_not_disturb: Some(present.do_not_disturb),
+        ..Change::default()
+    };
+    let set = supplementary::by_phone(&number, &set)?;
+    set.into_iter().chain(by_phone).for_each(|it| settings.apply(it));
+    let mut after = Extension::from(stored);
+    supplementary::show(&mut after, &settings);
+    let (was, is) = (fields_of(present), fields_of(&after));
+    let mut names: Vec<String> =
+        is.keys().filter(|it| was.get(*it) != is.get(*it)).cloned().collect();
+    if !names.is_empty() {
+        plan.changes.push((number.clone(), change_to(&is, &names)?));
+    }
+    if let Some(secret) = secret {
+        names.push(PASSWORD.to_owned());
+        plan.passwords.push((number.clone(), secret));
+    }
+    if names.is_empty() {
+        plan.report.unchanged += 1;
+    } else {
+        plan.report.changed.push(SheetChange { number, fields: names });
+    }
+    Ok(())
+}
+
+/// The extension as the database has it, from what the API shows.
+fn profile_of(present: &Extension) -> Result<ExtensionProfile, Failure> {
+    let fields = fields_of(present);
+    let names: Vec<String> = fields.keys().cloned().collect();
+    changed(ExtensionProfile::new(&present.number), change_to(&fields, &names)?)
+}
+
+fn fields_of(extension: &Extension) -> Fields {
+    match serde_json::to_value(extension) {
+        Ok(Value::Object(fields)) => fields,
+        // A struct of plain values is an object.
+        Ok(_) | Err(_) => Fields::new(),
+    }
+}
+
+/// Spreadsheets write a byte order mark.
+fn without_mark(sheet: &[u8]) -> &[u8] {
+    sheet.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sheet)
+}
+
+fn problem(row: u64, column: &str, reason: Text) -> SheetProblem {
+    SheetProblem { row, column: Some(column.to_owned()), reason }
+}
+
+fn no_column() -> Text {
+    let columns = cells::COLUMNS.join(", ");
+    text!("there is no such column; there are {columns}", "没有这一列；可用的列：{columns}")
+}
+
+fn unreadable(error: &impl std::fmt::Display) -> Failure {
+    let what = text!("this is no CSV: {error}", "不是CSV文件：{error}");
+    Failure::new(422, "invalid", what)
+}
+
+fn refused(problems: &[SheetProblem]) -> Failure {
+    let what =
+        text!("nothing was imported: correct these rows", "没有导入任何分机，请先改正以下各行");
+    let finding = |it: &SheetProblem| {
+        let (row, column) = (it.row, it.column.clone().unwrap_or_default());
+        Finding {
+            severity: "error".to_owned(),
+            table: "extensions".to_owned(),
+            row: row.to_string(),
+            text: text!("row {row}, {column}: {}", "第{row}行{column}：{}", it.reason),
+            field: column,
+            what: it.reason.clone(),
+            remedy: text!("correct the cell", "请改正该单元格"),
+        }
+    };
+    let findings = problems.iter().map(finding).collect();
+    Failure { findings, ..Failure::new(422, "refused", what) }
+}
+
+/// `GET /api/v1/extensions:export`.
+pub(crate) async fn on_export(State(office): State<Office>) -> Result<impl IntoResponse, Failure> {
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"extensions.csv\""),
+    ];
+    Ok((headers, export(&office.db).await?))
+}
+
+/// `POST /api/v1/extensions:import`.
+pub(crate) async fn on_import(
+    State(office): State<Office>,
+    principal: Principal,
+    Query(query): Query<ImportQuery>,
+    sheet: Bytes,
+) -> Result<Json<SheetReport>, Failure> {
+    let _one_at_a_time = office.edits.lock().await;
+    let author = Author::of(&office, &principal);
+    import(&office, &author, &sheet, query).await.map(Json)
+}
