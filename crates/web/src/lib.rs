@@ -15,6 +15,7 @@ pub mod failure;
 pub mod features;
 mod live;
 pub mod moment;
+pub mod openapi;
 pub mod outside;
 mod pages;
 pub mod records;
@@ -190,5 +191,8 @@ fn resources() -> Router<Office> {
                 .put(certificate::api::on_install)
                 .delete(certificate::api::on_reset),
         )
+        .route("/api/v1/openapi.json", get(openapi::on_document))
+        .route("/api/docs", get(openapi::on_page))
+        .route("/api/docs.js", get(openapi::on_script))
         .route("/api/{*path}", any(live::no_such_path))
 }

@@ -20,7 +20,7 @@ const SETUP: &str = "/setup";
 const SETUP_API: &str = "/api/v1/setup";
 const SESSIONS_API: &str = "/api/v1/sessions";
 const ASSETS: &str = "/assets/";
-const API: &str = "/api/";
+const API: &str = "/api/v1/";
 
 /// Why a request goes no further.
 enum Refusal {
