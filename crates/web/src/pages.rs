@@ -16,6 +16,8 @@ mod form;
 mod layout;
 mod live_calls;
 mod outside;
+mod people;
+mod provisioning;
 mod registrations;
 mod settings;
 #[cfg(test)]
@@ -31,6 +33,7 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use provisioning::Offers;
 use std::sync::Arc;
 
 /// What pages work with.
@@ -39,12 +42,17 @@ pub(crate) struct Pages {
     office: Office,
     api: Router,
     running: Arc<dyn Running>,
+    offers: Arc<Offers>,
 }
 
 /// The pages and what they load; any other path is a page that says so.
 pub fn pages_router(office: Office) -> Router {
-    let pages =
-        Pages { running: Arc::clone(&office.running), api: control_router(office.clone()), office };
+    let pages = Pages {
+        running: Arc::clone(&office.running),
+        api: control_router(office.clone()),
+        office,
+        offers: Arc::default(),
+    };
     Router::new()
         .route("/", get(dashboard::on_dashboard))
         .route("/login", get(entrance::on_login_form).post(entrance::on_log_in))
@@ -62,6 +70,8 @@ pub fn pages_router(office: Office) -> Router {
             get(extensions::on_delete_form).post(extensions::on_delete),
         )
         .merge(outside_routes())
+        .merge(people_routes())
+        .route("/provision/{token}", get(provisioning::on_provision))
         .route("/call-records", get(calls::on_list))
         .route("/calls", get(live_calls::on_live_calls))
         .route("/calls/{id}", get(calls::on_call))
@@ -99,6 +109,19 @@ fn outside_routes() -> Router<Pages> {
         .route("/sip-trunks/new", get(trunks::on_new_form).post(trunks::on_new))
         .route("/sip-trunks/{id}", get(trunks::on_form).post(trunks::on_save))
         .route("/sip-trunks/{id}/delete", get(trunks::on_delete_form).post(trunks::on_delete))
+}
+
+fn people_routes() -> Router<Pages> {
+    Router::new()
+        .route("/administrators", get(people::on_users).post(people::on_add))
+        .route(
+            "/administrators/{name}/password",
+            get(people::on_password_form).post(people::on_password),
+        )
+        .route("/administrators/{name}/delete", get(people::on_delete_form).post(people::on_delete))
+        .route("/administrators/sessions/{id}/end", post(people::on_end_session))
+        .route("/api-keys", get(people::on_keys).post(people::on_key_add))
+        .route("/api-keys/{id}/revoke", post(people::on_key_revoke))
 }
 
 fn render(template: &impl Template) -> Response {

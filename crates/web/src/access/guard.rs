@@ -20,6 +20,8 @@ const SETUP: &str = "/setup";
 const SETUP_API: &str = "/api/v1/setup";
 const SESSIONS_API: &str = "/api/v1/sessions";
 const ASSETS: &str = "/assets/";
+/// Phones ask here with a token that is good once.
+const PROVISION: &str = "/provision/";
 const API: &str = "/api/v1/";
 
 /// Why a request goes no further.
@@ -139,7 +141,7 @@ fn is_open(method: &Method, path: &str) -> bool {
     match path {
         LOGIN | SETUP | SETUP_API => true,
         SESSIONS_API => method == Method::POST,
-        _ => path.starts_with(ASSETS),
+        _ => path.starts_with(ASSETS) || path.starts_with(PROVISION),
     }
 }
 

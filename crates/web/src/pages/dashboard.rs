@@ -1,10 +1,13 @@
 //! The dashboard (总览): one sentence on how the office is, and what is behind it.
 
+use super::api::segment;
 use super::failure::PageFailure;
 use super::layout::Layout;
 use super::render;
 use super::viewer::Viewer;
+use super::when::{When, when};
 use super::words::words;
+use crate::records::search::CallsFound;
 use crate::resource::Status;
 use crate::resource::outside::{ExternalLine, SipTrunk};
 use askama::Template;
@@ -23,6 +26,9 @@ words! {
         calls: "Calls in / out", "呼入/呼出";
         phones: "Registered phones", "已注册话机";
         calls_now: "Calls now", "当前呼叫";
+        failed: "Calls that failed lately", "最近未接通的呼叫";
+        no_failed: "None.", "没有。";
+        all_calls: "All call records", "全部话单";
         uptime: "Running for", "已运行";
         version: "Version", "版本";
     }
@@ -37,6 +43,15 @@ struct Page {
     status: Status,
     uptime: String,
     outside: Vec<Outside>,
+    failed: Vec<Failed>,
+}
+
+/// A call that was not answered, and why.
+struct Failed {
+    href: String,
+    started: When,
+    who: String,
+    reason: String,
 }
 
 /// One sentence and its colour, which the class names.
@@ -60,7 +75,15 @@ pub(crate) async fn on_dashboard(viewer: Viewer) -> Result<Response, PageFailure
     let status: Status = api.get("/api/v1/status").await?;
     let lines: Vec<ExternalLine> = api.get("/api/v1/external-lines").await?;
     let trunks: Vec<SipTrunk> = api.get("/api/v1/sip-trunks").await?;
-    let language = viewer.language;
+    let search = "/api/v1/call-records:search?result=failed&limit=5";
+    let found: CallsFound = api.get(search).await?;
+    let (language, zone) = (viewer.language, viewer.zone());
+    let failed = found.calls.iter().map(|it| Failed {
+        href: format!("/calls/{}", segment(&it.id)),
+        started: when(&it.started_at, &zone),
+        who: format!("{} \u{2192} {}", it.caller, it.dialled),
+        reason: it.verdict.as_ref().map_or("", |it| it.sentence.get(language)).to_owned(),
+    });
     let outside = lines.iter().map(|it| of_line(it, language));
     let outside = outside.chain(trunks.iter().map(|it| of_trunk(it, language)));
     Ok(render(&Page {
@@ -69,6 +92,7 @@ pub(crate) async fn on_dashboard(viewer: Viewer) -> Result<Response, PageFailure
         light: light(&status, &lines, &trunks, language),
         uptime: viewer.say(&period(status.uptime_s)).to_owned(),
         outside: outside.collect(),
+        failed: failed.collect(),
         status,
     }))
 }

@@ -56,6 +56,13 @@ const MENUS: &[Menu] = &[
         title: Text::fixed("Maintain", "维护"),
         pages: &[("/registrations", Text::fixed("Registrations", "注册状态"))],
     },
+    Menu {
+        title: Text::fixed("Settings", "设置"),
+        pages: &[
+            ("/administrators", Text::fixed("Administrators", "管理员")),
+            ("/api-keys", Text::fixed("API keys", "接口密钥")),
+        ],
+    },
 ];
 
 pub(crate) struct Layout {

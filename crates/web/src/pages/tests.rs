@@ -44,6 +44,10 @@ const PAGES: &[&str] = &[
     "/feature-codes",
     "/registrations",
     "/registrations?q=nobody",
+    "/administrators",
+    "/administrators/admin/password",
+    "/administrators/admin/delete",
+    "/api-keys",
     "/login",
     "/setup",
     "/welcome",
@@ -321,6 +325,7 @@ async fn the_first_minute_leads_from_the_set_up_to_the_cards() {
     for id in ["card-500", "card-502", "lamp-501", "password-502"] {
         assert!(cards.body.contains(&format!("id=\"{id}\"")), "{id}");
     }
+    assert_eq!(cards.body.matches("<svg class=\"code\"").count(), 3);
     let again = scene.get("/setup").await;
     assert_eq!(again.header("location").as_deref(), Some("/"), "there is an administrator");
     let wrong = scene.post("/login", &[("name", "admin"), ("password", "no")]).await;
@@ -328,6 +333,22 @@ async fn the_first_minute_leads_from_the_set_up_to_the_cards() {
     let right = [("name", "admin"), ("password", "a horse and a battery"), ("next", "/extensions")];
     let right = scene.post("/login", &right).await;
     assert_eq!(right.header("location").as_deref(), Some("/extensions"));
+}
+
+#[tokio::test]
+async fn a_key_is_shown_once_and_an_administrator_is_added() {
+    let scene = Scene::new().await;
+    let made =
+        scene.post("/api-keys", &[("name", "crm"), ("scope", "read"), ("scope", "calls")]).await;
+    assert!(made.body.contains("id=\"key\"") && made.body.contains("dialtone_"), "{}", made.body);
+    assert!(!scene.get("/api-keys").await.body.contains("dialtone_"));
+    let weak = scene.post("/administrators?lang=zh", &[("name", "eve"), ("password", "eve")]).await;
+    assert!(weak.body.contains("id=\"wrong\""));
+    let added = scene
+        .post("/administrators", &[("name", "eve"), ("password", "a horse and a battery")])
+        .await;
+    assert_eq!(added.status, 303, "{}", added.body);
+    assert!(scene.get("/administrators").await.body.contains("eve"));
 }
 
 /// What a browser would send of the main form of a page, where nothing was changed.

@@ -5,11 +5,12 @@ use super::api::Api;
 use super::layout::{Layout, Who};
 use crate::access::{LANGUAGE_COOKIE, Principal};
 use axum::extract::{FromRequestParts, Query};
-use axum::http::Uri;
 use axum::http::request::Parts;
+use axum::http::{Uri, header};
 use pbx::language::{Language, Text};
 use serde::Deserialize;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 
 pub(crate) struct Viewer {
     pub(crate) language: Language,
@@ -19,6 +20,9 @@ pub(crate) struct Viewer {
     pub(crate) pages: Pages,
     principal: Option<Principal>,
     uri: Uri,
+    /// What the browser asked: `192.168.1.10:8080`.
+    host: String,
+    is_secure: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -31,6 +35,9 @@ impl Viewer {
     pub(crate) fn of(parts: &Parts, pages: &Pages) -> Self {
         let chosen = Query::<Chosen>::try_from_uri(&parts.uri).unwrap_or_default().0.lang;
         let chosen = chosen.as_deref().and_then(named);
+        let text = |name: &str| {
+            parts.headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default()
+        };
         let principal = parts.extensions.get::<Principal>().cloned();
         let usual = principal.as_ref().map(|it| it.language);
         Self {
@@ -40,6 +47,8 @@ impl Viewer {
             principal,
             pages: pages.clone(),
             uri: parts.uri.clone(),
+            host: text(header::HOST.as_str()).to_owned(),
+            is_secure: text("x-forwarded-proto") == "https",
         }
     }
 
@@ -52,6 +61,25 @@ impl Viewer {
     /// What a form of who looks must bring back.
     pub(crate) fn csrf(&self) -> String {
         self.principal.as_ref().and_then(|it| it.csrf.clone()).unwrap_or_default()
+    }
+
+    /// Where phones find the pages: as the browser does, unless that is on this machine.
+    pub(crate) fn address(&self) -> String {
+        let scheme = if self.is_secure { "https" } else { "http" };
+        let name = self.host.rsplit_once(':').map_or(&*self.host, |it| it.0);
+        let is_here =
+            name.is_empty() || name == "localhost" || name.starts_with("127.") || name == "[::1]";
+        if !is_here {
+            return format!("{scheme}://{}", self.host);
+        }
+        let port = self.host.rsplit_once(':').map_or("80", |it| it.1);
+        let server = self.pages.running.server_address();
+        let ip = match server.parse::<SocketAddr>() {
+            Ok(socket) => socket.ip().to_string(),
+            Err(_) => server,
+        };
+        let ip = if ip.contains(':') { format!("[{ip}]") } else { ip };
+        format!("{scheme}://{ip}:{port}")
     }
 
     /// The administrator who is signed in.

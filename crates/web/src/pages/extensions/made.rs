@@ -4,6 +4,7 @@ use super::{API, api, own};
 use crate::pages::failure::{PageFailure, sentences};
 use crate::pages::form::Sent;
 use crate::pages::layout::Layout;
+use crate::pages::provisioning::{Code, code};
 use crate::pages::render;
 use crate::pages::viewer::Viewer;
 use crate::pages::words::words;
@@ -18,6 +19,9 @@ use pbx::text;
 
 /// Most extensions that a page makes and shows at a time.
 const RANGE_MAX: u64 = 500;
+
+/// Most cards of a page that have a code: each is some kilobytes.
+const CODES_MAX: usize = 50;
 
 words! {
     Words {
@@ -35,6 +39,7 @@ words! {
         registered: "registered", "已注册";
         waiting: "not registered yet", "尚未注册";
         done: "To the extensions", "返回分机列表";
+        scan: "Scan with Linphone: good once, for ten minutes", "用Linphone扫码配置：10分钟内有效，仅可使用一次";
         open: "Settings", "设置";
         copy: "Copy", "复制";
         copied: "Copied", "已复制";
@@ -64,6 +69,7 @@ struct Card {
     number: String,
     href: String,
     password: Option<String>,
+    code: Option<Code>,
 }
 
 #[derive(Template)]
@@ -78,10 +84,19 @@ struct RangePage {
 
 /// The only time that these passwords are shown.
 pub(crate) fn cards(viewer: &Viewer, made: Vec<Credentials>, first: bool) -> Response {
-    let card =
-        |it: Credentials| Card { href: own(&it.number), number: it.number, password: it.password };
-    let cards = made.into_iter().map(card).collect();
     let server = viewer.pages.running.server_address();
+    let few = made.len() <= CODES_MAX;
+    let card = |it: Credentials| Card {
+        href: own(&it.number),
+        code: it.password.as_deref().filter(|_| few).and_then(|password| {
+            let now = viewer.pages.running.now();
+            let token = viewer.pages.offers.offer(&it.number, password, &server, now).ok()?;
+            code(&format!("{}/provision/{token}", viewer.address()))
+        }),
+        number: it.number,
+        password: it.password,
+    };
+    let cards = made.into_iter().map(card).collect();
     let echo = viewer.pages.running.directory();
     let echo = echo.tenant(TenantId::default());
     let echo = echo.and_then(|it| it.dial_plan.features.code(Feature::Echo)).unwrap_or_default();
