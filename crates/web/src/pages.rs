@@ -4,6 +4,7 @@
 
 mod api;
 mod assets;
+mod audit;
 mod calls;
 mod dashboard;
 mod delete;
@@ -72,6 +73,8 @@ pub fn pages_router(office: Office) -> Router {
         .merge(outside_routes())
         .merge(people_routes())
         .route("/provision/{token}", get(provisioning::on_provision))
+        .route("/audit", get(audit::on_list))
+        .route("/audit/{id}/undo", post(audit::on_undo))
         .route("/call-records", get(calls::on_list))
         .route("/calls", get(live_calls::on_live_calls))
         .route("/calls/{id}", get(calls::on_call))

@@ -31,11 +31,19 @@ impl Api {
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.ask(Method::GET, path, Body::empty()).await
+        self.ask(Method::GET, path, Body::empty(), "").await.map(|it| it.0)
+    }
+
+    /// With the tag of what is there, for [`Self::patch_if`].
+    pub(crate) async fn get_tagged<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<(T, String), Failure> {
+        self.ask(Method::GET, path, Body::empty(), "").await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
-        self.ask::<serde::de::IgnoredAny>(Method::DELETE, path, Body::empty()).await.map(|_| ())
+        self.ask::<serde::de::IgnoredAny>(Method::DELETE, path, Body::empty(), "").await.map(|_| ())
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(
@@ -43,7 +51,7 @@ impl Api {
         path: &str,
         body: &(impl Serialize + Sync),
     ) -> Result<T, Failure> {
-        self.ask(Method::POST, path, json(body)?).await
+        self.ask(Method::POST, path, json(body)?, "").await.map(|it| it.0)
     }
 
     pub(crate) async fn patch<T: DeserializeOwned>(
@@ -51,7 +59,17 @@ impl Api {
         path: &str,
         body: &(impl Serialize + Sync),
     ) -> Result<T, Failure> {
-        self.ask(Method::PATCH, path, json(body)?).await
+        self.ask(Method::PATCH, path, json(body)?, "").await.map(|it| it.0)
+    }
+
+    /// Only where it is still what this tag names. An empty tag names everything.
+    pub(crate) async fn patch_if<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+        tag: &str,
+    ) -> Result<T, Failure> {
+        self.ask(Method::PATCH, path, json(body)?, tag).await.map(|it| it.0)
     }
 
     pub(crate) async fn put<T: DeserializeOwned>(
@@ -59,7 +77,7 @@ impl Api {
         path: &str,
         body: &(impl Serialize + Sync),
     ) -> Result<T, Failure> {
-        self.ask(Method::PUT, path, json(body)?).await
+        self.ask(Method::PUT, path, json(body)?, "").await.map(|it| it.0)
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -67,8 +85,12 @@ impl Api {
         method: Method,
         path: &str,
         body: Body,
-    ) -> Result<T, Failure> {
-        let request = Request::builder().method(method).uri(path);
+        tag: &str,
+    ) -> Result<(T, String), Failure> {
+        let mut request = Request::builder().method(method).uri(path);
+        if !tag.is_empty() {
+            request = request.header(header::IF_MATCH, tag);
+        }
         let request = request.header(header::CONTENT_TYPE, "application/json").body(body);
         let mut request = request.map_err(|error| broken(&error))?;
         if let Some(principal) = self.principal.clone() {
@@ -76,11 +98,15 @@ impl Api {
         }
         let Ok(answer) = self.router.clone().oneshot(request).await;
         let status = answer.status();
+        let tag = answer.headers().get(header::ETAG).and_then(|it| it.to_str().ok());
+        let tag = tag.unwrap_or_default().to_owned();
         let body = to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await;
         let body = body.map_err(|error| broken(&error))?;
         if status.is_success() {
             let body: &[u8] = if status == StatusCode::NO_CONTENT { b"null" } else { &body };
-            return serde_json::from_slice(body).map_err(|error| broken(&error));
+            return serde_json::from_slice(body)
+                .map(|it| (it, tag))
+                .map_err(|error| broken(&error));
         }
         // The API's own refusals are failures; axum's, of a path or a body, are texts.
         Err(serde_json::from_slice(&body).unwrap_or_else(|_| {

@@ -145,6 +145,7 @@ async fn form_of(
         w: form::Words::of(viewer.language),
         action,
         csrf: viewer.csrf(),
+        tag: String::new(),
         tabs: shown(tabs, json, viewer.language, tab, failure.as_ref()),
         lists: vec![List { name: "plans", values: plans.collect() }],
         wrong: failure.map(|it| sentences(&it, viewer.language)).unwrap_or_default(),
@@ -158,9 +159,10 @@ pub(crate) async fn on_form(
     Path(number): Path<String>,
     Query(came): Query<Came>,
 ) -> Result<Response, PageFailure> {
-    let json: Value = viewer.api.get(&api(&number)).await?;
+    let (json, tag): (Value, String) = viewer.api.get_tagged(&api(&number)).await?;
     let mut page = page(&viewer, &number, &json, &json, "", None).await?;
     page.saved = came.saved.is_some();
+    page.form.tag = tag;
     Ok(render(&page))
 }
 
@@ -172,7 +174,7 @@ pub(crate) async fn on_save(
     let before: Value = viewer.api.get(&api(&number)).await?;
     let json = read(TABS, &sent);
     let change = changes(TABS, &before, &json);
-    let saved = viewer.api.patch::<Value>(&api(&number), &change).await;
+    let saved = viewer.api.patch_if::<Value>(&api(&number), &change, form::tag(&sent)).await;
     match saved {
         Ok(_) => Ok(to(&format!("{}?saved=1", own(&number)))),
         Err(failure) => {

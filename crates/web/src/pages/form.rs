@@ -30,6 +30,8 @@ pub(crate) struct Form {
     pub(crate) w: &'static Words,
     pub(crate) action: String,
     pub(crate) csrf: String,
+    /// Of what was there when the form was made: nobody overwrites what he has not seen.
+    pub(crate) tag: String,
     pub(crate) tabs: Vec<ShownTab>,
     pub(crate) lists: Vec<List>,
     /// Why it was not saved.
@@ -139,13 +141,23 @@ struct Wrong {
 /// The failure as that of a field: of the one it names, or of the one that its sentence begins with.
 fn wrong(failure: &Failure, language: Language) -> Wrong {
     let sentence = super::failure::sentences(failure, language).join(" ");
-    let field = failure.detail_en.split([' ', ':', '=']).next().unwrap_or_default();
-    Wrong { field: field.trim_end_matches(',').to_owned(), sentence }
+    let begins = failure.detail_en.split([' ', ':', '=']).next().unwrap_or_default();
+    let field = failure.field.as_deref().unwrap_or_else(|| begins.trim_end_matches(','));
+    Wrong { field: field.to_owned(), sentence }
 }
 
 /// The name of the tab that was open when the form was sent.
 pub(crate) fn open_tab(sent: &Sent) -> &str {
-    sent.iter().find(|it| it.0 == "tab").map_or("", |it| &it.1)
+    of(sent, "tab")
+}
+
+/// The tag that the form was made with.
+pub(crate) fn tag(sent: &Sent) -> &str {
+    of(sent, "etag")
+}
+
+fn of<'a>(sent: &'a Sent, name: &str) -> &'a str {
+    sent.iter().find(|it| it.0 == name).map_or("", |it| &it.1)
 }
 
 /// The tabs with the values of `json`; open is the one with an error, else the one asked for, else the first.

@@ -50,7 +50,10 @@ const MENUS: &[Menu] = &[
     },
     Menu {
         title: Text::fixed("Records", "记录"),
-        pages: &[("/call-records", Text::fixed("Call records", "话单"))],
+        pages: &[
+            ("/call-records", Text::fixed("Call records", "话单")),
+            ("/audit", Text::fixed("Audit log", "操作日志")),
+        ],
     },
     Menu {
         title: Text::fixed("Maintain", "维护"),

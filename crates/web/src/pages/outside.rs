@@ -136,9 +136,10 @@ pub(crate) async fn on_form(
     key: &str,
     came: &Came,
 ) -> Result<Response, PageFailure> {
-    let json: Value = viewer.api.get(&api(kind, key)).await?;
+    let (json, tag): (Value, String) = viewer.api.get_tagged(&api(kind, key)).await?;
     let mut page = page(&viewer, kind, key, &texts(json), "", None).await?;
     page.saved = came.saved.is_some();
+    page.form.tag = tag;
     Ok(render(&page))
 }
 
@@ -151,7 +152,7 @@ pub(crate) async fn on_save(
     let before: Value = viewer.api.get(&api(kind, key)).await?;
     let json = read(kind.tabs, &sent);
     let change = rows(changes(kind.tabs, &texts(before), &json));
-    match viewer.api.patch::<Value>(&api(kind, key), &change).await {
+    match viewer.api.patch_if::<Value>(&api(kind, key), &change, form::tag(&sent)).await {
         Ok(_) => Ok(to(&format!("{}/{}?saved=1", kind.home, segment(key)))),
         Err(failure) => {
             let page = page(&viewer, kind, key, &json, open_tab(&sent), Some(failure));
@@ -254,6 +255,7 @@ async fn form_of(
         w: form::Words::of(viewer.language),
         action,
         csrf: viewer.csrf(),
+        tag: String::new(),
         tabs: shown(tabs, json, viewer.language, tab, failure.as_ref()),
         lists: vec![
             List { name: "plans", values: plans.collect() },

@@ -44,6 +44,7 @@ const PAGES: &[&str] = &[
     "/feature-codes",
     "/registrations",
     "/registrations?q=nobody",
+    "/audit",
     "/administrators",
     "/administrators/admin/password",
     "/administrators/admin/delete",
@@ -349,6 +350,28 @@ async fn a_key_is_shown_once_and_an_administrator_is_added() {
         .await;
     assert_eq!(added.status, 303, "{}", added.body);
     assert!(scene.get("/administrators").await.body.contains("eve"));
+}
+
+#[tokio::test]
+async fn a_change_stands_in_the_audit_log_and_is_undone() {
+    let scene = Scene::new().await;
+    let mut fields = fields(&scene.get("/extensions/100").await.body);
+    let stale = fields.clone();
+    fields.retain(|it| it.0 != "name");
+    fields.push(("name".to_owned(), "Cellar".to_owned()));
+    assert_eq!(scene.post("/extensions/100", &pairs(&fields)).await.status, 303);
+    // Whoever has not seen that does not overwrite it.
+    let mut late: Vec<_> = stale.into_iter().filter(|it| it.0 != "name").collect();
+    late.push(("name".to_owned(), "Attic".to_owned()));
+    let late = scene.post("/extensions/100", &pairs(&late)).await;
+    assert!(late.body.contains("id=\"wrong\""), "{}", late.status);
+    let log = scene.get("/audit").await.body;
+    check(&log).unwrap();
+    assert!(log.contains("<ins>Cellar</ins>"), "{log}");
+    let undo = log.split("/audit/").nth(1).unwrap().split('/').next().unwrap();
+    let undone = scene.post(&format!("/audit/{undo}/undo"), &[]).await;
+    assert_eq!(undone.header("location").as_deref(), Some("/audit"), "{}", undone.body);
+    assert_eq!(crate::extensions::show(&scene.db, "100").await.unwrap().name, "前台");
 }
 
 /// What a browser would send of the main form of a page, where nothing was changed.

@@ -6,7 +6,7 @@ use crate::pages::layout::Layout;
 use crate::pages::viewer::Viewer;
 use crate::pages::words::words;
 use crate::pages::{query, render};
-use crate::resource::{Call, Extension};
+use crate::resource::{Call, Extension, Failure};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 
 /// Rows of a page.
 const ROWS: usize = 50;
+/// Extensions that one look goes through for those of a state.
+const LOOK_MAX: usize = 1000;
 
 words! {
     Words {
@@ -79,9 +81,8 @@ pub(crate) async fn on_list(
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageFailure> {
     let w = Words::of(viewer.language);
-    let all: Vec<Extension> = viewer.api.get(API).await?;
-    let empty = all.is_empty();
     let calls: Vec<Call> = viewer.api.get("/api/v1/calls").await?;
+    let looked = look(&viewer, &asked).await?;
     let present = viewer.pages.running.present();
     let talking: BTreeSet<&str> =
         calls.iter().flat_map(|it| [it.caller.as_str(), it.callee.as_str()]).collect();
@@ -96,17 +97,15 @@ pub(crate) async fn on_list(
             ("address", "good", w.by_address)
         }
     };
-    let wanted = asked.q.trim().to_lowercase();
-    let found = |it: &&Extension| {
-        it.number > asked.after
-            && (it.number.contains(&wanted) || it.name.to_lowercase().contains(&wanted))
-            && (asked.state.is_empty() || state(it).0 == asked.state)
-    };
-    let mut rows: Vec<Row> =
-        all.iter().filter(found).take(ROWS + 1).map(|it| row(it, state(it), w)).collect();
-    let more = rows.len() > ROWS;
-    rows.truncate(ROWS);
-    let next = rows.last().filter(|_| more).map(|it| address(&asked, &it.number));
+    let fits = |it: &&Extension| asked.state.is_empty() || state(it).0 == asked.state;
+    let mut found: Vec<&Extension> = looked.extensions.iter().filter(fits).collect();
+    // Where some of those looked at are left over, the next page begins with them.
+    let over = found.len() > ROWS;
+    found.truncate(ROWS);
+    let last = if over { found.last().map(|it| it.number.clone()) } else { looked.last };
+    let next = last.map(|it| address(&asked, &it));
+    let empty = looked.extensions.is_empty() && asked.q.is_empty() && asked.after.is_empty();
+    let rows: Vec<Row> = found.iter().map(|it| row(it, state(it), w)).collect();
     let states = [
         ("", w.any),
         ("offline", w.offline),
@@ -116,6 +115,24 @@ pub(crate) async fn on_list(
     ];
     let page = viewer.layout();
     Ok(render(&Page { page, w, asked, states: states.into(), rows, empty, next }))
+}
+
+/// Those that were looked at, and the last of them where there are more behind.
+struct Looked {
+    extensions: Vec<Extension>,
+    last: Option<String>,
+}
+
+/// A page of them; of a state, which no list is sorted by, as many as one look may cost.
+async fn look(viewer: &Viewer, asked: &Asked) -> Result<Looked, Failure> {
+    let limit = if asked.state.is_empty() { ROWS } else { LOOK_MAX };
+    let fields =
+        [("limit", &*limit.to_string()), ("cursor", &*asked.after), ("search", asked.q.trim())];
+    let mut extensions: Vec<Extension> = viewer.api.get(&query(API, &fields)).await?;
+    extensions.truncate(limit);
+    let more = extensions.len() == limit;
+    let last = extensions.last().filter(|_| more).map(|it| it.number.clone());
+    Ok(Looked { extensions, last })
 }
 
 fn row(it: &Extension, state: (&str, &'static str, &'static str), w: &'static Words) -> Row {
