@@ -48,7 +48,16 @@ pub(crate) const INTEROP: Tool = Tool {
     exists: "interop/Cargo.toml",
     drives_server: true,
     drives_faulty: false,
-    packages: &["baresip-core", "iproute2", "kamailio", "sip-tester", "sox"],
+    packages: &[
+        "baresip-core",
+        "chromium",
+        "fonts-wqy-microhei",
+        "iproute2",
+        "kamailio",
+        "nodejs",
+        "sip-tester",
+        "sox",
+    ],
 };
 
 pub(crate) const FAULTS: Tool = Tool {
