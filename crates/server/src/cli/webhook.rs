@@ -16,7 +16,7 @@ pub(super) enum Command {
     List,
     /// Send events to an address; the secret that signs them is shown once.
     Add {
-        /// http://HOST[:PORT]/PATH
+        /// Where to: `http://HOST:PORT/PATH`, without `:PORT` for port 80.
         url: String,
         #[command(flatten)]
         more: More,

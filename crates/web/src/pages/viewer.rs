@@ -3,7 +3,7 @@
 use super::Pages;
 use super::api::Api;
 use super::layout::{Layout, Who};
-use crate::access::{LANGUAGE_COOKIE, Principal};
+use crate::access::{LANGUAGE_COOKIE, Peer, Principal};
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{Uri, header};
@@ -48,7 +48,8 @@ impl Viewer {
             pages: pages.clone(),
             uri: parts.uri.clone(),
             host: text(header::HOST.as_str()).to_owned(),
-            is_secure: text("x-forwarded-proto") == "https",
+            is_secure: parts.extensions.get::<Peer>().is_some_and(|it| it.tls)
+                || text("x-forwarded-proto") == "https",
         }
     }
 
