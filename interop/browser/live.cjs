@@ -12,13 +12,13 @@ main(async (browser) => {
   await logIn(page, known.administrator);
   await go(page, '/calls');
   await accessible(page, 'live board');
-  const row = page.locator('[data-call]').first();
+  const row = page.locator('tr[data-id]').first();
 
   async function becomes(state, event) {
     const begun = Date.now();
     await event();
     const happened = Date.now();
-    await page.waitForSelector(`[data-call][data-state="${state}"]`, { timeout: 5 * SECOND });
+    await page.waitForSelector(`tr[data-id][data-state="${state}"]`, { timeout: 5 * SECOND });
     const took = Date.now() - happened;
     check(took < SECOND, `${state} after ${took} ms`);
     note(`${state}: ${took} ms after the phones (${happened - begun} ms)`);
@@ -30,12 +30,9 @@ main(async (browser) => {
   check(text.includes('100') && text.includes('101'), `the row says ${text}`);
   await becomes('answered', () => ask('answer'));
   await accessible(page, 'live board with a call');
-  page.removeAllListeners('dialog');
-  page.on('dialog', (dialog) => dialog.accept());
-  await becomes('ended', async () => {
-    await row.locator('[data-action=hangup]').click();
-    const confirm = page.locator('dialog[open] button[value=yes]');
-    if (await confirm.count()) await confirm.click();
+  await becomes('released', async () => {
+    await row.locator('[data-hangup]').click();
+    await page.click('dialog[open] button[value=hangup]');
     await ask('hear the end');
   });
 });

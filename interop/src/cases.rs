@@ -60,6 +60,6 @@ cases! {
     cli: cli_online cli_offline cli_codes;
     access: set_up_and_sign_in api_keys;
     doctor: doctor_findings carrier_challenges;
-    browser: browser_pages browser_hostile browser_live;
+    browser: browser_first_minute browser_pages browser_hostile browser_live;
     restart: registrations_survive crash_ends_calls lost_connection terminate;
 }

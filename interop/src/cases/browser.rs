@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::setup::{CALLER_MARK, office, registered};
+use crate::baresip::{Account, Baresip};
 use crate::browser;
 use crate::phone::Phone;
 use crate::report::Context;
@@ -14,6 +15,13 @@ use crate::server::{LOCALHOST, PASSWORD, Server};
 
 const ADMINISTRATOR: &str = "lin";
 const ADMINISTRATOR_PASSWORD: &str = "Tea-41-lantern";
+
+/// What the two phones of the first minute play.
+const FIRST_HZ: u32 = 440;
+const SECOND_HZ: u32 = 620;
+
+/// So long each must hear the other. Unit: seconds.
+const HEARD_S: f64 = 1.0;
 
 /// What would fire if a page took it for markup.
 const HOSTILE: [&str; 4] = [
@@ -30,12 +38,52 @@ fn administered(context: &Context) -> Result<(Server, Value)> {
     std::fs::write(&password, ADMINISTRATOR_PASSWORD)?;
     let file = password.to_string_lossy();
     server.json(&["admin", "add", ADMINISTRATOR, "--password-file", &file])?;
-    let known = json!({
+    let known = known(&server);
+    Ok((server, known))
+}
+
+fn known(server: &Server) -> Value {
+    json!({
         "url": format!("http://127.0.0.1:{}/", server.ports.http),
         "secure": format!("https://127.0.0.1:{}/", server.ports.https),
         "administrator": { "name": ADMINISTRATOR, "password": ADMINISTRATOR_PASSWORD },
-    });
-    Ok((server, known))
+    })
+}
+
+/// A fresh server, its set-up in the browser, two real phones by the cards it shows, and a call between them.
+pub(super) fn browser_first_minute(context: &Context) -> Result<()> {
+    let server = Server::start(context)?;
+    let known = known(&server);
+    let phones = RefCell::new(vec![]);
+    browser::run(context, "first_minute", &known, |ask, given| {
+        let text = |it: &str| given[it].as_str().with_context(|| format!("no {it}"));
+        let mut phones = phones.borrow_mut();
+        match ask {
+            "register" => {
+                let number = text("number")?;
+                let account = Account {
+                    number,
+                    password: text("password")?,
+                    server: server.udp(),
+                    transport: "udp",
+                    local: LOCALHOST,
+                    tone_hz: if phones.is_empty() { FIRST_HZ } else { SECOND_HZ },
+                    auto_answer: !phones.is_empty(),
+                };
+                phones.push(Baresip::start(&context.subfolder(number)?, account)?);
+            }
+            "talk" => {
+                let [first, second] = &mut phones[..] else { bail!("not two phones") };
+                first.dial(&format!("sip:101@{}", server.udp()))?;
+                second.wait("CALL_ESTABLISHED")?;
+                first.wait_heard(SECOND_HZ, HEARD_S)?;
+                second.wait_heard(FIRST_HZ, HEARD_S)?;
+                first.hang_up()?;
+            }
+            other => bail!("nobody does {other} here"),
+        }
+        Ok(json!(true))
+    })
 }
 
 fn asks_nothing(ask: &str, _: &Value) -> Result<Value> {
