@@ -498,6 +498,7 @@ impl Core {
         self.orphans.send_farewells(&mut self.office, now);
         let calls = &self.calls;
         self.office.send_effects(&|owner| calls.id_of(owner));
+        self.calls.forget_ended();
         let office = &mut self.office;
         office.counters.transactions_active = office.endpoint.len() as u64;
         office.counters.registrations_active = office.registrar.len() as u64;

@@ -135,6 +135,7 @@ fn fail(server: &Server, caller: &mut Phone, row: &Row, before: usize) -> Result
     ensure!((more - 1.0).abs() < 0.5, "the metric grew by {more}");
     let id = record["call_id"].as_str().context("no id")?.to_owned();
     told(server, row, &id)?;
+    drawn(server, row, &id)?;
     server.json(&["line", "del", ACCOUNT])?;
     Ok(id)
 }
@@ -145,6 +146,18 @@ fn call(caller: &mut Phone, number: &str, status: u16) -> Result<()> {
     let sent = caller.invite(number, &media.sdp()?)?;
     let answer = caller.expect(&sent, status)?;
     caller.ack_refusal(&sent, &answer)
+}
+
+/// The ladder has the call's first message and its last, though it may have ended in the same moment.
+fn drawn(server: &Server, row: &Row, id: &str) -> Result<()> {
+    let page = server.json(&["calls", "show", id])?;
+    let ladder = page["ladder"].as_array().context("no ladder")?;
+    let texts: Vec<&str> = ladder.iter().filter_map(|it| it["text"].as_str()).collect();
+    let refusal = format!("SIP/2.0 {}", row.status);
+    for start in [&format!("INVITE sip:{}@", row.dialled), &refusal] {
+        ensure!(texts.iter().any(|it| it.starts_with(start)), "no {start} in {texts:#?}");
+    }
+    Ok(())
 }
 
 /// What the command prints for people and for programs.

@@ -21,6 +21,9 @@ pub(super) const CALLS_MAX: usize = 50_000;
 /// ended calls, whose session timers may be due in years. Beyond that they are dropped.
 const STALE_TIMERS_MAX: usize = 1024;
 
+/// Calls remembered that ended with one input; more of them at once end without a word.
+const ENDED_MAX: usize = 64;
+
 /// All calls of a shard.
 #[derive(Default)]
 pub(super) struct Calls {
@@ -30,6 +33,9 @@ pub(super) struct Calls {
     serial: u32,
     /// The call the present input is about: what a panic would cost.
     pub(super) touching: Option<usize>,
+    /// Place, serial number and id of those that ended with the present input: what they have just
+    /// sent is theirs all the same.
+    ended: Vec<(usize, u32, CallId)>,
 }
 
 struct Place {
@@ -92,9 +98,17 @@ impl Calls {
         self.slab.iter().map(|(_, it)| &it.call)
     }
 
+    /// The call of an owner, also one that ended since [`Calls::forget_ended`].
     pub(super) fn id_of(&self, owner: Owner) -> Option<CallId> {
-        let place = self.slab.get(owner.call)?;
-        (place.serial == owner.serial).then_some(place.call.id)
+        let up = self.slab.get(owner.call).filter(|it| it.serial == owner.serial);
+        let its = |it: &&(usize, u32, CallId)| (it.0, it.1) == (owner.call, owner.serial);
+        let ended = || self.ended.iter().find(its).map(|it| it.2);
+        up.map(|it| it.call.id).or_else(ended)
+    }
+
+    /// What was sent has found its calls.
+    pub(super) fn forget_ended(&mut self) {
+        self.ended.clear();
     }
 
     pub(super) fn id_at(&self, index: usize) -> Option<CallId> {
@@ -222,6 +236,9 @@ impl Calls {
     pub(super) fn remove(&mut self, office: &mut Office, index: usize) -> Option<Call> {
         let place = self.slab.try_remove(index)?;
         self.by_id.remove(&place.call.id);
+        if self.ended.len() < ENDED_MAX {
+            self.ended.push((index, place.serial, place.call.id));
+        }
         for tag in place.call.tags() {
             office.release_tag(tag);
         }
