@@ -54,6 +54,7 @@ words! {
         loss: "Loss", "丢包";
         jitter: "Jitter", "抖动";
         relayed: "Media went through the server.", "媒体流经服务器转发。";
+        no_media: "Nobody answered, so there was no media.", "呼叫未应答，没有媒体流。";
         direct: "Media went directly between the phones: nothing is known of it.", "媒体流在话机之间直接传送，无统计数据。";
         flows: "flows both ways", "双向正常";
         one_way: "flows one way", "语音单通";
