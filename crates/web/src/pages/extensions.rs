@@ -10,7 +10,7 @@ pub(crate) use made::{add_range, cards, on_lamp, on_password, on_range, on_range
 use super::api::segment;
 use super::delete::{Delete, delete_page};
 use super::failure::{PageFailure, sentences};
-use super::form::{Form, List, Sent, Tab, changes, open_tab, read, shown};
+use super::form::{Came, Form, List, Sent, Tab, changes, open_tab, read, shown};
 use super::layout::Layout;
 use super::viewer::Viewer;
 use super::words::words;
@@ -23,7 +23,6 @@ use axum::response::Response;
 use fields::{NEW_TABS, TABS};
 use pbx::dialplan::Tables;
 use pbx::text;
-use serde::Deserialize;
 use serde_json::Value;
 use store::db::{ExtensionProfile, StoredExtension};
 
@@ -58,13 +57,6 @@ struct Page {
     password: Option<&'static str>,
     action: String,
     form: Form,
-}
-
-/// What a form came from.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Came {
-    saved: Option<String>,
 }
 
 pub(crate) async fn on_new_form(viewer: Viewer) -> Result<Response, PageFailure> {

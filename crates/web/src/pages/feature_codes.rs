@@ -1,7 +1,7 @@
 //! Feature codes (业务码): what phones dial for a service.
 
 use super::failure::{PageFailure, sentences};
-use super::form::Sent;
+use super::form::{Came, Sent};
 use super::layout::Layout;
 use super::viewer::Viewer;
 use super::words::words;
@@ -12,7 +12,6 @@ use axum::Form as Body;
 use axum::extract::Query;
 use axum::response::Response;
 use pbx::language::Language;
-use serde::Deserialize;
 
 /// Where they are, of the API.
 const API: &str = "/api/v1/feature-codes";
@@ -49,13 +48,6 @@ struct Row {
     code: String,
     usual: String,
     takes_number: bool,
-}
-
-/// What the page came from.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Came {
-    saved: Option<String>,
 }
 
 pub(crate) async fn on_codes(

@@ -11,6 +11,7 @@ use super::words::words;
 use crate::resource::Failure;
 use askama::Template;
 use pbx::language::{Language, Text};
+use serde::Deserialize;
 use serde_json::Value;
 
 words! {
@@ -21,6 +22,14 @@ words! {
         value: "Value", "值";
         not_saved: "Nothing was saved.", "未保存。";
     }
+}
+
+/// What a page with a form came from.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Came {
+    /// The form was saved.
+    pub(crate) saved: Option<String>,
 }
 
 /// A form as a whole, with its tabs and what is wrong with it.

@@ -11,7 +11,7 @@ pub(crate) use list::{on_lines, on_register, on_trunks};
 use super::api::segment;
 use super::delete::{Delete, delete_page};
 use super::failure::{PageFailure, sentences};
-use super::form::{Form, List, Sent, Tab, changes, open_tab, read, shown};
+use super::form::{Came, Form, List, Sent, Tab, changes, open_tab, read, shown};
 use super::layout::Layout;
 use super::viewer::Viewer;
 use super::words::words;
@@ -25,7 +25,6 @@ use pbx::dialplan::Tables;
 use pbx::language::Text;
 use pbx::line::Line;
 use pbx::trunk::Trunk;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 words! {
@@ -87,13 +86,6 @@ struct Page {
     saved: bool,
     doctor: String,
     form: Form,
-}
-
-/// What a form came from.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Came {
-    saved: Option<String>,
 }
 
 pub(crate) async fn on_new_form(

@@ -1,7 +1,7 @@
 //! System settings (系统信息): every setting there is, with its range and default.
 
 use super::failure::{PageFailure, sentences};
-use super::form::Sent;
+use super::form::{Came, Sent};
 use super::layout::Layout;
 use super::viewer::Viewer;
 use super::words::words;
@@ -13,7 +13,6 @@ use axum::Form as Body;
 use axum::extract::Query;
 use axum::response::Response;
 use pbx::language::{Language, Text};
-use serde::Deserialize;
 
 /// Where the settings are, of the API.
 const API: &str = "/api/v1/settings";
@@ -67,13 +66,6 @@ struct Row {
     /// The values it can have, where they are words.
     options: &'static [(&'static str, &'static str)],
     wrong: Vec<String>,
-}
-
-/// What the page came from.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Came {
-    saved: Option<String>,
 }
 
 pub(crate) async fn on_settings(
