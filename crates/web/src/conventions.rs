@@ -4,6 +4,7 @@
 mod again;
 mod merge;
 mod page;
+mod plain;
 mod refusal;
 mod tag;
 #[cfg(test)]
@@ -12,5 +13,6 @@ mod tests;
 pub(crate) use again::{Again, once};
 pub(crate) use merge::merged;
 pub(crate) use page::{LIMIT_MAX, PageQuery};
+pub(crate) use plain::plain;
 pub(crate) use refusal::explained;
 pub(crate) use tag::{Compared, unchanged};

@@ -56,7 +56,7 @@ pub async fn show(db: &Db, number: &str) -> Result<Extension, Failure> {
 pub async fn add(author: &Author<'_>, request: AddRequest) -> Result<Vec<Credentials>, Failure> {
     let (made, phones) = added(author.db, request).await?;
     for (number, changes) in phones {
-        supplementary::set_offline(author.db, &number, changes).await?;
+        supplementary::set_stored(author.db, &number, changes).await?;
     }
     author.added(&numbers(&made)).await;
     Ok(made)
@@ -121,7 +121,7 @@ pub async fn set(author: &Author<'_>, number: &str, change: Change) -> Result<Ex
     let db = author.db;
     let before = show(db, number).await?;
     let changes = stored(db, number, change).await?;
-    supplementary::set_offline(db, number, changes).await?;
+    supplementary::set_stored(db, number, changes).await?;
     let after = show(db, number).await?;
     author.changed(EXTENSIONS, number, Some(&before), Some(&after)).await;
     Ok(after)
@@ -204,7 +204,7 @@ fn changed(mut profile: ExtensionProfile, change: Change) -> Result<ExtensionPro
                 "devices = 0: must be 1 (no right) or more",
                 "devices = 0：取值应为1（无一号多机权限）或更大"
             );
-            return Err(Failure::new(422, "invalid", detail));
+            return Err(Failure::new(422, "invalid", detail).at("devices"));
         }
         // One device needs no right: the newest replaces the one before.
         Some(1) => profile.devices_max = None,
@@ -241,7 +241,7 @@ pub fn address(text: &str) -> Result<AllowedAddress, Failure> {
             "address = {text}: must be an address, address:port or network/length",
             "address = {text}：应为地址、地址:端口或网络/前缀长度"
         );
-        Failure::new(422, "invalid", detail)
+        Failure::new(422, "invalid", detail).at("addresses")
     })
 }
 
@@ -327,7 +327,7 @@ pub(crate) async fn add_live(
     author.added(&numbers(&made)).await;
     office.running.changed(Edit::Extensions(numbers(&made))).await?;
     for (number, changes) in phones {
-        set_by_phone(office, &number, changes)?;
+        set_by_phone(office, &number, changes).await?;
     }
     Ok(made)
 }
@@ -349,7 +349,7 @@ pub(crate) async fn set_live(
     changes.iter().cloned().for_each(|it| settings.apply(it));
     supplementary::show(&mut extension, &settings);
     author.changed(EXTENSIONS, number, Some(&before), Some(&extension)).await;
-    set_by_phone(office, number, changes)?;
+    set_by_phone(office, number, changes).await?;
     Ok(extension)
 }
 
@@ -423,8 +423,14 @@ fn patched(mut fields: Fields) -> Result<Change, Failure> {
 }
 
 /// The running server is the one who writes what phones set.
-fn set_by_phone(office: &Office, number: &str, changes: Vec<PhoneChange>) -> Result<(), Failure> {
-    for change in changes {
+/// In the place of a phone: the core has it at once. The database gets it from the journal; it is written here too, so
+/// that who looks right behind sees it, and what comes from the journal is the same or newer.
+async fn set_by_phone(
+    office: &Office,
+    number: &str,
+    changes: Vec<PhoneChange>,
+) -> Result<(), Failure> {
+    for change in changes.iter().cloned() {
         if !office.running.set_by_phone(number, change) {
             let detail = text!(
                 "the server is too busy: {number} keeps its forwarding; try again",
@@ -433,7 +439,7 @@ fn set_by_phone(office: &Office, number: &str, changes: Vec<PhoneChange>) -> Res
             return Err(Failure::new(503, "busy", detail));
         }
     }
-    Ok(())
+    supplementary::set_stored(&office.db, number, changes).await
 }
 
 pub(crate) async fn on_delete(

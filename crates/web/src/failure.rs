@@ -108,6 +108,10 @@ impl From<StoreError> for Failure {
         };
         let field = if let StoreError::Invalid { field, .. } = &error {
             Some((*field).into())
+        } else if let StoreError::ExtensionExists(_) = &error {
+            Some("number".into())
+        } else if let StoreError::Password(_) = &error {
+            Some("password".into())
         } else {
             None
         };

@@ -33,7 +33,7 @@ pub(crate) fn by_phone(number: &str, change: &Change) -> Result<Vec<PhoneChange>
                 "forward-{word} = {to}: must be another number, of digits, letters, +, *, #, -, . and _",
                 "forward-{word} = {to}：应为其他号码，由数字、字母、+、*、#、-、.和_组成"
             );
-            return Err(Failure::new(422, "invalid", detail));
+            return Err(Failure::new(422, "invalid", detail).at(&format!("forward.{word}")));
         }
         Ok(PhoneChange::Forward(*when, Some(to.as_str().into())))
     };
@@ -41,8 +41,8 @@ pub(crate) fn by_phone(number: &str, change: &Change) -> Result<Vec<PhoneChange>
     disturb.into_iter().chain(change.forward.iter().map(one)).collect()
 }
 
-/// Sets it in the database, while no server runs.
-pub(crate) async fn set_offline(
+/// Sets it in the database.
+pub(crate) async fn set_stored(
     db: &Db,
     number: &str,
     changes: Vec<PhoneChange>,

@@ -107,22 +107,23 @@ impl ExtensionProfile {
         }
         if !(1..=100).contains(&self.calls_max) {
             return Err(invalid(
-                "calls_max",
+                "calls",
                 self.calls_max,
                 text!("must be 1 to 100", "取值应为1至100"),
             ));
         }
         if let Some(devices) = self.devices_max.filter(|it| !(1..=DEVICES_MAX).contains(it)) {
-            return Err(invalid("devices_max", devices, text!("must be 1 to 32", "取值应为1至32")));
+            return Err(invalid("devices", devices, text!("must be 1 to 32", "取值应为1至32")));
         }
         if self.services.ring_s > RING_S_MAX {
             let rule = text!("must be at most 600 seconds", "不能超过600秒");
             return Err(invalid("ring_s", self.services.ring_s, rule));
         }
-        let most = self.services.calls_in_max.max(self.services.calls_out_max);
-        if most > CALLS_UNLIMITED {
-            let rule = text!("must be 0 to 100", "取值应为0至100");
-            return Err(invalid("calls_in, calls_out", most, rule));
+        let (calls_in, calls_out) = (self.services.calls_in_max, self.services.calls_out_max);
+        for (field, most) in [("calls_in", calls_in), ("calls_out", calls_out)] {
+            if most > CALLS_UNLIMITED {
+                return Err(invalid(field, most, text!("must be 0 to 100", "取值应为0至100")));
+            }
         }
         if self.addresses.len() > ADDRESSES_MAX {
             return Err(invalid(

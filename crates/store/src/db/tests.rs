@@ -108,8 +108,8 @@ fn what_is_out_of_range_is_named() {
         (new(""),                                              "number = : must be"),
         (new("1 0"),                                           "number = 1 0: must be"),
         (new("100\r\nTo: x"),                                  "number = 100\r\nTo: x: must be"),
-        (ExtensionProfile { calls_max: 0, ..new("100") },      "calls_max = 0: must be 1 to 100"),
-        (ExtensionProfile { devices_max: Some(0), ..new("1") }, "devices_max = 0: must be"),
+        (ExtensionProfile { calls_max: 0, ..new("100") },      "calls = 0: must be 1 to 100"),
+        (ExtensionProfile { devices_max: Some(0), ..new("1") }, "devices = 0: must be"),
         (ExtensionProfile { name: "a\nb".into(), ..new("1") },  "name = a\nb: must be"),
     ];
     for (profile, expected) in table {

@@ -1,6 +1,7 @@
 //! Refusals that come before a handler has its say: a body that is no JSON, a field of another type, a method that a
 //! path does not know. They are told as all others are.
 
+use super::plain;
 use crate::resource::Failure;
 use axum::body::to_bytes;
 use axum::extract::Request;
@@ -49,7 +50,7 @@ fn failure(status: StatusCode, said: &str) -> Failure {
         }
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
             let about = said.split_once(OF_FIELD).map_or(said, |(_, about)| about).trim();
-            let failure = Failure::new(422, "invalid", text!("{about}", "请求无效：{about}"));
+            let failure = Failure::new(422, "invalid", plain(about));
             match field(about) {
                 Some(field) => failure.at(field),
                 None => failure,

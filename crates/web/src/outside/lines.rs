@@ -43,7 +43,7 @@ pub async fn add(db: &Db, fields: Fields, now: UnixMillis) -> Result<ExternalLin
     let mut tables = db.tables(TenantId::default()).await?;
     if tables.lines.iter().any(|it| *it.account == *account) {
         let detail = text!("external line {account} exists already", "外线{account}已存在");
-        return Err(Failure::new(409, "exists", detail));
+        return Err(Failure::new(409, "exists", detail).at("account"));
     }
     let language = db.settings(TenantId::default()).await?.language;
     let uri_parameters = default_uri_parameters(language).into();

@@ -1,6 +1,7 @@
 //! Changes a row by a JSON merge patch (RFC 7396), and says which field does not fit.
 
 use super::Fields;
+use crate::conventions::plain;
 use crate::resource::Failure;
 use pbx::text;
 use serde::Serialize;
@@ -65,9 +66,10 @@ fn read<T: DeserializeOwned>(object: &Fields, name: &str, value: &Value) -> Resu
         let detail = if name == SECRET {
             text!("{name}: it must be a text", "{name}：应为文本")
         } else {
-            text!("{name} = {value}: {error}", "{name} = {value}：取值无效（{error}）")
+            let error = plain(&error.to_string());
+            text!("{name} = {value}: {}", "{name} = {value}：{}", error)
         };
-        Failure::new(422, "invalid", detail)
+        Failure::new(422, "invalid", detail).at(name)
     })
 }
 
@@ -119,7 +121,7 @@ mod tests {
         let table = [
             (json!({ "domian": "x" }),                "there is no field domian; the nearest is domain"),
             (json!({ "interop": { "dtfm": "rtp" } }), "there is no field dtfm; the nearest is dtmf"),
-            (json!({ "expires_s": "soon" }),          "expires_s = \"soon\": invalid type: string \"soon\", expected u32"),
+            (json!({ "expires_s": "soon" }),          "expires_s = \"soon\": it must be a whole number"),
             (json!({ "password": 1234 }),             "password: it must be a text"),
         ];
         for (change, expected) in table {

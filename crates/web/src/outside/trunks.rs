@@ -37,7 +37,7 @@ pub async fn add(db: &Db, fields: Fields, now: UnixMillis) -> Result<SipTrunk, F
     let mut tables = db.tables(TenantId::default()).await?;
     if tables.trunks.iter().any(|it| it.id == id) {
         let detail = text!("SIP trunk {id} exists already", "SIP中继{id}已存在");
-        return Err(Failure::new(409, "exists", detail));
+        return Err(Failure::new(409, "exists", detail).at("id"));
     }
     tables.trunks.push(trunk);
     db.set_tables(TenantId::default(), tables, now).await?;

@@ -15,6 +15,7 @@ use super::layout::Layout;
 use super::viewer::Viewer;
 use super::words::words;
 use super::{form, render, to};
+use crate::conventions::plain;
 use crate::resource::{AddRequest, Change, Credentials, Extension, Failure, NewExtension};
 use askama::Template;
 use axum::Form as Body;
@@ -22,7 +23,6 @@ use axum::extract::{Path, Query};
 use axum::response::Response;
 use fields::{NEW_TABS, TABS};
 use pbx::dialplan::Tables;
-use pbx::text;
 use serde_json::Value;
 use store::db::{ExtensionProfile, StoredExtension};
 
@@ -98,8 +98,14 @@ async fn add(viewer: &Viewer, json: &Value) -> Result<Vec<Credentials>, Failure>
 
 /// Letters for a number and the like end here, in the words of the API.
 fn as_change(json: Value) -> Result<Change, Failure> {
-    serde_json::from_value(json)
-        .map_err(|error| Failure::new(422, "invalid", text!("{error}", "取值无效：{error}")))
+    let refused =
+        |error: serde_json::Error| Failure::new(422, "invalid", plain(&error.to_string()));
+    for (name, value) in json.as_object().into_iter().flatten() {
+        // Alone, so that it is known which one does not fit.
+        let one = Value::Object([(name.clone(), value.clone())].into_iter().collect());
+        serde_json::from_value::<Change>(one).map_err(|error| refused(error).at(name))?;
+    }
+    serde_json::from_value(json).map_err(refused)
 }
 
 async fn new_page(
@@ -170,8 +176,10 @@ pub(crate) async fn on_save(
     match saved {
         Ok(_) => Ok(to(&format!("{}?saved=1", own(&number)))),
         Err(failure) => {
-            let tab = open_tab(&sent);
-            Ok(render(&page(&viewer, &number, &before, &json, tab, Some(failure)).await?))
+            let (tab, again) = (open_tab(&sent), form::tag_again(&sent, &failure));
+            let mut page = page(&viewer, &number, &before, &json, tab, Some(failure)).await?;
+            page.form.tag = again;
+            Ok(render(&page))
         }
     }
 }

@@ -58,6 +58,23 @@ pub(crate) fn sentences(failure: &Failure, language: Language) -> Vec<String> {
     failure.findings.iter().map(line).collect()
 }
 
+/// The same where it stands beside its field: without the name of the place.
+pub(crate) fn beside(failure: &Failure, language: Language) -> Vec<String> {
+    if failure.findings.is_empty() {
+        return sentences(failure, language);
+    }
+    failure.findings.iter().map(|it| said(it, language)).collect()
+}
+
+/// What is wrong, and what to do, of one finding.
+pub(crate) fn said(finding: &Finding, language: Language) -> String {
+    let (what, remedy) = (finding.what.get(language), finding.remedy.get(language));
+    match language {
+        Language::En => format!("{what}. {remedy}."),
+        Language::Zh => format!("{what}。{remedy}。"),
+    }
+}
+
 /// Gives every page its headers, failures their page, and keeps the language that was chosen.
 pub(crate) async fn dress(State(pages): State<Pages>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();

@@ -1,6 +1,6 @@
 //! Feature codes (业务码): what phones dial for a service.
 
-use super::failure::{PageFailure, sentences};
+use super::failure::{PageFailure, beside};
 use super::form::{Came, Sent};
 use super::layout::Layout;
 use super::viewer::Viewer;
@@ -29,6 +29,7 @@ words! {
         number: "followed by a number", "后接号码";
         save: "Save", "保存";
         saved: "Saved. It is in force.", "已保存并生效。";
+        not_saved: "Nothing was saved of this code and those below it.", "此业务码及其后的业务码未保存。";
     }
 }
 
@@ -39,7 +40,6 @@ struct Page {
     w: &'static Words,
     rows: Vec<Row>,
     saved: bool,
-    wrong: Vec<String>,
 }
 
 struct Row {
@@ -48,6 +48,7 @@ struct Row {
     code: String,
     usual: String,
     takes_number: bool,
+    wrong: Vec<String>,
 }
 
 pub(crate) async fn on_codes(
@@ -72,7 +73,7 @@ pub(crate) async fn on_save(
         let request = FeatureCodeRequest { code };
         let changed = viewer.api.patch::<FeatureCode>(&format!("{API}/{feature}"), &request).await;
         if let Err(failure) = changed {
-            return page(&viewer, &sent, Some(failure), false).await;
+            return page(&viewer, &sent, Some((feature, &failure)), false).await;
         }
     }
     Ok(to("/feature-codes?saved=1"))
@@ -86,17 +87,20 @@ fn written(code: &str) -> String {
 async fn page(
     viewer: &Viewer,
     sent: &Sent,
-    failure: Option<Failure>,
+    failure: Option<(&str, &Failure)>,
     saved: bool,
 ) -> Result<Response, PageFailure> {
     let codes: Vec<FeatureCode> = viewer.api.get(API).await?;
-    let rows = codes.into_iter().map(|it| row(it, sent, viewer.language)).collect();
-    let wrong = failure.map(|it| sentences(&it, viewer.language)).unwrap_or_default();
-    let (page, w) = (viewer.layout(), Words::of(viewer.language));
-    Ok(render(&Page { page, w, rows, saved, wrong }))
+    let row = |it: FeatureCode| {
+        let failed = failure.filter(|(feature, _)| *feature == it.feature);
+        let wrong = failed.map(|(_, failure)| beside(failure, viewer.language));
+        row(it, sent, wrong.unwrap_or_default(), viewer.language)
+    };
+    let rows = codes.into_iter().map(row).collect();
+    Ok(render(&Page { page: viewer.layout(), w: Words::of(viewer.language), rows, saved }))
 }
 
-fn row(it: FeatureCode, sent: &Sent, language: Language) -> Row {
+fn row(it: FeatureCode, sent: &Sent, wrong: Vec<String>, language: Language) -> Row {
     let written = sent.iter().find(|(feature, _)| *feature == it.feature);
     let code = if it.code == OFF { String::new() } else { it.code };
     Row {
@@ -105,5 +109,6 @@ fn row(it: FeatureCode, sent: &Sent, language: Language) -> Row {
         feature: it.feature,
         usual: it.usual,
         takes_number: it.takes_number,
+        wrong,
     }
 }

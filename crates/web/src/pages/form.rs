@@ -8,7 +8,7 @@ mod read;
 pub(crate) use read::{Sent, changes, read};
 
 use super::words::words;
-use crate::resource::Failure;
+use crate::resource::{Failure, Finding};
 use askama::Template;
 use pbx::language::{Language, Text};
 use serde::Deserialize;
@@ -147,12 +147,20 @@ struct Wrong {
     sentence: String,
 }
 
-/// The failure as that of a field: of the one it names, or of the one that its sentence begins with.
-fn wrong(failure: &Failure, language: Language) -> Wrong {
+/// The failure as those of fields: of each that was found wrong, or of the one it names, or of the one that its
+/// sentence begins with.
+fn wrong(failure: &Failure, language: Language) -> Vec<Wrong> {
+    if !failure.findings.is_empty() {
+        let one = |it: &Finding| Wrong {
+            field: it.field.clone(),
+            sentence: super::failure::said(it, language),
+        };
+        return failure.findings.iter().map(one).collect();
+    }
     let sentence = super::failure::sentences(failure, language).join(" ");
     let begins = failure.detail_en.split([' ', ':', '=']).next().unwrap_or_default();
     let field = failure.field.as_deref().unwrap_or_else(|| begins.trim_end_matches(','));
-    Wrong { field: field.to_owned(), sentence }
+    vec![Wrong { field: field.to_owned(), sentence }]
 }
 
 /// The name of the tab that was open when the form was sent.
@@ -163,6 +171,11 @@ pub(crate) fn open_tab(sent: &Sent) -> &str {
 /// The tag that the form was made with.
 pub(crate) fn tag(sent: &Sent) -> &str {
     of(sent, "etag")
+}
+
+/// The tag of the form that is shown once more. Who was told that it was changed meanwhile has seen it.
+pub(crate) fn tag_again(sent: &Sent, failure: &Failure) -> String {
+    if failure.status == 412 { String::new() } else { tag(sent).to_owned() }
 }
 
 fn of<'a>(sent: &'a Sent, name: &str) -> &'a str {
@@ -177,17 +190,16 @@ pub(crate) fn shown(
     asked: &str,
     failure: Option<&Failure>,
 ) -> Vec<ShownTab> {
-    let wrong = failure.map(|it| wrong(it, language));
-    let wrong = wrong.as_ref();
+    let wrong = failure.map(|it| wrong(it, language)).unwrap_or_default();
     let of_wrong =
-        |tab: &Tab| wrong.is_some_and(|it| tab.fields.iter().any(|f| is_meant(f, &it.field)));
+        |tab: &Tab| wrong.iter().any(|it| tab.fields.iter().any(|f| is_meant(f, &it.field)));
     let open = tabs.iter().position(of_wrong);
     let open = open.or_else(|| tabs.iter().position(|it| it.id == asked)).unwrap_or(0);
     let tab = |(at, tab): (usize, &'static Tab)| ShownTab {
         id: tab.id,
         title: tab.title.get(language),
         open: at == open,
-        fields: tab.fields.iter().map(|it| field(it, json, language, wrong)).collect(),
+        fields: tab.fields.iter().map(|it| field(it, json, language, &wrong)).collect(),
     };
     tabs.iter().enumerate().map(tab).collect()
 }
@@ -197,13 +209,13 @@ fn is_meant(field: &Field, name: &str) -> bool {
     !name.is_empty() && (field.path == name || field.path.rsplit('.').next() == Some(name))
 }
 
-fn field(field: &'static Field, json: &Value, language: Language, wrong: Option<&Wrong>) -> Shown {
+fn field(field: &'static Field, json: &Value, language: Language, wrong: &[Wrong]) -> Shown {
     Shown {
         id: format!("field-{}", field.path.replace('.', "-")),
         name: field.path,
         label: field.label.get(language),
         help: field.help.as_ref().map_or("", |it| it.get(language)),
-        error: wrong.filter(|it| is_meant(field, &it.field)).map(|it| it.sentence.clone()),
+        error: wrong.iter().find(|it| is_meant(field, &it.field)).map(|it| it.sentence.clone()),
         input: input(&field.kind, at(json, field.path), language),
     }
 }

@@ -147,8 +147,11 @@ pub(crate) async fn on_save(
     match viewer.api.patch_if::<Value>(&api(kind, key), &change, form::tag(&sent)).await {
         Ok(_) => Ok(to(&format!("{}/{}?saved=1", kind.home, segment(key)))),
         Err(failure) => {
+            let again = form::tag_again(&sent, &failure);
             let page = page(&viewer, kind, key, &json, open_tab(&sent), Some(failure));
-            Ok(render(&page.await?))
+            let mut page = page.await?;
+            page.form.tag = again;
+            Ok(render(&page))
         }
     }
 }

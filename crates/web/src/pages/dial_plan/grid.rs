@@ -179,12 +179,14 @@ fn row(
     let mine: Vec<&Finding> = findings.iter().filter(is_mine).collect();
     let refused = wrong.map(|it| it.failure.findings.iter().filter(is_mine).collect::<Vec<_>>());
     let refused = refused.unwrap_or_default();
-    let is_here = wrong.is_some_and(|it| it.place == Some(line.place));
+    let here = wrong.filter(|it| it.place == Some(line.place));
+    let is_here = here.is_some();
+    let field = here.and_then(|it| it.failure.field.as_deref());
     let cell = |it: &'static crate::pages::form::Field| Cell {
         path: it.path,
         label: it.label.get(language),
         class: width(it.path),
-        wrong: refused.iter().any(|finding| finding.field == it.path),
+        wrong: field == Some(it.path) || refused.iter().any(|finding| finding.field == it.path),
         input: input(&it.kind, at(&line.values, it.path), language),
     };
     // A row that is never reached is struck through.

@@ -101,15 +101,25 @@ pub(super) fn unfit(table: &Table, edited: &[Edited]) -> Option<(usize, Failure)
             let (en, zh) = (&field.label.en, &field.label.zh);
             let wrong = if is_number && value.is_string() {
                 text!("{en}: it must be a number", "{zh}：应为数字")
+            } else if matches!(field.kind, Kind::Tagged(_)) && has_letters(&route(value)) {
+                text!("{en}: a number is needed here", "{zh}：此处应填写数字")
             } else if table.needed.contains(&field.path) && (value.is_null() || *value == "") {
                 text!("{en}: it is missing", "{zh}：不能为空")
             } else {
                 continue;
             };
-            return Some((it.place, Failure::new(422, "invalid", wrong)));
+            return Some((it.place, Failure::new(422, "invalid", wrong).at(field.path)));
         }
     }
     None
+}
+
+/// Whether a text stands where the route takes a number.
+fn has_letters(route: &Value) -> bool {
+    let of_trunk = &route["sip-trunk"];
+    let listed = of_trunk["listed"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let single = [&route["reject"], &of_trunk["group"], &route["external-line"]["group"]];
+    single.into_iter().chain(listed).any(Value::is_string)
 }
 
 /// From the grid to the API. What is no number stays a text, for the API to refuse.
@@ -216,5 +226,17 @@ mod tests {
         assert_eq!(Value::Array(rows), expected);
         let wrong = vec![pair("r0.id", "x"), pair("r0.caller", "1")];
         assert_eq!(unfit(table, &edited(table, &wrong)).map(|it| it.0), Some(0));
+        let table = named("analyze-called").unwrap();
+        for (route, number, expected) in [
+            ("reject", "403", None),
+            ("reject", "no", Some("route")),
+            ("trunk", "1, b", Some("route")),
+        ] {
+            let row =
+                [pair("r0.prefix", "7"), pair("r0.route", route), pair("r0.route.value", number)];
+            let found = unfit(table, &edited(table, &row.to_vec()));
+            let field = found.and_then(|it| it.1.field);
+            assert_eq!(field.as_deref(), expected, "{route} {number}");
+        }
     }
 }
