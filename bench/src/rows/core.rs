@@ -1,6 +1,7 @@
 //! The core alone: time and allocations for each datagram, with all that it causes.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -88,17 +89,7 @@ pub(super) struct Cost {
 
 impl Cost {
     fn of(script: Script, watch: Watch) -> Result<Self> {
-        Self::with(directory(FIRST, USERS), script, watch)
-    }
-
-    /// The same where there are other extensions too, or a dial plan.
-    pub(super) fn with(directory: Directory, script: Script, watch: Watch) -> Result<Self> {
-        let inside = Inside::new(directory, Recovered::default(), watch);
-        let mut stage = Stage { inside, steps: BTreeMap::new() };
-        for user in 0..USERS {
-            register(&mut stage, user)?;
-        }
-        stage.steps.clear();
+        let mut stage = Stage::new(directory(FIRST, USERS), watch)?;
         let before = stage.inside.spent;
         for round in 0..ROUNDS {
             script(&mut stage, USERS + round)?;
@@ -115,11 +106,6 @@ impl Cost {
         self.all.time_us()
     }
 
-    /// Of one round of the script, whatever the datagrams.
-    pub(super) fn round_us(&self) -> f64 {
-        self.all.time.as_secs_f64() * 1e6 / f64::from(ROUNDS)
-    }
-
     fn allocations(&self) -> f64 {
         self.all.allocations()
     }
@@ -131,6 +117,27 @@ impl Cost {
 }
 
 impl Stage {
+    /// All users of the directory have a phone registered.
+    pub(super) fn new(directory: Directory, watch: Watch) -> Result<Self> {
+        let inside = Inside::new(directory, Recovered::default(), watch);
+        let mut stage = Self { inside, steps: BTreeMap::new() };
+        for user in 0..USERS {
+            register(&mut stage, user)?;
+        }
+        stage.steps.clear();
+        Ok(stage)
+    }
+
+    /// The time that the core took for so many rounds of a script, in microseconds each.
+    pub(super) fn rounds_us(&mut self, script: Script, rounds: Range<u32>) -> Result<f64> {
+        let count = rounds.len();
+        let before = self.inside.spent.time;
+        for round in rounds {
+            script(self, USERS + round)?;
+        }
+        Ok((self.inside.spent.time - before).as_secs_f64() * 1e6 / count.max(1) as f64)
+    }
+
     fn receive(&mut self, step: &'static str, flow: Flow, it: &Message) -> Result<Vec<Message>> {
         let before = self.inside.spent;
         let left = self.inside.receive(flow, &it.to_bytes())?;
@@ -170,10 +177,22 @@ fn register(stage: &mut Stage, round: u32) -> Result<()> {
     find(&left, "200").map(drop)
 }
 
+/// Between two extensions.
 pub(super) fn call(stage: &mut Stage, round: u32) -> Result<()> {
-    let (caller, callee) = (round % (USERS / 2), USERS / 2 + round % (USERS / 2));
-    let (caller_flow, callee_flow) = (flow_of(caller), flow_of(callee));
-    let (from, uri) = (number(caller), format!("sip:{}@{SERVER}", number(callee)));
+    let callee = USERS / 2 + round % (USERS / 2);
+    call_to(stage, round, &number(callee), flow_of(callee))
+}
+
+/// From an extension to whom the dialled number leads.
+pub(super) fn call_to(
+    stage: &mut Stage,
+    round: u32,
+    dialled: &str,
+    callee_flow: Flow,
+) -> Result<()> {
+    let caller = round % (USERS / 2);
+    let caller_flow = flow_of(caller);
+    let (from, uri) = (number(caller), format!("sip:{dialled}@{SERVER}"));
     let invite = |cseq: u32| {
         Message::new(&format!("INVITE {uri} SIP/2.0"))
             .with("Via", via(caller_flow, &format!("i{round}.{cseq}")))

@@ -1,9 +1,12 @@
-//! What the dial plan costs with 100,000 rules and 50,000 extensions: one decision, and its share of a
-//! call in the core beside an empty plan.
+//! What the dial plan costs with 100,000 rules and 50,000 extensions, beside an empty one: one decision, its
+//! share of a call in the core, and of a call of the whole server.
+
+mod files;
 
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use interop::clock;
 use pbx::dialplan::levels::Levels;
 use pbx::dialplan::live::AllUp;
@@ -18,10 +21,14 @@ use pbx::id::TenantId;
 use pbx::line::Line;
 use pbx::time::UnixMillis;
 use pbx::trunk::Trunk;
+use sip::{Flow, Transport};
 
-use super::compare::RUNS;
-use super::core::{Cost, FIRST, call};
-use crate::inside::{Watch, extension};
+use super::call::{Load, Office};
+use super::compare::Bench as _;
+use super::core::{FIRST, Script, Stage, call, call_to};
+use crate::candidate::Kind;
+use crate::inside::{SERVER, Watch, extension};
+use crate::measure;
 use crate::table::{Figure, Report};
 
 const RULES: u32 = 100_000;
@@ -32,6 +39,23 @@ const OTHER_ROWS: u32 = 1000;
 const DECISIONS: u32 = 200_000;
 
 const TIME_MAX_US: f64 = 5.0;
+/// How often the two take turns, and with how many calls.
+const TURNS: u32 = 200;
+const CALLS_OF_A_TURN: u32 = 100;
+
+/// The load on whole servers: so many turns of so many seconds.
+const RATE: u32 = 100;
+const SERVED_TURNS: u32 = 9;
+const SECONDS: u32 = 4;
+
+/// Where all lines are.
+const CARRIER: Flow = Flow {
+    transport: Transport::Udp,
+    local: SERVER,
+    remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 2, 0, 1)), 5060),
+    connection: None,
+};
+
 /// A call with the plan beside one without.
 const CALL_MAX: f64 = 1.03;
 
@@ -40,7 +64,7 @@ pub(super) fn run() -> Result<Report> {
     let mut report = Report::default();
     for (what, number) in [
         ("extension", extension_number as fn(u32) -> String),
-        ("external line by a row", |it| format!("9{:08}", it.wrapping_mul(7919) % 100_000_000)),
+        ("external line by a row", outside_number),
         ("SIP trunk by a row", |it| format!("8{:08}", it.wrapping_mul(104_729) % 100_000_000)),
         ("no match", |it| format!("#{it}")),
     ] {
@@ -55,16 +79,28 @@ pub(super) fn run() -> Result<Report> {
         });
         report.promise(&format!("us for a decision: {what}"), with, TIME_MAX_US);
     }
-    let (with, without) = calls_us(&full, &empty)?;
+    for (what, script) in [("between extensions", call as Script), ("by a line", outside)] {
+        let [with, without, ratio] = calls(&full, &empty, script)?;
+        report.figures.push(Figure {
+            candidate: "core",
+            what: format!("call {what} with the plan"),
+            value: with,
+            unit: "us",
+            detail: format!("{without:.1} us with an empty plan"),
+            ..Figure::default()
+        });
+        report.promise(&format!("call {what} with the plan / with an empty one"), ratio, CALL_MAX);
+    }
+    let [with, without, ratio] = served()?;
     report.figures.push(Figure {
-        candidate: "core",
-        what: "call with the plan".to_owned(),
+        candidate: "dialtone",
+        what: format!("{RATE} calls/s with the plan"),
         value: with,
-        unit: "us",
-        detail: format!("{without:.1} us with an empty plan"),
+        unit: "ms CPU",
+        detail: format!("{without:.3} ms with an empty plan"),
         ..Figure::default()
     });
-    report.promise("call with the plan / with an empty one", with / without, CALL_MAX);
+    report.promise("CPU of a call with the plan / with an empty one", ratio, CALL_MAX);
     Ok(report)
 }
 
@@ -90,35 +126,83 @@ fn decision_us(directory: &Directory, number: fn(u32) -> String) -> Result<f64> 
     Ok(elapsed.as_secs_f64() * 1e6 / f64::from(DECISIONS))
 }
 
-/// One call between extensions with each of the two, in turns; the best run of each counts, as the
-/// others were disturbed by something else.
-fn calls_us(full: &Directory, empty: &Directory) -> Result<(f64, f64)> {
-    let (mut with, mut without) = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..RUNS {
-        with = with.min(Cost::with(full.clone(), call, Watch::Time)?.round_us());
-        without = without.min(Cost::with(empty.clone(), call, Watch::Time)?.round_us());
+/// A call with each of the two, a few at a time in turns, so that what else runs on the machine meets
+/// both alike: the medians, and that of the ratios of neighbours.
+fn calls(full: &Directory, empty: &Directory, script: Script) -> Result<[f64; 3]> {
+    let (mut with, mut without, mut ratios) = (vec![], vec![], vec![]);
+    let mut full = Stage::new(full.clone(), Watch::Time)?;
+    let mut empty = Stage::new(empty.clone(), Watch::Time)?;
+    for turn in 0..TURNS {
+        let rounds = turn * CALLS_OF_A_TURN..(turn + 1) * CALLS_OF_A_TURN;
+        let a = full.rounds_us(script, rounds.clone())?;
+        let b = empty.rounds_us(script, rounds)?;
+        with.push(a);
+        without.push(b);
+        ratios.push(a / b);
     }
-    Ok((with, without))
+    Ok([with, without, ratios].map(measure::median))
+}
+
+/// A call of two whole servers, which take turns.
+fn served() -> Result<[f64; 3]> {
+    let load = Load { rate: RATE, count: RATE * SECONDS, relay: "always", over_tcp: false };
+    let (mut full, mut empty) =
+        (Office::start(Kind::Dialtone, load)?, Office::start(Kind::Dialtone, load)?);
+    let folder = tempfile::tempdir()?;
+    files::write(&plan(), LINES, folder.path())?;
+    let server = full.candidate.dialtone().context("no server of ours")?;
+    server.json(&["dialplan", "import", &folder.path().to_string_lossy()])?;
+    let (mut with, mut without, mut ratios) = (vec![], vec![], vec![]);
+    for turn in 0..=SERVED_TURNS {
+        let [a, b] = [&mut full, &mut empty].map(|it| -> Result<f64> {
+            let run = it.run()?;
+            ensure!(run.problem.is_none(), "{:?}", run.problem);
+            Ok(run.used.each_ms(run.outcome.done))
+        });
+        let (a, b) = (a?, b?);
+        // The first is for warming up.
+        if turn > 0 {
+            with.push(a);
+            without.push(b);
+            ratios.push(a / b);
+        }
+    }
+    for office in [full, empty] {
+        let problem = office.close()?;
+        ensure!(problem.is_none(), "{problem:?}");
+    }
+    Ok([with, without, ratios].map(measure::median))
+}
+
+/// To a number outside, by whichever line the plan chooses.
+fn outside(stage: &mut Stage, round: u32) -> Result<()> {
+    call_to(stage, round, &outside_number(round), CARRIER)
+}
+
+fn outside_number(it: u32) -> String {
+    format!("9{:08}", it.wrapping_mul(7919) % 100_000_000)
 }
 
 fn extension_number(it: u32) -> String {
     (FIRST + it % EXTENSIONS).to_string()
 }
 
+/// The same extensions, lines and trunks, with a dial plan or an empty one.
 fn directory(with_plan: bool) -> Directory {
     let mut tenant = Tenant::default();
     let levels = Levels::new(&[1]).unwrap_or_default();
     for it in 0..EXTENSIONS {
         tenant.put(Extension { levels, ..extension(&extension_number(it), "") });
     }
+    for it in 0..LINES {
+        let account = (20_000_000 + it).to_string().into();
+        let (group, domain) = (it % 10, CARRIER.remote.ip().to_string().into());
+        tenant.lines.put(Line { account, domain, register: false, group, ..Line::default() });
+    }
+    for id in 1..=9 {
+        tenant.put_trunk(Trunk { id, group: id, options_s: 0, ..Trunk::default() });
+    }
     if with_plan {
-        for it in 0..LINES {
-            let account = (20_000_000 + it).to_string().into();
-            tenant.lines.put(Line { account, register: false, group: it % 10, ..Line::default() });
-        }
-        for id in 1..=9 {
-            tenant.put_trunk(Trunk { id, group: id, options_s: 0, ..Trunk::default() });
-        }
         tenant.dial_plan = plan();
     }
     let mut directory = Directory { version: 1, ..Directory::default() };

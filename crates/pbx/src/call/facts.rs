@@ -286,7 +286,7 @@ impl Outside {
         let Through::Line { line, .. } = &self.through else { return None };
         let known = [&*line.account, line.auth_user()];
         let differs = line.from_user == FromUser::Caller && !known.contains(&&*self.out.caller);
-        differs.then(|| (self.out.caller.clone(), line.account.clone()))
+        differs.then(|| (self.out.caller.as_str().into(), line.account.clone()))
     }
 
     pub(super) fn uri_parameters(&self) -> Box<str> {

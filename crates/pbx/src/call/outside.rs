@@ -304,7 +304,7 @@ impl Call {
             device: None,
             target: target.into(),
             user_agent: SmolStr::default(),
-            number: (&*out.called).into(),
+            number: out.called.as_str().into(),
             media_source: interop.media_source,
             leg: None,
             said: None,
@@ -335,7 +335,7 @@ impl Call {
             Through::Trunk { .. } => "trunk".into(),
         };
         record.direction = Direction::Outgoing;
-        record.sent_number = (&*out.called).into();
+        record.sent_number = out.called.as_str().into();
         record.callee_number = record.sent_number.clone();
     }
 

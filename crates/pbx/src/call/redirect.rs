@@ -121,7 +121,7 @@ impl Call {
         let (Some(outside), Some(leg)) = (&present.outside, &present.leg) else {
             return Err(SentOn::Elsewhere);
         };
-        let number = number_in(contact).unwrap_or_else(|| outside.out.called.clone());
+        let number = number_in(contact).unwrap_or_else(|| outside.out.called.as_str().into());
         let host = address_in(contact);
         let flow = leg.session.flow;
         let here = Way::Open(flow);
@@ -151,7 +151,7 @@ impl Call {
             let is_here = host.is_none_or(|it| it == flow.remote);
             return Err(if is_here { SentOn::Again } else { SentOn::Elsewhere });
         }
-        let out = match number == outside.out.called {
+        let out = match *number == *outside.out.called {
             true => outside.out.clone(),
             false => self.may_dial(office, &through, (&number, chance)).ok_or(SentOn::Denied)?,
         };

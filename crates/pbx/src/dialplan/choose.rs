@@ -12,6 +12,7 @@ use crate::line::table::Pool;
 use crate::release::ReleaseCode;
 use crate::trunk::Trunk;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// The lines and trunks that can take the call, and why others cannot.
@@ -203,7 +204,8 @@ impl<T: Trace> Decision<'_, T> {
 
     /// Candidates with refined numbers; `None` where there are none.
     pub(super) fn send(&mut self, found: Choice) -> Option<Candidates> {
-        let mut candidates = Candidates::new();
+        let mut candidates = Candidates::with_capacity(found.ways.len());
+        let mut last = None;
         for way in found.ways {
             let own = self.query.on_behalf_of.unwrap_or(&self.caller);
             candidates.push(match way {
@@ -213,13 +215,13 @@ impl<T: Trace> Decision<'_, T> {
                         CallerNumber::Caller => own,
                         CallerNumber::Fixed(number) => number,
                     };
-                    let out = self.refine(caller.into(), line.group, pool);
+                    let out = self.refine(caller.into(), line.group, pool, &mut last);
                     Candidate::Line(line, out)
                 }
                 Way::Trunk(trunk) => {
                     let unified = &*trunk.caller_number;
                     let caller = if unified.is_empty() { own } else { unified };
-                    let out = self.refine(caller.into(), trunk.group, None);
+                    let out = self.refine(caller.into(), trunk.group, None, &mut last);
                     Candidate::Trunk(trunk, out)
                 }
             });
@@ -232,14 +234,27 @@ impl<T: Trace> Decision<'_, T> {
 
     /// Refine caller number, then refine called number: the last change of both. An emergency
     /// number goes out as it is.
-    fn refine(&mut self, caller: Box<str>, group: u32, pool: Option<Pool>) -> Outgoing {
+    ///
+    /// The lines of a group follow each other and send the same called number: it is not looked up
+    /// again, unless each has to tell its steps.
+    fn refine(
+        &mut self,
+        caller: SmolStr,
+        group: u32,
+        pool: Option<Pool>,
+        last: &mut Option<(u32, SmolStr)>,
+    ) -> Outgoing {
         let plan = &self.tenant.dial_plan;
         let caller = self.refine_one(Which::Caller, &plan.refine_caller, group, caller);
-        let called = Box::from(&*self.called);
-        let called = match self.emergency {
-            true => called,
-            false => self.refine_one(Which::Called, &plan.refine_called, group, called),
+        let called = match last.take() {
+            Some((of, called)) if of == group && !T::WANTED => called,
+            _ if self.emergency => SmolStr::new(&self.called),
+            _ => {
+                let called = SmolStr::new(&self.called);
+                self.refine_one(Which::Called, &plan.refine_called, group, called)
+            }
         };
+        *last = Some((group, called.clone()));
         Outgoing { called, caller, group, pool, emergency: self.emergency }
     }
 
@@ -248,23 +263,21 @@ impl<T: Trace> Decision<'_, T> {
         which: Which,
         table: &Table<RefineRow>,
         group: u32,
-        number: Box<str>,
-    ) -> Box<str> {
-        let row = table.find(&group, &number, &self.clock);
-        let transition = row.and_then(|it| self.transition(it.transition));
-        let after = transition.map(|it| it.apply(&number));
-        if row.is_some() {
-            let clock = &self.clock;
-            self.trace.step(|| Step::Refine {
-                which,
-                group,
-                found: Found::new(table, &group, &number, row, clock),
-                transition: transition.cloned(),
-                before: number.clone(),
-                after: after.clone().unwrap_or_else(|| number.clone()),
-            });
-        }
-        after.unwrap_or(number)
+        number: SmolStr,
+    ) -> SmolStr {
+        let Some(row) = table.find(&group, &number, &self.clock) else { return number };
+        let transition = self.transition(row.transition);
+        let after = transition.map_or_else(|| number.clone(), |it| it.apply(&number).into());
+        let clock = &self.clock;
+        self.trace.step(|| Step::Refine {
+            which,
+            group,
+            found: Found::new(table, &group, &number, Some(row), clock),
+            transition: transition.cloned(),
+            before: number.as_str().into(),
+            after: after.as_str().into(),
+        });
+        after
     }
 
     pub(super) fn trace_lines(&mut self, choice: &LineChoice, found: &Choice) {

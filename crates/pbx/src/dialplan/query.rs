@@ -81,9 +81,9 @@ pub enum Candidate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// The called number to send.
-    pub called: Box<str>,
+    pub called: SmolStr,
     /// The caller number to send.
-    pub caller: Box<str>,
+    pub caller: SmolStr,
     /// The outgoing group that refined them.
     pub group: u32,
     /// The rotation to move on when this candidate is taken.
