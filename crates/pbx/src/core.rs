@@ -25,6 +25,7 @@ pub(crate) mod trunks;
 
 use crate::authenticate::Authenticator;
 use crate::counters::Counters;
+use crate::dialplan::Trial;
 use crate::directory::{Directory, Tenant};
 use crate::event::{Event, UnregisterReason};
 use crate::guard::{Guard, Rate};
@@ -94,6 +95,8 @@ pub enum Command {
     ReportCalls,
     /// Examine a line, with a test call where a number is given: [`Event::Examined`] has the token.
     ExamineLine { tenant: TenantId, account: Box<str>, call: Option<Box<str>>, token: u64 },
+    /// Decide on a call that nobody places: [`Event::Tried`] has the token.
+    Try { trial: Box<Trial>, token: u64 },
     /// Register a line now, whatever it waits for.
     RegisterLine { tenant: TenantId, account: Box<str> },
     /// Change what the phones of an extension have set.
@@ -388,6 +391,10 @@ impl Core {
                 if self.office.tenant(tenant).is_some_and(|it| it.extension(&extension).is_some()) {
                     self.office.set_by_phone(tenant, &extension, change);
                 }
+            }
+            Command::Try { trial, token } => {
+                let explanation = Box::new(trial.explain(&self.office));
+                self.office.event(Event::Tried { token, explanation });
             }
             Command::ExamineLine { tenant, account, call, token } => {
                 self.examine_line((tenant, &account), call.as_deref(), token, now);

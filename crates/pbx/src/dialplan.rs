@@ -15,6 +15,7 @@ pub mod plan;
 pub mod prefix;
 pub mod print;
 pub mod query;
+pub mod reception;
 mod route;
 pub mod rows;
 pub mod step;
@@ -22,13 +23,16 @@ pub mod table;
 pub mod tables;
 pub mod time;
 pub mod transition;
+pub mod trial;
 
 pub use feature::{DialledFeature, Feature};
 pub use live::Live;
 pub use print::print;
 pub use query::{Caller, Candidate, Candidates, Outgoing, Query, Refusal, Route};
-pub use route::{REANALYZE_MAX, explain, route};
+pub use reception::Reception;
+pub use route::{DIVERSIONS_MAX, REANALYZE_MAX, explain, route};
 pub use tables::Tables;
+pub use trial::{Draft, Trial, TrialCaller};
 
 #[cfg(test)]
 mod tests;

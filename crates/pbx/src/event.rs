@@ -2,6 +2,7 @@
 //!
 //! Unlike a [`Record`](crate::record::Record), an event may be lost when its reader lags.
 
+use crate::dialplan::step::Explanation;
 use crate::id::{CallId, TenantId};
 use crate::language::Text;
 use crate::light::Light;
@@ -38,6 +39,11 @@ pub enum Event {
     LineGone {
         tenant: TenantId,
         account: Box<str>,
+    },
+    /// The decision on a call that nobody placed, with its steps.
+    Tried {
+        token: u64,
+        explanation: Box<Explanation>,
     },
     /// An examination asked for by this token is over; without a report it could not be made.
     Examined {

@@ -288,18 +288,6 @@ impl Office {
         LocalEnd { contact: seen_at.unwrap_or(end.contact), ..end }
     }
 
-    /// Where the extension sends its calls then; it has the right to it.
-    pub fn forwards_to(&self, tenant: TenantId, number: &str, when: Forwarding) -> Option<&str> {
-        let set = self.phones.get(tenant, number)?.forward(when)?;
-        let extension = self.tenant(tenant)?.extension(number)?;
-        extension.services.may_forward.has(when).then_some(set)
-    }
-
-    /// The extension wants no calls now (免打扰).
-    pub fn does_not_disturb(&self, tenant: TenantId, number: &str) -> bool {
-        self.phones.get(tenant, number).is_some_and(|it| it.do_not_disturb)
-    }
-
     /// A phone of the extension, or an administrator for it, sets something: at once, and recorded.
     pub fn set_by_phone(&mut self, tenant: TenantId, number: &str, change: PhoneChange) {
         if let Some(it) = self.phones.change(tenant, number, change) {
@@ -442,5 +430,20 @@ impl Live for Office {
 
     fn extension_is_registered(&self, tenant: TenantId, number: &str) -> bool {
         !self.registrar.bindings(tenant, number).is_empty()
+    }
+
+    fn forwards_to(&self, tenant: TenantId, number: &str, when: Forwarding) -> Option<&str> {
+        let set = self.phones.get(tenant, number)?.forward(when)?;
+        let extension = self.tenant(tenant)?.extension(number)?;
+        extension.services.may_forward.has(when).then_some(set)
+    }
+
+    fn does_not_disturb(&self, tenant: TenantId, number: &str) -> bool {
+        self.phones.get(tenant, number).is_some_and(|it| it.do_not_disturb)
+    }
+
+    fn extension_has_room(&self, tenant: TenantId, it: &Extension) -> bool {
+        let now = self.busy.get(&Busy(tenant, &it.number)).copied().unwrap_or_default();
+        now.has_room(it.calls_max, &it.services, Role::Callee)
     }
 }

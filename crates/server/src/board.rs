@@ -3,6 +3,7 @@
 //! A thread of its own reads [`Event`]s, keeps this picture and writes the log lines. The core
 //! thread never takes the lock here; when events were dropped, it asks for a fresh picture.
 
+use pbx::dialplan::step::Explanation;
 use pbx::event::{CallState, CallStatus, Event};
 use pbx::id::{CallId, TenantId};
 use pbx::line::doctor::report::Report;
@@ -20,6 +21,9 @@ const ENDED_MAX: usize = 200;
 
 /// Reports of the trunk doctor that nobody asks for; the oldest goes.
 const EXAMINED_MAX: usize = 16;
+
+/// Decisions on calls that nobody placed, of which nobody asks; the oldest goes.
+const TRIED_MAX: usize = 64;
 
 /// A lost event is noticed; a call that no report confirms for this long is taken off.
 const CONFIRM: Duration = Duration::from_secs(10);
@@ -47,6 +51,8 @@ struct Picture {
     trunks: BTreeMap<(TenantId, u32), TrunkStatus>,
     /// What the trunk doctor found, until it is asked for.
     examined: BTreeMap<u64, Option<Report>>,
+    /// Decisions on calls that nobody placed, until they are asked for.
+    tried: BTreeMap<u64, Box<Explanation>>,
     /// Set when events were lost: calls last told before it are doubtful.
     lagged_at: Option<Instant>,
 }
@@ -133,6 +139,12 @@ impl Board {
                     picture.examined.pop_first();
                 }
             }
+            Event::Tried { token, explanation } => {
+                picture.tried.insert(*token, explanation.clone());
+                if picture.tried.len() > TRIED_MAX {
+                    picture.tried.pop_first();
+                }
+            }
             // These are for the log only.
             Event::AuthFailed { .. } | Event::Throttled { .. } | Event::Fault { .. } => {}
         }
@@ -189,6 +201,11 @@ impl Board {
     /// The report of an examination, once; `Some(None)`: it could not be made.
     pub(crate) fn examined(&self, token: u64) -> Option<Option<Report>> {
         self.lock().examined.remove(&token)
+    }
+
+    /// The decision on a call that nobody placed, once.
+    pub(crate) fn tried(&self, token: u64) -> Option<Box<Explanation>> {
+        self.fresh().tried.remove(&token)
     }
 
     pub(crate) fn trunks(&self) -> Vec<TrunkStatus> {

@@ -15,7 +15,6 @@ mod mask;
 mod memory;
 mod metrics;
 mod office;
-mod present;
 mod private;
 #[cfg(feature = "provoked-faults")]
 mod provoke;

@@ -8,12 +8,12 @@ use crate::machine;
 use crate::mask::masked;
 use crate::metrics::{self, Process, Published, Surroundings};
 use crate::office;
-use crate::present::Present;
 use crate::ring;
 use crate::verdict::explained;
 use crate::watch::Dropped;
+use pbx::SmolStr;
 use pbx::core::Command;
-use pbx::dialplan;
+use pbx::dialplan::Trial;
 use pbx::directory::Directory;
 use pbx::event::{CallState, CallStatus, LegStatus};
 use pbx::id::{CallId, TenantId};
@@ -23,21 +23,24 @@ use pbx::record::{CallRecord, MediaFigures};
 use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::directory::apply_extension_change;
 use store::journal::State;
 use store::{Db, StoreHandle};
 use web::events::{Fact, Ring};
 use web::resource::{Call, Failure, Leg, Registration, Status, Traced};
-use web::{Changed, Edit, Running, TraceSource};
+use web::{Changed, Edit, Explained, Running, TraceSource};
 
 /// More changed extensions than this are cheaper to load as a whole.
 const SINGLE_CHANGES_MAX: usize = 200;
+/// Within this the core has decided on a call that nobody places, and how often that is looked for.
+const TRIED_WITHIN: Duration = Duration::from_secs(2);
+const TRIED_POLL: Duration = Duration::from_millis(2);
 /// Versions of the directory kept alive here, so that the core thread never frees a large one.
 const RETIRED_MAX: usize = 2;
 
@@ -66,8 +69,8 @@ pub(crate) struct Live {
     pub(crate) data_dir: PathBuf,
     pub(crate) bound: Bound,
     pub(crate) started_at: Instant,
-    /// Examinations of lines asked for.
-    pub(crate) examinations: AtomicU64,
+    /// The names of what the core was asked for.
+    pub(crate) tokens: AtomicU64,
     pub(crate) ready: AtomicBool,
     /// Held while a new directory is made, so that the newest is always published last. True where
     /// the core may not know all that the database does.
@@ -155,8 +158,25 @@ impl Running for Live {
         self.newest()
     }
 
-    fn present(&self) -> Box<dyn dialplan::Live> {
-        Box::new(Present::new(&self.board))
+    fn registered(&self) -> BTreeSet<SmolStr> {
+        self.board.bindings().iter().map(|it| it.key.extension.clone()).collect()
+    }
+
+    fn explain(&self, trial: Trial) -> Explained<'_> {
+        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
+        let trial = Box::new(trial);
+        let is_asked = self.orders.give(Order::Command(Command::Try { trial, token }));
+        Box::pin(async move {
+            let ends_at = clock::now().instant + TRIED_WITHIN;
+            let mut ticks = tokio::time::interval(TRIED_POLL);
+            while is_asked && clock::now().instant < ends_at {
+                ticks.tick().await;
+                if let Some(it) = self.board.tried(token) {
+                    return Some(*it);
+                }
+            }
+            None
+        })
     }
 
     fn lines(&self) -> Vec<LineStatus> {
@@ -174,7 +194,7 @@ impl Running for Live {
     }
 
     fn examine_line(&self, account: &str, call: Option<&str>) -> Option<u64> {
-        let token = self.examinations.fetch_add(1, Ordering::Relaxed);
+        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
         let (tenant, account) = (TenantId::default(), account.into());
         let command = Command::ExamineLine { tenant, account, call: call.map(Into::into), token };
         self.orders.give(Order::Command(command)).then_some(token)

@@ -89,6 +89,7 @@ impl Sink {
             | Event::Trunk(_)
             | Event::TrunkGone { .. }
             | Event::Examined { .. }
+            | Event::Tried { .. }
             | Event::Fault { .. } => (&self.events, &self.dropped.events),
         };
         if let Err(TrySendError::Full(_)) = channel.try_send(event) {
@@ -231,6 +232,7 @@ impl Watcher {
             | Event::TrunkGone { .. }
             | Event::AuthFailed { .. }
             | Event::Examined { .. }
+            | Event::Tried { .. }
             | Event::Throttled { .. }
             | Event::Fault { .. } => none,
         }
@@ -279,6 +281,7 @@ impl Watcher {
             | Event::Trunk(_)
             | Event::TrunkGone { .. }
             | Event::Examined { .. }
+            | Event::Tried { .. }
             | Event::Fault { .. } => {}
         }
     }
@@ -329,7 +332,7 @@ fn log(event: &Event, before: &Before) {
             let remedy = report.as_ref().and_then(|it| it.remedy()).map(|it| it.setting());
             tracing::info!(target: "line", setting = remedy, "line examined");
         }
-        Event::AuthFailed { .. } | Event::Throttled { .. } => {}
+        Event::AuthFailed { .. } | Event::Throttled { .. } | Event::Tried { .. } => {}
     }
 }
 

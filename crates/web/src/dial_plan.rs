@@ -3,21 +3,23 @@
 
 pub mod tables;
 
-use crate::Office;
 use crate::moment::{MOMENT, moment};
 use crate::resource::{Endpoint, Failure, Finding, SimulateRequest, Simulation, SimulationRefusal};
+use crate::{Office, Running};
 use axum::Json;
 use axum::extract::State;
 use pbx::dialplan::lint::{self, finding};
+use pbx::dialplan::live::AllUp;
 use pbx::dialplan::query::{Candidate, Outgoing};
 use pbx::dialplan::step::Explanation;
-use pbx::dialplan::{Caller, Live, Query, explain, print};
+use pbx::dialplan::{Draft, Trial, TrialCaller, print};
 use pbx::directory::{Directory, Tenant};
 use pbx::id::TenantId;
 use pbx::language::{Language, Text};
 use pbx::text;
 use pbx::time::UnixMillis;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Lets calls pass that a row of the black list blocks only in part.
 pub const DICE_DEFAULT: u8 = 99;
@@ -27,36 +29,57 @@ pub fn findings(directory: &Directory, now: UnixMillis) -> Result<Vec<Finding>, 
     Ok(lint::lint(tenant(directory)?, now).iter().map(Finding::from).collect())
 }
 
-/// The decision on a call that nobody places, with its steps.
-pub fn simulate(
-    directory: &Directory,
-    live: &dyn Live,
+/// The decision on a call that nobody places, as the core would decide it now.
+pub(crate) async fn simulate(
+    running: &dyn Running,
+    directory: Arc<Directory>,
+    request: &SimulateRequest,
+) -> Result<Simulation, Failure> {
+    let now = running.now();
+    let trial = trial(directory, request, now)?;
+    let explained = running.explain(trial.clone()).await;
+    let explanation = explained.ok_or_else(|| {
+        let detail = text!("the server does not answer now; try again", "服务器暂无响应，请重试");
+        Failure::new(503, "busy", detail)
+    })?;
+    shown(tenant(&trial.directory.0)?, &explanation, now)
+}
+
+/// The same where everything is registered, answers and is idle.
+pub fn simulate_all_up(
+    directory: Arc<Directory>,
     request: &SimulateRequest,
     now: UnixMillis,
 ) -> Result<Simulation, Failure> {
-    let tenant = tenant(directory)?;
+    let trial = trial(directory, request, now)?;
+    shown(tenant(&trial.directory.0)?, &trial.explain(&AllUp), now)
+}
+
+fn trial(
+    directory: Arc<Directory>,
+    request: &SimulateRequest,
+    now: UnixMillis,
+) -> Result<Trial, Failure> {
+    let tenant = tenant(&directory)?;
     let at = match &request.at {
         None => now,
         Some(text) => moment(text, &tenant.zone.0).ok_or_else(|| {
             Failure::new(422, "invalid", text!("at = {text}: {}", "at = {text}：{}", MOMENT))
         })?,
     };
-    let query = Query {
-        on_behalf_of: None,
+    Ok(Trial {
         tenant: TenantId::default(),
         caller: caller(tenant, request)?,
-        dialled: request.line.as_deref().unwrap_or(&request.dial),
+        dialled: request.line.as_deref().unwrap_or(&request.dial).into(),
         at,
         dice: request.dice.unwrap_or(DICE_DEFAULT),
-    };
-    let explanation = explain(directory, live, &query);
-    let warnings = about(&explanation, &lint::lint(tenant, now));
-    Ok(shown(tenant, &explanation, warnings))
+        directory: Draft(directory),
+    })
 }
 
 /// Real calls have identified their caller before they are decided, so he must exist here too.
-fn caller<'a>(tenant: &Tenant, request: &'a SimulateRequest) -> Result<Caller<'a>, Failure> {
-    let number = request.from.as_str();
+fn caller(tenant: &Tenant, request: &SimulateRequest) -> Result<TrialCaller, Failure> {
+    let number = || request.from.as_str().into();
     let missing = |what| Failure::new(404, "not_found", what);
     match (request.line.as_deref(), request.trunk) {
         (Some(_), Some(_)) => Err(Failure::new(
@@ -65,15 +88,22 @@ fn caller<'a>(tenant: &Tenant, request: &'a SimulateRequest) -> Result<Caller<'a
             text!("a call comes from a line or a trunk", "呼叫只能来自外线或SIP中继之一"),
         )),
         (Some(account), None) if tenant.lines.get(account).is_some() => {
-            Ok(Caller::Line { account, number })
+            Ok(TrialCaller::Line { account: account.into(), number: number() })
         }
         (Some(account), None) => {
             Err(missing(text!("there is no external line {account}", "没有外线{account}")))
         }
-        (None, Some(id)) if tenant.trunks.contains_key(&id) => Ok(Caller::Trunk { id, number }),
+        (None, Some(id)) if tenant.trunks.contains_key(&id) => {
+            Ok(TrialCaller::Trunk { id, number: number() })
+        }
         (None, Some(id)) => Err(missing(text!("there is no SIP trunk {id}", "没有SIP中继{id}"))),
-        (None, None) if tenant.extension(number).is_some() => Ok(Caller::Extension(number)),
-        (None, None) => Err(missing(text!("there is no extension {number}", "分机{number}不存在"))),
+        (None, None) if tenant.extension(&request.from).is_some() => {
+            Ok(TrialCaller::Extension(number()))
+        }
+        (None, None) => {
+            let number = &request.from;
+            Err(missing(text!("there is no extension {number}", "分机{number}不存在")))
+        }
     }
 }
 
@@ -86,7 +116,12 @@ fn about(explanation: &Explanation, findings: &[finding::Finding]) -> Vec<Findin
     findings.iter().filter(seen).map(Finding::from).collect()
 }
 
-fn shown(tenant: &Tenant, explanation: &Explanation, warnings: Vec<Finding>) -> Simulation {
+fn shown(
+    tenant: &Tenant,
+    explanation: &Explanation,
+    now: UnixMillis,
+) -> Result<Simulation, Failure> {
+    let warnings = about(explanation, &lint::lint(tenant, now));
     let text = |language| {
         let mut text = print(explanation, language);
         for it in &warnings {
@@ -96,22 +131,24 @@ fn shown(tenant: &Tenant, explanation: &Explanation, warnings: Vec<Finding>) -> 
         text
     };
     let (en, zh) = (text(Language::En), text(Language::Zh));
-    let at = explanation.at;
-    let (candidates, refusal) = match &explanation.route.outcome {
-        Ok(candidates) => (candidates.iter().map(|it| endpoint(tenant, it)).collect(), None),
-        Err(it) => {
-            let code = it.code.as_str().to_owned();
-            (vec![], Some(SimulationRefusal { code, status: it.status, row: it.row }))
-        }
+    let (at, last) = (explanation.at, explanation.last());
+    let (candidates, refusal) = match &last.route.outcome {
+        Ok(candidates) => (candidates.iter().map(|it| endpoint(tenant, it)).collect(), last.end()),
+        Err(it) => (vec![], Some(*it)),
     };
-    Simulation {
+    let refusal = refusal.map(|it| {
+        let code = it.code.as_str().to_owned();
+        SimulationRefusal { code, status: it.status, row: it.row }
+    });
+    Ok(Simulation {
         plan: explanation.route.plan.to_string(),
         at: format!("{}T{:02}:{:02}", at.date, at.minute / 60, at.minute % 60),
+        forwarded_by: explanation.forwarded_by().map(|it| it.to_string()).collect(),
         candidates,
         refusal,
         warnings,
         text: Text { en: en.into(), zh: zh.into() },
-    }
+    })
 }
 
 fn endpoint(tenant: &Tenant, candidate: &Candidate) -> Endpoint {
@@ -176,12 +213,11 @@ pub(crate) async fn on_simulate(
     State(office): State<Office>,
     Json(request): Json<SimulateRequest>,
 ) -> Result<Json<Simulation>, Failure> {
-    let running = &office.running;
-    let (directory, now) = (running.directory(), running.now());
-    let simulation = if request.all_up {
-        simulate(&directory, &pbx::dialplan::live::AllUp, &request, now)
-    } else {
-        simulate(&directory, &*running.present(), &request, now)
+    let running = &*office.running;
+    let directory = running.directory();
+    let simulation = match request.all_up {
+        true => simulate_all_up(directory, &request, running.now()),
+        false => simulate(running, directory, &request).await,
     };
     simulation.map(Json)
 }
@@ -192,7 +228,6 @@ mod tests {
     use super::*;
     use jiff::tz::TimeZone;
     use pbx::dialplan::Tables;
-    use pbx::dialplan::live::AllUp;
 
     /// Thursday, 2026-11-26 02:15 UTC.
     const NOW: UnixMillis = UnixMillis(1_795_659_300_000);
@@ -218,7 +253,7 @@ mod tests {
     }
 
     fn asked(request: SimulateRequest) -> Result<Simulation, Failure> {
-        simulate(&directory(), &AllUp, &request, NOW)
+        simulate_all_up(Arc::new(directory()), &request, NOW)
     }
 
     #[test]

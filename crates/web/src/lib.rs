@@ -28,7 +28,7 @@ mod supplementary;
 pub mod webhooks;
 mod whole;
 
-pub use live::{CallPage, Changed, Edit, Running, TraceFilter, TraceSource};
+pub use live::{CallPage, Changed, Edit, Explained, Running, TraceFilter, TraceSource};
 pub use pages::pages_router;
 pub use socket::{ControlSocket, serve_control, serve_public, serve_tls};
 

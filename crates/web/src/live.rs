@@ -12,7 +12,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::Frame;
-use pbx::dialplan;
+use pbx::SmolStr;
+use pbx::dialplan::Trial;
+use pbx::dialplan::step::Explanation;
 use pbx::directory::Directory;
 use pbx::id::CallId;
 use pbx::line::doctor::report::Report;
@@ -23,6 +25,7 @@ use pbx::text;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -47,6 +50,9 @@ pub enum Edit {
     /// The tables of the dial plan, lines and trunks.
     DialPlan,
 }
+
+/// The future of [`Running::explain`].
+pub type Explained<'a> = Pin<Box<dyn Future<Output = Option<Explanation>> + Send + 'a>>;
 
 /// The future of [`Running::changed`].
 pub type Changed<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
@@ -77,8 +83,11 @@ pub trait Running: Send + Sync + 'static {
     fn trace(&self, past: bool) -> Box<dyn TraceSource>;
     /// The newest directory that was given to the core.
     fn directory(&self) -> Arc<Directory>;
-    /// What the dial plan asks of the present, as the core last told it.
-    fn present(&self) -> Box<dyn dialplan::Live>;
+    /// The extensions with a phone registered.
+    fn registered(&self) -> BTreeSet<SmolStr>;
+    /// The core's decision on a call that nobody places, by what is there now; `None` where it does
+    /// not answer.
+    fn explain(&self, trial: Trial) -> Explained<'_>;
     /// The external lines of the office, as the core last told of them.
     fn lines(&self) -> Vec<LineStatus>;
     /// The SIP trunks of the office.

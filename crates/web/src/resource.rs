@@ -194,8 +194,11 @@ pub struct Simulation {
     pub plan: String,
     /// By the office's clock.
     pub at: String,
+    /// The extensions that would send the call on, in their order; what follows is of the last number.
+    pub forwarded_by: Vec<String>,
     /// In the order they would be tried.
     pub candidates: Vec<Endpoint>,
+    /// What would end the call now; an extension that has no phone to ring is a candidate too.
     pub refusal: Option<SimulationRefusal>,
     /// What is wrong with the rows that were looked at.
     pub warnings: Vec<Finding>,

@@ -5,13 +5,18 @@
 use crate::access::Peer;
 use crate::events::Ring;
 use crate::resource::{Call, Failure, Registration, Status, Traced};
-use crate::{Changed, Edit, Office, Running, TraceSource, control_router, public_router};
+use crate::{
+    Changed, Edit, Explained, Office, Running, TraceSource, control_router, public_router,
+};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
+use pbx::SmolStr;
+use pbx::dialplan::Trial;
 use pbx::dialplan::live::AllUp;
 use pbx::directory::Directory;
+use pbx::id::TenantId;
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
 use pbx::record::CallRecord;
@@ -19,6 +24,7 @@ use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -260,8 +266,14 @@ impl Running for Still {
         Arc::clone(&self.directory.lock().unwrap())
     }
 
-    fn present(&self) -> Box<dyn pbx::dialplan::Live> {
-        Box::new(AllUp)
+    fn registered(&self) -> BTreeSet<SmolStr> {
+        let directory = self.directory();
+        let office = directory.tenant(TenantId::default()).unwrap();
+        office.extensions.values().map(|it| it.number.clone()).collect()
+    }
+
+    fn explain(&self, trial: Trial) -> Explained<'_> {
+        Box::pin(async move { Some(trial.explain(&AllUp)) })
     }
 
     fn lines(&self) -> Vec<LineStatus> {

@@ -1,14 +1,15 @@
 //! How a call begins: an authenticated INVITE, its route, its first steps.
 
 use super::challenge::Credentials;
-use super::diversion::History;
+use super::diversion::{History, Why};
 use super::end::Cause;
 use super::fork::{Fork, bracketed, device};
+use super::forward::Onward;
 use super::media::{CallMedia, Half, Unusable};
 use super::path::relay;
 use super::refer_to::Replaced;
 use super::{Call, FORKS_MAX, Leg, State, body, headers};
-use crate::dialplan::{self, Candidate, Query, Refusal as Refused};
+use crate::dialplan::{self, Candidate, Query, Reception, Refusal as Refused};
 use crate::directory::Extension;
 use crate::id::{CallId, TenantId};
 use crate::interop::CallLimit;
@@ -19,7 +20,7 @@ use crate::record::{CallRecord, CallStarted, Direction, Record, Side};
 use crate::registrar::{USER_AGENT_LENGTH_MAX, reconnect_address};
 use crate::release::ReleaseCode;
 use crate::shared::Shared;
-use crate::supplementary::{Forwarding, Role};
+use crate::supplementary::Role;
 use crate::time::UnixMillis;
 use crate::verdict::fact::{Place, What};
 use rand_core::Rng;
@@ -211,10 +212,6 @@ impl Call {
                 let callee = Arc::clone(callee);
                 self.call_extension(office, attempt, &callee, now);
             }
-            // A code is dialled by who it is about, and by nobody in his place.
-            Candidate::Feature(_) if self.is_joining() || self.history.is_ours() => {
-                self.end(office, ReleaseCode::CallerForbidden, Side::System, now);
-            }
             Candidate::Feature(it) => {
                 let it = it.clone();
                 self.start_feature(office, attempt, &it, now);
@@ -252,8 +249,7 @@ impl Call {
             // the others for nobody twice.
             Origin::Extension(_) if self.is_joining() || self.history.is_ours() => Ok(()),
             Origin::Extension(it) if emergency => {
-                office.count_call(self.tenant, it, Role::Caller);
-                self.busy.push((Arc::clone(it), Role::Caller));
+                self.count_busy(office, it, Role::Caller);
                 Ok(())
             }
             Origin::Extension(it) if self.claim_busy(office, it, Role::Caller) => Ok(()),
@@ -298,30 +294,26 @@ impl Call {
         self.record.callee_number = callee.number.clone();
         self.record.callee_extension = Some(callee.number.clone());
         self.invite = Some(block::copy(Life::Transaction, attempt.raw));
-        if self.is_forwarded(office, Forwarding::Always, now) {
-            return;
-        }
-        if office.does_not_disturb(self.tenant, &callee.number) {
-            if !self.is_forwarded(office, Forwarding::Busy, now) {
-                self.end(office, ReleaseCode::CalleeDoNotDisturb, Side::System, now);
-            }
-            return;
-        }
         let targets = self.targets(office, callee);
-        if targets.is_empty() {
-            if self.is_forwarded(office, Forwarding::Unreachable, now) {
-                return;
+        let (has_phone, sends_on) = (!targets.is_empty(), self.may_be_sent_on());
+        match Reception::of(office, (self.tenant, callee), has_phone, sends_on) {
+            Reception::Rings { .. } => self.count_busy(office, callee, Role::Callee),
+            Reception::SentOn { by, why, number } => {
+                let why = Why::Forwarding(why);
+                return self.send_on(office, Onward::to(by.as_str(), number.as_str(), why), now);
             }
-            let since = office.registrar.left_at(self.tenant, &callee.number);
-            self.note(Place::Office, What::NoPhone { since }, now);
-            return self.end(office, ReleaseCode::CalleeNotRegistered, Side::System, now);
-        }
-        if !self.claim_busy(office, callee, Role::Callee) {
-            if self.is_forwarded(office, Forwarding::Busy, now) {
-                return;
+            Reception::DoesNotDisturb => {
+                return self.end(office, ReleaseCode::CalleeDoNotDisturb, Side::System, now);
             }
-            self.note_full(callee, now);
-            return self.end(office, ReleaseCode::CalleeLimit, Side::System, now);
+            Reception::NoPhone => {
+                let since = office.registrar.left_at(self.tenant, &callee.number);
+                self.note(Place::Office, What::NoPhone { since }, now);
+                return self.end(office, ReleaseCode::CalleeNotRegistered, Side::System, now);
+            }
+            Reception::Full => {
+                self.note_full(callee, now);
+                return self.end(office, ReleaseCode::CalleeLimit, Side::System, now);
+            }
         }
         let caller = (attempt.flow.remote.ip(), stated_address(contact_uri(attempt.message)));
         let relays = |(fork, way): &(Fork, Way)| {
@@ -415,6 +407,11 @@ impl Call {
             let body = sip::session::Body { content_type: "application/sdp", bytes: sdp };
             session.accept(seat, &extra, Some(body));
         });
+    }
+
+    fn count_busy(&mut self, office: &mut Office, extension: &Arc<Extension>, role: Role) {
+        office.count_call(self.tenant, extension, role);
+        self.busy.push((Arc::clone(extension), role));
     }
 
     fn claim_busy(&mut self, office: &mut Office, extension: &Arc<Extension>, role: Role) -> bool {

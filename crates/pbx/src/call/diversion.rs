@@ -1,13 +1,12 @@
 //! Who sent a call on before it came here: Diversion (RFC 5806) and History-Info (RFC 7044), as they
 //! are read, written, and counted against loops. Pure.
 
+use crate::dialplan::DIVERSIONS_MAX;
 use crate::privacy::{ANONYMOUS_URI, Privacy};
 use crate::supplementary::Forwarding;
 use sip::message::{HeaderName, Message, NameAddr, Uri};
 use std::borrow::Cow;
 
-/// Most times a call is sent on; once more is a loop. Those of other servers count.
-pub(super) const DIVERSIONS_MAX: u32 = 5;
 /// Entries of another server that are kept and passed on; the newest of them.
 const PASSED_MAX: usize = 10;
 

@@ -13,6 +13,7 @@ use super::join::Joining;
 use super::outside::Claim;
 use super::transfer::Errand;
 use super::{Call, Leg, State};
+use crate::dialplan::Live;
 use crate::id::CallId;
 use crate::office::{LegId, Office, Owner};
 use crate::record::{CallRecord, Direction, Side};
@@ -47,6 +48,12 @@ pub struct Onward {
     pub others: Vec<Box<str>>,
     /// He has sent it on already, to where it failed like this.
     pub instead_of: Option<Outcome>,
+}
+
+impl Onward {
+    pub(super) fn to(by: &str, number: &str, why: Why) -> Self {
+        Self { by: by.into(), number: number.into(), why, others: vec![], instead_of: None }
+    }
 }
 
 /// How a call ends.
@@ -151,20 +158,19 @@ impl Call {
         if !self.may_be_sent_on() {
             return false;
         }
-        let (by, number) = (by.into(), number.into());
-        let (why, others, instead_of) = (Why::Forwarding(when), vec![], None);
-        self.send_on(office, Onward { by, number, why, others, instead_of }, now);
+        let onward = Onward::to(by, number, Why::Forwarding(when));
+        self.send_on(office, onward, now);
         true
     }
 
     /// The caller still waits for an answer, and has had none reliably; a transferee waits for none.
-    fn may_be_sent_on(&self) -> bool {
+    pub(super) fn may_be_sent_on(&self) -> bool {
         let session = &self.caller.session;
         let calling = matches!(self.state, State::Calling { .. });
         calling && (self.is_joining() || session.is_early() && !session.has_described())
     }
 
-    fn send_on(&mut self, office: &mut Office, onward: Onward, now: Instant) {
+    pub(super) fn send_on(&mut self, office: &mut Office, onward: Onward, now: Instant) {
         let Onward { by, number, .. } = &onward;
         let host = bracketed(self.caller.session.dialog.end.address.ip());
         if self.history.is_loop(by, number, &host) {

@@ -1,9 +1,12 @@
-//! What the dial plan asks of the present: which lines and trunks can take a call now.
+//! What the dial plan asks of the present: which lines and trunks can take a call now, and what an
+//! extension does with it.
 
+use crate::directory::Extension;
 use crate::id::TenantId;
 use crate::line::table::Pool;
+use crate::supplementary::Forwarding;
 
-/// The state of lines and trunks. Asked, never changed: taking a candidate is a separate act.
+/// The state of lines, trunks and extensions. Asked, never changed: taking a candidate is a separate act.
 pub trait Live {
     /// The line is registered, or needs no registration.
     fn line_is_registered(&self, tenant: TenantId, account: &str) -> bool;
@@ -22,6 +25,15 @@ pub trait Live {
 
     /// A phone of the extension is registered.
     fn extension_is_registered(&self, tenant: TenantId, number: &str) -> bool;
+
+    /// Where the extension sends its calls then; it has the right to it.
+    fn forwards_to(&self, tenant: TenantId, number: &str, when: Forwarding) -> Option<&str>;
+
+    /// The extension wants no calls now (免打扰).
+    fn does_not_disturb(&self, tenant: TenantId, number: &str) -> bool;
+
+    /// It may have one more incoming call.
+    fn extension_has_room(&self, tenant: TenantId, extension: &Extension) -> bool;
 }
 
 /// Everything is registered, answers and is idle: for a plan looked at away from its server.
@@ -50,6 +62,18 @@ impl Live for AllUp {
     }
 
     fn extension_is_registered(&self, _: TenantId, _: &str) -> bool {
+        true
+    }
+
+    fn forwards_to(&self, _: TenantId, _: &str, _: Forwarding) -> Option<&str> {
+        None
+    }
+
+    fn does_not_disturb(&self, _: TenantId, _: &str) -> bool {
+        false
+    }
+
+    fn extension_has_room(&self, _: TenantId, _: &Extension) -> bool {
         true
     }
 }

@@ -15,7 +15,8 @@ use std::fmt::Write;
 /// Columns of the names of the steps.
 const NAME_COLUMNS: usize = 18;
 
-/// The whole explanation, one line for each step, the result last.
+/// The whole explanation, one line for each step, the result last. Where an extension sends the call
+/// on, what becomes of it there follows.
 pub fn print(explanation: &Explanation, language: Language) -> String {
     let (head, result) = match language {
         Language::En => (english::head(explanation), english::result(explanation)),
@@ -31,7 +32,11 @@ pub fn print(explanation: &Explanation, language: Language) -> String {
         // Writing to a String does not fail.
         let _ = writeln!(text, "{:2} {name}{pad} {facts}", index + 1);
     }
-    text + &result + "\n"
+    text += &format!("{result}\n");
+    if let Some(Ok(onward)) = &explanation.onward {
+        text += &format!("\n{}", print(onward, language));
+    }
+    text
 }
 
 /// Width on a terminal: Chinese characters take two columns.

@@ -8,6 +8,7 @@ use super::choose::Choice;
 use super::feature::{DialledFeature, Feature, is_code};
 use super::live::Live;
 use super::query::{Caller, Candidate, Candidates, Query, Refusal, Route};
+use super::reception::Reception;
 use super::rows::{CalledRow, DEFAULT_PLAN, LineChoice, RouteType, TrunkChoice};
 use super::step::{Explanation, Fallback, Found, Step, Trace};
 use super::time::Clock;
@@ -16,38 +17,66 @@ use crate::directory::{Directory, Tenant};
 use crate::line::config::Incoming;
 use crate::release::ReleaseCode;
 use smallvec::smallvec;
+use smol_str::SmolStr;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How often a number may be analysed again. One more refuses the call with `route.loop`.
 pub const REANALYZE_MAX: usize = 10;
 
+/// Most times that a call is sent on, by other servers too; once more is a loop.
+pub const DIVERSIONS_MAX: u32 = 5;
+
 /// Decides from what it is given, and nothing else.
 pub fn route(directory: &Directory, live: &dyn Live, query: &Query<'_>) -> Route {
     decide(directory, live, query, &mut ())
 }
 
-/// The same decision, with its steps.
+/// The same decision, with its steps; and those after it, where extensions send the call on.
 pub fn explain(directory: &Directory, live: &dyn Live, query: &Query<'_>) -> Explanation {
+    explain_after(directory, live, query, &mut vec![])
+}
+
+/// These extensions have sent it on before.
+fn explain_after(
+    directory: &Directory,
+    live: &dyn Live,
+    query: &Query<'_>,
+    before: &mut Vec<SmolStr>,
+) -> Explanation {
     let mut steps = Vec::new();
     let route = decide(directory, live, query, &mut steps);
     let no_zone = Default::default();
     let zone = directory.tenant(query.tenant).map_or(&no_zone, |it| &it.zone);
     let at = Clock::new(query.at, zone).local();
     let mut explanation = Explanation::new(query, at, steps, route);
-    explanation.unregistered = match &explanation.route.outcome {
-        Ok(candidates) => match candidates.first() {
-            Some(Candidate::Extension(it)) => {
-                // Known by its address, it need not register.
-                let has_address = it.addresses.iter().any(|it| it.host().is_some());
-                !has_address && !live.extension_is_registered(query.tenant, &it.number)
+    let candidates = explanation.route.outcome.as_deref().unwrap_or_default();
+    let Some(Candidate::Extension(extension)) = candidates.first() else { return explanation };
+    // Known by its address, it need not register.
+    let has_phone = extension.addresses.iter().any(|it| it.host().is_some())
+        || live.extension_is_registered(query.tenant, &extension.number);
+    let reception = Reception::of(live, (query.tenant, extension), has_phone, true);
+    if let Reception::SentOn { number, .. } = &reception {
+        let by = extension.number.clone();
+        let known = |it: &SmolStr| before.contains(it);
+        let again = *number == by || known(number) || known(&by);
+        let is_loop = again || before.len() as u64 >= DIVERSIONS_MAX.into();
+        explanation.onward = Some(match is_loop {
+            true => Err(ReleaseCode::LoopDetected),
+            false => {
+                before.push(by.clone());
+                let first = query.on_behalf_of.unwrap_or_else(|| query.caller.number());
+                let query = Query {
+                    caller: Caller::Extension(&by),
+                    dialled: number,
+                    on_behalf_of: Some(first),
+                    ..*query
+                };
+                Ok(Box::new(explain_after(directory, live, &query, before)))
             }
-            Some(Candidate::Feature(_) | Candidate::Line(..) | Candidate::Trunk(..)) | None => {
-                false
-            }
-        },
-        Err(_) => false,
-    };
+        });
+    }
+    explanation.reception = Some(reception);
     explanation
 }
 
@@ -74,7 +103,13 @@ fn decide(
         over_limits: false,
         last_resort: false,
     };
-    let outcome = decision.run();
+    let outcome = decision.run().and_then(|it| match it.first() {
+        // A code is dialled by who it is about, and by nobody in his place.
+        Some(Candidate::Feature(_)) if query.on_behalf_of.is_some() => {
+            Err(ReleaseCode::CallerForbidden.into())
+        }
+        _ => Ok(it),
+    });
     Route { plan: decision.plan.into(), outcome }
 }
 
@@ -186,15 +221,21 @@ impl<'a, T: Trace> Decision<'a, T> {
         }
     }
 
-    /// Where a line sends its incoming calls: to an extension, or on with another number.
+    /// Where a line sends its incoming calls: to an extension, or on with another number. A service
+    /// that is there for the line's own number comes before that.
     fn incoming(&mut self) -> Result<Option<Candidates>, Refusal> {
         let Caller::Line { account, .. } = self.query.caller else { return Ok(None) };
         let Some(line) = self.tenant.lines.get(account) else { return Ok(None) };
+        let detected = self.detection(account);
         self.trace.step(|| Step::Incoming {
             account: account.into(),
+            detected: detected.map(|it| it.id),
             target: line.incoming.clone(),
             owner: line.owner.clone(),
         });
+        if detected.is_some() {
+            return Ok(None);
+        }
         match (&line.incoming, &line.owner) {
             (Incoming::Owner, Some(number)) | (Incoming::Extension(number), _) => {
                 self.local_user(number).ok_or_else(|| ReleaseCode::CalleeUnknown.into()).map(Some)
@@ -206,6 +247,13 @@ impl<'a, T: Trace> Decision<'a, T> {
             }
             (Incoming::Service(_), _) => Err(ReleaseCode::RouteNoService.into()),
         }
+    }
+
+    /// The row that has a service for exactly this number (业务检测).
+    fn detection(&self, account: &str) -> Option<&'a CalledRow> {
+        let row = self.tenant.dial_plan.called.find(self.plan, account, &self.clock)?;
+        let has_service = matches!(row.route, RouteType::Service(_));
+        (has_service && *row.prefix == *account).then_some(row)
     }
 
     fn analyze_caller(&mut self) {

@@ -2,13 +2,16 @@
 
 use super::feature::DialledFeature;
 use super::lint::finding::TableName;
-use super::query::{Candidate, Query, Route};
+use super::query::{Candidate, Query, Refusal, Route};
+use super::reception::Reception;
 use super::rows::{BlockRow, CalledRow, CallerRow, LineChoice, RefineRow, TrunkChoice};
 use super::table::{Row, Table};
 use super::time::{Clock, LocalTime};
 use super::transition::Transition;
 use crate::interop::CallLimit;
 use crate::line::config::Incoming;
+use crate::release::ReleaseCode;
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Where steps go. Real calls have none: `()` never makes them.
@@ -41,14 +44,42 @@ pub struct Explanation {
     pub at: LocalTime,
     pub steps: Vec<Step>,
     pub route: Route,
-    /// The extension that would be rung has no phone registered.
-    pub unregistered: bool,
+    /// What meets the call at the extension it is for.
+    pub reception: Option<Reception>,
+    /// Where it goes after that extension sent it on; or why it may not.
+    pub onward: Option<Result<Box<Self>, ReleaseCode>>,
 }
 
 impl Explanation {
     pub(super) fn new(query: &Query<'_>, at: LocalTime, steps: Vec<Step>, route: Route) -> Self {
         let (caller, dialled) = (query.caller.number().into(), query.dialled.into());
-        Self { caller, dialled, at, steps, route, unregistered: false }
+        Self { caller, dialled, at, steps, route, reception: None, onward: None }
+    }
+
+    /// The extensions that send the call on, in their order.
+    pub fn forwarded_by(&self) -> impl Iterator<Item = &SmolStr> {
+        let all = std::iter::successors(Some(self), |it| {
+            it.onward.as_ref()?.as_ref().ok().map(|it| &**it)
+        });
+        all.filter_map(|it| match &it.reception {
+            Some(Reception::SentOn { by, .. }) => Some(by),
+            _ => None,
+        })
+    }
+
+    /// What ends the call at the extension it comes to.
+    pub fn end(&self) -> Option<Refusal> {
+        let at_the_extension = || self.reception.as_ref()?.release();
+        let looped = self.onward.as_ref().and_then(|it| it.as_ref().err().copied());
+        looped.or_else(at_the_extension).map(Into::into)
+    }
+
+    /// Of the last extension, line or trunk that it comes to.
+    pub fn last(&self) -> &Self {
+        match &self.onward {
+            Some(Ok(next)) => next.last(),
+            Some(Err(_)) | None => self,
+        }
     }
 }
 
@@ -67,6 +98,8 @@ pub enum Step {
     /// Where the line of an incoming call sends it.
     Incoming {
         account: Box<str>,
+        /// The row with a service for the line's number, which comes before what the line says.
+        detected: Option<u32>,
         target: Incoming,
         owner: Option<Box<str>>,
     },

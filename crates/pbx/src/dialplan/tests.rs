@@ -1,6 +1,7 @@
 //! Whole decisions: the examples that users of such a product know, and the order of procedures.
 
 mod emergency;
+mod onward;
 mod random;
 
 use super::levels::Levels;
@@ -19,6 +20,7 @@ use crate::line::config::{CallerNumber, Incoming};
 use crate::line::table::Pool;
 use crate::media::MediaSource;
 use crate::settings::Settings;
+use crate::supplementary::Forwarding;
 use crate::time::UnixMillis;
 use crate::trunk::Trunk;
 use crate::trunk::config::TrunkAddress;
@@ -36,6 +38,10 @@ struct Present {
     last: Option<&'static str>,
     silent: Vec<u32>,
     trunk_calls: u16,
+    forwards: Vec<(&'static str, Forwarding, &'static str)>,
+    undisturbed: Vec<&'static str>,
+    full: Vec<&'static str>,
+    without_phone: Vec<&'static str>,
 }
 
 impl Live for Present {
@@ -59,8 +65,21 @@ impl Live for Present {
         self.trunk_calls
     }
 
-    fn extension_is_registered(&self, _: TenantId, _: &str) -> bool {
-        true
+    fn extension_is_registered(&self, _: TenantId, number: &str) -> bool {
+        !self.without_phone.contains(&number)
+    }
+
+    fn forwards_to(&self, _: TenantId, number: &str, when: Forwarding) -> Option<&str> {
+        let set = self.forwards.iter().find(|it| it.0 == number && it.1 == when)?;
+        Some(set.2)
+    }
+
+    fn does_not_disturb(&self, _: TenantId, number: &str) -> bool {
+        self.undisturbed.contains(&number)
+    }
+
+    fn extension_has_room(&self, _: TenantId, it: &Extension) -> bool {
+        !self.full.contains(&it.number.as_str())
     }
 }
 
@@ -471,6 +490,15 @@ fn calls_of_a_line_go_where_it_says() {
     assert_eq!(from_line(&tenant, number("97"), None), "404 route.no_match");
     let service = Incoming::Service("hunt".into());
     assert_eq!(from_line(&tenant, service, None), "503 route.no_service");
+    // A service that is there for the line's own number comes before what the line says.
+    let mut detecting = tenant.clone();
+    let detection = |prefix| called(1, prefix, RouteType::Service("hunt".into()));
+    detecting.dial_plan.called.put(detection("2001"));
+    for target in [Incoming::Owner, number("102"), Incoming::Extension("100".into())] {
+        assert_eq!(from_line(&detecting, target, Some("101")), "503 route.no_service");
+    }
+    detecting.dial_plan.called.put(detection("200"));
+    assert_eq!(from_line(&detecting, number("102"), None), "extension 102", "for another number");
     tenant.dial_plan.blocked.put(BlockRow {
         id: 1,
         caller: "anonymous".into(),

@@ -6,14 +6,15 @@
 mod plan;
 
 use bytes::Bytes;
-use pbx::core::Config;
+use pbx::core::{Command, Config};
 use pbx::dialplan::{Caller, Candidate, Live, Query, explain, print};
-use pbx::directory::{Directory, Tenant};
+use pbx::directory::{Directory, Extension, Tenant};
 use pbx::id::TenantId;
 use pbx::language::Language;
 use pbx::line::config::FromUser;
 use pbx::line::table::Pool;
 use pbx::settings::Settings;
+use pbx::supplementary::{Forwarding, PhoneChange};
 use plan::*;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -39,6 +40,8 @@ struct Books {
     lines_in_use: Vec<String>,
     trunks_in_use: Vec<u32>,
     last: Vec<(Pool, String)>,
+    forwards: Vec<(String, Forwarding, String)>,
+    undisturbed: Vec<String>,
 }
 
 impl Live for Books {
@@ -64,6 +67,31 @@ impl Live for Books {
 
     fn extension_is_registered(&self, _: TenantId, _: &str) -> bool {
         false
+    }
+
+    fn forwards_to(&self, _: TenantId, number: &str, when: Forwarding) -> Option<&str> {
+        let set = self.forwards.iter().find(|it| it.0 == number && it.1 == when)?;
+        Some(&set.2)
+    }
+
+    fn does_not_disturb(&self, _: TenantId, number: &str) -> bool {
+        self.undisturbed.iter().any(|it| it == number)
+    }
+
+    fn extension_has_room(&self, _: TenantId, _: &Extension) -> bool {
+        true
+    }
+}
+
+impl Books {
+    fn set(&mut self, number: &str, change: &PhoneChange) {
+        match change {
+            PhoneChange::DoNotDisturb(on) => self.undisturbed.extend(on.then(|| number.to_owned())),
+            PhoneChange::Forward(when, to) => {
+                let to = to.iter().map(|to| (number.to_owned(), *when, to.to_string()));
+                self.forwards.extend(to);
+            }
+        }
     }
 }
 
@@ -246,13 +274,14 @@ fn read(text: &str) -> Said {
         }
     }
     let result = text.lines().last().unwrap().strip_prefix("Result: ").unwrap();
-    if let Some(refused) = result.strip_prefix("refused") {
+    if let Some((_, refused)) = result.split_once("refused") {
         let (_, rest) = refused.split_once(" with ").unwrap();
         let (status, rest) = rest.split_once(" (").unwrap();
         let (code, _) = rest.split_once(')').unwrap();
         said.refused = Some((status.parse().unwrap(), code.to_owned()));
     } else {
         let all = result.strip_suffix('.').unwrap();
+        let all = all.split("; not answered, it goes on to ").next().unwrap();
         said.candidates = all.split(", then ").map(str::to_owned).collect();
     }
     said
@@ -266,13 +295,15 @@ struct Tally {
     trunks: usize,
     refused: usize,
     failed_over: usize,
+    sent_on: usize,
 }
 
 #[test]
 fn the_simulator_names_the_route_that_the_placed_call_takes() {
     // The draw is of all kinds.
-    let Tally { rang, lines, trunks, refused, failed_over } = place_all(Office::usual_config);
-    let counts = [rang, lines, trunks, refused, failed_over];
+    let Tally { rang, lines, trunks, refused, failed_over, sent_on } =
+        place_all(Office::usual_config);
+    let counts = [rang, lines, trunks, refused, failed_over, sent_on];
     assert!(counts.iter().all(|it| *it > 500), "{counts:?}");
 }
 
@@ -300,6 +331,13 @@ fn place_all(config: impl Fn() -> Config) -> Tally {
         if !books.silent.is_empty() {
             office.advance(UNTIL_DOWN);
         }
+        for number in EXTENSIONS {
+            for change in dice.set_by_phones(number) {
+                books.set(number, &change);
+                let (tenant, extension) = (TenantId::default(), number.into());
+                office.command(Command::SetPhone { tenant, extension, change });
+            }
+        }
         while office.poll_sent().is_some() {}
         for serial in 0..CALLS {
             let attempt = Attempt::draw(&mut dice, &tenant, serial);
@@ -316,6 +354,7 @@ fn nobody_tried(caller: Caller<'_>, said: Option<&String>) -> Option<u16> {
     match said?.as_str() {
         "would start the feature echo" => Some(200),
         it if it.ends_with("no phone of it is registered now") => Some(480),
+        it if it.ends_with("it does not want to be disturbed") => Some(480),
         // Nobody rings himself: whoever is known by his address has no other phone here.
         it => matches!(caller, Caller::Extension(number) if it == format!("would ring extension {number}"))
             .then_some(480),
@@ -340,6 +379,7 @@ fn call(
     let explained = explain(&office.directory as &Directory, books, &query);
     let text = print(&explained, Language::En);
     let said = read(&text);
+    tally.sent_on += usize::from(explained.onward.is_some());
     let placed = place(office, attempt.invite(), rings);
     let context = format!("seed {seed}: {attempt:?}\n{text}{placed:#?}");
 
@@ -357,7 +397,7 @@ fn call(
     }
     // All of them where each refuses; else up to the one that rings.
     let tried = said.candidates.len().min(rings + 1);
-    let candidates = explained.route.outcome.as_deref().unwrap();
+    let candidates = explained.last().route.outcome.as_deref().unwrap();
     let expected: Vec<String> =
         candidates.iter().zip(&said.candidates).map(|(it, words)| seen_there(it, words)).collect();
     assert_eq!(placed.tried, expected[..tried], "{context}");
@@ -380,6 +420,8 @@ fn call(
         }
         Candidate::Trunk(trunk, _) => {
             books.trunks_in_use.extend((tried > rings).then_some(trunk.id));
+            // Whoever answers is there.
+            books.silent.retain(|it| *it != trunk.id);
             tally.trunks += 1;
         }
         Candidate::Extension(_) | Candidate::Feature(_) => {}

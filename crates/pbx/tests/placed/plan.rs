@@ -12,6 +12,7 @@ use pbx::interop::CallLimit;
 use pbx::line::Line;
 use pbx::line::config::{CallerNumber, FromUser, Incoming};
 use pbx::settings::Settings;
+use pbx::supplementary::{Forwarding, Forwardings, PhoneChange, Services};
 use pbx::trunk::Trunk;
 use pbx::trunk::config::TrunkAddress;
 use rand_chacha::ChaCha8Rng;
@@ -210,6 +211,7 @@ impl Dice {
     pub(crate) fn furnish(&mut self, tenant: &mut Tenant) {
         let emergency_numbers = vec![EMERGENCY.to_owned()];
         let settings = Settings { emergency_numbers, ..Settings::default() };
+        let may_forward = Forwardings::from(Forwarding::ALL.to_vec());
         for number in EXTENSIONS {
             let address = address_of_extension(number);
             let (network, port) = (address.ip().into(), Some(address.port()));
@@ -223,6 +225,7 @@ impl Dice {
                 secret: None,
                 addresses,
                 calls_max: 100,
+                services: Services { may_forward, ..Services::default() },
                 ..extension(number, "", "", &settings)
             });
         }
@@ -235,6 +238,24 @@ impl Dice {
         for id in TRUNKS {
             let trunk = self.trunk(id);
             tenant.put_trunk(trunk);
+        }
+    }
+
+    /// What the phones of an extension have set, if anything.
+    pub(crate) fn set_by_phones(&mut self, number: &str) -> Vec<PhoneChange> {
+        let to = match self.below(3) {
+            0 => self.digits(1, 5),
+            _ => self.pick(&EXTENSIONS).to_owned(),
+        };
+        let forward = |when| PhoneChange::Forward(when, Some(to.as_str().into()));
+        // A phone of the test that is called may say that it is busy.
+        match self.below(12) {
+            0 | 1 => vec![forward(Forwarding::Always)],
+            2 if number != CALLER => vec![forward(Forwarding::Unreachable)],
+            3 => vec![PhoneChange::DoNotDisturb(true)],
+            4 => vec![PhoneChange::DoNotDisturb(true), forward(Forwarding::Busy)],
+            5 => vec![forward(Forwarding::NoAnswer)],
+            _ => vec![],
         }
     }
 }

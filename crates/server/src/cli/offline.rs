@@ -12,8 +12,8 @@ use super::{Common, Exit, Failed, Result};
 use crate::clock;
 use hyper::Method;
 use pbx::dialplan::Tables;
-use pbx::dialplan::live::AllUp;
 use pbx::text;
+use std::sync::Arc;
 use store::Offline;
 use web::audit::{Author, PageQuery};
 use web::records::{self, RecordsPage, RecordsQuery};
@@ -140,8 +140,8 @@ impl Backend {
                 client.send(Method::POST, "/api/v1/dial-plan:simulate", request).await
             }
             Self::Offline(store) => {
-                let directory = store.db.load_directory(0).await?;
-                Ok(dial_plan::simulate(&directory, &AllUp, request, clock::now().utc)?)
+                let directory = Arc::new(store.db.load_directory(0).await?);
+                Ok(dial_plan::simulate_all_up(directory, request, clock::now().utc)?)
             }
         }
     }

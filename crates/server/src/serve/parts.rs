@@ -291,7 +291,7 @@ impl Wiring {
             data_dir: config.data_dir.clone(),
             bound,
             started_at: clock::now().instant,
-            examinations: AtomicU64::new(1),
+            tokens: AtomicU64::new(1),
             ready: AtomicBool::new(false),
             behind: tokio::sync::Mutex::new(false),
         }

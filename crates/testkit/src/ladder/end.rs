@@ -149,6 +149,7 @@ fn in_words(event: &Event) -> String {
         },
         Event::LineGone { .. } => "line=gone".into(),
         Event::Examined { token, .. } => format!("examined={token}"),
+        Event::Tried { token, .. } => format!("tried={token}"),
         Event::Trunk(status) => {
             let up = status.servers.iter().filter(|it| it.up).count();
             let stale = status.trouble.is_some_and(|it| it.stale);

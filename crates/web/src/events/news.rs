@@ -127,6 +127,7 @@ pub fn news(event: &Event, before: &Before, mut tell: impl FnMut(Fact)) {
         Event::Registered(_)
         | Event::AuthFailed { .. }
         | Event::Examined { .. }
+        | Event::Tried { .. }
         | Event::Throttled { .. }
         | Event::Fault { .. } => {}
     }

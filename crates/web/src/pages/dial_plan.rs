@@ -44,7 +44,7 @@ pub(crate) async fn on_table(
     let table = known(&path)?;
     let before: Value = viewer.api.get(API).await?;
     let grid = grid::stored(table, &before, came.from);
-    let simulated = simulator::run(&viewer, &before, Asked::default());
+    let simulated = simulator::run(&viewer, &before, Asked::default()).await;
     Ok(grid::page(&viewer, table, &before, grid, came.saved.is_some(), None, simulated))
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn on_save(
             let wrong =
                 grid::Wrong { place, sentences: sentences(&failure, viewer.language), failure };
             let after = after(table, &before, &edited);
-            let simulated = simulator::run(&viewer, &after, simulator::asked(&sent));
+            let simulated = simulator::run(&viewer, &after, simulator::asked(&sent)).await;
             let grid = grid::written(table, &edited);
             Ok(grid::page(&viewer, table, &before, grid, false, Some(wrong), simulated))
         }
@@ -88,7 +88,9 @@ pub(crate) async fn on_try(
     let before: Value = viewer.api.get(API).await?;
     let edited = edited(table, &sent);
     let simulated = match unfit(table, &edited) {
-        None => simulator::run(&viewer, &after(table, &before, &edited), simulator::asked(&sent)),
+        None => {
+            simulator::run(&viewer, &after(table, &before, &edited), simulator::asked(&sent)).await
+        }
         Some((_, failure)) => Simulated::refused(&viewer, simulator::asked(&sent), &failure),
     };
     let grid = grid::written(table, &edited);

@@ -2,6 +2,7 @@
 
 use super::super::feature::DialledFeature;
 use super::super::query::Candidate;
+use super::super::reception::Reception;
 use super::super::rows::{CalledRow, LineChoice, RouteType, TrunkChoice};
 use super::super::step::{Explanation, Fallback, Found, Skip, Step, Taken, Which};
 use super::super::table::Row;
@@ -10,6 +11,7 @@ use super::super::time::chinese::weekday;
 use crate::interop::{CallLimit, Reliable};
 use crate::language::Language;
 use crate::line::config::Incoming;
+use crate::supplementary::Forwarding;
 use std::fmt::Display;
 
 const TRANSITION: [&str; 4] = ["删除", "替换", "插入", "为"];
@@ -41,7 +43,10 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
                 format!("记录{}  主叫 {caller}  被叫 {called}  比例 {rate} -> {verdict}", row.id);
             (name("系统黑名单"), facts)
         }
-        Step::Incoming { account, target, owner } => {
+        Step::Incoming { account, detected: Some(row), .. } => {
+            (name("外线入呼叫"), format!("{account} -> 记录 {row} 为该号码检测业务"))
+        }
+        Step::Incoming { account, detected: None, target, owner } => {
             (name("外线入呼叫"), format!("{account} -> {}", incoming(target, owner.as_deref())))
         }
         Step::CallerAnalysis { found, plan, before, after } => {
@@ -106,10 +111,32 @@ pub(super) fn result(it: &Explanation) -> String {
     for other in super::alternatives(&it.route) {
         text += &format!("，其次{}", candidate(other));
     }
-    if it.unregistered {
-        text += "，目前没有话机注册";
+    match &it.reception {
+        None | Some(Reception::Rings { no_answer: None }) => {}
+        Some(Reception::Rings { no_answer: Some(number) }) => {
+            text += &format!("，无应答则转移到 {number}");
+        }
+        Some(Reception::NoPhone) => text += "，目前没有话机注册",
+        Some(Reception::DoesNotDisturb) => text += "，但该分机设置了免打扰",
+        Some(Reception::Full) => text += "，但该分机的并发呼叫数已满",
+        Some(Reception::SentOn { by, why, number }) => {
+            text = format!("结果：分机 {by} {}转移到 {number}", forwarding(*why));
+        }
+    }
+    if let Some(Err(code)) = &it.onward {
+        let (status, sentence) = (code.status(), code.text());
+        text += &format!("：被拒绝，{status}（{code}）。{}", sentence.get(Language::Zh));
     }
     text + "。"
+}
+
+fn forwarding(why: Forwarding) -> &'static str {
+    match why {
+        Forwarding::Busy => "遇忙",
+        Forwarding::Unreachable => "不可达",
+        Forwarding::NoAnswer => "无应答",
+        Forwarding::Always => "无条件",
+    }
 }
 
 fn candidate(it: &Candidate) -> String {

@@ -1,6 +1,7 @@
 //! The steps of a decision in English.
 
 use super::super::query::Candidate;
+use super::super::reception::Reception;
 use super::super::rows::{CalledRow, LineChoice, RouteType, TrunkChoice};
 use super::super::step::{Explanation, Fallback, Found, Skip, Step, Taken, Which};
 use super::super::table::Row;
@@ -41,7 +42,10 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
             );
             (name("Black list"), facts)
         }
-        Step::Incoming { account, target, owner } => {
+        Step::Incoming { account, detected: Some(row), .. } => {
+            (name("Incoming line"), format!("{account} -> row {row} has a service for it"))
+        }
+        Step::Incoming { account, detected: None, target, owner } => {
             (name("Incoming line"), format!("{account} -> {}", incoming(target, owner.as_deref())))
         }
         Step::CallerAnalysis { found, plan, before, after } => {
@@ -106,8 +110,22 @@ pub(super) fn result(it: &Explanation) -> String {
     for other in super::alternatives(&it.route) {
         text += &format!(", then {}", candidate(other));
     }
-    if it.unregistered {
-        text += " - no phone of it is registered now";
+    match &it.reception {
+        None | Some(Reception::Rings { no_answer: None }) => {}
+        Some(Reception::Rings { no_answer: Some(number) }) => {
+            text += &format!("; not answered, it goes on to {number}");
+        }
+        Some(Reception::NoPhone) => text += " - no phone of it is registered now",
+        Some(Reception::DoesNotDisturb) => text += " - it does not want to be disturbed",
+        Some(Reception::Full) => text += " - it has no free call left",
+        Some(Reception::SentOn { by, why, number }) => {
+            text = format!("Result: extension {by} sends it on to {number} ({})", why.as_str());
+        }
+    }
+    if let Some(Err(code)) = &it.onward {
+        let (status, sentence) = (code.status(), code.text());
+        text += &format!(": refused with {status} ({code}). {}", sentence.get(Language::En));
+        return text;
     }
     text + "."
 }

@@ -18,6 +18,7 @@ use pbx::id::TenantId;
 use pbx::language::Language;
 use serde::Deserialize;
 use serde_json::Value;
+use std::sync::Arc;
 
 words! {
     Words {
@@ -87,20 +88,21 @@ impl Simulated {
 }
 
 /// Decides by these tables, and says what is wrong with them.
-pub(super) fn run(viewer: &Viewer, tables: &Value, asked: Asked) -> Simulated {
+pub(super) async fn run(viewer: &Viewer, tables: &Value, asked: Asked) -> Simulated {
     let language = viewer.language;
     let w = Words::of(language);
     let directory = match directory(viewer, tables) {
         Ok(directory) => directory,
         Err(failure) => return Simulated::refused(viewer, asked, &failure),
     };
-    let running = &viewer.pages.running;
+    let running = &*viewer.pages.running;
+    let directory = Arc::new(directory);
     let findings = findings(&directory, running.now()).unwrap_or_default();
     let text = if asked.from.is_empty() && asked.way.is_empty() {
         w.empty.to_owned()
     } else {
         let request = request(&asked);
-        match simulate(&directory, &*running.present(), &request, running.now()) {
+        match simulate(running, Arc::clone(&directory), &request).await {
             Ok(simulation) => simulation.text.get(language).trim_end().to_owned(),
             Err(failure) => sentences(&failure, language).join("\n"),
         }
@@ -180,7 +182,7 @@ pub(crate) async fn on_simulator(
 ) -> Result<Response, PageFailure> {
     let asked = Asked { from: it.sim_from, way: it.sim_way, dial: it.sim_dial, at: it.sim_at };
     let tables: Value = viewer.api.get(API).await?;
-    let simulated = run(&viewer, &tables, asked);
+    let simulated = run(&viewer, &tables, asked).await;
     let language: Language = viewer.language;
     let tables = TABLES.iter().map(|it| (format!("{HOME}/{}", it.path), it.title.get(language)));
     let page = Page { page: viewer.layout(), w: simulated.w, simulated, tables: tables.collect() };

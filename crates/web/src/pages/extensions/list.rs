@@ -10,7 +10,6 @@ use crate::resource::{Call, Extension, Failure};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
-use pbx::id::TenantId;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
@@ -83,13 +82,13 @@ pub(crate) async fn on_list(
     let w = Words::of(viewer.language);
     let calls: Vec<Call> = viewer.api.get("/api/v1/calls").await?;
     let looked = look(&viewer, &asked).await?;
-    let present = viewer.pages.running.present();
+    let registered = viewer.pages.running.registered();
     let talking: BTreeSet<&str> =
         calls.iter().flat_map(|it| [it.caller.as_str(), it.callee.as_str()]).collect();
     let state = |it: &Extension| {
         if talking.contains(it.number.as_str()) {
             ("talking", "warn", w.talking)
-        } else if present.extension_is_registered(TenantId::default(), &it.number) {
+        } else if registered.contains(it.number.as_str()) {
             ("idle", "good", w.idle)
         } else if it.has_password {
             ("offline", "off", w.offline)

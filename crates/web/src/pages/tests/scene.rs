@@ -5,14 +5,17 @@ use crate::resource::{
     AddRequest, Call, Change, Failure, Happening, Leg, NewExtension, Registration, Status, Traced,
     Verdict,
 };
-use crate::{Changed, Edit, Office, Running, TraceSource, pages_router};
+use crate::{Changed, Edit, Explained, Office, Running, TraceSource, pages_router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
+use pbx::SmolStr;
+use pbx::dialplan::Trial;
 use pbx::dialplan::live::AllUp;
 use pbx::directory::Directory;
 use pbx::event::CallState;
+use pbx::id::TenantId;
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
 use pbx::record::CallRecord;
@@ -22,6 +25,7 @@ use pbx::text;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use store::Db;
 use tempfile::TempDir;
@@ -290,8 +294,14 @@ impl Running for Server {
         Arc::clone(&self.directory.lock().unwrap())
     }
 
-    fn present(&self) -> Box<dyn pbx::dialplan::Live> {
-        Box::new(AllUp)
+    fn registered(&self) -> BTreeSet<SmolStr> {
+        let directory = self.directory();
+        let office = directory.tenant(TenantId::default()).unwrap();
+        office.extensions.values().map(|it| it.number.clone()).collect()
+    }
+
+    fn explain(&self, trial: Trial) -> Explained<'_> {
+        Box::pin(async move { Some(trial.explain(&AllUp)) })
     }
 
     fn lines(&self) -> Vec<LineStatus> {

@@ -1,0 +1,102 @@
+//! What meets a call at an extension, as the simulator tells it.
+
+use super::{AT, Present, extension, office};
+use crate::dialplan::{Caller, Query, explain, print};
+use crate::directory::{AllowedAddress, Directory};
+use crate::id::TenantId;
+use crate::language::Language;
+use crate::release::ReleaseCode;
+use crate::supplementary::Forwarding;
+
+fn told(present: &Present, dialled: &str) -> (Vec<String>, Option<ReleaseCode>) {
+    let mut tenant = office();
+    let network = "10.0.0.7/32".parse().expect("a network");
+    tenant.put(crate::directory::Extension {
+        addresses: vec![AllowedAddress { network, port: Some(5060) }],
+        ..extension("107")
+    });
+    let mut directory = Directory::default();
+    directory.tenants.insert(TenantId::default(), tenant);
+    let caller = Caller::Extension("100");
+    let tenant = TenantId::default();
+    let query = Query { tenant, caller, dialled, on_behalf_of: None, at: AT, dice: 0 };
+    let explanation = explain(&directory, present, &query);
+    let result = |text: String, word: &str| -> Vec<String> {
+        text.lines().filter_map(|it| it.strip_prefix(word)).map(str::to_owned).collect()
+    };
+    let english = result(print(&explanation, Language::En), "Result: ");
+    let chinese = result(print(&explanation, Language::Zh), "结果：");
+    assert_eq!(english.len(), chinese.len(), "{english:?} {chinese:?}");
+    (english, explanation.last().end().map(|it| it.code))
+}
+
+/// What is wrong with 101.
+#[derive(Clone, Copy)]
+enum Is {
+    Idle,
+    Full,
+    Quiet,
+    Away,
+}
+
+#[test]
+fn a_call_is_followed_to_where_it_is_sent_on() {
+    use Forwarding::{Always, Busy, NoAnswer, Unreachable};
+    let rings = "would ring extension 101";
+    #[rustfmt::skip]
+    let table: [(Is, &[Forwarding], String, Option<ReleaseCode>); 11] = [
+        (Is::Idle,  &[],                  format!("{rings}."), None),
+        (Is::Idle,  &[Always],            by("always"), None),
+        (Is::Idle,  &[NoAnswer],          format!("{rings}; not answered, it goes on to 102."), None),
+        // Each forwarding is for its own case.
+        (Is::Idle,  &[Busy, Unreachable], format!("{rings}."), None),
+        (Is::Full,  &[Busy, Unreachable], by("busy"), None),
+        (Is::Quiet, &[Busy, Unreachable], by("busy"), None),
+        (Is::Away,  &[Busy, Unreachable], by("unreachable"), None),
+        (Is::Full,  &[Always],            by("always"), None),
+        (Is::Quiet, &[], format!("{rings} - it does not want to be disturbed."), Some(ReleaseCode::CalleeDoNotDisturb)),
+        (Is::Full,  &[], format!("{rings} - it has no free call left."), Some(ReleaseCode::CalleeLimit)),
+        (Is::Away,  &[], format!("{rings} - no phone of it is registered now."), Some(ReleaseCode::CalleeNotRegistered)),
+    ];
+    for (is, forwards, expected, end) in table {
+        let mut present = Present::default();
+        match is {
+            Is::Idle => {}
+            Is::Full => present.full.push("101"),
+            Is::Quiet => present.undisturbed.push("101"),
+            Is::Away => present.without_phone.push("101"),
+        }
+        present.forwards = forwards.iter().map(|it| ("101", *it, "102")).collect();
+        let (results, ended) = told(&present, "101");
+        assert_eq!((results.join(" "), ended), (expected, end), "{forwards:?}");
+    }
+}
+
+fn by(why: &str) -> String {
+    format!("extension 101 sends it on to 102 ({why}). would ring extension 102.")
+}
+
+#[test]
+fn who_is_known_by_his_address_need_not_register() {
+    let present = Present { without_phone: vec!["107"], ..Present::default() };
+    assert_eq!(told(&present, "107"), (vec!["would ring extension 107.".to_owned()], None));
+}
+
+#[test]
+fn what_is_sent_on_in_a_circle_is_refused() {
+    use Forwarding::Always;
+    let forwards = vec![("101", Always, "102"), ("102", Always, "101")];
+    let (results, end) = told(&Present { forwards, ..Present::default() }, "101");
+    let end_of_it = "extension 102 sends it on to 101 (always): refused with 482 (loop.detected). ";
+    assert!(results.len() == 2 && results[1].starts_with(end_of_it), "{results:?}");
+    assert_eq!(end, Some(ReleaseCode::LoopDetected));
+}
+
+/// The one who sends it on has the rights, and no code is dialled in his place.
+#[test]
+fn a_code_is_dialled_by_who_it_is_about() {
+    let forwards = vec![("101", Forwarding::Always, "*43")];
+    let (results, end) = told(&Present { forwards, ..Present::default() }, "101");
+    assert!(results[1].starts_with("refused with 403 (caller.forbidden)"), "{results:?}");
+    assert_eq!(end, None);
+}
