@@ -37,9 +37,9 @@ impl Choice {
         self.ways.len() >= CANDIDATES_MAX
     }
 
-    fn lines(&self) -> impl Iterator<Item = &Line> {
+    fn lines(&self) -> impl Iterator<Item = &Arc<Line>> {
         self.ways.iter().filter_map(|it| match it {
-            Way::Line(line, _) => Some(&**line),
+            Way::Line(line, _) => Some(line),
             Way::Trunk(_) => None,
         })
     }
@@ -125,7 +125,8 @@ impl<T: Trace> Decision<'_, T> {
     }
 
     pub(super) fn try_line(&self, line: &Arc<Line>, pool: Option<Pool>, found: &mut Choice) {
-        if found.is_full() || found.lines().any(|it| it.account == line.account) {
+        // All tables of lines share them.
+        if found.is_full() || found.lines().any(|it| Arc::ptr_eq(it, line)) {
             return;
         }
         match self.judge_line(line) {
@@ -282,7 +283,7 @@ impl<T: Trace> Decision<'_, T> {
 
     pub(super) fn trace_lines(&mut self, choice: &LineChoice, found: &Choice) {
         let (live, tenant) = (self.live, self.query.tenant);
-        let taken = |line: &Line| Taken {
+        let taken = |line: &Arc<Line>| Taken {
             name: line.account.clone(),
             calls: live.line_calls_out(tenant, &line.account),
             most: line.calls_out_max,
