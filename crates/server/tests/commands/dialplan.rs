@@ -204,6 +204,33 @@ fn tables_go_out_to_csv_and_come_in_again_live_or_not_at_all() {
     assert!(code == 0 && !is_changed(&serde_json::from_str(&text).unwrap()), "{text}");
 }
 
+/// The server knows what its phones have set, which no table of the dial plan tells.
+#[test]
+fn a_simulated_call_is_followed_to_where_it_is_sent_on() {
+    let server = Server::start(&["--demo"]);
+    let simulate = || server.json(&["dialplan", "simulate", "--from", "102", "--dial", "100"]);
+    assert_eq!(simulate()["refusal"]["code"], "callee.not_registered", "no phone is there");
+
+    assert_eq!(server.run(&["ext", "set", "100", "--forward-unreachable", "101"]).0, 0);
+    assert_eq!(server.run(&["ext", "set", "101", "--forward-always", "*43"]).0, 0);
+    let call = simulate();
+    assert_eq!(call["forwarded_by"], serde_json::json!(["100", "101"]));
+    assert_eq!(call["refusal"]["code"], "caller.forbidden", "a code in the place of another");
+    let text = call["text"]["en"].as_str().unwrap();
+    let way = "Result: extension 100 sends it on to 101 (unreachable).";
+    assert!(text.contains(way), "{text}");
+
+    assert_eq!(
+        server.run(&["ext", "set", "101", "--forward-always", "", "--do-not-disturb", "true"]).0,
+        0
+    );
+    assert_eq!(simulate()["refusal"]["code"], "callee.do_not_disturb");
+    let (_, text) =
+        server.run(&["dialplan", "simulate", "--from", "102", "--dial", "100", "--lang", "zh"]);
+    assert!(text.contains("结果：分机 100 不可达转移到 101。"), "{text}");
+    assert!(text.contains("结果：分机 101 振铃，但该分机设置了免打扰。"), "{text}");
+}
+
 #[test]
 fn feature_codes_are_changed_live_and_checked_at_save() {
     let server = Server::start(&["--demo"]);
