@@ -15,12 +15,14 @@ mod failover;
 mod flood;
 mod framing;
 mod joined;
+mod manual;
 mod media;
 mod names;
 mod offices;
 mod phones;
 mod relay;
 mod restart;
+mod scripted;
 mod setup;
 mod thousand;
 mod torture;
@@ -58,8 +60,10 @@ cases! {
     webhooks: webhook_of_a_call;
     failover: trunk_failover trunk_alternatives;
     cli: cli_online cli_offline cli_codes;
+    manual: manual_commands;
     access: set_up_and_sign_in api_keys;
     doctor: doctor_findings carrier_challenges;
-    browser: browser_first_minute browser_pages browser_hostile browser_live;
+    browser: browser_first_minute browser_pages browser_hostile browser_live browser_crud;
+    scripted: browser_simulator browser_safety browser_tour;
     restart: registrations_survive crash_ends_calls lost_connection terminate;
 }

@@ -153,7 +153,8 @@ impl Server {
         Ok(())
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program with the data and settings of this server.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--data-dir").arg(&self.data);
         for setting in &self.settings {

@@ -2,6 +2,7 @@
 //!
 //! The rules are pure functions from a file's path and text to complaints; this file reads the tree.
 
+mod documents;
 mod ratchet;
 mod rules;
 mod size;
@@ -34,6 +35,8 @@ pub(crate) fn run() -> anyhow::Result<Report> {
     let sizes: Vec<size::Oversize> =
         files.iter().flat_map(|file| size::oversizes(&file.path, &file.text)).collect();
     add(&mut report, "size", ratchet::judge(&tolerated, &sizes)?);
+    let exists = |path: &str| shell::root().join(path).exists();
+    add(&mut report, "documents", documents::judge(&files, exists));
     Ok(report)
 }
 

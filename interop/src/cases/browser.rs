@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::setup::{CALLER_MARK, office, registered};
 use crate::baresip::{Account, Baresip};
 use crate::browser;
-use crate::phone::Phone;
+use crate::phone::{Phone, SOON};
 use crate::report::Context;
 use crate::rtp::Media;
 use crate::server::{LOCALHOST, PASSWORD, Server};
@@ -32,7 +32,7 @@ const HOSTILE: [&str; 4] = [
 ];
 
 /// A server with ten extensions and an administrator, and what a script has to know of it.
-fn administered(context: &Context) -> Result<(Server, Value)> {
+pub(super) fn administered(context: &Context) -> Result<(Server, Value)> {
     let server = office(context)?;
     let password = context.folder.join("password");
     std::fs::write(&password, ADMINISTRATOR_PASSWORD)?;
@@ -115,22 +115,58 @@ pub(super) fn browser_pages(context: &Context) -> Result<()> {
     browser::run(context, "pages", &known, asks_nothing)
 }
 
-/// Names that a phone chose to do harm stand on the pages as what they are.
+/// Everything that is kept is made, changed, found and deleted, in both languages.
+pub(super) fn browser_crud(context: &Context) -> Result<()> {
+    let (_server, known) = administered(context)?;
+    browser::run(context, "crud", &known, asks_nothing)
+}
+
+/// Texts that want to be more than texts, from phones, forms, the API and sheets, stand on the pages as what they are,
+/// and all that was there is still there.
 pub(super) fn browser_hostile(context: &Context) -> Result<()> {
     let (server, mut known) = administered(context)?;
     let mut phone = Phone::udp(LOCALHOST, server.udp(), "100", PASSWORD)?;
-    phone.extra = vec![("User-Agent".to_owned(), HOSTILE.join(" "))];
+    phone.extra = vec![
+        ("User-Agent".to_owned(), HOSTILE.join(" ")),
+        ("Subject".to_owned(), HOSTILE.join(" ")),
+        ("X-Note".to_owned(), "'; DROP TABLE call_records; --".to_owned()),
+    ];
     phone.register()?;
     let media = Media::new(LOCALHOST, CALLER_MARK)?;
     for text in HOSTILE {
         let sent = phone.invite_as(Some(text), "109", &media.sdp()?)?;
         phone.expect(&sent, 480)?;
     }
-    let records = server.wait_records(HOSTILE.len())?;
+    // What is dialled is a text of the phone's too.
+    for dialled in ["%3Cscript%3Ealert(6)%3C%2Fscript%3E", "1'%20OR%20'1'='1"] {
+        let sent = phone.invite(dialled, &media.sdp()?)?;
+        let mut status = None;
+        while status < Some(200) {
+            status = phone.response(&sent, SOON)?.context("no answer")?.status();
+        }
+        ensure!(status < Some(500), "{dialled}: {status:?}");
+    }
+    let records = server.wait_records(HOSTILE.len() + 2)?;
     let ids = records.iter().filter_map(|it| it["call_id"].as_str());
     known["calls"] = ids.map(|it| format!("/calls/{it}")).collect();
     known["texts"] = json!(["<script>alert(1)</script>", "<img src=x onerror=alert(2)>"]);
-    browser::run(context, "hostile", &known, asks_nothing)
+    browser::run(context, "hostile", &known, asks_nothing)?;
+    let extensions = server.json(&["ext", "list"])?;
+    let count = extensions.as_array().map_or(0, Vec::len);
+    ensure!(count >= 10, "{count} extensions are left");
+    server.wait_records(records.len())?;
+    cells_are_inert(&server)
+}
+
+/// No cell of the call records is one that a spreadsheet would run.
+fn cells_are_inert(server: &Server) -> Result<()> {
+    let printed = server.cli(&["cdr", "export"])?;
+    ensure!(printed.code == 0, "{printed:?}");
+    let runs = |it: &&str| it.trim_start_matches('"').starts_with(['=', '+', '-', '@']);
+    let cells = printed.stdout.split([',', '\n']).filter(|it| it.parse::<f64>().is_err());
+    let found: Vec<&str> = cells.filter(runs).collect();
+    ensure!(found.is_empty(), "cells that run: {found:?}");
+    Ok(())
 }
 
 /// The page shows a call that begins, rings, is answered and ends, each within a second.
