@@ -23,10 +23,10 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// Whoever leaves a form with changes is asked.
+// Whoever leaves a form with changes is asked; what is tried in the simulator beside it is none.
 let changed = false;
 document.addEventListener("input", (event) => {
-  if (event.target.closest("form[data-main]")) changed = true;
+  if (event.target.closest("form[data-main]") && !event.target.closest(".simulator")) changed = true;
 });
 document.addEventListener("submit", () => {
   changed = false;
