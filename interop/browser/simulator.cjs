@@ -1,4 +1,4 @@
-// Some thirty calls, each first on the page of the simulator, then placed: the same route, and the page of the call says
+// Some forty calls, each first on the page of the simulator, then placed: the same route, and the page of the call says
 // the same again.
 'use strict';
 
@@ -46,6 +46,12 @@ const PLANS = [
   },
   calls: [['4008888', '101', 'trunk-1'], ['4118888', '101', 'trunk-1'], ['100', '99001'], ['100', '9138'],
     ['101', '102'], ['101', '103']] },
+  // Each of these has a record for every extension that sends it on.
+  { title: 'forwarding', records: false,
+    before: ['ext set 102 --forward-always 103', 'ext set 104 --forward-unreachable 101', 'ext set 106 --forward-always 90138',
+      'ext set 105 --do-not-disturb true', 'ext set 107 --forward-always 108', 'ext set 108 --forward-always 107'],
+    calls: [['100', '102'], ['100', '104'], ['100', '106'], ['100', '105'], ['100', '107'],
+      ['0211234', '102', 'trunk-1']] },
 ];
 
 // Without the moment, which goes on between the page and the call.
@@ -73,9 +79,10 @@ async function simulated(page, [from, dial, way]) {
 
 // What the steps name is what happened.
 function compare(name, text, happened, record, words) {
-  const result = text.trim().split('\n').find((line) => /^(Result: |结果：)/.test(line)) || '';
+  const result = text.trim().split('\n').filter((line) => /^(Result: |结果：)/.test(line)).pop() || '';
   const sends = [...text.matchAll(/INVITE (\S+)\s+From <?([^>\s]+)/g)];
-  const told = JSON.stringify({ happened, code: record.release_code });
+  const told = JSON.stringify({ happened, code: record && record.release_code });
+  const isRecorded = (code) => !record || record.release_code === code;
   const rings = result.match(words.rings);
   const refused = result.match(/(\d{3})（?\s*\(?([a-z]+\.[a-z_]+)/);
   if (sends.length > 0) {
@@ -84,12 +91,12 @@ function compare(name, text, happened, record, words) {
     const real = happened.rung.map((it) => way(it.uri, it.from)).join(', ');
     check(expected === real, `${name}: it says ${expected}, it was ${real}`);
   } else if (rings) {
-    const present = !/no phone|没有话机/.test(result);
+    const present = !/no phone|没有话机|disturbed|免打扰/.test(result);
     const expected = present ? rings[1] : '';
     check(happened.rung.map((it) => it.who).join() === expected, `${name}: ${result} and ${told}`);
-    if (!present) check(record.release_code === 'callee.not_registered', `${name}: ${result} and ${told}`);
+    if (!present) check(isRecorded('callee.not_registered'), `${name}: ${result} and ${told}`);
   } else if (refused) {
-    const same = happened.rung.length === 0 && happened.status === Number(refused[1]) && record.release_code === refused[2];
+    const same = happened.rung.length === 0 && happened.status === Number(refused[1]) && isRecorded(refused[2]);
     check(same, `${name}: ${result} and ${told}`);
   } else {
     const answered = words.answers.test(result) && happened.rung.length === 0 && happened.status === 200;
@@ -112,8 +119,9 @@ main(async (browser) => {
     '--uri-parameters', '');
   await run('ext set 103 --levels 3');
   let done = 0;
-  for (const { title, tables, calls } of PLANS) {
+  for (const { title, tables, calls, before, records: isRecorded } of PLANS) {
     await change(pages.en, { ...none, ...tables });
+    for (const line of before || []) await run(line);
     const rows = [];
     for (const [index, call] of calls.entries()) {
       const language = (done + index) % 2 === 0 ? 'en' : 'zh';
@@ -124,10 +132,11 @@ main(async (browser) => {
     }
     await picture(pages.en, title.replace(' ', '-'));
     done += calls.length;
-    const records = await ask('records', { count: done });
+    const records = isRecorded === false ? [] : await ask('records', { count: done });
     for (const [index, { name, language, text, happened }] of rows.entries()) {
       const record = records[done - calls.length + index];
       compare(name, text, happened, record, WORDS[language]);
+      if (!record) continue;
       await go(pages[language], `/calls/${record.call_id}`);
       const replay = await pages[language].innerText('#replay');
       check(timeless(replay) === timeless(text), `${name}: the page of the call says ${replay}`);
