@@ -15,6 +15,7 @@ use crate::trunk::Trunk;
 use imbl::ordmap::DiffItem;
 use imbl::{GenericHashMap, OrdMap};
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sip::message::{Host, Uri};
 use smol_str::SmolStr;
@@ -112,7 +113,7 @@ impl AllowedAddress {
 }
 
 /// Whether media goes through us.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Relay {
     #[default]

@@ -2,13 +2,14 @@
 
 use crate::directory::Relay;
 use crate::media::MediaSource;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sip::session::{Reliability, Terms};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// How to speak with the other side.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Interop {
     /// Reliable provisional responses (RFC 3262). Default: auto.
@@ -47,7 +48,7 @@ impl Interop {
 }
 
 /// Reliable provisional responses (临时响应的可靠性).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reliable {
     /// `Supported: 100rel`: the other side decides.
@@ -59,7 +60,7 @@ pub enum Reliable {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdentityHeader {
     #[default]
@@ -70,7 +71,7 @@ pub enum IdentityHeader {
     RemotePartyId,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dtmf {
     /// Each way passes as it is.
@@ -83,7 +84,7 @@ pub enum Dtmf {
 }
 
 /// Seconds between refreshes; 0: no session timer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct SessionExpires(pub u16);
 
@@ -99,7 +100,7 @@ impl Default for SessionExpires {
 }
 
 /// Most calls one way: absent is unlimited, 0 closes the direction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct CallLimit(pub Option<u16>);
 

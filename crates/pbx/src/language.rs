@@ -3,12 +3,13 @@
 //! Beside the domain, because its own words (settings, release codes) are where most texts come from; the edges choose
 //! the language when they show one.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt::Display;
 
 /// A language that texts exist in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     #[default]
@@ -17,7 +18,7 @@ pub enum Language {
 }
 
 /// One text in every language. [`text!`](crate::text) makes one that names values.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Text {
     pub en: Cow<'static, str>,
     pub zh: Cow<'static, str>,

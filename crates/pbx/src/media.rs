@@ -9,6 +9,7 @@
 use crate::digit::Press;
 use crate::id::CallId;
 use crate::ports::Lease;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
@@ -128,7 +129,7 @@ pub struct Expect {
 }
 
 /// Which sources may send media, per extension or trunk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MediaSource {
     /// The SDP's address and port, or any port of the signalling address; the latter alone where

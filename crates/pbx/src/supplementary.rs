@@ -7,6 +7,7 @@
 
 use crate::dialplan::number::is_number;
 use crate::id::TenantId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -15,7 +16,9 @@ use std::collections::BTreeMap;
 pub const FORWARD_LENGTH_MAX: usize = 64;
 
 /// When an extension sends its calls on (呼叫转移).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Forwarding {
     /// It has no free call, or its phones say that they are busy.
@@ -44,7 +47,7 @@ impl Forwarding {
 }
 
 /// A set of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Vec<Forwarding>", into = "Vec<Forwarding>")]
 pub struct Forwardings(u8);
 

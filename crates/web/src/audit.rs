@@ -20,6 +20,7 @@ use axum::extract::{Path, Query, State};
 use pbx::id::TenantId;
 use pbx::text;
 use pbx::time::UnixMillis;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Db;
@@ -195,7 +196,7 @@ fn action(before: Option<&Value>, after: Option<&Value>) -> Option<&'static str>
 }
 
 /// Which entries a page shows.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PageQuery {
     pub limit: Option<u32>,

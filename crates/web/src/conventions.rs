@@ -4,6 +4,7 @@
 mod again;
 mod merge;
 mod page;
+mod patch;
 mod plain;
 mod refusal;
 mod tag;
@@ -12,7 +13,8 @@ mod tests;
 
 pub(crate) use again::{Again, once};
 pub(crate) use merge::merged;
-pub(crate) use page::{LIMIT_MAX, PageQuery};
+pub(crate) use page::{LIMIT_MAX, Listed, PageQuery};
+pub(crate) use patch::Patch;
 pub(crate) use plain::plain;
 pub(crate) use refusal::explained;
-pub(crate) use tag::{Compared, unchanged};
+pub(crate) use tag::{Compared, is_tagged, unchanged};

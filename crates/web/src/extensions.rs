@@ -6,7 +6,7 @@ pub mod sheet;
 
 use crate::access::Principal;
 use crate::audit::{Author, EXTENSIONS};
-use crate::conventions::{LIMIT_MAX, PageQuery, merged};
+use crate::conventions::{LIMIT_MAX, Listed, PageQuery, Patch, merged};
 use crate::outside::Fields;
 use crate::resource::{
     AddRequest, Change, Credentials, Extension, Failure, NewExtension, PasswordRequest,
@@ -14,8 +14,6 @@ use crate::resource::{
 use crate::{Edit, Office, supplementary};
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse as _, Response};
 use pbx::dialplan::rows::DEFAULT_PLAN;
 use pbx::directory::AllowedAddress;
 use pbx::id::TenantId;
@@ -284,15 +282,14 @@ impl From<StoredExtension> for Extension {
 pub(crate) async fn on_list(
     State(office): State<Office>,
     Query(query): Query<PageQuery>,
-) -> Result<Response, Failure> {
+) -> Result<Listed<Extension>, Failure> {
     if query.limit.is_none() && query.cursor.is_empty() && query.search.is_empty() {
-        return Ok(Json(list(&office.db).await?).into_response());
+        return Ok(Listed { shown: list(&office.db).await?, next: None });
     }
     let (shown, is_more) = page(&office.db, &query).await?;
     let last = shown.last().filter(|_| is_more);
-    let link = last.and_then(|it| query.link("/api/v1/extensions", &it.number));
-    let link = link.map(|it| [(header::LINK, it)]);
-    Ok((link.map(HeaderMap::from_iter).unwrap_or_default(), Json(shown)).into_response())
+    let next = last.and_then(|it| query.link("/api/v1/extensions", &it.number));
+    Ok(Listed { shown, next })
 }
 
 /// A page of them, and whether there are more; nothing else is read.
@@ -376,9 +373,9 @@ pub(crate) async fn on_set(
     State(office): State<Office>,
     principal: Principal,
     Path(number): Path<String>,
-    Json(fields): Json<Fields>,
+    Json(patch): Json<Patch<Change>>,
 ) -> Result<Json<Extension>, Failure> {
-    let change = patched(fields)?;
+    let change = patched(patch.fields)?;
     let _one_at_a_time = office.edits.lock().await;
     set_live(&office, &Author::of(&office, &principal), &number, change).await.map(Json)
 }

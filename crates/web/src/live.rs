@@ -24,6 +24,7 @@ use pbx::supplementary::PhoneChange;
 use pbx::text;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -119,7 +120,7 @@ pub trait TraceSource: Send {
 }
 
 /// Which messages a trace shows.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TraceFilter {
     /// Named in From, To or the request URI.
@@ -134,7 +135,7 @@ pub struct TraceFilter {
 }
 
 /// A call in detail.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct CallPage {
     pub call: Call,
     pub ladder: Vec<Traced>,
@@ -197,7 +198,7 @@ pub(crate) async fn registrations(State(office): State<Office>) -> Json<Vec<Regi
 }
 
 /// Which calls a list has.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct CallsQuery {
     /// Also those that ended a short time ago.

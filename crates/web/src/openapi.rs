@@ -1,31 +1,62 @@
 //! The document of the API (OpenAPI 3.1) and a page to read it.
 //!
-//! Every operation stands once in [`operations`]; what it needs of a key is asked of the guard's own decision. Bodies
-//! are described in words: a refusal names the field that is wrong.
+//! Every operation stands once in [`operations`]; what it reads and writes is taken from the types of its handler
+//! ([`told`]), what it needs of a key from the guard's own decision, and how it may refuse from its shape.
 
+#[cfg(test)]
+mod fits;
 mod operations;
+mod schemas;
+#[cfg(test)]
+mod tests;
+mod told;
 
-use crate::access::needed;
+use crate::access::{guard, needed};
+use crate::conventions;
+use crate::resource::Failure;
 use axum::Json;
 use axum::http::{Method, header};
 use axum::response::IntoResponse;
-use operations::{OPERATIONS, Operation};
+use operations::{OPERATIONS, Operation, UPGRADE};
+use schemas::Schemas;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+use told::Told;
 
 const PAGE: &str = include_str!("../assets/api-docs.html");
 const SCRIPT: &str = include_str!("../assets/api-docs.js");
+const JSON: &str = "application/json";
+
+/// Why a request may be refused, in the order of their statuses.
+const REFUSALS: [(u16, &str); 11] = [
+    (400, "The request cannot be read."),
+    (401, "Nobody is known by this request."),
+    (403, "Who asks may not do this."),
+    (404, "There is no such thing."),
+    (409, "The state of things does not allow it."),
+    (412, "It was changed since it was seen (If-Match)."),
+    (413, "The body is too long."),
+    (415, "The body is of another type."),
+    (422, "A value does not fit; `field` names it."),
+    (429, "Too many attempts; Retry-After says how long to wait."),
+    (503, "The server is too busy, or ending."),
+];
 
 /// The document.
-pub fn document() -> Value {
+pub fn document() -> Map<String, Value> {
+    let mut schemas = Schemas::new();
+    let failure = schemas.written::<Failure>();
     let mut paths = Map::new();
     for operation in OPERATIONS {
         let path = format!("/api/v1{}", operation.path);
         let methods = paths.entry(path).or_insert_with(|| Map::new().into());
         if let Value::Object(methods) = methods {
-            methods.insert(operation.method.to_ascii_lowercase(), described(operation));
+            let told = (operation.told)(&mut schemas);
+            methods.insert(operation.method.to_ascii_lowercase(), described(operation, told));
         }
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "dialtone",
@@ -40,50 +71,181 @@ pub fn document() -> Value {
                 "key": { "type": "http", "scheme": "bearer", "description": "dialtone_<id>_<secret>" },
                 "session": { "type": "apiKey", "in": "cookie", "name": crate::access::SESSION_COOKIE },
             },
-            "schemas": { "Failure": failure() },
+            "responses": refusals(&failure),
         },
-    })
+    });
+    document["components"]["schemas"] = schemas.finish(&mut document).into();
+    match document {
+        Value::Object(document) => document,
+        // It was written as an object just above.
+        _ => Map::new(),
+    }
 }
 
-fn described(operation: &Operation) -> Value {
+/// Failures by their status, as answers refer to them.
+fn refusals(failure: &Value) -> Map<String, Value> {
+    let answer = |(status, description): &(u16, &str)| {
+        let content = json!({ "application/problem+json": { "schema": failure } });
+        (refusal(*status), json!({ "description": description, "content": content }))
+    };
+    REFUSALS.iter().map(answer).collect()
+}
+
+fn refusal(status: u16) -> String {
+    format!("Failure{status}")
+}
+
+fn described(operation: &Operation, told: Told) -> Value {
     let path = format!("/api/v1{}", operation.path);
     let method = operation.method.parse().unwrap_or(Method::GET);
-    let scope = needed(&method, &path.replace(['{', '}'], ""));
-    let mut parameters: Vec<Value> = names(operation.path)
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+    let is_open = guard::is_open(&method, &path);
+    let is_tagged = conventions::is_tagged(&path);
+    let mut responses: Map<String, Value> = statuses(operation, &told, is_open, is_tagged)
+        .into_iter()
+        .map(|it| {
+            (it.to_string(), json!({ "$ref": format!("#/components/responses/{}", refusal(it)) }))
+        })
         .collect();
-    let query =
-        |name: &&str| json!({ "name": name, "in": "query", "schema": { "type": "string" } });
-    parameters.extend(operation.query.iter().map(query));
+    let (status, answer) = answer(operation, &told);
+    responses.insert(status.to_owned(), answer);
+    if is_tagged && method == Method::GET {
+        let unchanged = json!({ "description": "It is as If-None-Match says." });
+        responses.insert("304".to_owned(), unchanged);
+    }
     let mut described = json!({
         "operationId": id(operation),
         "summary": operation.summary.en,
         "x-summary-zh": operation.summary.zh,
         "tags": [operation.path.split(['/', ':']).nth(1)],
-        "parameters": parameters,
-        "responses": {
-            "200": {
-                "description": operation.summary.en,
-                "content": { operation.gives: { "schema": {} } },
-            },
-            "default": {
-                "description": "A refusal, after RFC 9457.",
-                "content": { "application/problem+json": {
-                    "schema": { "$ref": "#/components/schemas/Failure" },
-                } },
-            },
-        },
+        "parameters": parameters(operation, &told, is_tagged),
+        "responses": responses,
     });
-    if operation.open {
+    if is_open {
         described["security"] = json!([{}]);
     } else {
+        let scope = needed(&method, &path.replace(['{', '}'], ""));
         described["x-scope"] = scope.as_str().into();
         described["security"] = json!([{ "key": [scope.as_str()] }, { "session": [] }]);
     }
-    if let Some(takes) = operation.takes {
-        described["requestBody"] = json!({ "content": { takes: { "schema": {} } } });
+    if let Some(kind) = operation.takes {
+        let text = json!({ "type": "string" });
+        described["requestBody"] =
+            json!({ "content": { kind: { "schema": text } }, "required": true });
+    } else if let Some(schema) = told.body {
+        let is_optional = schema["anyOf"][1]["type"] == "null";
+        let content = json!({ JSON: { "schema": schema } });
+        described["requestBody"] = json!({ "content": content, "required": !is_optional });
     }
     described
+}
+
+/// The status and the answer where all is well.
+fn answer(operation: &Operation, told: &Told) -> (&'static str, Value) {
+    let description = operation.summary.en.clone();
+    let content = match (operation.gives, &told.answer) {
+        (Some(UPGRADE), _) => return ("101", json!({ "description": description })),
+        (Some(kind), _) => json!({ kind: { "schema": { "type": "string" } } }),
+        (None, answer) => json!({ JSON: { "schema": answer } }),
+    };
+    let mut answer = json!({ "description": description, "content": content });
+    if told.linked {
+        let link =
+            json!({ "description": "The next page (RFC 8288).", "schema": { "type": "string" } });
+        answer["headers"] = json!({ "Link": link });
+    }
+    ("200", answer)
+}
+
+fn parameters(operation: &Operation, told: &Told, is_tagged: bool) -> Vec<Value> {
+    let of_path = names(operation.path).zip(&told.path);
+    let of_path = of_path.map(
+        |(name, schema)| json!({ "name": name, "in": "path", "required": true, "schema": schema }),
+    );
+    let query = told.query.as_ref();
+    let required: Vec<&Value> =
+        query.and_then(|it| it["required"].as_array()).into_iter().flatten().collect();
+    let of_query = query.and_then(|it| it["properties"].as_object()).into_iter().flatten();
+    let of_query = of_query.map(|(name, schema)| {
+        let is_required = required.iter().any(|it| **it == **name);
+        let mut schema = in_query(schema);
+        let about = schema.as_object_mut().and_then(|it| it.remove("description"));
+        let mut parameter =
+            json!({ "name": name, "in": "query", "required": is_required, "schema": schema });
+        if let Some(about) = about {
+            parameter["description"] = about;
+        }
+        parameter
+    });
+    let of_header = |name: &str, about: &str| {
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+        json!({ "name": name, "in": "header", "description": about, "schema": schema })
+    };
+    let method = operation.method;
+    let tag = match method {
+        "GET" => {
+            Some(of_header("If-None-Match", "Tags of what is known: 304 where one is still right."))
+        }
+        "PUT" | "PATCH" | "DELETE" => {
+            Some(of_header("If-Match", "The tag of what was seen: 412 where it was changed since."))
+        }
+        _ => None,
+    };
+    let key = (method == "POST").then(|| {
+        of_header("Idempotency-Key", "Sent again with the same key, the request is done once.")
+    });
+    of_path.chain(of_query).chain(tag.filter(|_| is_tagged)).chain(key).collect()
+}
+
+/// A query has no null: what is not to be said is left out.
+fn in_query(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    let is_said = |it: &&Value| **it != "null" && it["type"] != "null";
+    if let Some(one) = schema["anyOf"].as_array().and_then(|it| it.iter().find(is_said)) {
+        return one.clone();
+    }
+    if let Some(one) = schema["type"].as_array().and_then(|it| it.iter().find(is_said)) {
+        schema["type"] = one.clone();
+    }
+    if let Some(fields) =
+        schema.as_object_mut().filter(|it| it.get("default") == Some(&Value::Null))
+    {
+        fields.remove("default");
+    }
+    schema
+}
+
+/// How it may refuse, as its shape says, and as its row adds.
+fn statuses(operation: &Operation, told: &Told, is_open: bool, is_tagged: bool) -> BTreeSet<u16> {
+    // The guard's: who is far or has not the right, and who tried too many keys.
+    let mut found = BTreeSet::from([403, 429]);
+    found.extend(operation.refusals);
+    let is_read = operation.method == "GET";
+    if !is_open || operation.path == "/sessions" {
+        found.insert(401);
+    }
+    if !is_read {
+        found.extend([422, 503]);
+    }
+    if operation.method == "POST" {
+        // Of an Idempotency-Key.
+        found.insert(409);
+    }
+    if told.body.is_some() || operation.takes.is_some() {
+        found.extend([413, 415, 422]);
+    }
+    if told.query.is_some() || !told.path.is_empty() {
+        found.insert(422);
+    }
+    if !told.path.is_empty() {
+        found.insert(404);
+    }
+    if is_tagged && !is_read {
+        found.insert(412);
+    }
+    if operation.gives == Some(UPGRADE) {
+        found.insert(400);
+    }
+    found
 }
 
 fn names(path: &str) -> impl Iterator<Item = &str> {
@@ -98,26 +260,11 @@ fn id(operation: &Operation) -> String {
     format!("{}_{}", operation.method.to_ascii_lowercase(), words.join("_"))
 }
 
-fn failure() -> Value {
-    let text = || json!({ "type": "string" });
-    json!({
-        "type": "object",
-        "required": ["status", "code", "detail_en", "detail_zh"],
-        "properties": {
-            "status": { "type": "integer" },
-            "code": { "type": "string", "description": "A stable word." },
-            "detail_en": text(),
-            "detail_zh": text(),
-            "subject": { "type": "string", "description": "Which of several inputs is meant." },
-            "field": { "type": "string", "description": "Which field is wrong." },
-            "retry_after_s": { "type": "integer" },
-            "findings": { "type": "array", "items": { "type": "object" } },
-        },
-    })
-}
+/// It is the same for everybody, and made once.
+static DOCUMENT: LazyLock<Map<String, Value>> = LazyLock::new(document);
 
-pub(crate) async fn on_document() -> Json<Value> {
-    Json(document())
+pub(crate) async fn on_document() -> Json<&'static Map<String, Value>> {
+    Json(&DOCUMENT)
 }
 
 pub(crate) async fn on_page() -> impl IntoResponse {
@@ -126,69 +273,4 @@ pub(crate) async fn on_page() -> impl IntoResponse {
 
 pub(crate) async fn on_script() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::scene::Scene;
-    use std::collections::BTreeSet;
-
-    /// Paths that routers of this crate are told, as their sources say.
-    const SOURCES: [&str; 3] =
-        [include_str!("lib.rs"), include_str!("access.rs"), include_str!("webhooks.rs")];
-
-    #[test]
-    fn every_route_is_in_the_document() {
-        let document = document();
-        let known: BTreeSet<String> = document["paths"]
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(|it| {
-                it.split_once("}:").map_or_else(|| it.clone(), |(path, _)| format!("{path}}}"))
-            })
-            .collect();
-        let mut routes = 0;
-        for source in SOURCES {
-            let routes_of = source.split(".route(").skip(1);
-            let paths =
-                routes_of.filter_map(|it| it.trim_start().strip_prefix('"')?.split('"').next());
-            for text in paths.filter(|it| it.starts_with("/api/v1/")) {
-                routes += 1;
-                assert!(known.contains(text), "{text} is not in openapi/operations.rs");
-            }
-        }
-        assert!(routes > 30, "{routes} routes found");
-    }
-
-    #[tokio::test]
-    async fn everything_in_the_document_is_served() {
-        let scene = Scene::new().await;
-        for operation in OPERATIONS.iter().filter(|it| it.gives == "application/json") {
-            let mut path = format!("/api/v1{}", operation.path);
-            for name in names(operation.path) {
-                path = path.replace(&format!("{{{name}}}"), "1");
-            }
-            let method: Method = operation.method.parse().unwrap();
-            let answer = scene.ask(method, &path).by_socket().send().await;
-            let lost = answer.body.contains("no such path") || answer.body.contains("no such verb");
-            assert!(answer.status != 405 && !lost, "{} {path}: {}", operation.method, answer.body);
-        }
-    }
-
-    #[test]
-    fn an_operation_says_what_it_needs() {
-        let document = document();
-        let of = |path: &str, method: &str| document["paths"][path][method].clone();
-        assert_eq!(of("/api/v1/extensions", "post")["x-scope"], "config");
-        assert_eq!(of("/api/v1/users", "get")["x-scope"], "admin");
-        assert_eq!(of("/api/v1/sessions", "post")["security"], json!([{}]));
-        let passwd = of("/api/v1/extensions/{number}:passwd", "post");
-        assert_eq!(passwd["operationId"], "post_extensions_number_passwd");
-        assert_eq!(passwd["parameters"][0]["name"], "number");
-        let ids: Vec<String> = OPERATIONS.iter().map(id).collect();
-        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id is there twice");
-    }
 }

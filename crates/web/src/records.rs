@@ -8,9 +8,12 @@ use axum::Json;
 use axum::extract::{Query, State};
 use jiff::Timestamp;
 use pbx::id::TenantId;
+use pbx::record::CallRecord;
 use pbx::time::UnixMillis;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use store::db::{CallQuery, StoredCall};
 use store::{Db, csv};
 
@@ -18,7 +21,7 @@ use store::{Db, csv};
 const PAGE: u32 = 1000;
 
 /// Which records: calls that started from `from` on and before `to`, in Unix milliseconds.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RecordsQuery {
     pub from: Option<u64>,
@@ -30,8 +33,9 @@ pub struct RecordsQuery {
 }
 
 /// One page in the order the calls ended.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RecordsPage {
+    #[schemars(with = "Vec<Row>")]
     pub records: Vec<Map<String, Value>>,
     /// The lines, where CSV was asked for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -64,6 +68,29 @@ pub(crate) async fn on_page(
     Query(query): Query<RecordsQuery>,
 ) -> Result<Json<RecordsPage>, Failure> {
     page(&office.db, query).await.map(Json)
+}
+
+/// What the document says of a record: its columns, and their types as far as an empty record shows them.
+struct Row;
+
+impl JsonSchema for Row {
+    fn schema_name() -> Cow<'static, str> {
+        "CallRecord".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let empty = row(&StoredCall { record: CallRecord::default(), journal_seq: 0 });
+        let schema = |value: &Value| match value {
+            Value::Bool(_) => json!({ "type": "boolean" }),
+            Value::Number(_) => json!({ "type": "number" }),
+            Value::String(_) => json!({ "type": "string" }),
+            Value::Null | Value::Array(_) | Value::Object(_) => json!({}),
+        };
+        let properties: Map<String, Value> =
+            empty.iter().map(|(name, value)| (name.clone(), schema(value))).collect();
+        let required: Vec<&String> = empty.keys().collect();
+        json_schema!({ "type": "object", "properties": properties, "required": required })
+    }
 }
 
 /// The record under the names of [`store::columns::COLUMNS`]; times in RFC 3339.
@@ -100,7 +127,6 @@ fn row(call: &StoredCall) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pbx::record::CallRecord;
     use std::collections::BTreeSet;
 
     #[test]

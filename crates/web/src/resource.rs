@@ -14,12 +14,13 @@ use pbx::directory::Relay;
 use pbx::language::Text;
 use pbx::media::MediaSource;
 use pbx::supplementary::{Forwarding, Forwardings};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// An extension as the API shows it: never with its password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Extension {
     pub number: String,
     pub name: String,
@@ -55,7 +56,7 @@ pub struct Extension {
 }
 
 /// What to change, or to make a new extension of; what is absent keeps its value or default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +103,7 @@ pub struct Change {
 }
 
 /// One extension to make.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewExtension {
     /// Or a range, as `100-199`, of which emergency numbers are left out.
@@ -115,7 +116,7 @@ pub struct NewExtension {
 }
 
 /// `POST /api/v1/extensions`: all of them, or none.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddRequest {
     pub extensions: Vec<NewExtension>,
@@ -127,7 +128,7 @@ pub struct AddRequest {
 }
 
 /// `POST /api/v1/extensions/{number}:passwd`.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PasswordRequest {
     /// Absent: generated.
@@ -137,7 +138,7 @@ pub struct PasswordRequest {
 }
 
 /// Shown once, when a password is made or reset.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Credentials {
     pub number: String,
     /// `None`: authorised by address.
@@ -145,7 +146,7 @@ pub struct Credentials {
 }
 
 /// A setting of the office, with what there is to know about it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
     pub key: String,
     pub value: Value,
@@ -156,7 +157,7 @@ pub struct Setting {
 }
 
 /// `PATCH /api/v1/settings/{key}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettingRequest {
     /// In the setting's own type, or as the text of it.
@@ -164,7 +165,7 @@ pub struct SettingRequest {
 }
 
 /// `POST /api/v1/dial-plan:simulate`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimulateRequest {
     /// The extension that calls; of a line or trunk, the number that is shown.
@@ -188,7 +189,7 @@ pub struct SimulateRequest {
 }
 
 /// Where a simulated call would go, or why it would not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Simulation {
     /// The plan that decided.
     pub plan: String,
@@ -207,7 +208,7 @@ pub struct Simulation {
 }
 
 /// One place a call could go to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoint {
     /// `extension`, `line`, `trunk` or the word of a feature.
     pub kind: String,
@@ -218,7 +219,7 @@ pub struct Endpoint {
     pub caller: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SimulationRefusal {
     /// As in call records.
     pub code: String,
@@ -228,7 +229,7 @@ pub struct SimulationRefusal {
 }
 
 /// One thing that is wrong in the dial plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// `error` or `warning`.
     pub severity: String,
@@ -244,7 +245,7 @@ pub struct Finding {
 }
 
 /// `PUT /api/v1/dial-plan`: these tables in the place of those there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DialPlanRequest {
     /// A line without password keeps the one it has.
@@ -258,7 +259,7 @@ pub struct DialPlanRequest {
 }
 
 /// What an import changed, or would.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Imported {
     pub dry_run: bool,
     pub changes: Vec<TableChange>,
@@ -267,7 +268,7 @@ pub struct Imported {
 }
 
 /// The rows of one table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TableChange {
     /// As in the files of import and export.
     pub table: String,
@@ -281,7 +282,7 @@ pub struct TableChange {
 }
 
 /// A feature and what is dialled for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeatureCode {
     pub feature: String,
     /// `off`: nothing.
@@ -294,14 +295,14 @@ pub struct FeatureCode {
 }
 
 /// `PATCH /api/v1/feature-codes/{feature}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureCodeRequest {
     pub code: String,
 }
 
 /// A registered device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Registration {
     pub extension: String,
     pub contact: String,
@@ -317,7 +318,7 @@ pub struct Registration {
 }
 
 /// A running call, or one that ended a short time ago.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
     pub id: String,
     pub short_id: String,
@@ -355,7 +356,7 @@ pub struct Call {
 }
 
 /// Why a call ended as it did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// As in call records.
     pub code: String,
@@ -370,7 +371,7 @@ pub struct Verdict {
 }
 
 /// One line of a call's timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Happening {
     /// Since the call started.
     pub at_ms: u64,
@@ -387,7 +388,7 @@ pub struct Happening {
 }
 
 /// One side of a call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Leg {
     /// `caller` or `callee`.
     pub side: String,
@@ -408,7 +409,7 @@ pub struct Leg {
 }
 
 /// One SIP message, already masked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Traced {
     pub unix_ms: u64,
     /// Whether we sent it.
@@ -422,7 +423,7 @@ pub struct Traced {
 }
 
 /// What the server is and does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     pub version: String,
     pub uptime_s: u64,
@@ -435,7 +436,7 @@ pub struct Status {
 }
 
 /// What went wrong, after RFC 9457.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     pub status: u16,
     /// A stable word.

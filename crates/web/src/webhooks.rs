@@ -21,6 +21,7 @@ use pbx::id::TenantId;
 use pbx::language::Text;
 use pbx::text;
 use pbx::time::UnixMillis;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use store::db::{Delivery, DeliveryState, Webhook};
@@ -69,7 +70,7 @@ impl Webhooks {
 }
 
 /// An endpoint as the API shows it: never with its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WebhookInfo {
     pub id: String,
     pub url: String,
@@ -85,7 +86,7 @@ pub struct WebhookInfo {
 }
 
 /// With its secret, which is shown once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewSecret {
     #[serde(flatten)]
     pub webhook: WebhookInfo,
@@ -93,7 +94,7 @@ pub struct NewSecret {
 }
 
 /// What an endpoint is to be; what is absent keeps its value or default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookChange {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,7 +108,7 @@ pub struct WebhookChange {
 }
 
 /// One delivery in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryInfo {
     pub id: i64,
     /// `webhook-id`: the id of the event.
@@ -137,14 +138,14 @@ impl DeliveryInfo {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveriesPage {
     pub deliveries: Vec<DeliveryInfo>,
     /// `cursor` of the next page.
     pub next: Option<i64>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct DeliveriesQuery {
     limit: Option<u32>,

@@ -3,6 +3,7 @@
 use super::feature::{DialledFeature, Feature};
 use super::prefix::PrefixMap;
 use imbl::OrdMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// In the place of a code: the feature has none.
@@ -12,7 +13,7 @@ pub const OFF: &str = "off";
 pub const CODE_LENGTH_MAX: usize = 16;
 
 /// The code of one feature.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureRow {
     pub feature: Feature,

@@ -3,13 +3,14 @@
 use super::feature::Feature;
 use super::table::Row;
 use super::time::TimeCondition;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The plan of everybody whose extension, line or trunk names none. It always exists.
 pub const DEFAULT_PLAN: &str = "default";
 
 /// Analyze caller number (分析主叫号码): gives callers another plan or another number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallerRow {
     /// The row number that the simulator names.
@@ -34,7 +35,7 @@ pub struct CallerRow {
 }
 
 /// Analyze called number (分析被叫号码): chooses the route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CalledRow {
     /// The row number that the simulator names.
@@ -62,7 +63,7 @@ pub struct CalledRow {
 }
 
 /// Where a number of a row goes (路由类型).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RouteType {
     /// The extension whose number it is.
@@ -78,7 +79,7 @@ pub enum RouteType {
 }
 
 /// Which external line (外线).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LineChoice {
     /// The specified external line (指定外线), by its account.
@@ -91,7 +92,7 @@ pub enum LineChoice {
 }
 
 /// Which SIP trunk (SIP中继).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrunkChoice {
     /// This one, then the alternatives in their order.
@@ -107,7 +108,7 @@ pub const TRUNKS_LISTED_MAX: usize = 8;
 /// number goes out, by outgoing group.
 ///
 /// What a carrier wants does not depend on who calls: these rows belong to no plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefineRow {
     /// The row number that the simulator names.
@@ -126,7 +127,7 @@ pub struct RefineRow {
 }
 
 /// A row of the black list (系统黑名单).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlockRow {
     /// The row number that the simulator names.

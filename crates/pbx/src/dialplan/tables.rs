@@ -8,12 +8,13 @@ use super::transition::Transition;
 use crate::directory::Tenant;
 use crate::line::Line;
 use crate::trunk::Trunk;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The rows of a tenant's dial plan, and the lines and trunks they name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tables {
     /// Names of the plans besides `default`.

@@ -12,7 +12,9 @@ use crate::time::UnixMillis;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt;
 use std::str::FromStr;
@@ -322,6 +324,17 @@ fn write_weekdays(f: &mut fmt::Formatter<'_>, bits: u8) -> fmt::Result {
     Ok(())
 }
 
+/// As its text.
+impl JsonSchema for TimeCondition {
+    fn schema_name() -> Cow<'static, str> {
+        "TimeCondition".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
 impl Serialize for TimeCondition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -330,7 +343,7 @@ impl Serialize for TimeCondition {
 
 impl<'de> Deserialize<'de> for TimeCondition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -1,9 +1,10 @@
 //! Number transitions (号码变换): delete, replace or insert characters of a number.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One transition. Start counts from 0; what lies past the end of a number is clamped to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transition {
     /// The transition ID that rows refer to.
@@ -23,7 +24,7 @@ pub struct Transition {
     pub description: Box<str>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TransitionKind {
     Delete,

@@ -4,13 +4,14 @@ use crate::dialplan::rows::DEFAULT_PLAN;
 use crate::interop::{CallLimit, Interop, parameters, sip_uri};
 use crate::language::Language;
 use crate::settings::Settings;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sip::Transport;
 use std::fmt;
 use std::time::Duration;
 
 /// An external line (外线).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Line {
     /// The line's number: its name here, what the carrier knows it by, and the called number of
@@ -139,7 +140,7 @@ pub fn default_uri_parameters(language: Language) -> &'static str {
 }
 
 /// The password of a line. It must be kept: a carrier names its realm only when it challenges.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Password(pub Box<str>);
 
@@ -156,7 +157,7 @@ impl fmt::Debug for Password {
 }
 
 /// Default: UDP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LineTransport {
     #[default]
@@ -189,7 +190,7 @@ impl From<Transport> for LineTransport {
 }
 
 /// Where calls from the line go, unless a service detects the line's number first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Incoming {
     /// To the extension that owns the line. Where none does, the dial plan decides on the line's
@@ -205,7 +206,7 @@ pub enum Incoming {
 }
 
 /// Which number the called side is shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallerNumber {
     #[default]
@@ -216,7 +217,7 @@ pub enum CallerNumber {
 }
 
 /// The user part of From.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FromUser {
     /// The caller number.

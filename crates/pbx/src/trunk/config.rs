@@ -6,6 +6,7 @@ use crate::interop::{CallLimit, Interop, escape_user, parameters, sip_uri};
 use crate::line::config::LineTransport;
 use crate::settings::Settings;
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,7 +18,7 @@ pub const ADDRESSES_MAX: usize = 16;
 pub const SOURCES_MAX: usize = 64;
 
 /// A SIP trunk (SIP中继).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Trunk {
     /// SIP trunk number (SIP中继编号): what rows refer to.
@@ -28,6 +29,7 @@ pub struct Trunk {
     /// Server addresses (服务器地址), tried by priority.
     pub addresses: Vec<TrunkAddress>,
     /// Networks its calls may come from, besides its server addresses. Default: none.
+    #[schemars(with = "Vec<String>")]
     pub sources: Vec<IpNet>,
     /// Which ports its calls may come from. Default: the port of the address over UDP.
     pub source_ports: SourcePorts,
@@ -57,7 +59,7 @@ pub struct Trunk {
 }
 
 /// A server of the trunk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrunkAddress {
     /// A name or an address.
@@ -75,7 +77,7 @@ fn sip_port() -> u16 {
 }
 
 /// Which ports calls may come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourcePorts {
     /// Over UDP the port of the server address; a stream may come from any.

@@ -5,6 +5,7 @@ use super::{Db, from_word, integer, word};
 use crate::error::StoreError;
 use pbx::id::TenantId;
 use pbx::time::UnixMillis;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -49,7 +50,7 @@ pub struct Delivery {
     pub tried_at: Option<UnixMillis>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryState {
     Waiting,

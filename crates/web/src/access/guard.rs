@@ -137,7 +137,7 @@ fn before_setup(headers: &HeaderMap, path: &str) -> Result<(), Refusal> {
 }
 
 /// What serves those who are not known yet.
-fn is_open(method: &Method, path: &str) -> bool {
+pub(crate) fn is_open(method: &Method, path: &str) -> bool {
     match path {
         LOGIN | SETUP | SETUP_API => true,
         SESSIONS_API => method == Method::POST,

@@ -7,6 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use pbx::language::{Language, Text};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const NOBODY: Text = Text::fixed("sign in, or show an API key", "请登录，或提供API密钥");
@@ -40,7 +41,9 @@ pub enum Who {
 }
 
 /// A right of an API key. People have all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// See everything but administrators, keys and the audit.

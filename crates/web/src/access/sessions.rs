@@ -9,7 +9,7 @@ use crate::resource::Failure;
 use crate::resource::access::{LogInRequest, SessionInfo, SignedIn};
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use pbx::id::TenantId;
 use pbx::language::Language;
@@ -165,10 +165,10 @@ pub(crate) async fn on_current(principal: Principal) -> Result<Json<SignedIn>, F
 pub(crate) async fn on_log_out(
     State(office): State<Office>,
     principal: Principal,
-) -> Result<Response, Failure> {
+) -> Result<([(HeaderName, HeaderValue); 1], Json<()>), Failure> {
     signed_in(&principal)?;
     let cookie = log_out(&office, &principal).await?;
-    Ok(([(header::SET_COOKIE, cookie)], Json(())).into_response())
+    Ok(([(header::SET_COOKIE, cookie)], Json(())))
 }
 
 pub(crate) async fn on_revoke(

@@ -8,10 +8,11 @@ use crate::resource::Failure;
 use axum::extract::State;
 use axum::{Extension, Json};
 use pbx::text;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A certificate to install.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCertificate {
     /// In PEM: the server's, and those between it and the root.

@@ -8,6 +8,7 @@ use pbx::text;
 use pbx::time::UnixMillis;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,7 +22,8 @@ const CHAIN_MAX: usize = 10;
 const SOON: Duration = Duration::from_hours(24 * 30);
 
 /// A certificate as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Certificate")]
 pub struct Shown {
     /// Hosts and addresses that it is for.
     pub names: Vec<String>,

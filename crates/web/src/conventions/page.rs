@@ -1,14 +1,17 @@
 //! Lists page by page: `?limit&cursor`, and the way to the next page as a link (RFC 8288).
 
-use axum::http::HeaderValue;
+use axum::Json;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Rows of a page at most.
 pub(crate) const LIMIT_MAX: u32 = 1000;
 
 /// Which part of a list; all of it where no limit is given.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PageQuery {
     pub(crate) limit: Option<u32>,
@@ -29,6 +32,19 @@ impl PageQuery {
         }
         let text = format!("<{path}?limit={limit}&cursor={cursor}{search}>; rel=\"next\"");
         HeaderValue::from_str(&text).ok()
+    }
+}
+
+/// A page of a list, and the way to the next one.
+pub(crate) struct Listed<T> {
+    pub(crate) shown: Vec<T>,
+    pub(crate) next: Option<HeaderValue>,
+}
+
+impl<T: Serialize> IntoResponse for Listed<T> {
+    fn into_response(self) -> Response {
+        let link = self.next.map(|it| [(header::LINK, it)]);
+        (link.map(HeaderMap::from_iter).unwrap_or_default(), Json(self.shown)).into_response()
     }
 }
 

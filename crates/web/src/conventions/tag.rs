@@ -87,6 +87,11 @@ fn resource(path: &str) -> Option<(&'static str, String)> {
     })
 }
 
+/// Whether answers of this path have a tag.
+pub(crate) fn is_tagged(path: &str) -> bool {
+    resource(path).is_some()
+}
+
 fn value(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|it| it.to_str().ok()).map(str::to_owned)
 }

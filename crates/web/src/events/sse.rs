@@ -15,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use pbx::text;
 use pbx::time::UnixMillis;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -28,7 +29,7 @@ const HELLO: Bytes = Bytes::from_static(b"retry: 2000\n\n");
 const ALIVE: Bytes = Bytes::from_static(b":\n\n");
 
 /// Which events, and from where on.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct EventsQuery {
     /// As in `call.*,line.state_changed`; absent: all.

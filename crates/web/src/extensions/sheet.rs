@@ -16,11 +16,12 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use pbx::directory::Tenant;
 use pbx::language::Text;
 use pbx::supplementary::PhoneSettings;
 use pbx::text;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +31,7 @@ use store::db::{ExtensionProfile, StoredExtension};
 const NUMBER: &str = "number";
 const PASSWORD: &str = "password";
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ImportQuery {
     dry_run: bool,
@@ -250,12 +251,12 @@ fn refused(problems: &[SheetProblem]) -> Failure {
 }
 
 /// `GET /api/v1/extensions:export`.
-pub(crate) async fn on_export(State(office): State<Office>) -> Result<impl IntoResponse, Failure> {
+pub(crate) async fn on_export(State(office): State<Office>) -> Result<Response, Failure> {
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"extensions.csv\""),
     ];
-    Ok((headers, export(&office.db).await?))
+    Ok((headers, export(&office.db).await?).into_response())
 }
 
 /// `POST /api/v1/extensions:import`.

@@ -4,9 +4,10 @@ use super::patch::patched;
 use super::{Fields, doctor, said, text_field, without};
 use crate::access::Principal;
 use crate::audit::Author;
+use crate::conventions::Patch;
 use crate::moment::rfc3339;
 use crate::resource::Failure;
-use crate::resource::outside::{Examine, ExternalLine, LineState, Trouble};
+use crate::resource::outside::{Examination, Examine, ExternalLine, LineState, Trouble};
 use crate::{Edit, Office};
 use axum::Json;
 use axum::body::Bytes;
@@ -154,11 +155,11 @@ pub(crate) async fn on_show(
 pub(crate) async fn on_add(
     State(office): State<Office>,
     principal: Principal,
-    Json(fields): Json<Fields>,
+    Json(patch): Json<Patch<Line>>,
 ) -> Result<Json<ExternalLine>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
     let author = Author::of(&office, &principal);
-    let line = author.tables(add(author.db, fields, author.now)).await?;
+    let line = author.tables(add(author.db, patch.fields, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, line)))
 }
@@ -167,11 +168,11 @@ pub(crate) async fn on_set(
     State(office): State<Office>,
     principal: Principal,
     Path(account): Path<String>,
-    Json(fields): Json<Fields>,
+    Json(patch): Json<Patch<Line>>,
 ) -> Result<Json<ExternalLine>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
     let author = Author::of(&office, &principal);
-    let line = author.tables(set(author.db, &account, fields, author.now)).await?;
+    let line = author.tables(set(author.db, &account, patch.fields, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, line)))
 }
@@ -195,21 +196,40 @@ pub(crate) async fn on_verb(
     body: Bytes,
 ) -> Result<Response, Failure> {
     match account.rsplit_once(':') {
-        Some((account, "register")) => Ok(Json(register(&office, account).await?).into_response()),
+        Some((account, "register")) => {
+            let line = on_register(State(office), Path(account.to_owned())).await?;
+            Ok(line.into_response())
+        }
         Some((account, "doctor")) => {
-            show(&office.db, account).await?;
             let asked = match &*body {
-                b"" | b"null" => Examine::default(),
+                b"" => None,
                 body => serde_json::from_slice(body).map_err(|error| {
                     Failure::new(422, "invalid", text!("{error}", "请求无效：{error}"))
                 })?,
             };
-            Ok(Json(doctor::examine(&office, account, &asked).await?).into_response())
+            let found = on_doctor(State(office), Path(account.to_owned()), Json(asked)).await?;
+            Ok(found.into_response())
         }
         Some(_) | None => {
             Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")))
         }
     }
+}
+
+pub(crate) async fn on_register(
+    State(office): State<Office>,
+    Path(account): Path<String>,
+) -> Result<Json<ExternalLine>, Failure> {
+    register(&office, &account).await.map(Json)
+}
+
+pub(crate) async fn on_doctor(
+    State(office): State<Office>,
+    Path(account): Path<String>,
+    Json(asked): Json<Option<Examine>>,
+) -> Result<Json<Examination>, Failure> {
+    show(&office.db, &account).await?;
+    doctor::examine(&office, &account, &asked.unwrap_or_default()).await.map(Json)
 }
 
 /// A REGISTER goes out now; what comes of it is in the line's state.

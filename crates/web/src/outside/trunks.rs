@@ -4,6 +4,7 @@ use super::patch::patched;
 use super::{Fields, said, without};
 use crate::access::Principal;
 use crate::audit::Author;
+use crate::conventions::Patch;
 use crate::resource::Failure;
 use crate::resource::outside::{ServerState, SipTrunk, Trouble, TrunkState};
 use crate::{Edit, Office};
@@ -138,11 +139,11 @@ pub(crate) async fn on_show(
 pub(crate) async fn on_add(
     State(office): State<Office>,
     principal: Principal,
-    Json(fields): Json<Fields>,
+    Json(patch): Json<Patch<Trunk>>,
 ) -> Result<Json<SipTrunk>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
     let author = Author::of(&office, &principal);
-    let trunk = author.tables(add(author.db, fields, author.now)).await?;
+    let trunk = author.tables(add(author.db, patch.fields, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, trunk)))
 }
@@ -151,11 +152,11 @@ pub(crate) async fn on_set(
     State(office): State<Office>,
     principal: Principal,
     Path(id): Path<u32>,
-    Json(fields): Json<Fields>,
+    Json(patch): Json<Patch<Trunk>>,
 ) -> Result<Json<SipTrunk>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
     let author = Author::of(&office, &principal);
-    let trunk = author.tables(set(author.db, id, fields, author.now)).await?;
+    let trunk = author.tables(set(author.db, id, patch.fields, author.now)).await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, trunk)))
 }

@@ -7,6 +7,7 @@ use axum::extract::{Query, State};
 use pbx::id::TenantId;
 use pbx::text;
 use pbx::time::UnixMillis;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::db::{CallPlace, CallSearch};
 
@@ -16,7 +17,7 @@ const LIMIT: u32 = 50;
 const FAR: UnixMillis = UnixMillis(253_000_000_000_000);
 
 /// What is looked for.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct SearchQuery {
     /// A part of a number or name.
@@ -36,7 +37,7 @@ pub(crate) struct SearchQuery {
 }
 
 /// A page of calls.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct CallsFound {
     pub(crate) calls: Vec<Call>,
     /// Absent: there are no older ones.

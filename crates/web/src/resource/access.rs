@@ -2,10 +2,11 @@
 
 use crate::access::Scope;
 use pbx::language::Language;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/setup`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetupState {
     /// There is no administrator yet.
     pub needed: bool,
@@ -19,7 +20,7 @@ pub struct SetupState {
 }
 
 /// `POST /api/v1/setup`: the first administrator.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetupRequest {
     pub name: String,
@@ -33,7 +34,7 @@ pub struct SetupRequest {
 }
 
 /// `POST /api/v1/sessions`.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogInRequest {
     pub name: String,
@@ -41,7 +42,7 @@ pub struct LogInRequest {
 }
 
 /// The session of this request. Its token is in the cookie.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SignedIn {
     pub user: String,
     pub language: Language,
@@ -50,7 +51,7 @@ pub struct SignedIn {
 }
 
 /// A session of an administrator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionInfo {
     pub id: String,
     pub user: String,
@@ -66,7 +67,7 @@ pub struct SessionInfo {
 }
 
 /// An administrator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UserInfo {
     pub name: String,
     pub language: Language,
@@ -77,7 +78,7 @@ pub struct UserInfo {
 }
 
 /// `POST /api/v1/users`.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     pub name: String,
@@ -88,7 +89,7 @@ pub struct NewUser {
 }
 
 /// `PATCH /api/v1/users/{name}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct UserChange {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +97,7 @@ pub struct UserChange {
 }
 
 /// `POST /api/v1/users/{name}:passwd`.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserPassword {
     pub password: String,
@@ -106,7 +107,7 @@ pub struct UserPassword {
 }
 
 /// A key of a program; the secret part is shown once, when it is made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiKeyInfo {
     pub id: String,
     pub name: String,
@@ -119,7 +120,7 @@ pub struct ApiKeyInfo {
 }
 
 /// `POST /api/v1/api-keys`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewApiKey {
     pub name: String,
@@ -127,7 +128,7 @@ pub struct NewApiKey {
 }
 
 /// `PATCH /api/v1/api-keys/{id}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ApiKeyChange {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,7 +138,7 @@ pub struct ApiKeyChange {
 }
 
 /// A new key with its secret.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MadeApiKey {
     /// To be sent as `Authorization: Bearer …`.
     pub key: String,

@@ -1,11 +1,12 @@
 //! Who changed what.
 
 use crate::resource::Credentials;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One change of the configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEntry {
     pub id: u64,
     /// RFC 3339.
@@ -37,7 +38,7 @@ pub struct AuditEntry {
 }
 
 /// `GET /api/v1/audit-entries`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditPage {
     /// The newest first.
     pub entries: Vec<AuditEntry>,
@@ -46,7 +47,7 @@ pub struct AuditPage {
 }
 
 /// `POST /api/v1/audit-entries/{id}:undo`.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Undone {
     /// What taking it back changed.
     pub entry: AuditEntry,

@@ -4,10 +4,11 @@ use crate::outside::Fields;
 use pbx::language::Text;
 use pbx::line::Line;
 use pbx::trunk::Trunk;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An external line: its fields as in the files of import and export, never with its password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExternalLine {
     #[serde(flatten)]
     pub line: Line,
@@ -17,7 +18,7 @@ pub struct ExternalLine {
 }
 
 /// A line as it is now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LineState {
     /// `off`, `registering`, `registered`, `failed` or `unregistering`.
     pub standing: String,
@@ -39,7 +40,7 @@ pub struct LineState {
 }
 
 /// Something one side said, and when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Said {
     /// RFC 3339.
     pub at: String,
@@ -47,7 +48,7 @@ pub struct Said {
 }
 
 /// What is wrong with a line or trunk, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trouble {
     /// A stable word, as `line.auth_failed`.
     pub code: String,
@@ -56,7 +57,7 @@ pub struct Trouble {
 }
 
 /// A SIP trunk: its fields as in the files of import and export.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SipTrunk {
     #[serde(flatten)]
     pub trunk: Trunk,
@@ -65,7 +66,7 @@ pub struct SipTrunk {
 }
 
 /// A trunk as it is now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TrunkState {
     /// One of its servers is there.
     pub healthy: bool,
@@ -78,7 +79,7 @@ pub struct TrunkState {
 }
 
 /// A server of a trunk as it is now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerState {
     /// As configured.
     pub server: String,
@@ -93,7 +94,7 @@ pub struct ServerState {
 }
 
 /// What the trunk doctor is to do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Examine {
     /// The number of a test call. Default: none is made.
@@ -101,7 +102,7 @@ pub struct Examine {
 }
 
 /// What the trunk doctor found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Examination {
     pub account: String,
     /// `green`, `amber` or `red`: the worst of the lights.
@@ -116,7 +117,7 @@ pub struct Examination {
 }
 
 /// One check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Light {
     /// `name`, `reach`, `transport`, `register`, `authentication`, `binding` or `call`.
     pub check: String,
@@ -134,7 +135,7 @@ pub struct Light {
 }
 
 /// A setting that is to be changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     /// As the fields of a line are called, as `interop.reliable`.
     pub setting: String,

@@ -2,10 +2,11 @@
 
 use super::Credentials;
 use pbx::language::Text;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `POST /api/v1/extensions:import`.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SheetReport {
     pub dry_run: bool,
     pub added: Vec<String>,
@@ -19,14 +20,14 @@ pub struct SheetReport {
 }
 
 /// An extension that is to be changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SheetChange {
     pub number: String,
     pub fields: Vec<String>,
 }
 
 /// A cell that cannot be taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SheetProblem {
     /// The line of the file; the head is line 1.
     pub row: u64,

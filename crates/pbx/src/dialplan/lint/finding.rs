@@ -2,6 +2,7 @@
 
 use crate::language::Text;
 use crate::text;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One thing that is wrong: where, what and the way out.
@@ -23,7 +24,9 @@ pub enum Severity {
     Error,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum TableName {
     Callers,
