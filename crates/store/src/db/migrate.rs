@@ -61,6 +61,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "webhooks",
         sql: include_str!("../../migrations/sqlite/0010_webhooks.sql"),
     },
+    Migration {
+        version: 11,
+        name: "short_call_ids",
+        sql: include_str!("../../migrations/sqlite/0011_short_call_ids.sql"),
+    },
 ];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
