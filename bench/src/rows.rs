@@ -8,6 +8,7 @@ mod idle;
 mod memory;
 mod overload;
 mod packets;
+mod pages;
 mod parse;
 mod register;
 mod routing;
@@ -44,6 +45,7 @@ pub(crate) const ALL: &[Row] = &[
     Row { name: "packets-100",   about: PACKETS,  run: || packets::run(100, 0.6, Some(1.5), None) },
     Row { name: "packets-400",   about: PACKETS,  run: || packets::run(400, 0.6, Some(1.5), None) },
     Row { name: "packets-800",   about: PACKETS,  run: || packets::run(800, 0.8, None, Some(1.0)) },
+    Row { name: "pages",         about: "pages and lists with 50,000 extensions, each registered, and 1,000,000 call records: one client, then four", run: pages::run },
     Row { name: "core",          about: "the core alone, for each datagram with all it causes", run: core::run },
     Row { name: "parse",         about: "messages that one core reads and writes", run: parse::run },
     Row { name: "directory",     about: "one row of 50,000 changes: how long the core does nothing else", run: directory::run },

@@ -20,7 +20,10 @@ pub struct Request {
 pub struct Answer {
     pub status: u16,
     head: String,
+    /// What is no text is lost in it.
     pub body: String,
+    /// The octets of the body as they came.
+    pub octets: usize,
 }
 
 impl Request {
@@ -47,11 +50,13 @@ impl Request {
         stream.set_read_timeout(Some(LIMIT))?;
         let Self { head, body, .. } = self;
         write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len())?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        let (head, body) = text.split_once("\r\n\r\n").context("no end of the head")?;
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all)?;
+        let end = all.windows(4).position(|it| it == b"\r\n\r\n").context("no end of the head")?;
+        let (head, body) = (String::from_utf8_lossy(&all[..end]), &all[end + 4..]);
         let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).context("no status")?;
-        Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+        let text = String::from_utf8_lossy(body).into_owned();
+        Ok(Answer { status, head: head.into_owned(), octets: body.len(), body: text })
     }
 }
 
