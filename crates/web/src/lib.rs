@@ -27,6 +27,7 @@ mod socket;
 mod supplementary;
 pub mod webhooks;
 mod whole;
+mod zipped;
 
 pub use live::{CallPage, Changed, Edit, Explained, Running, TraceFilter, TraceSource};
 pub use pages::pages_router;
@@ -98,6 +99,7 @@ impl Office {
 pub fn public_router(office: Office) -> Router {
     let guard = from_fn_with_state(office.clone(), access::guard::guard);
     let guarded = api_router(office.clone()).merge(pages_router(office.clone())).layer(guard);
+    let guarded = guarded.layer(axum::middleware::from_fn(zipped::zipped));
     monitors(office.running).merge(guarded).layer(axum::middleware::from_fn(access::secure))
 }
 

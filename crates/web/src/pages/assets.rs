@@ -2,15 +2,14 @@
 //! same.
 
 use super::Pages;
+use crate::zipped::{packed, takes_gzip};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde::Deserialize;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::Write as _;
 use std::sync::LazyLock;
 
 /// What is served below `/assets/`: its name, its type and its octets.
@@ -39,15 +38,8 @@ impl Asset {
         let mut hasher = DefaultHasher::new();
         plain.hash(&mut hasher);
         let hash = format!("{:016x}", hasher.finish());
-        Self { name, kind, plain, zipped: zipped(plain), hash }
+        Self { name, kind, plain, zipped: packed(plain, Compression::best()).into(), hash }
     }
-}
-
-/// Empty where it could not be compressed, which does not happen in memory.
-fn zipped(plain: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    let written = encoder.write_all(plain).and_then(|()| encoder.finish());
-    written.unwrap_or_default().into()
 }
 
 fn asset(name: &str) -> Option<&'static Asset> {
@@ -95,13 +87,6 @@ pub(crate) async fn on_asset(
     (common, kind, asset.plain).into_response()
 }
 
-/// RFC 9110 §12.5.3, without weights: no browser names gzip to refuse it.
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|it| it.to_str().ok());
-    let names = |it: &str| it.split(';').next().is_some_and(|it| it.trim() == "gzip");
-    accepted.is_some_and(|it| it.split(',').any(names))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,16 +103,5 @@ mod tests {
         let hash = |it| url(it).rsplit('=').next().map(str::to_owned);
         assert_ne!(hash("dialtone.css"), hash("dialtone.js"));
         assert_eq!(hash("dialtone.css"), hash("dialtone.css"));
-    }
-
-    #[test]
-    fn gzip_table() {
-        for (value, expected) in
-            [("gzip, deflate, br", true), ("br;q=1, gzip;q=0.5", true), ("br", false)]
-        {
-            let headers =
-                HeaderMap::from_iter([(header::ACCEPT_ENCODING, value.parse().expect("a value"))]);
-            assert_eq!(takes_gzip(&headers), expected, "{value}");
-        }
     }
 }
