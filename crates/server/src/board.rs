@@ -12,6 +12,7 @@ use pbx::record::{Binding, BindingKey, ByKey, CallRecord};
 use pbx::time::Now;
 use pbx::trunk::live::TrunkStatus;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -173,8 +174,22 @@ impl Board {
         self.lock().bindings.contains_key(key)
     }
 
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        self.fresh().bindings.keys().map(|it| (*it.0).clone()).collect()
+    /// Bindings after this one, in their order, up to so many.
+    pub(crate) fn bindings(&self, after: Option<&BindingKey>, most: usize) -> Vec<Arc<Binding>> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let picture = self.fresh();
+        let bindings = picture.bindings.range::<BindingKey, _>((start, Bound::Unbounded));
+        bindings.take(most).map(|(it, _)| Arc::clone(&it.0)).collect()
+    }
+
+    /// Whether a phone of the extension is registered.
+    pub(crate) fn has_phone(&self, tenant: TenantId, extension: &str) -> bool {
+        // No device has an empty name: this is before all of the extension.
+        let first = BindingKey { tenant, extension: extension.into(), device: "".into() };
+        let picture = self.lock();
+        let mut from = picture.bindings.range::<BindingKey, _>(&first..);
+        from.next()
+            .is_some_and(|(it, _)| it.0.key.tenant == tenant && it.0.key.extension == extension)
     }
 
     pub(crate) fn line(&self, tenant: TenantId, account: &str) -> Option<LineStatus> {
@@ -307,8 +322,10 @@ mod tests {
         assert_eq!(board.figures(), (2, 0));
         assert!(board.knows(&binding("101", 0).key) && !board.knows(&binding("102", 0).key));
         board.sweep(at(start, 6_000).instant);
-        let left = board.bindings();
+        let left = board.bindings(None, 10);
         assert_eq!(left.iter().map(|it| &*it.key.extension).collect::<Vec<_>>(), ["101"]);
+        assert!(board.has_phone(TenantId(0), "101") && !board.has_phone(TenantId(0), "10"));
+        assert!(board.bindings(Some(&left[0].key), 10).is_empty());
         let gone = Event::Unregistered { key: left[0].key.clone(), why: UnregisterReason::Removed };
         board.take(&gone, at(start, 7_000));
         assert_eq!(board.figures(), (0, 0));

@@ -11,7 +11,6 @@ use crate::office;
 use crate::ring;
 use crate::verdict::explained;
 use crate::watch::Dropped;
-use pbx::SmolStr;
 use pbx::core::Command;
 use pbx::dialplan::Trial;
 use pbx::directory::Directory;
@@ -19,11 +18,11 @@ use pbx::event::{CallState, CallStatus, LegStatus};
 use pbx::id::{CallId, TenantId};
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
-use pbx::record::{CallRecord, MediaFigures};
+use pbx::record::{Binding, BindingKey, CallRecord, MediaFigures};
 use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,7 +32,7 @@ use store::directory::apply_extension_change;
 use store::journal::State;
 use store::{Db, StoreHandle};
 use web::events::{Fact, Ring};
-use web::resource::{Call, Failure, Leg, Registration, Status, Traced};
+use web::resource::{Call, Failure, Leg, Status, Traced};
 use web::{Changed, Edit, Explained, Running, TraceSource};
 
 /// More changed extensions than this are cheaper to load as a whole.
@@ -100,9 +99,8 @@ impl Running for Live {
         office::server_address(&network, bound)
     }
 
-    fn registrations(&self) -> Vec<Registration> {
-        let now = clock::now().utc;
-        self.board.bindings().iter().map(|it| Registration::of(it, now)).collect()
+    fn bindings(&self, after: Option<&BindingKey>, most: usize) -> Vec<Arc<Binding>> {
+        self.board.bindings(after, most)
     }
 
     fn calls(&self) -> Vec<Call> {
@@ -158,8 +156,8 @@ impl Running for Live {
         self.newest()
     }
 
-    fn registered(&self) -> BTreeSet<SmolStr> {
-        self.board.bindings().iter().map(|it| it.key.extension.clone()).collect()
+    fn is_registered(&self, extension: &str) -> bool {
+        self.board.has_phone(TenantId::default(), extension)
     }
 
     fn explain(&self, trial: Trial) -> Explained<'_> {

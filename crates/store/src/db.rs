@@ -12,6 +12,7 @@ mod dial_plan;
 mod extension;
 mod line_registration;
 mod migrate;
+mod outside;
 mod phone;
 mod session;
 mod setting;

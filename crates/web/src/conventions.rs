@@ -13,7 +13,7 @@ mod tests;
 
 pub(crate) use again::{Again, once};
 pub(crate) use merge::merged;
-pub(crate) use page::{LIMIT_MAX, Listed, PageQuery};
+pub(crate) use page::{Listed, PageQuery, not_of_this_list};
 pub(crate) use patch::Patch;
 pub(crate) use plain::plain;
 pub(crate) use refusal::explained;

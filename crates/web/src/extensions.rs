@@ -6,7 +6,7 @@ pub mod sheet;
 
 use crate::access::Principal;
 use crate::audit::{Author, EXTENSIONS};
-use crate::conventions::{LIMIT_MAX, Listed, PageQuery, Patch, merged};
+use crate::conventions::{Listed, PageQuery, Patch, merged};
 use crate::outside::Fields;
 use crate::resource::{
     AddRequest, Change, Credentials, Extension, Failure, NewExtension, PasswordRequest,
@@ -18,7 +18,7 @@ use pbx::dialplan::rows::DEFAULT_PLAN;
 use pbx::directory::AllowedAddress;
 use pbx::id::TenantId;
 use pbx::language::Text;
-use pbx::supplementary::{Forwarding, PhoneChange};
+use pbx::supplementary::{Forwarding, PhoneChange, PhoneRecord};
 use pbx::text;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -34,13 +34,18 @@ pub const EXTENSIONS_PER_REQUEST_MAX: usize = 100_000;
 pub async fn list(db: &Db) -> Result<Vec<Extension>, Failure> {
     let found = db.extensions(TenantId::default()).await?;
     let mut shown: Vec<_> = found.into_iter().map(Extension::from).collect();
-    for phone in db.phone_settings().await? {
+    with_phones(&mut shown, &db.phone_settings().await?);
+    Ok(shown)
+}
+
+/// Extensions in the order of their numbers, with what their phones have set.
+fn with_phones(shown: &mut [Extension], phones: &[PhoneRecord]) {
+    for phone in phones {
         let at = shown.binary_search_by(|it| (*it.number).cmp(&phone.extension));
         if let Some(it) = at.ok().and_then(|at| shown.get_mut(at)) {
             supplementary::show(it, &phone.settings);
         }
     }
-    Ok(shown)
 }
 
 pub async fn show(db: &Db, number: &str) -> Result<Extension, Failure> {
@@ -283,28 +288,18 @@ pub(crate) async fn on_list(
     State(office): State<Office>,
     Query(query): Query<PageQuery>,
 ) -> Result<Listed<Extension>, Failure> {
-    if query.limit.is_none() && query.cursor.is_empty() && query.search.is_empty() {
+    if query.is_whole() {
         return Ok(Listed { shown: list(&office.db).await?, next: None });
     }
-    let (shown, is_more) = page(&office.db, &query).await?;
-    let last = shown.last().filter(|_| is_more);
-    let next = last.and_then(|it| query.link("/api/v1/extensions", &it.number));
-    Ok(Listed { shown, next })
-}
-
-/// A page of them, and whether there are more; nothing else is read.
-async fn page(db: &Db, query: &PageQuery) -> Result<(Vec<Extension>, bool), Failure> {
-    let limit = query.limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
-    let tenant = TenantId::default();
-    let mut found =
-        db.extensions_after(tenant, &query.cursor, query.search.trim(), limit + 1).await?;
-    let is_more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let mut shown: Vec<Extension> = found.into_iter().map(Extension::from).collect();
-    for it in &mut shown {
-        supplementary::show(it, &db.phone(tenant, &it.number).await?);
+    let (db, tenant) = (&office.db, TenantId::default());
+    let found = db.extensions_after(tenant, &query.cursor, query.search(), query.wanted()).await?;
+    let found: Vec<Extension> = found.into_iter().map(Extension::from).collect();
+    let mut listed = query.listed("/api/v1/extensions", found, |it| it.number.clone());
+    if let (Some(first), Some(last)) = (listed.shown.first(), listed.shown.last()) {
+        let phones = db.phones_between(tenant, &first.number, &last.number).await?;
+        with_phones(&mut listed.shown, &phones);
     }
-    Ok((shown, is_more))
+    Ok(listed)
 }
 
 pub(crate) async fn on_show(

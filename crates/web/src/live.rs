@@ -3,6 +3,7 @@
 use crate::Office;
 use crate::access::Principal;
 use crate::audit::{Author, CALLS};
+use crate::conventions::{Listed, PageQuery, not_of_this_list};
 use crate::events::Ring;
 use crate::resource::{Call, Failure, Registration, Status, Traced};
 use axum::Json;
@@ -12,21 +13,19 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::Frame;
-use pbx::SmolStr;
 use pbx::dialplan::Trial;
 use pbx::dialplan::step::Explanation;
 use pbx::directory::Directory;
-use pbx::id::CallId;
+use pbx::id::{CallId, TenantId};
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
-use pbx::record::CallRecord;
+use pbx::record::{Binding, BindingKey, CallRecord};
 use pbx::supplementary::PhoneChange;
 use pbx::text;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,6 +37,9 @@ use tokio::time::Interval;
 const TRACE_INTERVAL: Duration = Duration::from_millis(50);
 /// Messages looked at in one go; the rest comes with the next.
 const TRACE_BATCH: usize = 1000;
+
+/// Registrations that are looked at in one go.
+const BINDINGS_BATCH: usize = 1000;
 
 /// Messages of one ladder; a call that has more is shown from its beginning.
 const LADDER_MAX: usize = 1000;
@@ -63,7 +65,8 @@ pub trait Running: Send + Sync + 'static {
     fn status(&self) -> Status;
     /// What to enter in a phone.
     fn server_address(&self) -> String;
-    fn registrations(&self) -> Vec<Registration>;
+    /// Registered phones after this one, in the order of extensions, up to so many.
+    fn bindings(&self, after: Option<&BindingKey>, most: usize) -> Vec<Arc<Binding>>;
     /// Calls that are up.
     fn calls(&self) -> Vec<Call>;
     /// Calls that ended a short time ago, the newest first.
@@ -84,8 +87,8 @@ pub trait Running: Send + Sync + 'static {
     fn trace(&self, past: bool) -> Box<dyn TraceSource>;
     /// The newest directory that was given to the core.
     fn directory(&self) -> Arc<Directory>;
-    /// The extensions with a phone registered.
-    fn registered(&self) -> BTreeSet<SmolStr>;
+    /// A phone of the extension is registered.
+    fn is_registered(&self, extension: &str) -> bool;
     /// The core's decision on a call that nobody places, by what is there now; `None` where it does
     /// not answer.
     fn explain(&self, trial: Trial) -> Explained<'_>;
@@ -193,8 +196,57 @@ pub(crate) async fn status(State(office): State<Office>) -> Json<Status> {
     Json(office.running.status())
 }
 
-pub(crate) async fn registrations(State(office): State<Office>) -> Json<Vec<Registration>> {
-    Json(office.running.registrations())
+pub(crate) async fn registrations(
+    State(office): State<Office>,
+    Query(query): Query<PageQuery>,
+) -> Result<Listed<Registration>, Failure> {
+    let place = Some(&*query.cursor).filter(|it| !it.is_empty()).map(place).transpose()?;
+    let wanted = usize::try_from(query.wanted()).unwrap_or(usize::MAX);
+    let found = look(&*office.running, place, query.search(), wanted);
+    let listed = query.listed("/api/v1/registrations", found, |it| {
+        format!("{}/{}", it.key.extension, it.key.device)
+    });
+    let now = office.running.now();
+    let shown = listed.shown.iter().map(|it| Registration::of(it, now)).collect();
+    Ok(Listed { shown, next: listed.next })
+}
+
+/// Where a page of registrations begins. No number of an extension has a slash.
+fn place(cursor: &str) -> Result<BindingKey, Failure> {
+    let (extension, device) = cursor.split_once('/').ok_or_else(not_of_this_list)?;
+    let (extension, device) = (extension.into(), device.into());
+    Ok(BindingKey { tenant: TenantId::default(), extension, device })
+}
+
+/// Registrations like `search`, bit by bit until there are enough of them.
+fn look(
+    running: &dyn Running,
+    mut after: Option<BindingKey>,
+    search: &str,
+    wanted: usize,
+) -> Vec<Arc<Binding>> {
+    let search = search.to_lowercase();
+    let is_like = |it: &Arc<Binding>| {
+        let has = |text: &str| text.to_lowercase().contains(&search);
+        search.is_empty()
+            || has(&it.key.extension)
+            || has(&it.user_agent)
+            || has(&it.contact)
+            || has(&it.flow.remote.to_string())
+    };
+    let mut found = vec![];
+    while found.len() < wanted {
+        // Without a search there is nothing to be left out.
+        let most = if search.is_empty() { wanted.min(BINDINGS_BATCH) } else { BINDINGS_BATCH };
+        let batch = running.bindings(after.as_ref(), most);
+        let is_last = batch.len() < most;
+        after = batch.last().map(|it| it.key.clone());
+        found.extend(batch.into_iter().filter(is_like));
+        if is_last {
+            break;
+        }
+    }
+    found
 }
 
 /// Which calls a list has.

@@ -75,11 +75,8 @@ pub fn document() -> Map<String, Value> {
         },
     });
     document["components"]["schemas"] = schemas.finish(&mut document).into();
-    match document {
-        Value::Object(document) => document,
-        // It was written as an object just above.
-        _ => Map::new(),
-    }
+    // It was written as an object just above.
+    document.as_object().cloned().unwrap_or_default()
 }
 
 /// Failures by their status, as answers refer to them.
@@ -177,7 +174,7 @@ fn parameters(operation: &Operation, told: &Told, is_tagged: bool) -> Vec<Value>
         parameter
     });
     let of_header = |name: &str, about: &str| {
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+        let schema = json!({ "type": "string" });
         json!({ "name": name, "in": "header", "description": about, "schema": schema })
     };
     let method = operation.method;
@@ -191,7 +188,10 @@ fn parameters(operation: &Operation, told: &Told, is_tagged: bool) -> Vec<Value>
         _ => None,
     };
     let key = (method == "POST").then(|| {
-        of_header("Idempotency-Key", "Sent again with the same key, the request is done once.")
+        let about = "Sent again with the same key, the request is done once.";
+        let mut key = of_header("Idempotency-Key", about);
+        key["schema"] = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+        key
     });
     of_path.chain(of_query).chain(tag.filter(|_| is_tagged)).chain(key).collect()
 }

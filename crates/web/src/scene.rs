@@ -4,7 +4,7 @@
 
 use crate::access::Peer;
 use crate::events::Ring;
-use crate::resource::{Call, Failure, Registration, Status, Traced};
+use crate::resource::{Call, Failure, Status, Traced};
 use crate::{
     Changed, Edit, Explained, Office, Running, TraceSource, control_router, public_router,
 };
@@ -12,19 +12,16 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
-use pbx::SmolStr;
 use pbx::dialplan::Trial;
 use pbx::dialplan::live::AllUp;
 use pbx::directory::Directory;
-use pbx::id::TenantId;
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
-use pbx::record::CallRecord;
+use pbx::record::{Binding, BindingKey, CallRecord};
 use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -222,7 +219,7 @@ impl Running for Still {
         "192.168.1.10".to_owned()
     }
 
-    fn registrations(&self) -> Vec<Registration> {
+    fn bindings(&self, _: Option<&BindingKey>, _: usize) -> Vec<Arc<Binding>> {
         vec![]
     }
 
@@ -266,10 +263,8 @@ impl Running for Still {
         Arc::clone(&self.directory.lock().unwrap())
     }
 
-    fn registered(&self) -> BTreeSet<SmolStr> {
-        let directory = self.directory();
-        let office = directory.tenant(TenantId::default()).unwrap();
-        office.extensions.values().map(|it| it.number.clone()).collect()
+    fn is_registered(&self, _: &str) -> bool {
+        true
     }
 
     fn explain(&self, trial: Trial) -> Explained<'_> {

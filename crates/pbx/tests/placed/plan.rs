@@ -100,7 +100,7 @@ impl Dice {
 
     fn tables(&mut self) -> DialPlan {
         let mut plan = DialPlan::default();
-        plan.names.extend(PLAN_NAMES[1..].iter().map(|it| Box::from(*it)));
+        plan.names.extend(PLAN_NAMES[1..].iter().map(|it| Box::<str>::from(*it)));
         for id in 1..=3 {
             let kinds = [TransitionKind::Delete, TransitionKind::Replace, TransitionKind::Insert];
             let kind = self.pick(&kinds);

@@ -209,7 +209,7 @@ mod erased {
 }
 
 /// Adds one row of the database to its table.
-fn take(
+pub(super) fn take(
     tables: &mut Tables,
     key: &SecretKey,
     tenant: TenantId,

@@ -28,6 +28,25 @@ impl Db {
         Ok(phones)
     }
 
+    /// Of the extensions between these two, and of themselves.
+    pub async fn phones_between(
+        &self,
+        tenant: TenantId,
+        first: &str,
+        last: &str,
+    ) -> Result<Vec<PhoneRecord>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM phone_settings WHERE tenant_id = ? AND extension BETWEEN ? AND ?
+            ORDER BY extension",
+        )
+        .bind(i64::from(tenant.0))
+        .bind(first)
+        .bind(last)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(phone).collect()
+    }
+
     pub async fn phone(&self, tenant: TenantId, number: &str) -> Result<PhoneSettings, StoreError> {
         let row = sqlx::query("SELECT * FROM phone_settings WHERE tenant_id = ? AND extension = ?")
             .bind(i64::from(tenant.0))

@@ -1,8 +1,10 @@
 //! Lists page by page: `?limit&cursor`, and the way to the next page as a link (RFC 8288).
 
+use crate::resource::Failure;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use pbx::text;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,9 +24,47 @@ pub(crate) struct PageQuery {
 }
 
 impl PageQuery {
+    /// Nothing is said: all there are.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.limit.is_none() && self.cursor.is_empty() && self.search.is_empty()
+    }
+
+    /// Rows of the page at most.
+    fn rows(&self) -> u32 {
+        if self.is_whole() {
+            return u32::MAX - 1;
+        }
+        self.limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX)
+    }
+
+    /// Rows to ask for: one more than the page has tells whether there is another one.
+    pub(crate) fn wanted(&self) -> u32 {
+        self.rows() + 1
+    }
+
+    /// What is looked for.
+    pub(crate) fn search(&self) -> &str {
+        self.search.trim()
+    }
+
+    /// The page, of what was found by [`Self::wanted`]; `key` is what the next one begins after.
+    pub(crate) fn listed<T>(
+        &self,
+        path: &str,
+        mut found: Vec<T>,
+        key: impl Fn(&T) -> String,
+    ) -> Listed<T> {
+        let rows = usize::try_from(self.rows()).unwrap_or(usize::MAX);
+        let is_more = found.len() > rows;
+        found.truncate(rows);
+        let last = found.last().filter(|_| is_more).map(key);
+        let next = last.and_then(|it| self.link(path, &it));
+        Listed { shown: found, next }
+    }
+
     /// The value of `Link` that leads on from the row with this key.
-    pub(crate) fn link(&self, path: &str, last: &str) -> Option<HeaderValue> {
-        let limit = self.limit?;
+    fn link(&self, path: &str, last: &str) -> Option<HeaderValue> {
+        let limit = self.limit.unwrap_or(LIMIT_MAX);
         let escaped = |it: &str| utf8_percent_encode(it, NON_ALPHANUMERIC).to_string();
         let (cursor, mut search) = (escaped(last), escaped(&self.search));
         if !search.is_empty() {
@@ -33,6 +73,12 @@ impl PageQuery {
         let text = format!("<{path}?limit={limit}&cursor={cursor}{search}>; rel=\"next\"");
         HeaderValue::from_str(&text).ok()
     }
+}
+
+/// A cursor that no page of this list has given.
+pub(crate) fn not_of_this_list() -> Failure {
+    let what = text!("cursor: not one of this list", "cursor：不是此列表的游标");
+    Failure::new(422, "invalid", what).at("cursor")
 }
 
 /// A page of a list, and the way to the next one.
@@ -57,6 +103,10 @@ mod tests {
         let query = PageQuery { limit: Some(2), cursor: String::new(), search: "a&b".to_owned() };
         let link = query.link("/api/v1/extensions", "10+1").expect("a limit");
         assert_eq!(link, "</api/v1/extensions?limit=2&cursor=10%2B1&search=a%26b>; rel=\"next\"");
-        assert_eq!(PageQuery::default().link("/", "1"), None);
+        let found = vec!["1", "2", "3"];
+        let listed = query.listed("/", found.clone(), |it| (*it).to_owned());
+        assert_eq!((listed.shown, listed.next.is_some()), (vec!["1", "2"], true));
+        let whole = PageQuery::default().listed("/", found, |it| (*it).to_owned());
+        assert_eq!((whole.shown.len(), whole.next), (3, None));
     }
 }

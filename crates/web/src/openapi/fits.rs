@@ -14,7 +14,13 @@ pub(super) fn fits(document: &Value, schema: &Value, value: &Value) -> Result<()
         Value::Null => {}
         Value::Array(names) if names.iter().any(is_of) => {}
         name if is_of(name) => {}
-        _ => return wrong("type"),
+        Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => {
+            return wrong("type");
+        }
     }
     let fitting = |schemas: &Vec<Value>| {
         schemas.iter().filter(|it| fits(document, it, value).is_ok()).count()

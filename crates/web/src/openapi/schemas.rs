@@ -68,7 +68,7 @@ impl Schemas {
 fn differing(inputs: &Map<String, Value>, written: &Map<String, Value>) -> BTreeSet<String> {
     let differs = |(name, schema): &(&String, &Value)| {
         let plain = schema.to_string().replace(INPUTS, SCHEMAS);
-        written.get(*name).is_some_and(|it| it.to_string() != plain)
+        written.get(*name).map(Value::to_string).is_some_and(|it| it != plain)
     };
     let mut found: BTreeSet<String> =
         inputs.iter().filter(differs).map(|(name, _)| name.clone()).collect();

@@ -4,14 +4,14 @@ use super::patch::patched;
 use super::{Fields, doctor, said, text_field, without};
 use crate::access::Principal;
 use crate::audit::Author;
-use crate::conventions::Patch;
+use crate::conventions::{Listed, PageQuery, Patch};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::outside::{Examination, Examine, ExternalLine, LineState, Trouble};
 use crate::{Edit, Office};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use pbx::id::TenantId;
 use pbx::line::Line;
@@ -20,6 +20,7 @@ use pbx::line::live::LineStatus;
 use pbx::line::register::Standing;
 use pbx::text;
 use pbx::time::UnixMillis;
+use std::collections::BTreeMap;
 use store::Db;
 
 /// What a line is called in the API, and its key.
@@ -27,14 +28,12 @@ const ACCOUNT: &str = "account";
 
 /// All lines, by account; how they are now is for the running server to say.
 pub async fn list(db: &Db) -> Result<Vec<ExternalLine>, Failure> {
-    let mut lines = db.tables(TenantId::default()).await?.lines;
-    lines.sort_by(|one, other| one.account.cmp(&other.account));
+    let lines = db.lines_after(TenantId::default(), "", "", u32::MAX).await?;
     Ok(lines.into_iter().map(shown).collect())
 }
 
 pub async fn show(db: &Db, account: &str) -> Result<ExternalLine, Failure> {
-    let lines = db.tables(TenantId::default()).await?.lines;
-    let found = lines.into_iter().find(|it| *it.account == *account);
+    let found = db.line(TenantId::default(), account).await?;
     found.map(shown).ok_or_else(|| missing(account))
 }
 
@@ -104,9 +103,9 @@ fn with_state(office: &Office, line: ExternalLine) -> ExternalLine {
 
 fn with_states(office: &Office, lines: Vec<ExternalLine>) -> Vec<ExternalLine> {
     let known = office.running.lines();
-    let of = |it: &ExternalLine| known.iter().find(|known| known.account == it.line.account);
+    let known: BTreeMap<&str, &LineStatus> = known.iter().map(|it| (&*it.account, it)).collect();
     let with = |it: ExternalLine| {
-        let state = of(&it).map(|status| state(&it.line, status));
+        let state = known.get(&*it.line.account).map(|status| state(&it.line, status));
         ExternalLine { state, ..it }
     };
     lines.into_iter().map(with).collect()
@@ -139,9 +138,14 @@ fn state(line: &Line, status: &LineStatus) -> LineState {
 
 pub(crate) async fn on_list(
     State(office): State<Office>,
-) -> Result<Json<Vec<ExternalLine>>, Failure> {
-    let lines = list(&office.db).await?;
-    Ok(Json(with_states(&office, lines)))
+    Query(query): Query<PageQuery>,
+) -> Result<Listed<ExternalLine>, Failure> {
+    let (after, search, wanted) = (&query.cursor, query.search(), query.wanted());
+    let found = office.db.lines_after(TenantId::default(), after, search, wanted).await?;
+    let found = found.into_iter().map(shown).collect();
+    let key = |it: &ExternalLine| it.line.account.to_string();
+    let listed = query.listed("/api/v1/external-lines", found, key);
+    Ok(Listed { shown: with_states(&office, listed.shown), ..listed })
 }
 
 pub(crate) async fn on_show(

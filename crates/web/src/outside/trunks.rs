@@ -4,12 +4,12 @@ use super::patch::patched;
 use super::{Fields, said, without};
 use crate::access::Principal;
 use crate::audit::Author;
-use crate::conventions::Patch;
+use crate::conventions::{Listed, PageQuery, Patch, not_of_this_list};
 use crate::resource::Failure;
 use crate::resource::outside::{ServerState, SipTrunk, Trouble, TrunkState};
 use crate::{Edit, Office};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use pbx::id::TenantId;
 use pbx::release::ReleaseCode;
 use pbx::text;
@@ -17,18 +17,17 @@ use pbx::time::UnixMillis;
 use pbx::trunk::Trunk;
 use pbx::trunk::config::TrunkAddress;
 use pbx::trunk::live::{ServerStatus, TrunkStatus};
+use std::collections::BTreeMap;
 use store::Db;
 
 /// All trunks, by number; how they are now is for the running server to say.
 pub async fn list(db: &Db) -> Result<Vec<SipTrunk>, Failure> {
-    let mut trunks = db.tables(TenantId::default()).await?.trunks;
-    trunks.sort_by_key(|it| it.id);
+    let trunks = db.trunks_after(TenantId::default(), None, "", u32::MAX).await?;
     Ok(trunks.into_iter().map(shown).collect())
 }
 
 pub async fn show(db: &Db, id: u32) -> Result<SipTrunk, Failure> {
-    let trunks = db.tables(TenantId::default()).await?.trunks;
-    trunks.into_iter().find(|it| it.id == id).map(shown).ok_or_else(|| missing(id))
+    db.trunk(TenantId::default(), id).await?.map(shown).ok_or_else(|| missing(id))
 }
 
 /// Adds a trunk of these fields, of which `id` and `addresses` are needed.
@@ -83,9 +82,9 @@ fn shown(trunk: Trunk) -> SipTrunk {
 /// The trunks with what the running server says of them.
 fn with_states(office: &Office, trunks: Vec<SipTrunk>) -> Vec<SipTrunk> {
     let known = office.running.trunks();
+    let known: BTreeMap<u32, &TrunkStatus> = known.iter().map(|it| (it.id, it)).collect();
     let with = |it: SipTrunk| {
-        let status = known.iter().find(|known| known.id == it.trunk.id);
-        let state = status.map(|status| state(&it.trunk, status));
+        let state = known.get(&it.trunk.id).map(|status| state(&it.trunk, status));
         SipTrunk { state, ..it }
     };
     trunks.into_iter().map(with).collect()
@@ -123,9 +122,17 @@ pub fn address_text(address: &TrunkAddress) -> String {
     format!("{}:{}", address.host, address.port)
 }
 
-pub(crate) async fn on_list(State(office): State<Office>) -> Result<Json<Vec<SipTrunk>>, Failure> {
-    let trunks = list(&office.db).await?;
-    Ok(Json(with_states(&office, trunks)))
+pub(crate) async fn on_list(
+    State(office): State<Office>,
+    Query(query): Query<PageQuery>,
+) -> Result<Listed<SipTrunk>, Failure> {
+    let after = Some(&query.cursor).filter(|it| !it.is_empty()).map(|it| it.parse());
+    let after = after.transpose().map_err(|_| not_of_this_list())?;
+    let (search, wanted) = (query.search(), query.wanted());
+    let found = office.db.trunks_after(TenantId::default(), after, search, wanted).await?;
+    let found = found.into_iter().map(shown).collect();
+    let listed = query.listed("/api/v1/sip-trunks", found, |it| it.trunk.id.to_string());
+    Ok(Listed { shown: with_states(&office, listed.shown), ..listed })
 }
 
 pub(crate) async fn on_show(

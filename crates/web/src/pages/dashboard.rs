@@ -73,8 +73,8 @@ struct Outside {
 pub(crate) async fn on_dashboard(viewer: Viewer) -> Result<Response, PageFailure> {
     let api = &viewer.api;
     let status: Status = api.get("/api/v1/status").await?;
-    let lines: Vec<ExternalLine> = api.get("/api/v1/external-lines").await?;
-    let trunks: Vec<SipTrunk> = api.get("/api/v1/sip-trunks").await?;
+    let lines: Vec<ExternalLine> = api.get("/api/v1/external-lines?limit=200").await?;
+    let trunks: Vec<SipTrunk> = api.get("/api/v1/sip-trunks?limit=200").await?;
     let search = "/api/v1/call-records:search?result=failed&limit=5";
     let found: CallsFound = api.get(search).await?;
     let (language, zone) = (viewer.language, viewer.zone());

@@ -22,7 +22,6 @@ use axum::Form as Body;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use fields::{NEW_TABS, TABS};
-use pbx::dialplan::Tables;
 use serde_json::Value;
 use store::db::{ExtensionProfile, StoredExtension};
 
@@ -60,7 +59,7 @@ struct Page {
 }
 
 pub(crate) async fn on_new_form(viewer: Viewer) -> Result<Response, PageFailure> {
-    Ok(render(&new_page(&viewer, &untouched(), "", None).await?))
+    Ok(render(&new_page(&viewer, &untouched(), "", None)))
 }
 
 pub(crate) async fn on_new(
@@ -70,9 +69,7 @@ pub(crate) async fn on_new(
     let json = read(NEW_TABS, &sent);
     match add(&viewer, &json).await {
         Ok(made) => Ok(cards(&viewer, made, false)),
-        Err(failure) => {
-            Ok(render(&new_page(&viewer, &json, open_tab(&sent), Some(failure)).await?))
-        }
+        Err(failure) => Ok(render(&new_page(&viewer, &json, open_tab(&sent), Some(failure)))),
     }
 }
 
@@ -108,48 +105,40 @@ fn as_change(json: Value) -> Result<Change, Failure> {
     serde_json::from_value(json).map_err(refused)
 }
 
-async fn new_page(
-    viewer: &Viewer,
-    json: &Value,
-    tab: &str,
-    failure: Option<Failure>,
-) -> Result<Page, Failure> {
+fn new_page(viewer: &Viewer, json: &Value, tab: &str, failure: Option<Failure>) -> Page {
     let w = Words::of(viewer.language);
     let action = format!("{HOME}/new");
-    Ok(Page {
+    Page {
         page: viewer.layout(),
         w,
         heading: w.new.to_owned(),
         saved: false,
         password: None,
         action: String::new(),
-        form: form_of(viewer, NEW_TABS, json, tab, failure, (action, String::new())).await?,
-    })
+        form: form_of(viewer, NEW_TABS, json, tab, failure, (action, String::new())),
+    }
 }
 
 /// A form of these tabs that goes to `action`; the other path is where deleting is.
-async fn form_of(
+fn form_of(
     viewer: &Viewer,
     tabs: &'static [Tab],
     json: &Value,
     tab: &str,
     failure: Option<Failure>,
     (action, delete): (String, String),
-) -> Result<Form, Failure> {
-    let tables: Tables = viewer.api.get("/api/v1/dial-plan").await?;
-    let plans = tables.plans.iter().map(ToString::to_string);
-    let plans = std::iter::once("default".to_owned()).chain(plans.filter(|it| it != "default"));
-    Ok(Form {
+) -> Form {
+    Form {
         w: form::Words::of(viewer.language),
         action,
         csrf: viewer.csrf(),
         tag: String::new(),
         tabs: shown(tabs, json, viewer.language, tab, failure.as_ref()),
-        lists: vec![List { name: "plans", values: plans.collect() }],
+        lists: vec![List { name: "plans", values: viewer.plans() }],
         wrong: failure.map(|it| sentences(&it, viewer.language)).unwrap_or_default(),
         back: HOME.to_owned(),
         delete,
-    })
+    }
 }
 
 pub(crate) async fn on_form(
@@ -158,7 +147,7 @@ pub(crate) async fn on_form(
     Query(came): Query<Came>,
 ) -> Result<Response, PageFailure> {
     let (json, tag): (Value, String) = viewer.api.get_tagged(&api(&number)).await?;
-    let mut page = page(&viewer, &number, &json, &json, "", None).await?;
+    let mut page = page(&viewer, &number, &json, &json, "", None);
     page.saved = came.saved.is_some();
     page.form.tag = tag;
     Ok(render(&page))
@@ -177,21 +166,21 @@ pub(crate) async fn on_save(
         Ok(_) => Ok(to(&format!("{}?saved=1", own(&number)))),
         Err(failure) => {
             let (tab, again) = (open_tab(&sent), form::tag_again(&sent, &failure));
-            let mut page = page(&viewer, &number, &before, &json, tab, Some(failure)).await?;
+            let mut page = page(&viewer, &number, &before, &json, tab, Some(failure));
             page.form.tag = again;
             Ok(render(&page))
         }
     }
 }
 
-async fn page(
+fn page(
     viewer: &Viewer,
     number: &str,
     stored: &Value,
     json: &Value,
     tab: &str,
     failure: Option<Failure>,
-) -> Result<Page, Failure> {
+) -> Page {
     let w = Words::of(viewer.language);
     let is = |name: &str| stored[name].as_bool() == Some(true);
     let password = match (is("has_password"), is("weak_password")) {
@@ -200,15 +189,15 @@ async fn page(
         (true, false) => w.has_password,
     };
     let paths = (own(number), format!("{}/delete", own(number)));
-    Ok(Page {
+    Page {
         page: viewer.layout(),
         w,
         heading: format!("{} {number}", w.title),
         saved: false,
         password: Some(password),
         action: format!("{}/password", own(number)),
-        form: form_of(viewer, TABS, json, tab, failure, paths).await?,
-    })
+        form: form_of(viewer, TABS, json, tab, failure, paths),
+    }
 }
 
 pub(crate) async fn on_delete_form(

@@ -21,7 +21,7 @@ use askama::Template;
 use axum::Form as Body;
 use axum::extract::{Path, Query};
 use axum::response::Response;
-use pbx::dialplan::Tables;
+use pbx::id::TenantId;
 use pbx::language::Text;
 use pbx::line::Line;
 use pbx::trunk::Trunk;
@@ -94,9 +94,10 @@ pub(crate) async fn on_new_form(
 ) -> Result<Response, PageFailure> {
     let mut json = (kind.untouched)();
     if kind.key == "id" {
-        let trunks: Vec<Value> = viewer.api.get(kind.api).await?;
-        let used = trunks.iter().filter_map(|it| it["id"].as_u64()).max().unwrap_or(0);
-        json["id"] = (used + 1).into();
+        let directory = viewer.pages.running.directory();
+        let trunks = directory.tenant(TenantId::default()).map(|it| &it.trunks);
+        let used = trunks.and_then(|it| it.get_max()).map_or(0, |(id, _)| *id);
+        json["id"] = used.saturating_add(1).into();
     }
     Ok(render(&new_page(&viewer, kind, &json, "", None).await?))
 }
@@ -240,12 +241,9 @@ async fn form_of(
     failure: Option<Failure>,
     (action, delete): (String, String),
 ) -> Result<Form, Failure> {
-    let tables: Tables = viewer.api.get("/api/v1/dial-plan").await?;
-    let plans = tables.plans.iter().map(ToString::to_string);
-    let plans = std::iter::once("default".to_owned()).chain(plans.filter(|it| it != "default"));
-    let extensions: Vec<Extension> = viewer.api.get("/api/v1/extensions").await?;
     // A longer list helps nobody to choose.
-    let extensions = extensions.into_iter().map(|it| it.number).take(200);
+    let extensions: Vec<Extension> = viewer.api.get("/api/v1/extensions?limit=200").await?;
+    let extensions = extensions.into_iter().map(|it| it.number);
     Ok(Form {
         w: form::Words::of(viewer.language),
         action,
@@ -253,7 +251,7 @@ async fn form_of(
         tag: String::new(),
         tabs: shown(tabs, json, viewer.language, tab, failure.as_ref()),
         lists: vec![
-            List { name: "plans", values: plans.collect() },
+            List { name: "plans", values: viewer.plans() },
             List { name: "extensions", values: extensions.collect() },
         ],
         wrong: failure.map(|it| sentences(&it, viewer.language)).unwrap_or_default(),

@@ -40,7 +40,7 @@ words! {
 #[serde(default)]
 pub(crate) struct Asked {
     q: String,
-    from: usize,
+    after: String,
 }
 
 #[derive(Template)]
@@ -68,12 +68,12 @@ pub(crate) async fn on_list(
     viewer: Viewer,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageFailure> {
-    let all: Vec<Registration> = viewer.api.get("/api/v1/registrations").await?;
-    let (zone, wanted) = (viewer.zone(), asked.q.trim().to_lowercase());
-    let found = |it: &&Registration| {
-        let texts = [&it.extension, &it.source, &it.user_agent, &it.contact];
-        texts.iter().any(|it| it.to_lowercase().contains(&wanted))
-    };
+    let limit = (ROWS + 1).to_string();
+    let fields = [("limit", &*limit), ("cursor", &*asked.after), ("search", asked.q.trim())];
+    let mut found: Vec<Registration> =
+        viewer.api.get(&query("/api/v1/registrations", &fields)).await?;
+    let (zone, more) = (viewer.zone(), found.len() > ROWS);
+    found.truncate(ROWS);
     let row = |it: &Registration| Row {
         href: format!("/extensions/{}", segment(&it.extension)),
         extension: it.extension.clone(),
@@ -83,12 +83,13 @@ pub(crate) async fn on_list(
         since: when(&it.registered_at, &zone),
         expires: it.expires_in_s,
     };
-    let mut rows: Vec<Row> =
-        all.iter().filter(found).skip(asked.from).take(ROWS + 1).map(row).collect();
-    let more = rows.len() > ROWS;
-    rows.truncate(ROWS);
-    let from = (asked.from + ROWS).to_string();
-    let next = more.then(|| query("/registrations", &[("q", &asked.q), ("from", &from)]));
-    let (page, w, empty) = (viewer.layout(), Words::of(viewer.language), all.is_empty());
+    let rows: Vec<Row> = found.iter().map(row).collect();
+    let last = found.last().filter(|_| more);
+    let next = last.map(|it| {
+        let after = format!("{}/{}", it.extension, it.device);
+        query("/registrations", &[("q", &*asked.q), ("after", &*after)])
+    });
+    let empty = rows.is_empty() && asked.q.is_empty() && asked.after.is_empty();
+    let (page, w) = (viewer.layout(), Words::of(viewer.language));
     Ok(render(&Page { page, w, asked, empty, rows, next }))
 }

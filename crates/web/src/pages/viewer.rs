@@ -7,6 +7,8 @@ use crate::access::{LANGUAGE_COOKIE, Peer, Principal};
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{Uri, header};
+use pbx::dialplan::rows::DEFAULT_PLAN;
+use pbx::id::TenantId;
 use pbx::language::{Language, Text};
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -60,6 +62,15 @@ impl Viewer {
     }
 
     /// What a form of who looks must bring back.
+    /// The names of the dial plans, for forms to choose from.
+    pub(crate) fn plans(&self) -> Vec<String> {
+        let directory = self.pages.running.directory();
+        let names = directory.tenant(TenantId::default()).map(|it| &it.dial_plan.names);
+        let others = names.into_iter().flatten().map(ToString::to_string);
+        let default = std::iter::once(DEFAULT_PLAN.to_owned());
+        default.chain(others.filter(|it| it != DEFAULT_PLAN)).collect()
+    }
+
     pub(crate) fn csrf(&self) -> String {
         self.principal.as_ref().and_then(|it| it.csrf.clone()).unwrap_or_default()
     }

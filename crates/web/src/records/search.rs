@@ -1,6 +1,7 @@
 //! Calls looked for in the records, the newest first: `GET /api/v1/call-records:search`.
 
 use crate::Office;
+use crate::conventions::not_of_this_list;
 use crate::resource::{Call, Failure};
 use axum::Json;
 use axum::extract::{Query, State};
@@ -84,10 +85,7 @@ fn cursor(place: CallPlace) -> String {
 fn place(text: &str) -> Result<CallPlace, Failure> {
     let parts =
         text.split_once('-').and_then(|(at, seq)| Some((at.parse().ok()?, seq.parse().ok()?)));
-    let (at, journal_seq) = parts.filter(|(at, _)| *at < FAR.0).ok_or_else(|| {
-        let detail = text!("cursor: not one of this list", "cursor：不是此列表的游标");
-        Failure::new(422, "invalid", detail)
-    })?;
+    let (at, journal_seq) = parts.filter(|(at, _)| *at < FAR.0).ok_or_else(not_of_this_list)?;
     Ok(CallPlace { started_at: UnixMillis(at), journal_seq })
 }
 

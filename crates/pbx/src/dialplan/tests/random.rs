@@ -69,7 +69,7 @@ impl Dice {
 
     fn plan(&mut self) -> DialPlan {
         let mut plan = DialPlan::default();
-        plan.names.extend(PLAN_NAMES[1..].iter().map(|it| Box::from(*it)));
+        plan.names.extend(PLAN_NAMES[1..].iter().map(|it| Box::<str>::from(*it)));
         for id in 1..=3 {
             let kinds = [TransitionKind::Delete, TransitionKind::Replace, TransitionKind::Insert];
             let (start, length) = (self.below(3), self.below(3));

@@ -82,13 +82,13 @@ pub(crate) async fn on_list(
     let w = Words::of(viewer.language);
     let calls: Vec<Call> = viewer.api.get("/api/v1/calls").await?;
     let looked = look(&viewer, &asked).await?;
-    let registered = viewer.pages.running.registered();
+    let running = &viewer.pages.running;
     let talking: BTreeSet<&str> =
         calls.iter().flat_map(|it| [it.caller.as_str(), it.callee.as_str()]).collect();
     let state = |it: &Extension| {
         if talking.contains(it.number.as_str()) {
             ("talking", "warn", w.talking)
-        } else if registered.contains(it.number.as_str()) {
+        } else if running.is_registered(&it.number) {
             ("idle", "good", w.idle)
         } else if it.has_password {
             ("offline", "off", w.offline)

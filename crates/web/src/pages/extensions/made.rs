@@ -116,7 +116,7 @@ pub(crate) async fn on_password(
 /// The lamp of a card, which asks for itself.
 pub(crate) async fn on_lamp(viewer: Viewer, Path(number): Path<String>) -> Response {
     let w = Words::of(viewer.language);
-    let on = viewer.pages.running.registered().contains(number.as_str());
+    let on = viewer.pages.running.is_registered(&number);
     let (class, word) = if on { ("good", w.registered) } else { ("off", w.waiting) };
     Html(format!("<span class=\"lamp {class}\"></span>{word}")).into_response()
 }

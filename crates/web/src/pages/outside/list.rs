@@ -8,14 +8,19 @@ use crate::pages::layout::Layout;
 use crate::pages::viewer::Viewer;
 use crate::pages::when::when;
 use crate::pages::words::words;
-use crate::pages::{render, to};
+use crate::pages::{query, render, to};
+use crate::resource::Failure;
 use crate::resource::outside::{ExternalLine, SipTrunk, Trouble};
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use jiff::tz::TimeZone;
 use pbx::language::Language;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+const ROWS: usize = 50;
 
 words! {
     Words {
@@ -37,11 +42,23 @@ words! {
         off: "off", "未启用";
         reachable: "reachable", "可达";
         unreachable: "not reachable", "不可达";
+        search: "Search", "搜索";
+        search_help: "Account, description or server", "账号、描述或服务器";
+        next_page: "Next page", "下一页";
+        first: "First page", "第一页";
+        not_found: "Nothing is like that.", "没有符合条件的记录。";
         no_lines: "There is no external line yet. The carrier gives account, password and server.",
             "还没有外线。账号、密码和服务器地址由运营商提供。";
         no_trunks: "There is no SIP trunk yet. A trunk connects another server by its address.",
             "还没有SIP中继。SIP中继按地址连接其他服务器。";
     }
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    q: String,
+    after: String,
 }
 
 #[derive(Template)]
@@ -54,7 +71,9 @@ struct Page {
     home: &'static str,
     empty: &'static str,
     lines: bool,
+    asked: Asked,
     rows: Vec<Row>,
+    next: Option<String>,
 }
 
 struct Row {
@@ -78,40 +97,59 @@ pub(super) fn title(kind: &Kind, language: Language) -> &'static str {
     if kind.key == LINES.key { w.lines } else { w.trunks }
 }
 
-pub(crate) async fn on_lines(viewer: Viewer) -> Result<Response, PageFailure> {
+pub(crate) async fn on_lines(
+    viewer: Viewer,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageFailure> {
     let (w, zone) = (Words::of(viewer.language), viewer.zone());
-    let lines: Vec<ExternalLine> = viewer.api.get(LINES.api).await?;
+    let (lines, more) = look::<ExternalLine>(&viewer, LINES, &asked).await?;
     let rows = lines.iter().map(|it| of_line(it, w, &zone, viewer.language)).collect();
-    Ok(render(&Page {
-        page: viewer.layout(),
-        w,
-        title: w.lines,
-        key: w.account,
-        home: LINES.home,
-        empty: w.no_lines,
-        lines: true,
-        rows,
-    }))
+    Ok(page(&viewer, LINES, asked, rows, more))
 }
 
-pub(crate) async fn on_trunks(viewer: Viewer) -> Result<Response, PageFailure> {
+pub(crate) async fn on_trunks(
+    viewer: Viewer,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageFailure> {
     let w = Words::of(viewer.language);
-    let kind = super::TRUNKS;
-    let trunks: Vec<SipTrunk> = viewer.api.get(kind.api).await?;
+    let (trunks, more) = look::<SipTrunk>(&viewer, super::TRUNKS, &asked).await?;
     let rows = trunks.iter().map(|it| of_trunk(it, w, viewer.language)).collect();
-    Ok(render(&Page {
-        page: viewer.layout(),
-        w,
-        title: w.trunks,
-        key: w.number,
-        home: kind.home,
-        empty: w.no_trunks,
-        lines: false,
-        rows,
-    }))
+    Ok(page(&viewer, super::TRUNKS, asked, rows, more))
 }
 
-/// A REGISTER goes out now; the list then shows what comes of it.
+/// The rows of a page, and whether there are more.
+async fn look<T: DeserializeOwned>(
+    viewer: &Viewer,
+    kind: &Kind,
+    asked: &Asked,
+) -> Result<(Vec<T>, bool), Failure> {
+    let limit = (ROWS + 1).to_string();
+    let fields = [("limit", &*limit), ("cursor", &*asked.after), ("search", asked.q.trim())];
+    let mut found: Vec<T> = viewer.api.get(&query(kind.api, &fields)).await?;
+    let more = found.len() > ROWS;
+    found.truncate(ROWS);
+    Ok((found, more))
+}
+
+fn page(viewer: &Viewer, kind: &Kind, asked: Asked, rows: Vec<Row>, more: bool) -> Response {
+    let w = Words::of(viewer.language);
+    let lines = kind.key == LINES.key;
+    let last = rows.last().filter(|_| more);
+    let next = last.map(|it| query(kind.home, &[("q", &*asked.q), ("after", &*it.key)]));
+    render(&Page {
+        page: viewer.layout(),
+        w,
+        title: title(kind, viewer.language),
+        key: if lines { w.account } else { w.number },
+        home: kind.home,
+        empty: if lines { w.no_lines } else { w.no_trunks },
+        lines,
+        asked,
+        rows,
+        next,
+    })
+}
+
 pub(crate) async fn on_register(
     viewer: Viewer,
     Path(account): Path<String>,

@@ -2,15 +2,13 @@
 
 use crate::events::Ring;
 use crate::resource::{
-    AddRequest, Call, Change, Failure, Happening, Leg, NewExtension, Registration, Status, Traced,
-    Verdict,
+    AddRequest, Call, Change, Failure, Happening, Leg, NewExtension, Status, Traced, Verdict,
 };
 use crate::{Changed, Edit, Explained, Office, Running, TraceSource, pages_router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
-use pbx::SmolStr;
 use pbx::dialplan::Trial;
 use pbx::dialplan::live::AllUp;
 use pbx::directory::Directory;
@@ -18,15 +16,16 @@ use pbx::event::CallState;
 use pbx::id::TenantId;
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
-use pbx::record::CallRecord;
+use pbx::record::{Binding, BindingKey, CallRecord};
 use pbx::release::ReleaseCode;
 use pbx::supplementary::PhoneChange;
 use pbx::text;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use serde_json::json;
-use std::collections::BTreeSet;
+use sip::{Flow, Transport};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use store::Db;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -134,18 +133,27 @@ impl Scene {
         let directory = Mutex::new(Arc::new(db.load_directory(0).await.unwrap()));
         let server = Arc::new(Server::new(db.clone(), directory));
         let running: Arc<dyn Running> = Arc::clone(&server) as Arc<dyn Running>;
-        let registration = Registration {
-            extension: "100".to_owned(),
-            contact: "sip:100@192.168.1.20:5062".to_owned(),
-            transport: "udp".to_owned(),
-            source: "192.168.1.20:5062".to_owned(),
-            user_agent: HOSTILE.to_owned(),
-            device: "1".to_owned(),
-            registered_at: "2026-11-26T02:00:00.000Z".to_owned(),
-            expires_at: "2026-11-26T03:00:00.000Z".to_owned(),
-            expires_in_s: 2700,
+        let binding = Binding {
+            key: BindingKey {
+                tenant: TenantId::default(),
+                extension: "100".into(),
+                device: "1".into(),
+            },
+            contact: "sip:100@192.168.1.20:5062".into(),
+            flow: Flow {
+                transport: Transport::Udp,
+                local: "192.168.1.10:5060".parse().unwrap(),
+                remote: "192.168.1.20:5062".parse().unwrap(),
+                connection: None,
+            },
+            call_id: "c".into(),
+            cseq: 1,
+            q: 1000,
+            user_agent: HOSTILE.into(),
+            registered_at: NOW,
+            expires_at: NOW.after(Duration::from_secs(2700)),
         };
-        server.registrations.lock().unwrap().push(registration);
+        server.bindings.lock().unwrap().push(Arc::new(binding));
         server.calls.lock().unwrap().push(hostile_call());
         let traced = |sent, text: &str| Traced {
             unix_ms: NOW.0,
@@ -199,7 +207,7 @@ pub(super) struct Server {
     directory: Mutex<Arc<Directory>>,
     events: Arc<Ring>,
     pub(super) calls: Mutex<Vec<Call>>,
-    pub(super) registrations: Mutex<Vec<Registration>>,
+    pub(super) bindings: Mutex<Vec<Arc<Binding>>>,
     pub(super) lines: Mutex<Vec<LineStatus>>,
     pub(super) trunks: Mutex<Vec<TrunkStatus>>,
     pub(super) traced: Mutex<Vec<Traced>>,
@@ -212,7 +220,7 @@ impl Server {
             directory,
             events: Arc::new(Ring::new(NOW, "")),
             calls: Mutex::default(),
-            registrations: Mutex::default(),
+            bindings: Mutex::default(),
             lines: Mutex::default(),
             trunks: Mutex::default(),
             traced: Mutex::default(),
@@ -241,7 +249,7 @@ impl Running for Server {
             sip_udp: vec!["192.168.1.10:5060".to_owned()],
             sip_tcp: vec!["192.168.1.10:5060".to_owned()],
             http: vec!["192.168.1.10:8080".to_owned()],
-            registrations: self.registrations.lock().unwrap().len() as u64,
+            registrations: self.bindings.lock().unwrap().len() as u64,
             calls: self.calls.lock().unwrap().len() as u64,
         }
     }
@@ -250,8 +258,10 @@ impl Running for Server {
         "192.168.1.10".to_owned()
     }
 
-    fn registrations(&self) -> Vec<Registration> {
-        self.registrations.lock().unwrap().clone()
+    fn bindings(&self, after: Option<&BindingKey>, most: usize) -> Vec<Arc<Binding>> {
+        let bindings = self.bindings.lock().unwrap();
+        let later = |it: &&Arc<Binding>| after.is_none_or(|after| it.key > *after);
+        bindings.iter().filter(later).take(most).cloned().collect()
     }
 
     fn calls(&self) -> Vec<Call> {
@@ -294,10 +304,8 @@ impl Running for Server {
         Arc::clone(&self.directory.lock().unwrap())
     }
 
-    fn registered(&self) -> BTreeSet<SmolStr> {
-        let directory = self.directory();
-        let office = directory.tenant(TenantId::default()).unwrap();
-        office.extensions.values().map(|it| it.number.clone()).collect()
+    fn is_registered(&self, _: &str) -> bool {
+        true
     }
 
     fn explain(&self, trial: Trial) -> Explained<'_> {
