@@ -25,7 +25,7 @@ pub(crate) mod trunks;
 
 use crate::authenticate::Authenticator;
 use crate::counters::Counters;
-use crate::dialplan::Trial;
+use crate::dialplan::{Trial, Tried};
 use crate::directory::{Directory, Tenant};
 use crate::event::{Event, UnregisterReason};
 use crate::guard::{Guard, Rate};
@@ -393,8 +393,9 @@ impl Core {
                 }
             }
             Command::Try { trial, token } => {
-                let explanation = Box::new(trial.explain(&self.office));
-                self.office.event(Event::Tried { token, explanation });
+                let explanation = trial.explain(&self.office);
+                let told = Arc::new(Tried { trial: *trial, explanation });
+                self.office.event(Event::Tried { token, told });
             }
             Command::ExamineLine { tenant, account, call, token } => {
                 self.examine_line((tenant, &account), call.as_deref(), token, now);

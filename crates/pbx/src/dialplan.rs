@@ -30,9 +30,9 @@ pub use live::Live;
 pub use print::print;
 pub use query::{Caller, Candidate, Candidates, Outgoing, Query, Refusal, Route};
 pub use reception::Reception;
-pub use route::{DIVERSIONS_MAX, REANALYZE_MAX, explain, route};
+pub use route::{REANALYZE_MAX, explain, route};
 pub use tables::Tables;
-pub use trial::{Draft, Trial, TrialCaller};
+pub use trial::{Draft, Trial, TrialCaller, Tried};
 
 #[cfg(test)]
 mod tests;

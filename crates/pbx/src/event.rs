@@ -2,7 +2,7 @@
 //!
 //! Unlike a [`Record`](crate::record::Record), an event may be lost when its reader lags.
 
-use crate::dialplan::step::Explanation;
+use crate::dialplan::Tried;
 use crate::id::{CallId, TenantId};
 use crate::language::Text;
 use crate::light::Light;
@@ -43,7 +43,7 @@ pub enum Event {
     /// The decision on a call that nobody placed, with its steps.
     Tried {
         token: u64,
-        explanation: Box<Explanation>,
+        told: Arc<Tried>,
     },
     /// An examination asked for by this token is over; without a report it could not be made.
     Examined {

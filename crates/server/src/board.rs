@@ -3,7 +3,7 @@
 //! A thread of its own reads [`Event`]s, keeps this picture and writes the log lines. The core
 //! thread never takes the lock here; when events were dropped, it asks for a fresh picture.
 
-use pbx::dialplan::step::Explanation;
+use pbx::dialplan::Tried;
 use pbx::event::{CallState, CallStatus, Event};
 use pbx::id::{CallId, TenantId};
 use pbx::line::doctor::report::Report;
@@ -16,15 +16,13 @@ use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// Calls that ended are still shown, up to this many; the oldest goes.
 const ENDED_MAX: usize = 200;
 
 /// Reports of the trunk doctor that nobody asks for; the oldest goes.
 const EXAMINED_MAX: usize = 16;
-
-/// Decisions on calls that nobody placed, of which nobody asks; the oldest goes.
-const TRIED_MAX: usize = 64;
 
 /// A lost event is noticed; a call that no report confirms for this long is taken off.
 const CONFIRM: Duration = Duration::from_secs(10);
@@ -52,8 +50,8 @@ struct Picture {
     trunks: BTreeMap<(TenantId, u32), TrunkStatus>,
     /// What the trunk doctor found, until it is asked for.
     examined: BTreeMap<u64, Option<Report>>,
-    /// Decisions on calls that nobody placed, until they are asked for.
-    tried: BTreeMap<u64, Box<Explanation>>,
+    /// Who waits for the decision on a call that nobody places.
+    trials: BTreeMap<u64, oneshot::Sender<Arc<Tried>>>,
     /// Set when events were lost: calls last told before it are doubtful.
     lagged_at: Option<Instant>,
 }
@@ -140,11 +138,10 @@ impl Board {
                     picture.examined.pop_first();
                 }
             }
-            Event::Tried { token, explanation } => {
-                picture.tried.insert(*token, explanation.clone());
-                if picture.tried.len() > TRIED_MAX {
-                    picture.tried.pop_first();
-                }
+            Event::Tried { token, told } => {
+                // Who asked may have gone.
+                let asker = picture.trials.remove(token);
+                asker.map(|it| it.send(Arc::clone(told)));
             }
             // These are for the log only.
             Event::AuthFailed { .. } | Event::Throttled { .. } | Event::Fault { .. } => {}
@@ -218,9 +215,13 @@ impl Board {
         self.lock().examined.remove(&token)
     }
 
-    /// The decision on a call that nobody placed, once.
-    pub(crate) fn tried(&self, token: u64) -> Option<Box<Explanation>> {
-        self.fresh().tried.remove(&token)
+    /// Where the decision on a call that nobody places will come.
+    pub(crate) fn await_trial(&self, token: u64) -> oneshot::Receiver<Arc<Tried>> {
+        let (asker, told) = oneshot::channel();
+        let mut picture = self.lock();
+        picture.trials.retain(|_, it| !it.is_closed());
+        picture.trials.insert(token, asker);
+        told
     }
 
     pub(crate) fn trunks(&self) -> Vec<TrunkStatus> {

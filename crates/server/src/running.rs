@@ -37,9 +37,8 @@ use web::{Changed, Edit, Explained, Running, TraceSource};
 
 /// More changed extensions than this are cheaper to load as a whole.
 const SINGLE_CHANGES_MAX: usize = 200;
-/// Within this the core has decided on a call that nobody places, and how often that is looked for.
+/// Within this the core has decided on a call that nobody places.
 const TRIED_WITHIN: Duration = Duration::from_secs(2);
-const TRIED_POLL: Duration = Duration::from_millis(2);
 /// Versions of the directory kept alive here, so that the core thread never frees a large one.
 const RETIRED_MAX: usize = 2;
 
@@ -68,7 +67,7 @@ pub(crate) struct Live {
     pub(crate) data_dir: PathBuf,
     pub(crate) bound: Bound,
     pub(crate) started_at: Instant,
-    /// The names of what the core was asked for.
+    /// Numbers the questions to the core; the answer carries the same.
     pub(crate) tokens: AtomicU64,
     pub(crate) ready: AtomicBool,
     /// Held while a new directory is made, so that the newest is always published last. True where
@@ -162,18 +161,12 @@ impl Running for Live {
 
     fn explain(&self, trial: Trial) -> Explained<'_> {
         let token = self.tokens.fetch_add(1, Ordering::Relaxed);
+        let told = self.board.await_trial(token);
         let trial = Box::new(trial);
         let is_asked = self.orders.give(Order::Command(Command::Try { trial, token }));
         Box::pin(async move {
-            let ends_at = clock::now().instant + TRIED_WITHIN;
-            let mut ticks = tokio::time::interval(TRIED_POLL);
-            while is_asked && clock::now().instant < ends_at {
-                ticks.tick().await;
-                if let Some(it) = self.board.tried(token) {
-                    return Some(*it);
-                }
-            }
-            None
+            let told = tokio::time::timeout(TRIED_WITHIN, told);
+            if is_asked { told.await.ok()?.ok() } else { None }
         })
     }
 

@@ -10,6 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use pbx::dialplan::lint::{self, finding};
 use pbx::dialplan::live::AllUp;
+use pbx::dialplan::number::DIALLED_LENGTH_MAX;
 use pbx::dialplan::query::{Candidate, Outgoing};
 use pbx::dialplan::step::Explanation;
 use pbx::dialplan::{Draft, Trial, TrialCaller, print};
@@ -37,12 +38,11 @@ pub(crate) async fn simulate(
 ) -> Result<Simulation, Failure> {
     let now = running.now();
     let trial = trial(directory, request, now)?;
-    let explained = running.explain(trial.clone()).await;
-    let explanation = explained.ok_or_else(|| {
+    let told = running.explain(trial).await.ok_or_else(|| {
         let detail = text!("the server does not answer now; try again", "服务器暂无响应，请重试");
         Failure::new(503, "busy", detail)
     })?;
-    shown(tenant(&trial.directory.0)?, &explanation, now)
+    shown(tenant(&told.trial.directory.0)?, &told.explanation, now)
 }
 
 /// The same where everything is registered, answers and is idle.
@@ -61,6 +61,13 @@ fn trial(
     now: UnixMillis,
 ) -> Result<Trial, Failure> {
     let tenant = tenant(&directory)?;
+    for (field, number) in [("from", &request.from), ("dial", &request.dial)] {
+        if number.len() > DIALLED_LENGTH_MAX {
+            let most = DIALLED_LENGTH_MAX;
+            let detail = text!("{field}: at most {most} octets", "{field}：最多{most}字节");
+            return Err(Failure::new(422, "invalid", detail));
+        }
+    }
     let at = match &request.at {
         None => now,
         Some(text) => moment(text, &tenant.zone.0).ok_or_else(|| {
@@ -109,7 +116,8 @@ fn caller(tenant: &Tenant, request: &SimulateRequest) -> Result<TrialCaller, Fai
 
 /// The findings on rows that the decision looked at.
 fn about(explanation: &Explanation, findings: &[finding::Finding]) -> Vec<Finding> {
-    let rows: BTreeSet<_> = explanation.steps.iter().flat_map(|it| it.rows()).collect();
+    let rows: BTreeSet<_> =
+        explanation.legs().flat_map(|it| &it.steps).flat_map(|it| it.rows()).collect();
     let seen = |it: &&finding::Finding| {
         it.row.parse().is_ok_and(|row: u32| rows.contains(&(it.table, row)))
     };
@@ -141,7 +149,7 @@ fn shown(
         SimulationRefusal { code, status: it.status, row: it.row }
     });
     Ok(Simulation {
-        plan: explanation.route.plan.to_string(),
+        plan: last.route.plan.to_string(),
         at: format!("{}T{:02}:{:02}", at.date, at.minute / 60, at.minute % 60),
         forwarded_by: explanation.forwarded_by().map(|it| it.to_string()).collect(),
         candidates,

@@ -13,8 +13,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::Frame;
-use pbx::dialplan::Trial;
-use pbx::dialplan::step::Explanation;
+use pbx::dialplan::{Trial, Tried};
 use pbx::directory::Directory;
 use pbx::id::{CallId, TenantId};
 use pbx::line::doctor::report::Report;
@@ -55,12 +54,12 @@ pub enum Edit {
 }
 
 /// The future of [`Running::explain`].
-pub type Explained<'a> = Pin<Box<dyn Future<Output = Option<Explanation>> + Send + 'a>>;
+pub type Explained<'a> = Pin<Box<dyn Future<Output = Option<Arc<Tried>>> + Send + 'a>>;
 
 /// The future of [`Running::changed`].
 pub type Changed<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
 
-/// The running server, as the API needs it. Nothing here waits for the core.
+/// The running server, as the API needs it. Nothing here waits for the core but `explain`.
 pub trait Running: Send + Sync + 'static {
     fn status(&self) -> Status;
     /// What to enter in a phone.

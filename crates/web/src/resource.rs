@@ -184,7 +184,7 @@ pub struct SimulateRequest {
     /// 0 to 99; a row of the black list blocks it where it is below the row's rate. Absent: 99.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dice: Option<u8>,
-    /// Take every line and trunk for registered and idle.
+    /// Take everything for registered and idle, and nothing for forwarded.
     pub all_up: bool,
 }
 

@@ -12,8 +12,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
-use pbx::dialplan::Trial;
 use pbx::dialplan::live::AllUp;
+use pbx::dialplan::{Trial, Tried};
 use pbx::directory::Directory;
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
@@ -268,7 +268,8 @@ impl Running for Still {
     }
 
     fn explain(&self, trial: Trial) -> Explained<'_> {
-        Box::pin(async move { Some(trial.explain(&AllUp)) })
+        let explanation = trial.explain(&AllUp);
+        Box::pin(async move { Some(Arc::new(Tried { trial, explanation })) })
     }
 
     fn lines(&self) -> Vec<LineStatus> {

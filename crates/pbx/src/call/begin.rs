@@ -9,6 +9,8 @@ use super::media::{CallMedia, Half, Unusable};
 use super::path::relay;
 use super::refer_to::Replaced;
 use super::{Call, FORKS_MAX, Leg, State, body, headers};
+use crate::dialplan::number::DIALLED_LENGTH_MAX;
+use crate::dialplan::reception::Arriving;
 use crate::dialplan::{self, Candidate, Query, Reception, Refusal as Refused};
 use crate::directory::Extension;
 use crate::id::{CallId, TenantId};
@@ -295,9 +297,10 @@ impl Call {
         self.record.callee_extension = Some(callee.number.clone());
         self.invite = Some(block::copy(Life::Transaction, attempt.raw));
         let targets = self.targets(office, callee);
-        let (has_phone, sends_on) = (!targets.is_empty(), self.may_be_sent_on());
-        match Reception::of(office, (self.tenant, callee), has_phone, sends_on) {
-            Reception::Rings { .. } => self.count_busy(office, callee, Role::Callee),
+        let arriving =
+            Arriving { has_phone: !targets.is_empty(), may_be_sent_on: self.may_be_sent_on() };
+        match Reception::of(office, self.tenant, callee, arriving) {
+            Reception::Rings => self.count_busy(office, callee, Role::Callee),
             Reception::SentOn { by, why, number } => {
                 let why = Why::Forwarding(why);
                 return self.send_on(office, Onward::to(by.as_str(), number.as_str(), why), now);
@@ -521,7 +524,6 @@ fn record(office: &Office, id: CallId, attempt: &Attempt<'_>, caller: &Leg) -> C
 /// What was dialled: the user of the Request-URI, or the number of a tel: URI (RFC 3966), without
 /// their parameters.
 pub(crate) fn dialled(it: &Essentials<'_>) -> SmolStr {
-    const DIALLED_LENGTH_MAX: usize = 128;
     let (text, is_telephone) = match it.uri {
         Some(Uri::Other { scheme, rest }) if scheme.eq_ignore_ascii_case("tel") => {
             (std::borrow::Cow::Borrowed(rest), true)

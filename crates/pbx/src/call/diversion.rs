@@ -1,7 +1,7 @@
 //! Who sent a call on before it came here: Diversion (RFC 5806) and History-Info (RFC 7044), as they
 //! are read, written, and counted against loops. Pure.
 
-use crate::dialplan::DIVERSIONS_MAX;
+use crate::dialplan::reception::{DIVERSIONS_MAX, comes_back};
 use crate::privacy::{ANONYMOUS_URI, Privacy};
 use crate::supplementary::Forwarding;
 use sip::message::{HeaderName, Message, NameAddr, Uri};
@@ -142,9 +142,9 @@ impl History {
     /// Whether `by`, known to others as a user of `host`, may not send it on to `number`.
     pub(super) fn is_loop(&self, by: &str, number: &str, host: &str) -> bool {
         let times = self.before.saturating_add(u32::try_from(self.ours.len()).unwrap_or(u32::MAX));
-        let ours = |it: &str| self.ours.iter().any(|diverted| *diverted.by == *it);
+        let ours = self.ours.iter().map(|it| &*it.by);
         let theirs = || self.diversions.iter().chain(&self.infos).any(|it| names(it, by, host));
-        times >= DIVERSIONS_MAX || number == by || ours(number) || ours(by) || theirs()
+        times >= DIVERSIONS_MAX || comes_back(ours, by, number) || theirs()
     }
 
     /// The headers of an INVITE to `target`.

@@ -15,6 +15,9 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::sync::Arc;
 
+/// Lines and trunks that are told of where they cannot take a call: the first of thousands.
+const SKIPPED_MAX: usize = 50;
+
 /// The lines and trunks that can take the call, and why others cannot.
 #[derive(Default)]
 pub(super) struct Choice {
@@ -49,6 +52,11 @@ impl Choice {
             Way::Trunk(trunk) => Some(&**trunk),
             Way::Line(..) => None,
         })
+    }
+
+    /// Whether one more that is skipped is told.
+    fn tells_more<T: Trace>(&self) -> bool {
+        T::WANTED && self.skipped_lines.len() + self.skipped_trunks.len() < SKIPPED_MAX
     }
 
     fn skip(&mut self, why: Skip) {
@@ -136,7 +144,8 @@ impl<T: Trace> Decision<'_, T> {
             }
             Some(why) => {
                 found.skip(why);
-                if T::WANTED && found.skipped_lines.iter().all(|(it, _)| *it != line.account) {
+                let is_told = |(it, _): &(Box<str>, Skip)| *it == line.account;
+                if found.tells_more::<T>() && !found.skipped_lines.iter().any(is_told) {
                     found.skipped_lines.push((line.account.clone(), why));
                 }
             }
@@ -176,7 +185,8 @@ impl<T: Trace> Decision<'_, T> {
             }
             Some(why) => {
                 found.skip(why);
-                if T::WANTED && found.skipped_trunks.iter().all(|(it, _)| *it != trunk.id) {
+                let is_told = |(it, _): &(u32, Skip)| *it == trunk.id;
+                if found.tells_more::<T>() && !found.skipped_trunks.iter().any(is_told) {
                     found.skipped_trunks.push((trunk.id, why));
                 }
             }

@@ -3,6 +3,9 @@
 /// Longest prefix or number in a table.
 pub const NUMBER_LENGTH_MAX: usize = 64;
 
+/// Longest number that is dialled; what is longer is cut. Unit: octets.
+pub const DIALLED_LENGTH_MAX: usize = 128;
+
 /// The rule in words, for who wrote something else.
 pub const NUMBER_RULE: &str =
     "must be at most 64 of digits, letters, +, *, #, -, . and _, without spaces";

@@ -8,18 +8,17 @@ use crate::release::ReleaseCode;
 use crate::supplementary::Forwarding;
 use smol_str::SmolStr;
 
+/// Most times that a call is sent on, by other servers too; once more is a loop.
+pub const DIVERSIONS_MAX: u32 = 5;
+
 /// What meets a call at an extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reception {
-    /// Its phones ring; where nobody answers, the call goes on to this number.
-    Rings {
-        no_answer: Option<SmolStr>,
-    },
-    SentOn {
-        by: SmolStr,
-        why: Forwarding,
-        number: SmolStr,
-    },
+    /// Its phones ring.
+    Rings,
+    /// The extension `by` forwards it to another number.
+    SentOn { by: SmolStr, why: Forwarding, number: SmolStr },
+    /// It wants no calls now.
     DoesNotDisturb,
     /// No phone of it is registered.
     NoPhone,
@@ -27,31 +26,39 @@ pub enum Reception {
     Full,
 }
 
+/// What counts of the call itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Arriving {
+    /// A phone of the extension can be called.
+    pub has_phone: bool,
+    /// The caller still waits for an answer, and has had none.
+    pub may_be_sent_on: bool,
+}
+
 impl Reception {
-    /// Forwarding comes first; where `sends_on` is false the call may not be sent on any more.
+    /// Forwarding comes first.
     pub fn of(
         live: &dyn Live,
-        (tenant, extension): (TenantId, &Extension),
-        has_phone: bool,
-        sends_on: bool,
+        tenant: TenantId,
+        extension: &Extension,
+        arriving: Arriving,
     ) -> Self {
         let number = &*extension.number;
-        let target = |why| live.forwards_to(tenant, number, why).filter(|_| sends_on);
         let sent_on = |why| {
-            let (by, number) = (number.into(), target(why)?.into());
-            Some(Self::SentOn { by, why, number })
+            let to = live.forwards_to(tenant, number, why).filter(|_| arriving.may_be_sent_on)?;
+            Some(Self::SentOn { by: number.into(), why, number: to.into() })
         };
         if let Some(always) = sent_on(Forwarding::Always) {
             return always;
         }
         let (why, otherwise) = if live.does_not_disturb(tenant, number) {
             (Forwarding::Busy, Self::DoesNotDisturb)
-        } else if !has_phone {
+        } else if !arriving.has_phone {
             (Forwarding::Unreachable, Self::NoPhone)
         } else if !live.extension_has_room(tenant, extension) {
             (Forwarding::Busy, Self::Full)
         } else {
-            return Self::Rings { no_answer: target(Forwarding::NoAnswer).map(Into::into) };
+            return Self::Rings;
         };
         sent_on(why).unwrap_or(otherwise)
     }
@@ -59,10 +66,15 @@ impl Reception {
     /// What the call ends with here, unless a phone rings or it goes on.
     pub fn release(&self) -> Option<ReleaseCode> {
         match self {
-            Self::Rings { .. } | Self::SentOn { .. } => None,
+            Self::Rings | Self::SentOn { .. } => None,
             Self::DoesNotDisturb => Some(ReleaseCode::CalleeDoNotDisturb),
             Self::NoPhone => Some(ReleaseCode::CalleeNotRegistered),
             Self::Full => Some(ReleaseCode::CalleeLimit),
         }
     }
+}
+
+/// Whether a call that these have sent on before would come back, if `by` sent it to `number`.
+pub fn comes_back<'a>(mut before: impl Iterator<Item = &'a str>, by: &str, number: &str) -> bool {
+    number == by || before.any(|it| it == number || it == by)
 }

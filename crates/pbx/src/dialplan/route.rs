@@ -1,14 +1,14 @@
 //! The decision: one pure function for real calls, the simulator and the tests.
 //!
-//! The order of procedures: emergency number, black list, analyze caller number, feature codes,
-//! analyze called number; then for each line or trunk refine caller number and refine called
+//! The order of procedures: emergency number, black list, where a line sends its calls (a service for
+//! its own number before that), analyze caller number, feature codes, analyze called number; then for each line or trunk refine caller number and refine called
 //! number.
 
 use super::choose::Choice;
 use super::feature::{DialledFeature, Feature, is_code};
 use super::live::Live;
 use super::query::{Caller, Candidate, Candidates, Query, Refusal, Route};
-use super::reception::Reception;
+use super::reception::{Arriving, DIVERSIONS_MAX, Reception, comes_back};
 use super::rows::{CalledRow, DEFAULT_PLAN, LineChoice, RouteType, TrunkChoice};
 use super::step::{Explanation, Fallback, Found, Step, Trace};
 use super::time::Clock;
@@ -16,6 +16,7 @@ use super::transition::Transition;
 use crate::directory::{Directory, Tenant};
 use crate::line::config::Incoming;
 use crate::release::ReleaseCode;
+use crate::supplementary::Forwarding;
 use smallvec::smallvec;
 use smol_str::SmolStr;
 use std::borrow::Cow;
@@ -23,9 +24,6 @@ use std::sync::Arc;
 
 /// How often a number may be analysed again. One more refuses the call with `route.loop`.
 pub const REANALYZE_MAX: usize = 10;
-
-/// Most times that a call is sent on, by other servers too; once more is a loop.
-pub const DIVERSIONS_MAX: u32 = 5;
 
 /// Decides from what it is given, and nothing else.
 pub fn route(directory: &Directory, live: &dyn Live, query: &Query<'_>) -> Route {
@@ -55,26 +53,28 @@ fn explain_after(
     // Known by its address, it need not register.
     let has_phone = extension.addresses.iter().any(|it| it.host().is_some())
         || live.extension_is_registered(query.tenant, &extension.number);
-    let reception = Reception::of(live, (query.tenant, extension), has_phone, true);
-    if let Reception::SentOn { number, .. } = &reception {
-        let by = extension.number.clone();
-        let known = |it: &SmolStr| before.contains(it);
-        let again = *number == by || known(number) || known(&by);
-        let is_loop = again || before.len() as u64 >= DIVERSIONS_MAX.into();
-        explanation.onward = Some(match is_loop {
-            true => Err(ReleaseCode::LoopDetected),
-            false => {
-                before.push(by.clone());
-                let first = query.on_behalf_of.unwrap_or_else(|| query.caller.number());
-                let query = Query {
-                    caller: Caller::Extension(&by),
-                    dialled: number,
-                    on_behalf_of: Some(first),
-                    ..*query
-                };
-                Ok(Box::new(explain_after(directory, live, &query, before)))
-            }
-        });
+    let arriving = Arriving { has_phone, may_be_sent_on: true };
+    let reception = Reception::of(live, query.tenant, extension, arriving);
+    let by = extension.number.clone();
+    let times = u32::try_from(before.len()).unwrap_or(u32::MAX);
+    let may_go_to = |number: &str, before: &[SmolStr]| {
+        times < DIVERSIONS_MAX && !comes_back(before.iter().map(SmolStr::as_str), &by, number)
+    };
+    match &reception {
+        Reception::Rings => {
+            let to = live.forwards_to(query.tenant, &by, Forwarding::NoAnswer);
+            explanation.not_answered = to.filter(|it| may_go_to(it, before)).map(Into::into);
+        }
+        Reception::SentOn { number, .. } if may_go_to(number, before) => {
+            before.push(by.clone());
+            let first = query.on_behalf_of.unwrap_or_else(|| query.caller.number());
+            let caller = Caller::Extension(&by);
+            let query = Query { caller, dialled: number, on_behalf_of: Some(first), ..*query };
+            let onward = explain_after(directory, live, &query, before);
+            explanation.onward = Some(Ok(Box::new(onward)));
+        }
+        Reception::SentOn { .. } => explanation.onward = Some(Err(ReleaseCode::LoopDetected)),
+        Reception::DoesNotDisturb | Reception::NoPhone | Reception::Full => {}
     }
     explanation.reception = Some(reception);
     explanation
@@ -233,8 +233,8 @@ impl<'a, T: Trace> Decision<'a, T> {
             target: line.incoming.clone(),
             owner: line.owner.clone(),
         });
-        if detected.is_some() {
-            return Ok(None);
+        if let Some(row) = detected {
+            return self.take(row).map(Some);
         }
         match (&line.incoming, &line.owner) {
             (Incoming::Owner, Some(number)) | (Incoming::Extension(number), _) => {

@@ -46,6 +46,8 @@ pub struct Explanation {
     pub route: Route,
     /// What meets the call at the extension it is for.
     pub reception: Option<Reception>,
+    /// Where it goes on to where that extension's phones ring and nobody answers.
+    pub not_answered: Option<SmolStr>,
     /// Where it goes after that extension sent it on; or why it may not.
     pub onward: Option<Result<Box<Self>, ReleaseCode>>,
 }
@@ -53,33 +55,44 @@ pub struct Explanation {
 impl Explanation {
     pub(super) fn new(query: &Query<'_>, at: LocalTime, steps: Vec<Step>, route: Route) -> Self {
         let (caller, dialled) = (query.caller.number().into(), query.dialled.into());
-        Self { caller, dialled, at, steps, route, reception: None, onward: None }
+        Self {
+            caller,
+            dialled,
+            at,
+            steps,
+            route,
+            reception: None,
+            not_answered: None,
+            onward: None,
+        }
+    }
+
+    /// This decision and those after it, where extensions send the call on.
+    pub fn legs(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |it| match &it.onward {
+            Some(Ok(next)) => Some(&**next),
+            Some(Err(_)) | None => None,
+        })
+    }
+
+    /// The leg at which the call ends or goes out.
+    pub fn last(&self) -> &Self {
+        self.legs().last().unwrap_or(self)
     }
 
     /// The extensions that send the call on, in their order.
     pub fn forwarded_by(&self) -> impl Iterator<Item = &SmolStr> {
-        let all = std::iter::successors(Some(self), |it| {
-            it.onward.as_ref()?.as_ref().ok().map(|it| &**it)
-        });
-        all.filter_map(|it| match &it.reception {
+        self.legs().filter_map(|it| match &it.reception {
             Some(Reception::SentOn { by, .. }) => Some(by),
             _ => None,
         })
     }
 
-    /// What ends the call at the extension it comes to.
+    /// What ends the call here: its extension takes none, or may not send it on.
     pub fn end(&self) -> Option<Refusal> {
         let at_the_extension = || self.reception.as_ref()?.release();
         let looped = self.onward.as_ref().and_then(|it| it.as_ref().err().copied());
         looped.or_else(at_the_extension).map(Into::into)
-    }
-
-    /// Of the last extension, line or trunk that it comes to.
-    pub fn last(&self) -> &Self {
-        match &self.onward {
-            Some(Ok(next)) => next.last(),
-            Some(Err(_)) | None => self,
-        }
     }
 }
 
@@ -214,9 +227,11 @@ impl Step {
             Self::Transition { transition, .. } => vec![(TableName::Transitions, transition.id)],
             Self::Refine { which: Which::Caller, found, .. } => found.ids(TableName::RefineCaller),
             Self::Refine { which: Which::Called, found, .. } => found.ids(TableName::RefineCalled),
+            Self::Incoming { detected, .. } => {
+                detected.map(|it| (TableName::Called, it)).into_iter().collect()
+            }
             Self::Emergency(_)
             | Self::NoEmergencyRoute
-            | Self::Incoming { .. }
             | Self::FeatureCode(_)
             | Self::NoTransition(_)
             | Self::Fallback(_)

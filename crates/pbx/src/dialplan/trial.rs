@@ -9,19 +9,20 @@ use crate::id::TenantId;
 use crate::time::UnixMillis;
 use std::sync::Arc;
 
-/// What the simulator asks.
+/// What the simulator asks, as in [`Query`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trial {
     pub tenant: TenantId,
     pub caller: TrialCaller,
+    /// At most [`DIALLED_LENGTH_MAX`](super::number::DIALLED_LENGTH_MAX) octets.
     pub dialled: Box<str>,
     pub at: UnixMillis,
-    /// Even over 0..100, as in [`Query`].
+    /// Range: 0 to 99.
     pub dice: u8,
     pub directory: Draft,
 }
 
-/// As [`Caller`].
+/// Who would call, as in [`Caller`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrialCaller {
     Extension(Box<str>),
@@ -40,6 +41,13 @@ impl PartialEq for Draft {
 }
 
 impl Eq for Draft {}
+
+/// A trial and what it came to; who asked frees the directory, never the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    pub trial: Trial,
+    pub explanation: Explanation,
+}
 
 impl Trial {
     pub fn explain(&self, live: &dyn Live) -> Explanation {

@@ -281,7 +281,7 @@ fn read(text: &str) -> Said {
         said.refused = Some((status.parse().unwrap(), code.to_owned()));
     } else {
         let all = result.strip_suffix('.').unwrap();
-        let all = all.split("; not answered, it goes on to ").next().unwrap();
+        let all = all.split("; if nobody answers, it goes on to ").next().unwrap();
         said.candidates = all.split(", then ").map(str::to_owned).collect();
     }
     said
@@ -354,7 +354,7 @@ fn nobody_tried(caller: Caller<'_>, said: Option<&String>) -> Option<u16> {
     match said?.as_str() {
         "would start the feature echo" => Some(200),
         it if it.ends_with("no phone of it is registered now") => Some(480),
-        it if it.ends_with("it does not want to be disturbed") => Some(480),
+        it if it.ends_with("do not disturb is on") => Some(480),
         // Nobody rings himself: whoever is known by his address has no other phone here.
         it => matches!(caller, Caller::Extension(number) if it == format!("would ring extension {number}"))
             .then_some(480),

@@ -73,7 +73,7 @@ pub(super) struct Simulate {
     /// 0 to 99: a row of the black list with a higher rate blocks the call [default: 99].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..100))]
     dice: Option<u8>,
-    /// Take every external line and SIP trunk for registered and idle.
+    /// Take everything for registered and idle, and nothing for forwarded.
     #[arg(long)]
     all_up: bool,
 }
@@ -107,8 +107,8 @@ async fn simulate(backend: &mut Backend, it: Simulate, output: &mut Output) -> R
     output.show(&simulation, |it, language| it.text.get(language).to_owned())?;
     if !backend.is_online() && !all_up {
         output.notice(&text!(
-            "No server is running: lines and trunks are taken for registered and idle.",
-            "服务器未运行：假定所有外线和SIP中继均可用且空闲。"
+            "No server is running: everything is taken for registered and idle, and no forwarding or do not disturb is looked at.",
+            "服务器未运行：假定所有话机、外线和SIP中继均可用且空闲，不考虑呼叫转移和免打扰。"
         ));
     }
     Ok(())

@@ -231,7 +231,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
         "按该日期或时间判断，例如2026-12-25T20:00，以系统的时区为准[默认：当前时间]",
     ),
     ("dialplan simulate dice", "0至99；小于系统黑名单记录的比例时，该记录禁止呼叫[默认：99]"),
-    ("dialplan simulate all_up", "假定所有外线和SIP中继均可用且空闲"),
+    ("dialplan simulate all_up", "假定所有话机、外线和SIP中继均可用且空闲，不考虑呼叫转移"),
     ("dialplan export file", "写入该新文件；使用--csv时为文件夹；`-`表示标准输出"),
     ("dialplan export csv", "每个表写成文件夹中的一个CSV文件"),
     ("dialplan export table", "只写这个表，格式为CSV"),

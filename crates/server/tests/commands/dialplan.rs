@@ -217,7 +217,7 @@ fn a_simulated_call_is_followed_to_where_it_is_sent_on() {
     assert_eq!(call["forwarded_by"], serde_json::json!(["100", "101"]));
     assert_eq!(call["refusal"]["code"], "caller.forbidden", "a code in the place of another");
     let text = call["text"]["en"].as_str().unwrap();
-    let way = "Result: extension 100 sends it on to 101 (unreachable).";
+    let way = "Result: extension 100 forwards to 101 (unreachable).";
     assert!(text.contains(way), "{text}");
 
     assert_eq!(
@@ -227,8 +227,8 @@ fn a_simulated_call_is_followed_to_where_it_is_sent_on() {
     assert_eq!(simulate()["refusal"]["code"], "callee.do_not_disturb");
     let (_, text) =
         server.run(&["dialplan", "simulate", "--from", "102", "--dial", "100", "--lang", "zh"]);
-    assert!(text.contains("结果：分机 100 不可达转移到 101。"), "{text}");
-    assert!(text.contains("结果：分机 101 振铃，但该分机设置了免打扰。"), "{text}");
+    assert!(text.contains("结果：分机 100 不可达时转移到 101。"), "{text}");
+    assert!(text.contains("结果：分机 101 振铃，但该分机已设置免打扰。"), "{text}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
             (name("系统黑名单"), facts)
         }
         Step::Incoming { account, detected: Some(row), .. } => {
-            (name("外线入呼叫"), format!("{account} -> 记录 {row} 为该号码检测业务"))
+            (name("外线入呼叫"), format!("{account} -> 命中记录 {row} 的业务检测"))
         }
         Step::Incoming { account, detected: None, target, owner } => {
             (name("外线入呼叫"), format!("{account} -> {}", incoming(target, owner.as_deref())))
@@ -112,16 +112,16 @@ pub(super) fn result(it: &Explanation) -> String {
         text += &format!("，其次{}", candidate(other));
     }
     match &it.reception {
-        None | Some(Reception::Rings { no_answer: None }) => {}
-        Some(Reception::Rings { no_answer: Some(number) }) => {
-            text += &format!("，无应答则转移到 {number}");
-        }
+        None | Some(Reception::Rings) => {}
         Some(Reception::NoPhone) => text += "，目前没有话机注册",
-        Some(Reception::DoesNotDisturb) => text += "，但该分机设置了免打扰",
+        Some(Reception::DoesNotDisturb) => text += "，但该分机已设置免打扰",
         Some(Reception::Full) => text += "，但该分机的并发呼叫数已满",
         Some(Reception::SentOn { by, why, number }) => {
             text = format!("结果：分机 {by} {}转移到 {number}", forwarding(*why));
         }
+    }
+    if let Some(number) = &it.not_answered {
+        text += &format!("，无应答时转移到 {number}");
     }
     if let Some(Err(code)) = &it.onward {
         let (status, sentence) = (code.status(), code.text());
@@ -132,9 +132,9 @@ pub(super) fn result(it: &Explanation) -> String {
 
 fn forwarding(why: Forwarding) -> &'static str {
     match why {
-        Forwarding::Busy => "遇忙",
-        Forwarding::Unreachable => "不可达",
-        Forwarding::NoAnswer => "无应答",
+        Forwarding::Busy => "遇忙时",
+        Forwarding::Unreachable => "不可达时",
+        Forwarding::NoAnswer => "无应答时",
         Forwarding::Always => "无条件",
     }
 }

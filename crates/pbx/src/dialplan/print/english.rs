@@ -111,16 +111,16 @@ pub(super) fn result(it: &Explanation) -> String {
         text += &format!(", then {}", candidate(other));
     }
     match &it.reception {
-        None | Some(Reception::Rings { no_answer: None }) => {}
-        Some(Reception::Rings { no_answer: Some(number) }) => {
-            text += &format!("; not answered, it goes on to {number}");
-        }
+        None | Some(Reception::Rings) => {}
         Some(Reception::NoPhone) => text += " - no phone of it is registered now",
-        Some(Reception::DoesNotDisturb) => text += " - it does not want to be disturbed",
-        Some(Reception::Full) => text += " - it has no free call left",
+        Some(Reception::DoesNotDisturb) => text += " - but do not disturb is on",
+        Some(Reception::Full) => text += " - but it has all the calls it may have",
         Some(Reception::SentOn { by, why, number }) => {
-            text = format!("Result: extension {by} sends it on to {number} ({})", why.as_str());
+            text = format!("Result: extension {by} forwards to {number} ({})", why.as_str());
         }
+    }
+    if let Some(number) = &it.not_answered {
+        text += &format!("; if nobody answers, it goes on to {number}");
     }
     if let Some(Err(code)) = &it.onward {
         let (status, sentence) = (code.status(), code.text());

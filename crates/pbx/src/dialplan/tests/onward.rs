@@ -47,15 +47,15 @@ fn a_call_is_followed_to_where_it_is_sent_on() {
     let table: [(Is, &[Forwarding], String, Option<ReleaseCode>); 11] = [
         (Is::Idle,  &[],                  format!("{rings}."), None),
         (Is::Idle,  &[Always],            by("always"), None),
-        (Is::Idle,  &[NoAnswer],          format!("{rings}; not answered, it goes on to 102."), None),
+        (Is::Idle,  &[NoAnswer],          format!("{rings}; if nobody answers, it goes on to 102."), None),
         // Each forwarding is for its own case.
         (Is::Idle,  &[Busy, Unreachable], format!("{rings}."), None),
         (Is::Full,  &[Busy, Unreachable], by("busy"), None),
         (Is::Quiet, &[Busy, Unreachable], by("busy"), None),
         (Is::Away,  &[Busy, Unreachable], by("unreachable"), None),
         (Is::Full,  &[Always],            by("always"), None),
-        (Is::Quiet, &[], format!("{rings} - it does not want to be disturbed."), Some(ReleaseCode::CalleeDoNotDisturb)),
-        (Is::Full,  &[], format!("{rings} - it has no free call left."), Some(ReleaseCode::CalleeLimit)),
+        (Is::Quiet, &[], format!("{rings} - but do not disturb is on."), Some(ReleaseCode::CalleeDoNotDisturb)),
+        (Is::Full,  &[], format!("{rings} - but it has all the calls it may have."), Some(ReleaseCode::CalleeLimit)),
         (Is::Away,  &[], format!("{rings} - no phone of it is registered now."), Some(ReleaseCode::CalleeNotRegistered)),
     ];
     for (is, forwards, expected, end) in table {
@@ -73,7 +73,7 @@ fn a_call_is_followed_to_where_it_is_sent_on() {
 }
 
 fn by(why: &str) -> String {
-    format!("extension 101 sends it on to 102 ({why}). would ring extension 102.")
+    format!("extension 101 forwards to 102 ({why}). would ring extension 102.")
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn what_is_sent_on_in_a_circle_is_refused() {
     use Forwarding::Always;
     let forwards = vec![("101", Always, "102"), ("102", Always, "101")];
     let (results, end) = told(&Present { forwards, ..Present::default() }, "101");
-    let end_of_it = "extension 102 sends it on to 101 (always): refused with 482 (loop.detected). ";
+    let end_of_it = "extension 102 forwards to 101 (always): refused with 482 (loop.detected). ";
     assert!(results.len() == 2 && results[1].starts_with(end_of_it), "{results:?}");
     assert_eq!(end, Some(ReleaseCode::LoopDetected));
 }

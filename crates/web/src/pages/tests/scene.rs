@@ -9,8 +9,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
-use pbx::dialplan::Trial;
 use pbx::dialplan::live::AllUp;
+use pbx::dialplan::{Trial, Tried};
 use pbx::directory::Directory;
 use pbx::event::CallState;
 use pbx::id::TenantId;
@@ -309,7 +309,8 @@ impl Running for Server {
     }
 
     fn explain(&self, trial: Trial) -> Explained<'_> {
-        Box::pin(async move { Some(trial.explain(&AllUp)) })
+        let explanation = trial.explain(&AllUp);
+        Box::pin(async move { Some(Arc::new(Tried { trial, explanation })) })
     }
 
     fn lines(&self) -> Vec<LineStatus> {
