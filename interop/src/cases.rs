@@ -1,6 +1,7 @@
 //! The cases of the `interop` program, in the order they run.
 
 mod access;
+mod api;
 mod attacks;
 mod browser;
 mod calls;
@@ -62,6 +63,7 @@ cases! {
     cli: cli_online cli_offline cli_codes;
     manual: manual_commands;
     access: set_up_and_sign_in api_keys;
+    api: api_schemathesis;
     doctor: doctor_findings carrier_challenges;
     browser: browser_first_minute browser_pages browser_hostile browser_live browser_crud;
     scripted: browser_simulator browser_safety browser_tour;

@@ -55,6 +55,7 @@ pub(crate) const INTEROP: Tool = Tool {
         "iproute2",
         "kamailio",
         "nodejs",
+        "python3-venv",
         "sip-tester",
         "sox",
     ],
