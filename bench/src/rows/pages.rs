@@ -55,7 +55,7 @@ const PATHS: [&str; 40] = [
     "/external-lines/new",
     "/sip-trunks",
     "/dial-plan",
-    "/dial-plan/called",
+    "/dial-plan/analyze-called",
     "/feature-codes",
     "/settings",
     "/audit",

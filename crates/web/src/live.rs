@@ -25,6 +25,7 @@ use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -224,14 +225,17 @@ fn look(
     search: &str,
     wanted: usize,
 ) -> Vec<Arc<Binding>> {
-    let search = search.to_lowercase();
-    let is_like = |it: &Arc<Binding>| {
-        let has = |text: &str| text.to_lowercase().contains(&search);
-        search.is_empty()
-            || has(&it.key.extension)
-            || has(&it.user_agent)
-            || has(&it.contact)
-            || has(&it.flow.remote.to_string())
+    // One text for all of them: where few are like it, every registration there is is looked at.
+    let mut source = String::new();
+    let mut is_like = |it: &Arc<Binding>| {
+        let texts = [&it.key.extension, &it.user_agent, &it.contact];
+        if search.is_empty() || texts.iter().any(|text| has(text, search)) {
+            return true;
+        }
+        source.clear();
+        // Writing into a string does not fail.
+        let _ = write!(source, "{}", it.flow.remote);
+        has(&source, search)
     };
     let mut found = vec![];
     while found.len() < wanted {
@@ -240,12 +244,18 @@ fn look(
         let batch = running.bindings(after.as_ref(), most);
         let is_last = batch.len() < most;
         after = batch.last().map(|it| it.key.clone());
-        found.extend(batch.into_iter().filter(is_like));
+        found.extend(batch.into_iter().filter(&mut is_like));
         if is_last {
             break;
         }
     }
     found
+}
+
+/// Whether one text is in the other; capitals of ASCII do not matter.
+fn has(text: &str, part: &str) -> bool {
+    part.is_empty()
+        || text.as_bytes().windows(part.len()).any(|it| it.eq_ignore_ascii_case(part.as_bytes()))
 }
 
 /// Which calls a list has.

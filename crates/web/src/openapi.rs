@@ -97,7 +97,7 @@ fn described(operation: &Operation, told: Told) -> Value {
     let method = operation.method.parse().unwrap_or(Method::GET);
     let is_open = guard::is_open(&method, &path);
     let is_tagged = conventions::is_tagged(&path);
-    let mut responses: Map<String, Value> = statuses(operation, &told, is_open, is_tagged)
+    let mut responses: Map<String, Value> = statuses(operation, &told, is_tagged)
         .into_iter()
         .map(|it| {
             (it.to_string(), json!({ "$ref": format!("#/components/responses/{}", refusal(it)) }))
@@ -215,14 +215,11 @@ fn in_query(schema: &Value) -> Value {
 }
 
 /// How it may refuse, as its shape says, and as its row adds.
-fn statuses(operation: &Operation, told: &Told, is_open: bool, is_tagged: bool) -> BTreeSet<u16> {
-    // The guard's: who is far or has not the right, and who tried too many keys.
-    let mut found = BTreeSet::from([403, 429]);
+fn statuses(operation: &Operation, told: &Told, is_tagged: bool) -> BTreeSet<u16> {
+    // The guard's: a wrong key, also where none is needed; who is far or has not the right; too many keys.
+    let mut found = BTreeSet::from([401, 403, 429]);
     found.extend(operation.refusals);
     let is_read = operation.method == "GET";
-    if !is_open || operation.path == "/sessions" {
-        found.insert(401);
-    }
     if !is_read {
         found.extend([422, 503]);
     }

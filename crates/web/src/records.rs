@@ -28,6 +28,8 @@ pub struct RecordsQuery {
     pub to: Option<u64>,
     /// The `next` of the page before.
     pub after: u64,
+    /// Records of the page; 1000 at most, and where none is given.
+    pub limit: Option<u32>,
     /// As lines of CSV, like those of the daily files, instead of objects.
     pub csv: bool,
 }
@@ -50,7 +52,7 @@ pub async fn page(db: &Db, query: RecordsQuery) -> Result<RecordsPage, Failure> 
         // Far beyond any record, and still a time that SQL can name.
         to: UnixMillis(query.to.unwrap_or(253_000_000_000_000)),
         after: query.after,
-        limit: PAGE,
+        limit: query.limit.unwrap_or(PAGE).clamp(1, PAGE),
     };
     let found = db.call_records(wanted).await?;
     let mut page = RecordsPage { next: found.next, ..RecordsPage::default() };

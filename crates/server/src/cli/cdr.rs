@@ -31,7 +31,13 @@ pub(super) struct Moment(u64);
 pub(super) fn run(common: &Common, command: Command, output: &mut Output) -> Result<()> {
     let Command::Export { from, to, csv: _ } = command;
     let csv = !output.is_json();
-    let query = RecordsQuery { from: from.map(|it| it.0), to: to.map(|it| it.0), after: 0, csv };
+    let query = RecordsQuery {
+        from: from.map(|it| it.0),
+        to: to.map(|it| it.0),
+        after: 0,
+        limit: None,
+        csv,
+    };
     block_on(async {
         let mut backend = Backend::open(common).await?;
         let done = export(&mut backend, query, output).await;
