@@ -249,6 +249,18 @@ async function conflict(it) {
   await it.look('conflict');
   await go(other, '/extensions/105');
   check((await other.inputValue('[name=name]')) === `First ${it.language}`, 'the first change is lost');
+
+  // The same in a grid, where one saves beside the other.
+  await go(page, '/dial-plan/black-list');
+  await go(other, '/dial-plan/black-list');
+  const row = (table) => table.locator('#grid tbody tr[id^=row-]').count().then((count) => `r${count - 3}`);
+  const [here, there] = [await row(page), await row(other)];
+  await other.fill(`[name="${there}.caller"]`, it.own(4000));
+  await Promise.all([other.waitForNavigation(), other.click('#save')]);
+  await it.save({ [`${here}.caller`]: it.own(4002) });
+  it.speaks(await it.trouble(), 'a grid that was changed meanwhile');
+  check((await page.locator('#saved').count()) === 0, 'a grid overwrites unseen');
+  await it.saves({}, 'a grid whose change was seen');
   await other.close();
 }
 

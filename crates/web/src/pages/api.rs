@@ -72,12 +72,14 @@ impl Api {
         self.ask(Method::PATCH, path, json(body)?, tag).await.map(|it| it.0)
     }
 
-    pub(crate) async fn put<T: DeserializeOwned>(
+    /// As [`Self::patch_if`], all of it.
+    pub(crate) async fn put_if<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &(impl Serialize + Sync),
+        tag: &str,
     ) -> Result<T, Failure> {
-        self.ask(Method::PUT, path, json(body)?, "").await.map(|it| it.0)
+        self.ask(Method::PUT, path, json(body)?, tag).await.map(|it| it.0)
     }
 
     async fn ask<T: DeserializeOwned>(

@@ -9,9 +9,10 @@ mod tables;
 pub(crate) use simulator::on_simulator;
 
 use super::failure::{PageFailure, sentences};
-use super::form::Sent;
+use super::form::{self, Sent};
 use super::viewer::Viewer;
 use super::{query, render, to};
+use crate::conventions::plain;
 use crate::resource::{Failure, Imported};
 use axum::Form as Body;
 use axum::extract::{Path, Query};
@@ -42,8 +43,9 @@ pub(crate) async fn on_table(
     Query(came): Query<Came>,
 ) -> Result<Response, PageFailure> {
     let table = known(&path)?;
-    let before: Value = viewer.api.get(API).await?;
-    let grid = grid::stored(table, &before, came.from);
+    let (before, tag): (Value, String) = viewer.api.get_tagged(API).await?;
+    let mut grid = grid::stored(table, &before, came.from);
+    grid.tag = tag;
     let simulated = simulator::run(&viewer, &before, Asked::default()).await;
     Ok(grid::page(&viewer, table, &before, grid, came.saved.is_some(), None, simulated))
 }
@@ -60,7 +62,7 @@ pub(crate) async fn on_save(
     let edited = edited(table, &sent);
     let wrong = match unfit(table, &edited) {
         Some((place, failure)) => Some((Some(place), failure)),
-        None => save(&viewer, table, &before, &edited).await.err().map(|it| (None, it)),
+        None => save(&viewer, table, &before, &sent, &edited).await.err().map(|it| (None, it)),
     };
     match wrong {
         None => {
@@ -68,11 +70,13 @@ pub(crate) async fn on_save(
             Ok(to(&query(&format!("{HOME}/{path}"), &[("from", &from), ("saved", "1")])))
         }
         Some((place, failure)) => {
+            let again = form::tag_again(&sent, &failure);
             let wrong =
                 grid::Wrong { place, sentences: sentences(&failure, viewer.language), failure };
             let after = after(table, &before, &edited);
             let simulated = simulator::run(&viewer, &after, simulator::asked(&sent)).await;
-            let grid = grid::written(table, &edited);
+            let mut grid = grid::written(table, &edited);
+            grid.tag = again;
             Ok(grid::page(&viewer, table, &before, grid, false, Some(wrong), simulated))
         }
     }
@@ -93,7 +97,8 @@ pub(crate) async fn on_try(
         }
         Some((_, failure)) => Simulated::refused(&viewer, simulator::asked(&sent), &failure),
     };
-    let grid = grid::written(table, &edited);
+    let mut grid = grid::written(table, &edited);
+    form::tag(&sent).clone_into(&mut grid.tag);
     Ok(grid::page(&viewer, table, &before, grid, false, None, simulated))
 }
 
@@ -101,11 +106,12 @@ async fn save(
     viewer: &Viewer,
     table: &Table,
     before: &Value,
+    sent: &Sent,
     edited: &[Edited],
 ) -> Result<(), Failure> {
     let rows = merged(&before[table.list], edited);
     let request = json!({ "tables": { table.list: rows }, "only": [table.name] });
-    viewer.api.put::<Imported>(API, &request).await.map(|_| ())
+    viewer.api.put_if::<Imported>(API, &request, form::tag(sent)).await.map(|_| ())
 }
 
 /// All tables as they would be.
@@ -124,5 +130,5 @@ fn known(path: &str) -> Result<&'static Table, Failure> {
 /// The JSON of all tables as such.
 fn parsed(json: &Value) -> Result<Tables, Failure> {
     serde_json::from_value(json.clone())
-        .map_err(|error| Failure::new(422, "invalid", text!("{error}", "取值无效：{error}")))
+        .map_err(|error| Failure::new(422, "invalid", plain(&error.to_string())))
 }

@@ -55,6 +55,8 @@ struct Line {
 
 /// The rows that are shown, and where those behind them begin.
 pub(super) struct Grid {
+    /// Of the tables that were there when the rows were shown.
+    pub(super) tag: String,
     lines: Vec<Line>,
     from: usize,
     next: Option<usize>,
@@ -72,7 +74,8 @@ pub(super) fn stored(table: &Table, all: &Value, from: usize) -> Grid {
         values: shown(row.clone()),
     };
     let lines = window.map(line).collect();
-    Grid { lines, from, next: (rows.len() > from + ROWS).then_some(from + ROWS) }
+    let next = (rows.len() > from + ROWS).then_some(from + ROWS);
+    Grid { tag: String::new(), lines, from, next }
 }
 
 /// The rows as they came back.
@@ -83,7 +86,7 @@ pub(super) fn written(_: &Table, edited: &[Edited]) -> Grid {
         deleted: it.row.is_none(),
         values: it.row.clone().unwrap_or_default(),
     };
-    Grid { lines: edited.iter().map(line).collect(), from: 0, next: None }
+    Grid { tag: String::new(), lines: edited.iter().map(line).collect(), from: 0, next: None }
 }
 
 #[derive(Template)]
@@ -95,6 +98,7 @@ struct Page {
     help: &'static str,
     action: String,
     attempt: String,
+    tag: String,
     saved: bool,
     wrong: Vec<String>,
     heads: Vec<&'static str>,
@@ -138,7 +142,7 @@ pub(super) fn page(
     let language = viewer.language;
     let w = Words::of(language);
     let own = format!("{HOME}/{}", table.path);
-    let Grid { mut lines, from, next } = grid;
+    let Grid { tag, mut lines, from, next } = grid;
     let behind = lines.iter().map(|it| it.place + 1).max().unwrap_or(0);
     let empty =
         |place| Line { place, was: None, deleted: false, values: Value::Object(Map::new()) };
@@ -154,6 +158,7 @@ pub(super) fn page(
         help: table.help.get(language),
         action: if from == 0 { own.clone() } else { page(from) },
         attempt: format!("{own}/try"),
+        tag,
         saved,
         heads: table.fields().iter().map(|it| it.label.get(language)).collect(),
         examples: table.path == "transitions",
