@@ -326,6 +326,8 @@ mod tests {
             ("dialtone cdr export --from 2026-01-01 --to 2026-02-01 --csv",         true),
             ("dialtone trace --ext 100 --ip 10.0.0.1 --raw",                        true),
             ("dialtone admin add ann --password-file -",                            true),
+            ("dialtone admin totp off ann",                                         true),
+            ("dialtone admin totp on ann",                                          false),
             ("dialtone admin setup-code",                                           true),
             ("dialtone cert install chain.pem key.pem",                             true),
             ("dialtone cert install chain.pem",                                     false),

@@ -18,6 +18,7 @@ mod session;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod totp;
 mod user;
 mod webhook;
 
@@ -28,6 +29,7 @@ pub use call_search::{CallPlace, CallSearch, FoundCalls};
 pub use extension::{ExtensionProfile, NewExtension, StoredExtension};
 pub use session::Session;
 pub use setting::TenantName;
+pub use totp::Totp;
 pub use user::User;
 
 pub use webhook::{Delivery, DeliveryState, NewDelivery, Webhook};

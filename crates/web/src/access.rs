@@ -19,7 +19,9 @@ mod still;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod ticket;
 mod token;
+pub mod totp;
 pub mod users;
 
 pub(crate) use cookie::LANGUAGE_COOKIE;
@@ -36,7 +38,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::{delete, get, patch};
+use axum::routing::{delete, get, patch, post};
 use ipnet::IpNet;
 use password::Hasher;
 use pbx::id::TenantId;
@@ -46,6 +48,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use store::Db;
 use throttle::Throttle;
+use ticket::Tickets;
 
 /// Longest body of a request to these paths, some of which strangers may ask. Unit: octets.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -55,6 +58,7 @@ pub struct Access {
     /// `http.trusted`: never kept waiting, and served wherever they are.
     trusted: Vec<IpNet>,
     throttle: Mutex<Throttle>,
+    tickets: Mutex<Tickets>,
     hasher: Hasher,
     /// Made when it is first asked for; known to nobody who has not seen the server's output.
     setup_code: OnceLock<String>,
@@ -67,6 +71,7 @@ impl Access {
         Self {
             trusted,
             throttle: Mutex::default(),
+            tickets: Mutex::default(),
             hasher: Hasher::default(),
             setup_code: OnceLock::new(),
             settled: AtomicBool::new(false),
@@ -86,6 +91,10 @@ impl Access {
     /// What a panic elsewhere left behind is still a whole value here.
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tickets(&self) -> MutexGuard<'_, Tickets> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts an attempt to get in; who must wait is told how long. Who is trusted never waits.
@@ -145,6 +154,9 @@ pub(crate) fn routes() -> Router<Office> {
             "/api/v1/users/{name}",
             patch(users::on_set).delete(users::on_delete).post(users::on_verb),
         )
+        .route("/api/v1/users/{name}/totp", get(totp::on_show).post(totp::on_begin))
+        .route("/api/v1/users/{name}/totp:confirm", post(totp::on_confirm))
+        .route("/api/v1/users/{name}/totp:off", post(totp::on_off))
         .route("/api/v1/api-keys", get(keys::on_list).post(keys::on_add))
         .route("/api/v1/api-keys/{id}", patch(keys::on_set).delete(keys::on_delete))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -121,6 +121,12 @@ fn people_routes() -> Router<Pages> {
             "/administrators/{name}/password",
             get(people::on_password_form).post(people::on_password),
         )
+        .route(
+            "/administrators/{name}/totp",
+            get(people::totp::on_show).post(people::totp::on_begin),
+        )
+        .route("/administrators/{name}/totp/confirm", post(people::totp::on_confirm))
+        .route("/administrators/{name}/totp/off", post(people::totp::on_off))
         .route("/administrators/{name}/delete", get(people::on_delete_form).post(people::on_delete))
         .route("/administrators/sessions/{id}/end", post(people::on_end_session))
         .route("/api-keys", get(people::on_keys).post(people::on_key_add))

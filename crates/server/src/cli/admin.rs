@@ -30,8 +30,20 @@ pub(super) enum Command {
         /// The administrator's name.
         user: String,
     },
+    /// Second factors.
+    #[command(subcommand)]
+    Totp(Totp),
     /// Show the code that makes the first administrator in a browser.
     SetupCode,
+}
+
+#[derive(clap::Subcommand)]
+pub(super) enum Totp {
+    /// Let an administrator in by his password alone, who has lost his phone.
+    Off {
+        /// The administrator's name.
+        user: String,
+    },
 }
 
 #[derive(clap::Args)]
@@ -91,6 +103,14 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
                 text!("{user} is removed", "已删除{user}").get(language).to_owned()
             })
         }
+        Command::Totp(Totp::Off { user }) => {
+            backend.totp_off(&user).await?;
+            output.show(&(), |(), language| {
+                text!("{user} signs in by his password alone", "{user}现在仅凭密码即可登录")
+                    .get(language)
+                    .to_owned()
+            })
+        }
         Command::SetupCode => Ok(()),
     }
 }
@@ -131,8 +151,12 @@ async fn setup_code(common: &Common, output: &mut Output) -> Result<()> {
     output.show(&serde_json::json!({ "code": code }), |_, _| code.clone())
 }
 
-const COLUMNS: [Column; 3] =
-    [("NAME", "账号"), ("LANGUAGE", "语言"), ("PASSWORD SET", "密码设置时间")];
+const COLUMNS: [Column; 4] = [
+    ("NAME", "账号"),
+    ("LANGUAGE", "语言"),
+    ("PASSWORD SET", "密码设置时间"),
+    ("SECOND FACTOR", "两步验证"),
+];
 
 fn list(users: &[UserInfo], language: Language) -> String {
     let row = |it: &UserInfo| {
@@ -140,7 +164,10 @@ fn list(users: &[UserInfo], language: Language) -> String {
             Language::En => "en",
             Language::Zh => "zh",
         };
-        vec![it.name.clone(), spoken.to_owned(), it.password_at.clone()]
+        let factor =
+            if it.second_factor { text!("on", "已启用") } else { text!("off", "未启用") };
+        let factor = factor.get(language).to_owned();
+        vec![it.name.clone(), spoken.to_owned(), it.password_at.clone(), factor]
     };
     let rows: Vec<_> = users.iter().map(row).collect();
     table(language, &COLUMNS, &rows)

@@ -74,6 +74,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("admin add", "添加管理员；密码自动生成，只显示一次"),
     ("admin passwd", "重新生成或指定密码；使用旧密码的会话随即结束"),
     ("admin del", "删除管理员；最后一个不能删除"),
+    ("admin totp", "两步验证"),
+    ("admin totp off", "管理员丢失手机时，允许其仅凭密码登录"),
     ("admin setup-code", "显示设置码，用于在浏览器中添加第一个管理员"),
     ("apikey", "API密钥：哪些程序可以通过HTTP使用API"),
     ("apikey list", "列出所有API密钥，不含密钥本身"),

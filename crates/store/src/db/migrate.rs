@@ -66,6 +66,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "short_call_ids",
         sql: include_str!("../../migrations/sqlite/0011_short_call_ids.sql"),
     },
+    Migration {
+        version: 12,
+        name: "second_factor",
+        sql: include_str!("../../migrations/sqlite/0012_second_factor.sql"),
+    },
 ];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -18,21 +18,32 @@ pub struct User {
     pub language: Language,
     pub created_at: UnixMillis,
     pub password_at: UnixMillis,
+    /// Since when a second factor is asked for.
+    pub totp_at: Option<UnixMillis>,
 }
+
+const SELECT: &str = "SELECT users.*, totp.confirmed_at AS totp_at FROM users
+    LEFT JOIN totp ON totp.tenant_id = users.tenant_id AND totp.user_name = users.name";
 
 impl Db {
     pub async fn users(&self, tenant: TenantId) -> Result<Vec<User>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM users WHERE tenant_id = ? ORDER BY name")
-            .bind(i64::from(tenant.0))
+        let rows = sqlx::QueryBuilder::<sqlx::Sqlite>::new(SELECT)
+            .push(" WHERE users.tenant_id = ")
+            .push_bind(i64::from(tenant.0))
+            .push(" ORDER BY users.name")
+            .build()
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(user).collect()
     }
 
     pub async fn user(&self, tenant: TenantId, name: &str) -> Result<Option<User>, StoreError> {
-        let row = sqlx::query("SELECT * FROM users WHERE tenant_id = ? AND name = ?")
-            .bind(i64::from(tenant.0))
-            .bind(name)
+        let row = sqlx::QueryBuilder::<sqlx::Sqlite>::new(SELECT)
+            .push(" WHERE users.tenant_id = ")
+            .push_bind(i64::from(tenant.0))
+            .push(" AND users.name = ")
+            .push_bind(name)
+            .build()
             .fetch_optional(&self.pool)
             .await?;
         row.as_ref().map(user).transpose()
@@ -136,11 +147,13 @@ impl Db {
 fn user(row: &SqliteRow) -> Result<User, StoreError> {
     let name: String = row.try_get("name")?;
     let language = from_word(&format!("user {name}"), row.try_get("language")?)?;
+    let totp_at: Option<i64> = row.try_get("totp_at")?;
     Ok(User {
         password: row.try_get("password")?,
         language,
         created_at: UnixMillis(number(row, "created_at")?),
         password_at: UnixMillis(number(row, "password_at")?),
+        totp_at: totp_at.and_then(|it| u64::try_from(it).ok()).map(UnixMillis),
         name,
     })
 }

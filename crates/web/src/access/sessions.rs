@@ -2,7 +2,7 @@
 
 use super::guard::signed_in;
 use super::principal::Principal;
-use super::{cookie, token};
+use super::{cookie, token, totp};
 use crate::Office;
 use crate::moment::rfc3339;
 use crate::resource::Failure;
@@ -16,7 +16,7 @@ use pbx::language::Language;
 use pbx::text;
 use pbx::time::{UnixMillis, millis};
 use std::time::Duration;
-use store::db::Session;
+use store::db::{Session, User};
 
 /// However much it is used.
 const LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -39,14 +39,21 @@ impl IntoResponse for Begun {
     }
 }
 
+/// How far somebody has come who has shown a right password.
+pub enum Entered {
+    Begun(Begun),
+    /// He has a second factor: with this and its code he goes on ([`log_in_by_code`]).
+    CodeNeeded(String),
+}
+
 /// Begins a session for whoever knows the password. Wrong ones make him wait, unless he is trusted.
 pub async fn log_in(
     office: &Office,
     principal: &Principal,
     headers: &HeaderMap,
     request: LogInRequest,
-) -> Result<Begun, Failure> {
-    let LogInRequest { name, password } = request;
+) -> Result<Entered, Failure> {
+    let LogInRequest { name, password, code } = request;
     let now = office.running.now();
     office.access.attempt(principal, Some(&name), now)?;
     let user = office.db.user(TenantId::default(), &name).await?;
@@ -57,8 +64,54 @@ pub async fn log_in(
         let what = text!("name or password is wrong", "账号或密码错误");
         return Err(Failure::new(401, "wrong_password", what));
     };
-    office.access.succeeded(principal, Some(&name));
+    if user.totp_at.is_some() {
+        // The password alone takes no count away: it would give as many codes as one likes.
+        let Some(code) = code else {
+            return office.access.tickets().issue(&user, now).map(Entered::CodeNeeded);
+        };
+        totp::check(office, principal, &user, &code).await?;
+    }
+    enter(office, principal, headers, &user).await.map(Entered::Begun)
+}
+
+/// The second step: the code of the phone, or a recovery code, of one whose password was right.
+pub async fn log_in_by_code(
+    office: &Office,
+    principal: &Principal,
+    headers: &HeaderMap,
+    ticket: &str,
+    code: &str,
+) -> Result<Begun, Failure> {
+    let now = office.running.now();
+    let (name, password_at) = office.access.tickets().find(ticket, now).ok_or_else(too_late)?;
+    office.access.attempt(principal, Some(&name), now)?;
+    office.access.tickets().count(ticket);
+    let user = office.db.user(TenantId::default(), &name).await?;
+    let user = user.filter(|it| it.password_at == password_at).ok_or_else(too_late)?;
+    // Somebody else may have taken the second factor away meanwhile.
+    if user.totp_at.is_some() {
+        totp::check(office, principal, &user, code).await?;
+    }
+    office.access.tickets().remove(ticket);
+    enter(office, principal, headers, &user).await
+}
+
+async fn enter(
+    office: &Office,
+    principal: &Principal,
+    headers: &HeaderMap,
+    user: &User,
+) -> Result<Begun, Failure> {
+    office.access.succeeded(principal, Some(&user.name));
     begin(office, principal, headers, &user.name, user.language).await
+}
+
+fn too_late() -> Failure {
+    let what = text!(
+        "the code came too late or too many were wrong: sign in again",
+        "验证超时或错误次数过多，请重新登录"
+    );
+    Failure::new(401, "sign_in_again", what)
 }
 
 /// One fixed line for tools that ban addresses.
@@ -154,7 +207,16 @@ pub(crate) async fn on_log_in(
     headers: HeaderMap,
     Json(request): Json<LogInRequest>,
 ) -> Result<Begun, Failure> {
-    log_in(&office, &principal, &headers, request).await
+    match log_in(&office, &principal, &headers, request).await? {
+        Entered::Begun(begun) => Ok(begun),
+        Entered::CodeNeeded(_) => {
+            let what = text!(
+                "a second factor is asked for: send `code` too, of the phone or a recovery code",
+                "需要两步验证：请同时提供code（手机上的验证码或恢复码）"
+            );
+            Err(Failure::new(401, "code_needed", what).at("code"))
+        }
+    }
 }
 
 /// Who asks, and the token his scripts send back.

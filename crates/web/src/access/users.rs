@@ -118,10 +118,10 @@ pub(super) async fn made(
 }
 
 fn user(name: String, password: String, language: Language, now: UnixMillis) -> User {
-    User { name, password, language, created_at: now, password_at: now }
+    User { name, password, language, created_at: now, password_at: now, totp_at: None }
 }
 
-fn missing(name: &str) -> Failure {
+pub(super) fn missing(name: &str) -> Failure {
     Failure::new(404, "not_found", text!("there is no administrator {name}", "没有管理员{name}"))
 }
 
@@ -131,6 +131,7 @@ fn shown(user: User) -> UserInfo {
         language: user.language,
         created_at: rfc3339(user.created_at),
         password_at: rfc3339(user.password_at),
+        second_factor: user.totp_at.is_some(),
     }
 }
 
@@ -211,7 +212,8 @@ pub async fn passwd(
     set_password(&Author::of(office, principal), name, &hash, but).await
 }
 
-async fn prove(
+/// Whoever may have sat down at another's browser shows the password once more.
+pub(super) async fn prove(
     office: &Office,
     principal: &Principal,
     name: &str,

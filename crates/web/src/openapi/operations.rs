@@ -3,7 +3,7 @@
 
 use super::schemas::Schemas;
 use super::told::{Told, told};
-use crate::access::{keys, sessions, setup, users};
+use crate::access::{keys, sessions, setup, totp, users};
 use crate::certificate::api;
 use crate::dial_plan::{self, tables};
 use crate::extensions::{self, sheet};
@@ -61,8 +61,8 @@ operations! {
         "Sessions of administrators."
         "管理员的会话。";
     "POST" "/sessions" sessions::on_log_in []
-        "Begins a session with name and password; the answer has the token for X-CSRF-Token."
-        "用name和password开始会话；应答中有X-CSRF-Token所需的令牌。";
+        "Begins a session with name and password, and the code of the second factor where there is one; the answer has the token for X-CSRF-Token."
+        "用name和password开始会话，启用两步验证时还需code；应答中有X-CSRF-Token所需的令牌。";
     "GET" "/sessions/current" sessions::on_current [404]
         "The session that asks."
         "当前会话。";
@@ -87,6 +87,18 @@ operations! {
     "POST" "/users/{name}:passwd" users::on_verb []
         "Sets a password; who changes his own shows the present one."
         "设置密码；修改自己的密码须提供当前密码。";
+    "GET" "/users/{name}/totp" totp::on_show []
+        "Whether a second factor is asked for, and how many recovery codes are left."
+        "是否启用两步验证，以及剩余的恢复码数。";
+    "POST" "/users/{name}/totp" totp::on_begin [409]
+        "Makes the secret of one's own second factor (TOTP) and shows it once; the password is asked for again."
+        "生成本人两步验证（TOTP）的密钥，只显示一次；需再次提供密码。";
+    "POST" "/users/{name}/totp:confirm" totp::on_confirm [409]
+        "With the first right code it is asked for from now on; the answer has ten recovery codes, shown once."
+        "提供第一个正确的验证码后启用；应答中有十个恢复码，只显示一次。";
+    "POST" "/users/{name}/totp:off" totp::on_off [409]
+        "Gives a second factor up; who gives up his own shows the password."
+        "关闭两步验证；关闭本人的需提供密码。";
     "GET" "/api-keys" keys::on_list []
         "API keys, without their secrets."
         "API密钥，不含密钥本身。";

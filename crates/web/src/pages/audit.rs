@@ -35,6 +35,9 @@ words! {
         delete: "deleted", "删除";
         password: "new password of", "重置密码";
         hangup: "hung up", "挂断";
+        totp_on: "turned on the second factor of", "启用两步验证";
+        totp_off: "turned off the second factor of", "关闭两步验证";
+        recovery_code: "signed in by a recovery code as", "使用恢复码登录";
         extensions: "extension", "分机";
         settings: "setting", "系统设置";
         lines: "external line", "外线";
@@ -133,6 +136,9 @@ fn action(word: &str, w: &'static Words) -> &'static str {
         "delete" => w.delete,
         "password" => w.password,
         "hangup" => w.hangup,
+        "totp_on" => w.totp_on,
+        "totp_off" => w.totp_off,
+        "recovery_code" => w.recovery_code,
         _ => w.changed,
     }
 }

@@ -1,6 +1,7 @@
 //! Who may administer: administrators and their sessions, and the keys of programs.
 
 mod keys;
+pub(crate) mod totp;
 mod users;
 
 pub(crate) use keys::{on_key_add, on_key_revoke, on_keys};

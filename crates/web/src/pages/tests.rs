@@ -387,3 +387,34 @@ fn with_language(path: &str, language: &str) -> String {
     let separator = if path.contains('?') { '&' } else { '?' };
     format!("{path}{separator}lang={language}")
 }
+
+#[tokio::test]
+async fn the_second_factor_of_another_is_shown_in_both_languages() {
+    let scene = Scene::new().await;
+    let (tenant, now) = (pbx::id::TenantId::default(), pbx::time::UnixMillis(1));
+    let ann = store::db::User {
+        name: "ann".to_owned(),
+        password: String::new(),
+        language: pbx::language::Language::En,
+        created_at: now,
+        password_at: now,
+        totp_at: None,
+    };
+    assert!(scene.db.insert_user(tenant, &ann).await.unwrap());
+    let look = async |expected: &str| {
+        for language in ["en", "zh"] {
+            let path = with_language("/administrators/ann/totp", language);
+            let body = scene.get(&path).await.body;
+            check(&body).unwrap();
+            assert_eq!(body.contains("id=\"off\""), expected == "on", "{body}");
+            if language == "zh" {
+                assert_eq!(chinese::english_in(&body), Vec::<String>::new());
+            }
+        }
+    };
+    look("off").await;
+    assert!(scene.db.begin_totp(tenant, "ann", b"secret").await.unwrap());
+    look("off").await;
+    assert!(scene.db.confirm_totp(tenant, "Ann", 1, now, &[[1; 32]]).await.unwrap());
+    look("on").await;
+}

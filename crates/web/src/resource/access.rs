@@ -39,6 +39,9 @@ pub struct SetupRequest {
 pub struct LogInRequest {
     pub name: String,
     pub password: String,
+    /// Of the second factor, where he has one: six digits, or a recovery code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// The session of this request. Its token is in the cookie.
@@ -75,6 +78,9 @@ pub struct UserInfo {
     pub created_at: String,
     /// When the password was set.
     pub password_at: String,
+    /// A code of his phone is asked for besides the password.
+    #[serde(default)]
+    pub second_factor: bool,
 }
 
 /// `POST /api/v1/users`.
@@ -104,6 +110,48 @@ pub struct UserPassword {
     /// Needed by whoever changes his own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<String>,
+}
+
+/// `GET /api/v1/users/{name}/totp`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TotpState {
+    /// A code is asked for.
+    pub on: bool,
+    /// RFC 3339.
+    pub since: Option<String>,
+    /// How many are left.
+    pub recovery_codes: u32,
+}
+
+/// `POST /api/v1/users/{name}/totp` and `…/totp:off`.
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TotpProof {
+    /// The password of whoever begins or gives up his own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<String>,
+}
+
+/// A secret for the phone, shown once. It counts from its first code on.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TotpBegun {
+    /// In Base32 (RFC 4648 §6), to be typed.
+    pub secret: String,
+    /// The same for the camera.
+    pub uri: String,
+}
+
+/// `POST /api/v1/users/{name}/totp:confirm`.
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TotpCode {
+    pub code: String,
+}
+
+/// In the place of a lost phone, each good once. They are shown once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RecoveryCodes {
+    pub recovery_codes: Vec<String>,
 }
 
 /// A key of a program; the secret part is shown once, when it is made.

@@ -4,9 +4,9 @@ use super::{Backend, author};
 use crate::cli::client::Client;
 use crate::cli::{Common, Result};
 use hyper::Method;
-use web::access::{keys, users};
+use web::access::{keys, totp, users};
 use web::resource::access::{
-    ApiKeyInfo, MadeApiKey, NewApiKey, NewUser, SetupState, UserInfo, UserPassword,
+    ApiKeyInfo, MadeApiKey, NewApiKey, NewUser, SetupState, TotpProof, UserInfo, UserPassword,
 };
 
 const USERS: &str = "/api/v1/users";
@@ -55,6 +55,16 @@ impl Backend {
                 client.send(Method::DELETE, &format!("{USERS}/{}", escaped(name)), &()).await
             }
             Self::Offline(store) => Ok(users::delete(&author(store), name).await?),
+        }
+    }
+
+    pub(in crate::cli) async fn totp_off(&mut self, name: &str) -> Result<()> {
+        match self {
+            Self::Online(client) => {
+                let path = format!("{USERS}/{}/totp:off", escaped(name));
+                client.send(Method::POST, &path, &TotpProof::default()).await
+            }
+            Self::Offline(store) => Ok(totp::remove(&author(store), name).await?),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{begun, field};
 use crate::access::Principal;
-use crate::access::sessions::{log_in, log_out};
+use crate::access::sessions::{Entered, log_in, log_in_by_code, log_out};
 use crate::pages::failure::{PageFailure, sentences};
 use crate::pages::form::Sent;
 use crate::pages::layout::Layout;
@@ -23,6 +23,11 @@ words! {
         title: "Sign in", "登录";
         name: "Administrator", "管理员账号";
         password: "Password", "密码";
+        step_title: "Second factor", "两步验证";
+        code: "Code", "验证码";
+        code_help: "The six digits that your authenticator app shows, or one of your recovery codes.", "验证器应用显示的六位数字，或一个恢复码。";
+        cancel: "Cancel", "取消";
+        lost: "Phone and recovery codes lost? On the server: dialtone admin totp off NAME", "手机和恢复码都已丢失？请在服务器上运行：dialtone admin totp off NAME";
         forgotten: "Forgotten? On the server: dialtone admin passwd NAME", "忘记密码？请在服务器上运行：dialtone admin passwd NAME";
     }
 }
@@ -33,6 +38,16 @@ struct Page {
     page: Layout,
     w: &'static Words,
     name: String,
+    next: String,
+    wrong: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "login_code.html")]
+struct CodePage {
+    page: Layout,
+    w: &'static Words,
+    ticket: String,
     next: String,
     wrong: Vec<String>,
 }
@@ -58,14 +73,29 @@ pub(crate) async fn on_log_in(
     Body(sent): Body<Sent>,
 ) -> Response {
     let (name, next) = (field(&sent, "name"), own(field(&sent, "next")));
-    let request = LogInRequest { name: name.clone(), password: field(&sent, "password") };
-    match log_in(&viewer.pages.office, &principal, &headers, request).await {
-        Ok(session) => begun(session, &next),
-        Err(failure) => {
-            let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::UNAUTHORIZED);
-            (status, page(&viewer, name, next, Some(&failure))).into_response()
-        }
+    let office = &viewer.pages.office;
+    let ticket = field(&sent, "ticket");
+    if !ticket.is_empty() {
+        let code = field(&sent, "code");
+        return match log_in_by_code(office, &principal, &headers, &ticket, &code).await {
+            Ok(session) => begun(session, &next),
+            Err(it) if it.code == "sign_in_again" => {
+                (status(&it), page(&viewer, name, next, Some(&it))).into_response()
+            }
+            Err(it) => (status(&it), code_page(&viewer, ticket, next, Some(&it))).into_response(),
+        };
     }
+    let request =
+        LogInRequest { name: name.clone(), password: field(&sent, "password"), code: None };
+    match log_in(office, &principal, &headers, request).await {
+        Ok(Entered::Begun(session)) => begun(session, &next),
+        Ok(Entered::CodeNeeded(ticket)) => code_page(&viewer, ticket, next, None),
+        Err(it) => (status(&it), page(&viewer, name, next, Some(&it))).into_response(),
+    }
+}
+
+fn status(failure: &Failure) -> StatusCode {
+    StatusCode::from_u16(failure.status).unwrap_or(StatusCode::UNAUTHORIZED)
 }
 
 pub(crate) async fn on_log_out(
@@ -79,6 +109,12 @@ pub(crate) async fn on_log_out(
 fn page(viewer: &Viewer, name: String, next: String, failure: Option<&Failure>) -> Response {
     let wrong = failure.map(|it| sentences(it, viewer.language)).unwrap_or_default();
     render(&Page { page: viewer.layout(), w: Words::of(viewer.language), name, next, wrong })
+}
+
+fn code_page(viewer: &Viewer, ticket: String, next: String, failure: Option<&Failure>) -> Response {
+    let wrong = failure.map(|it| sentences(it, viewer.language)).unwrap_or_default();
+    let (page, w) = (viewer.layout(), Words::of(viewer.language));
+    render(&CodePage { page, w, ticket, next, wrong })
 }
 
 /// A path of ours; from elsewhere nobody is led away.

@@ -28,6 +28,9 @@ words! {
         name: "Name", "账号";
         created: "Added", "添加时间";
         since: "Password of", "密码设置时间";
+        second: "Second factor", "两步验证";
+        on: "on", "已启用";
+        off: "off", "未启用";
         password: "Change the password", "修改密码";
         delete: "Delete", "删除";
         delete_title: "Delete the administrator?", "确定删除该管理员？";
@@ -63,6 +66,7 @@ struct User {
     href: String,
     created: When,
     since: When,
+    second: bool,
 }
 
 struct Session {
@@ -114,6 +118,7 @@ async fn page(
         href: own(&it.name),
         created: when(&it.created_at, &zone),
         since: when(&it.password_at, &zone),
+        second: it.second_factor,
         name: it.name,
     };
     let session = |it: SessionInfo| Session {
@@ -188,11 +193,11 @@ fn delete(viewer: &Viewer, name: String) -> Delete {
     Delete { title: w.delete_title, help: w.delete_help, name, action, back: HOME.to_owned() }
 }
 
-fn own(name: &str) -> String {
+pub(super) fn own(name: &str) -> String {
     format!("{HOME}/{}", segment(name))
 }
 
 /// As it was written: blanks may be part of a password.
-fn field(sent: &Sent, name: &str) -> String {
+pub(super) fn field(sent: &Sent, name: &str) -> String {
     sent.iter().find(|it| it.0 == name).map(|it| it.1.clone()).unwrap_or_default()
 }

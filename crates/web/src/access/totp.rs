@@ -1,0 +1,257 @@
+//! The second factor (TOTP, RFC 6238): begun, confirmed, asked for, given up; and the recovery codes for a lost phone.
+//!
+//! A secret counts only once its phone has shown a right code. It is sealed in the database and never shown again.
+
+mod code;
+
+#[cfg(test)]
+pub(crate) use code::present;
+
+use super::principal::{Principal, Who};
+use super::users::{missing, prove};
+use super::{sessions, token};
+use crate::Office;
+use crate::audit::{Author, USERS};
+use crate::failure::no_random_numbers;
+use crate::moment::rfc3339;
+use crate::resource::Failure;
+use crate::resource::access::{RecoveryCodes, TotpBegun, TotpCode, TotpProof, TotpState};
+use axum::Json;
+use axum::extract::{Path, State};
+use data_encoding::BASE32_NOPAD;
+use pbx::id::TenantId;
+use pbx::text;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use store::db::{Totp, User};
+
+/// As long as the digest of HMAC-SHA1 (RFC 4226 §4, R6). Unit: octets.
+const SECRET_BYTES: usize = 20;
+const RECOVERY_CODES: usize = 10;
+/// Of a recovery code: nobody finds one by trying, not even of a stolen hash. Unit: octets.
+const RECOVERY_BYTES: usize = 10;
+/// Characters between two dashes of a recovery code.
+const GROUP: usize = 4;
+
+/// Whether there is one, and how many recovery codes are left.
+pub async fn state(office: &Office, name: &str) -> Result<TotpState, Failure> {
+    let (db, tenant) = (&office.db, TenantId::default());
+    let user = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
+    Ok(TotpState {
+        on: user.totp_at.is_some(),
+        since: user.totp_at.map(rfc3339),
+        recovery_codes: db.recovery_codes(tenant, name).await?,
+    })
+}
+
+/// Makes a secret for his own phone; whoever left his browser alone has not left his password.
+pub async fn begin(
+    office: &Office,
+    principal: &Principal,
+    name: &str,
+    proof: TotpProof,
+) -> Result<TotpBegun, Failure> {
+    own(principal, name)?;
+    prove(office, principal, name, proof.current.unwrap_or_default()).await?;
+    let secret = random::<SECRET_BYTES>()?;
+    let _one_at_a_time = office.edits.lock().await;
+    if !office.db.begin_totp(TenantId::default(), name, &secret).await? {
+        return Err(already(name));
+    }
+    let secret = BASE32_NOPAD.encode(&secret);
+    let account = utf8_percent_encode(name, NON_ALPHANUMERIC);
+    // As authenticator apps read it; what is left out of it is what RFC 6238 has as default.
+    let uri = format!("otpauth://totp/dialtone:{account}?secret={secret}&issuer=dialtone");
+    Ok(TotpBegun { secret, uri })
+}
+
+/// From the first right code on it is asked for; sessions that began without it end.
+pub async fn confirm(
+    office: &Office,
+    principal: &Principal,
+    name: &str,
+    shown: TotpCode,
+) -> Result<RecoveryCodes, Failure> {
+    own(principal, name)?;
+    let (db, tenant) = (&office.db, TenantId::default());
+    let now = office.running.now();
+    office.access.attempt(principal, Some(name), now)?;
+    let _one_at_a_time = office.edits.lock().await;
+    let Some(totp) = db.totp(tenant, name).await? else {
+        let what = text!("the second factor was not begun", "尚未开始设置两步验证");
+        return Err(Failure::new(409, "not_begun", what));
+    };
+    let Some(step) = digits(&shown.code).and_then(|it| step_of(&totp, it, now)) else {
+        return Err(wrong());
+    };
+    let mut codes = vec![];
+    for _ in 0..RECOVERY_CODES {
+        codes.push(recovery_code()?);
+    }
+    let hashes: Vec<_> = codes.iter().map(|it| token::hash(&plain(it))).collect();
+    if !db.confirm_totp(tenant, name, step, now, &hashes).await? {
+        return Err(already(name));
+    }
+    office.access.succeeded(principal, Some(name));
+    db.delete_sessions_of(tenant, name, principal.session()).await?;
+    Author::of(office, principal).done("totp_on", USERS, name).await;
+    Ok(RecoveryCodes { recovery_codes: codes })
+}
+
+/// Gives it up. For his own one shows the password; another's is taken away as his password can be.
+pub async fn off(
+    office: &Office,
+    principal: &Principal,
+    name: &str,
+    proof: TotpProof,
+) -> Result<(), Failure> {
+    if own(principal, name).is_ok() {
+        prove(office, principal, name, proof.current.unwrap_or_default()).await?;
+    }
+    let _one_at_a_time = office.edits.lock().await;
+    remove(&Author::of(office, principal), name).await
+}
+
+/// The same while no server runs.
+pub async fn remove(author: &Author<'_>, name: &str) -> Result<(), Failure> {
+    let (db, tenant) = (author.db, TenantId::default());
+    let user = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
+    let was_on = user.totp_at.is_some();
+    if !db.delete_totp(tenant, name).await? {
+        let what = text!("{name} has no second factor", "{name}未启用两步验证");
+        return Err(Failure::new(409, "no_totp", what));
+    }
+    if was_on {
+        author.done("totp_off", USERS, &user.name).await;
+    }
+    Ok(())
+}
+
+/// Whether this is a right code of his, which with that is used up.
+pub(super) async fn check(
+    office: &Office,
+    principal: &Principal,
+    user: &User,
+    given: &str,
+) -> Result<(), Failure> {
+    let (db, tenant) = (&office.db, TenantId::default());
+    let is_right = match digits(given) {
+        Some(code) => {
+            let totp = db.totp(tenant, &user.name).await?;
+            match totp.and_then(|it| step_of(&it, code, office.running.now())) {
+                Some(step) => db.take_totp_step(tenant, &user.name, step).await?,
+                None => false,
+            }
+        }
+        None => {
+            let hash = token::hash(&plain(given));
+            let found = db.take_recovery_code(tenant, &user.name, &hash).await?;
+            if found {
+                let who = Who::User { name: user.name.clone(), session: String::new() };
+                let me = Principal { who, ..principal.clone() };
+                Author::of(office, &me).done("recovery_code", USERS, &user.name).await;
+            }
+            found
+        }
+    };
+    if is_right {
+        return Ok(());
+    }
+    sessions::failed(principal, "bad_code");
+    Err(wrong())
+}
+
+fn step_of(totp: &Totp, code: u32, now: pbx::time::UnixMillis) -> Option<u64> {
+    code::step_of(&totp.secret, code, now, totp.last_step)
+}
+
+/// The six digits of a phone, however they are grouped; all else may be a recovery code.
+fn digits(given: &str) -> Option<u32> {
+    let plain = plain(given);
+    let is_code = plain.len() == 6 && plain.bytes().all(|it| it.is_ascii_digit());
+    plain.parse().ok().filter(|_| is_code)
+}
+
+/// Dashes, blanks and capitals do not matter.
+fn plain(given: &str) -> String {
+    given.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect()
+}
+
+fn recovery_code() -> Result<String, Failure> {
+    let letters = BASE32_NOPAD.encode(&random::<RECOVERY_BYTES>()?).to_ascii_lowercase();
+    let letters: Vec<char> = letters.chars().collect();
+    let groups: Vec<String> = letters.chunks(GROUP).map(|it| it.iter().collect()).collect();
+    Ok(groups.join("-"))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut random = [0; N];
+    getrandom::fill(&mut random)
+        .map_err(|error| Failure::new(500, "random", no_random_numbers(error)))?;
+    Ok(random)
+}
+
+fn own(principal: &Principal, name: &str) -> Result<(), Failure> {
+    let is_own =
+        matches!(&principal.who, Who::User { name: own, .. } if own.eq_ignore_ascii_case(name));
+    if is_own {
+        return Ok(());
+    }
+    let what = text!(
+        "only {name} can do this, signed in to the pages: it takes his phone",
+        "只有{name}本人登录后才能操作，因为需要其手机"
+    );
+    Err(Failure::new(403, "not_own", what))
+}
+
+fn already(name: &str) -> Failure {
+    let what = text!(
+        "{name} has a second factor already: turn it off first",
+        "{name}已启用两步验证，请先关闭"
+    );
+    Failure::new(409, "exists", what)
+}
+
+fn wrong() -> Failure {
+    let what = text!(
+        "the code is wrong or was used already: wait for the next one, and see that the clocks of phone and server are right",
+        "验证码错误或已使用：请等待下一个验证码，并确认手机和服务器的时间正确"
+    );
+    Failure::new(401, "wrong_code", what).at("code")
+}
+
+pub(crate) async fn on_show(
+    State(office): State<Office>,
+    Path(name): Path<String>,
+) -> Result<Json<TotpState>, Failure> {
+    state(&office, &name).await.map(Json)
+}
+
+pub(crate) async fn on_begin(
+    State(office): State<Office>,
+    principal: Principal,
+    Path(name): Path<String>,
+    Json(proof): Json<TotpProof>,
+) -> Result<Json<TotpBegun>, Failure> {
+    begin(&office, &principal, &name, proof).await.map(Json)
+}
+
+pub(crate) async fn on_confirm(
+    State(office): State<Office>,
+    principal: Principal,
+    Path(name): Path<String>,
+    Json(code): Json<TotpCode>,
+) -> Result<Json<RecoveryCodes>, Failure> {
+    confirm(&office, &principal, &name, code).await.map(Json)
+}
+
+pub(crate) async fn on_off(
+    State(office): State<Office>,
+    principal: Principal,
+    Path(name): Path<String>,
+    Json(proof): Json<TotpProof>,
+) -> Result<Json<()>, Failure> {
+    off(&office, &principal, &name, proof).await.map(Json)
+}
+
+#[cfg(test)]
+mod tests;
