@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod attacks;
+mod backup;
 mod browser;
 mod calls;
 mod carrier;
@@ -64,6 +65,7 @@ cases! {
     manual: manual_commands;
     access: set_up_and_sign_in api_keys;
     api: api_schemathesis;
+    backup: backup_and_restore;
     doctor: doctor_findings carrier_challenges;
     browser: browser_first_minute browser_pages browser_hostile browser_live browser_crud;
     scripted: browser_simulator browser_safety browser_tour;

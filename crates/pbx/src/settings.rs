@@ -162,6 +162,13 @@ settings! {
         "最多32个号码，或为空（112和911，语言为中文时另有110、119、120和122）"
         "Emergency numbers: no black list, call level, limit or refining stops or changes a call to them."
         "紧急号码：不受系统黑名单、呼叫级别和呼叫数限制，号码也不规整。"
+
+    backup_keep: u32 = 14;
+        NONE, |it| it.backup_keep <= 100;
+        "0 to 100"
+        "0至100"
+        "Nightly backups that are kept; each night one is made and the oldest goes. 0 makes none."
+        "保留的每夜自动备份数：每夜生成一个备份，并删除最旧的。0表示不自动备份。"
 }
 
 /// Names the setting, the value and the way out.

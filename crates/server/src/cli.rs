@@ -5,6 +5,7 @@
 mod admin;
 mod apikey;
 mod audit;
+mod backup;
 mod calls;
 mod cdr;
 mod cert;
@@ -140,6 +141,14 @@ enum Command {
     /// The certificate of the pages and the API.
     #[command(subcommand)]
     Cert(cert::Command),
+    /// Backups of all that is configured and recorded.
+    #[command(subcommand)]
+    Backup(backup::Command),
+    /// Put a backup in the place of what there is now, of which a backup is made before.
+    Restore(backup::Restore),
+    /// After a restore with --standby.
+    #[command(subcommand)]
+    Standby(backup::StandbyCommand),
     /// What the running server is and does.
     Status,
     /// The version.
@@ -204,6 +213,9 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Apikey(command) => apikey::run(&common, command, output),
         Command::Audit(command) => audit::run(&common, command, output),
         Command::Cert(command) => cert::run(&common, command, output),
+        Command::Backup(command) => backup::run(&common, command, output),
+        Command::Restore(arguments) => backup::restore(&common, &arguments, output),
+        Command::Standby(command) => backup::standby(&common, &command, output),
         Command::Status => version::status(&common, output),
         Command::Version => version::run(output),
         Command::Docs { page } => docs::run(page, output),
@@ -337,6 +349,10 @@ mod tests {
             ("dialtone audit list --limit 20",                                      true),
             ("dialtone audit undo 7",                                               true),
             ("dialtone audit undo last",                                            false),
+            ("dialtone backup create --password-file -",                            true),
+            ("dialtone restore /mnt/office.tar.gz --standby",                       true),
+            ("dialtone restore",                                                    false),
+            ("dialtone standby off",                                                true),
             ("dialtone version --json",                                             true),
             ("dialtone serve --set sip.udp",                                        false),
             ("dialtone dance",                                                      false),

@@ -70,6 +70,8 @@ pub(crate) struct Live {
     /// Numbers the questions to the core; the answer carries the same.
     pub(crate) tokens: AtomicU64,
     pub(crate) ready: AtomicBool,
+    /// Somebody wants the process to begin again.
+    pub(crate) anew: tokio::sync::Notify,
     /// Held while a new directory is made, so that the newest is always published last. True where
     /// the core may not know all that the database does.
     pub(crate) behind: tokio::sync::Mutex<bool>,
@@ -86,6 +88,7 @@ impl Running for Live {
             sip_udp: texts(&self.bound.sip_udp),
             sip_tcp: texts(&self.bound.sip_tcp),
             http: texts(&self.bound.http),
+            standby: self.db.is_standby(),
             registrations,
             calls,
         }
@@ -214,6 +217,10 @@ impl Running for Live {
             self.events.wake();
             Ok(())
         })
+    }
+
+    fn start_anew(&self) {
+        self.anew.notify_one();
     }
 
     fn metrics(&self) -> String {

@@ -54,8 +54,12 @@ pub(crate) fn run(
     let ended = serve(&runtimes, common, &loaded, arguments, language)?;
     runtimes.shutdown();
     match ended {
-        Ended::Stopped => Ok(()),
-        Ended::Faults => Err(start_anew()),
+        (Ended::Stopped, false) => Ok(()),
+        (Ended::Stopped, true) => Err(start_anew()),
+        (Ended::Faults, _) => {
+            tracing::error!("three internal faults within a minute: starting anew");
+            Err(start_anew())
+        }
     }
 }
 
@@ -65,7 +69,7 @@ fn serve(
     loaded: &Loaded,
     arguments: &Arguments,
     language: Language,
-) -> Result<Ended, Failed> {
+) -> Result<(Ended, bool), Failed> {
     let runtime = &runtimes.edge;
     // From here on a signal is heard, however long the start takes.
     let mut signals = runtime.block_on(async { Signals::listen() });
@@ -106,29 +110,30 @@ fn serve(
     Ok(ended)
 }
 
-/// Waits for a signal, then for the core; or for the core to give up.
+/// Waits for a signal, then for the core; or for the core to give up. Whether somebody wants it to begin again.
 async fn wait(
     signals: &mut Signals,
     reload: &Reload,
     live: &Live,
     mut core: tokio::sync::oneshot::Receiver<Ended>,
-) -> Ended {
-    loop {
+) -> (Ended, bool) {
+    let anew = loop {
         tokio::select! {
-            ended = &mut core => return ended.unwrap_or(Ended::Faults),
+            ended = &mut core => return (ended.unwrap_or(Ended::Faults), false),
+            () = live.anew.notified() => break true,
             asked = signals.next() => match asked {
-                Asked::Stop => break,
+                Asked::Stop => break false,
                 Asked::Reload => reload.run(live).await,
             },
         }
-    }
+    };
     tracing::info!("stopping: calls get their BYEs and records");
     live.ready.store(false, Ordering::Release);
     ready::tell_manager("STOPPING=1");
     stop_core(&live.orders).await;
     match tokio::time::timeout(CORE_END, core).await {
-        Ok(Ok(ended)) => ended,
-        Ok(Err(_)) => Ended::Faults,
+        Ok(Ok(ended)) => (ended, anew),
+        Ok(Err(_)) => (Ended::Faults, anew),
         Err(_) => {
             tracing::error!("the core does not end; the process ends without it");
             std::process::exit(1);
@@ -155,7 +160,6 @@ fn finish(live: &Arc<Live>) {
 
 /// Replaces this process by a fresh one, which recovers from the journal. Returns only on failure.
 fn start_anew() -> Failed {
-    tracing::error!("three internal faults within a minute: starting anew");
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_else(|| "dialtone".into());
     // Not by its path: an upgrade may have put another program there, or none.

@@ -40,6 +40,7 @@ pub(crate) use extension::{bound_to, stored};
 pub(crate) use line_registration::{
     LineName, delete_line_registrations, upsert_line_registrations,
 };
+pub(crate) use migrate::newest as newest_schema;
 pub(crate) use phone::replace_phones;
 pub(crate) use setting::{parse as parse_settings, tenant_names, time_zone};
 
@@ -115,6 +116,26 @@ impl Db {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The data directory.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// A copy as of one moment, whoever writes meanwhile, in one file without a journal.
+    pub(crate) async fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let copied = sqlx::query("VACUUM INTO ?")
+            .bind(path.to_string_lossy().into_owned())
+            .execute(&self.pool)
+            .await;
+        match copied {
+            Ok(_) => Ok(()),
+            Err(error) if is_full(&error) => {
+                Err(StoreError::io(path)(std::io::ErrorKind::StorageFull.into()))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// A transaction that is a writer from its first statement, so that it cannot fail half-way
@@ -210,18 +231,28 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+const PLAIN: &[u8] = b"dialtone";
+const BOUND_TO: &[u8] = b"key_check";
+
+/// Whether this is the key of the database that holds this proof of one.
+pub(crate) fn is_key_of(key: &SecretKey, sealed: &[u8]) -> bool {
+    key.open(sealed, BOUND_TO).is_ok_and(|it| it.as_slice() == PLAIN)
+}
+
+/// `SQLITE_FULL`.
+fn is_full(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|it| it == "13")
+}
+
 /// Reads the key file and proves that it is this database's, or makes both new.
 async fn unlock(pool: &SqlitePool, data_dir: &Path) -> Result<SecretKey, StoreError> {
-    const PLAIN: &[u8] = b"dialtone";
-    const BOUND_TO: &[u8] = b"key_check";
     let sealed: Option<Vec<u8>> =
         sqlx::query_scalar("SELECT sealed FROM key_check").fetch_optional(pool).await?;
     let path = || data_dir.join(KEY_FILE);
     match (SecretKey::read(data_dir)?, sealed) {
-        (Some(key), Some(sealed)) => match key.open(&sealed, BOUND_TO) {
-            Ok(plain) if plain.as_slice() == PLAIN => Ok(key),
-            Ok(_) | Err(_) => Err(KeyError::Wrong(path()).into()),
-        },
+        (Some(key), Some(sealed)) if is_key_of(&key, &sealed) => Ok(key),
+        (Some(_), Some(_)) => Err(KeyError::Wrong(path()).into()),
         (None, Some(_)) => Err(KeyError::Missing(path()).into()),
         (found, None) => {
             let key = match found {

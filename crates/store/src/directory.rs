@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::secret::SecretKey;
 use futures_util::TryStreamExt as _;
 use md5::Md5;
+use pbx::dialplan::Tables;
 use pbx::dialplan::time::Zone;
 use pbx::directory::{Directory, Extension, Secret, Tenant};
 use pbx::id::TenantId;
@@ -58,6 +59,16 @@ fn zone(settings: &Settings) -> Zone {
 }
 
 impl Db {
+    /// The tables as the core takes them: on standby no line registers and no trunk is asked anything.
+    async fn tables_in_force(&self, tenant: TenantId) -> Result<Tables, StoreError> {
+        let mut tables = self.tables(tenant).await?;
+        if self.is_standby() {
+            tables.lines.iter_mut().for_each(|it| it.enabled = false);
+            tables.trunks.iter_mut().for_each(|it| it.enabled = false);
+        }
+        Ok(tables)
+    }
+
     /// Everything configured, as the core takes it.
     pub async fn load_directory(&self, version: u64) -> Result<Directory, StoreError> {
         let mut directory = Directory { version, ..Directory::default() };
@@ -84,7 +95,7 @@ impl Db {
         drop(extensions);
         // A row that cannot be read is worth stopping for; one that is wrong was refused at save.
         for (id, tenant) in directory.tenants.iter_mut() {
-            *tenant = self.tables(*id).await?.in_place_of(tenant);
+            *tenant = self.tables_in_force(*id).await?.in_place_of(tenant);
         }
         Ok(directory)
     }
@@ -115,7 +126,7 @@ impl Db {
         directory: &Directory,
         tenant: TenantId,
     ) -> Result<Directory, StoreError> {
-        let tables = self.tables(tenant).await?;
+        let tables = self.tables_in_force(tenant).await?;
         let mut next = directory.clone();
         next.version += 1;
         let of_tenant = next.tenants.entry(tenant).or_default();

@@ -3,6 +3,7 @@
 //! The edge between the core's facts and the disk. The server starts it, the core thread only ever
 //! appends to the journal (architecture, "What survives" and "Data").
 
+pub mod backup;
 pub mod columns;
 pub mod db;
 pub mod directory;

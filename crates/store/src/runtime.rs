@@ -3,7 +3,7 @@
 //! Three threads besides the core's: the keeper of the journal, the projection with a small
 //! runtime of its own, and SQLite's.
 
-use crate::db::Db;
+use crate::db::{AuditEntry, Db};
 use crate::error::StoreError;
 use crate::journal::{Disk, KeeperHandle, Sequence, State, Status, Writer};
 use crate::lock::DataDirLock;
@@ -11,6 +11,7 @@ use crate::owner::give_to_owner;
 use crate::projection::csv::CsvFiles;
 use crate::projection::{Progress, Projection};
 use crate::recover::{Recovery, recover};
+use pbx::id::TenantId;
 use pbx::time::UnixMillis;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -88,7 +89,7 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
     let Options { data_dir, who, now, disk } = options;
     create_private_dir(&data_dir)?;
     let lock = DataDirLock::take(&data_dir, &who)?;
-    let db = Db::open(&data_dir).await?;
+    let db = open(&data_dir).await?;
     let disk = disk.unwrap_or_else(|| Disk::new(data_dir.join("journal")));
     let recovery = recover(&db, &disk, now).await?;
     let applied = db.applied().await?;
@@ -124,13 +125,33 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
 pub async fn open_offline(data_dir: &Path, who: &str) -> Result<Offline, StoreError> {
     create_private_dir(data_dir)?;
     let lock = DataDirLock::take(data_dir, who)?;
-    let db = Db::open(data_dir).await?;
+    let db = open(data_dir).await?;
     let applied = db.applied().await?;
     let csv = CsvFiles::open(data_dir.join("cdr"), applied)?;
     let disk = Disk::new(data_dir.join("journal"));
     Projection::open(disk, db.path().to_owned(), csv, applied)?.catch_up().await?;
     give_to_owner(data_dir);
     Ok(Offline { db, _lock: lock })
+}
+
+/// Opens the database, after what was staged to be restored has taken the place of what was there.
+async fn open(data_dir: &Path) -> Result<Db, StoreError> {
+    let restored = crate::backup::apply(data_dir)?;
+    let db = Db::open(data_dir).await?;
+    let Some(crate::backup::Restored(it)) = restored else { return Ok(db) };
+    tracing::warn!(backup = it.backup, standby = it.standby, "a backup was restored");
+    let entry = AuditEntry {
+        at: it.at,
+        actor_kind: it.actor_kind,
+        actor: it.actor,
+        source: it.source,
+        action: "restore".to_owned(),
+        kind: "backups".to_owned(),
+        name: it.backup,
+        ..AuditEntry::default()
+    };
+    db.insert_audit_entry(TenantId::default(), &entry).await?;
+    Ok(db)
 }
 
 impl StoreHandle {

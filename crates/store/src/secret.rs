@@ -83,6 +83,11 @@ impl SecretKey {
         }
     }
 
+    /// One that is kept in no file, as that of a backup's password.
+    pub fn of(key: [u8; KEY_BYTES]) -> Self {
+        Self(Arc::new(Zeroizing::new(key)))
+    }
+
     /// Makes a key file with mode 0600; it must not exist.
     pub fn create(data_dir: &Path) -> Result<Self, KeyError> {
         let path = data_dir.join(KEY_FILE);

@@ -44,3 +44,43 @@ window.addEventListener("hashchange", () => {
     target.scrollIntoView({ block: "center" });
   }
 });
+
+// A file that was chosen is written into the field it belongs to, to be seen before it is sent.
+document.addEventListener("change", (event) => {
+  const input = event.target.closest("input[type=file][data-into]");
+  const file = input && input.files[0];
+  const field = file && document.getElementById(input.dataset.into);
+  if (!field) return;
+  file.text().then((text) => {
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+});
+
+// A file that is too long for a field goes as it is; what the server says of it stands beside.
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-send]");
+  if (!form) return;
+  event.preventDefault();
+  const said = form.querySelector("[data-said]");
+  const button = form.querySelector("button");
+  const file = form.querySelector("input[type=file]").files[0];
+  if (!file) return;
+  button.disabled = true;
+  const headers = { "content-type": "application/gzip", "x-csrf-token": form.dataset.csrf };
+  fetch(form.dataset.send, { method: "POST", headers, body: file })
+    .then(async (answer) => {
+      if (answer.ok) {
+        location.assign(form.dataset.then);
+        return;
+      }
+      const why = await answer.json();
+      said.textContent = document.documentElement.lang === "zh" ? why.detail_zh : why.detail_en;
+    })
+    .catch((error) => {
+      said.textContent = error.message;
+    })
+    .finally(() => {
+      button.disabled = false;
+    });
+});

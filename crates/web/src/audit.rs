@@ -109,6 +109,11 @@ impl<'a> Author<'a> {
         self.write(Change { action, kind, name, before: None, after: None }).await;
     }
 
+    /// Something was done with a backup.
+    pub async fn backup(&self, action: &'static str, name: &str) {
+        self.done(action, crate::backups::BACKUPS, name).await;
+    }
+
     /// Something of this kind and name was one thing and is another.
     pub(crate) async fn changed(
         &self,

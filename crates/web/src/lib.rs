@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod backups;
 pub mod certificate;
 mod conventions;
 pub mod dial_plan;
@@ -55,6 +56,9 @@ pub struct Office {
     pub running: Arc<dyn Running>,
     /// Edits come one after the other, so that the newest directory is always published last.
     edits: Arc<Mutex<()>>,
+    /// Held by whoever makes, looks into or restores a backup.
+    backups: Arc<Mutex<()>>,
+    uploads: Arc<Mutex<()>>,
     /// Held by whoever compares a resource with what he has seen, and then changes it.
     comparing: Arc<Mutex<()>>,
     again: Arc<Again>,
@@ -70,6 +74,8 @@ impl Office {
             db,
             running,
             edits: Arc::default(),
+            backups: Arc::default(),
+            uploads: Arc::default(),
             comparing: Arc::default(),
             again: Arc::default(),
             webhooks: Arc::default(),
@@ -186,6 +192,7 @@ fn resources() -> Router<Office> {
         .route("/api/v1/call-records:search", get(records::search::on_search))
         .route("/api/v1/ws", get(events::on_ws))
         .merge(webhooks::routes())
+        .merge(backups::routes())
         .route("/api/v1/trace", get(live::trace))
         .route(
             "/api/v1/certificate",

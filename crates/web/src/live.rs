@@ -105,6 +105,8 @@ pub trait Running: Send + Sync + 'static {
     fn now(&self) -> UnixMillis;
     /// Brings what the database now says to the core.
     fn changed(&self, edit: Edit) -> Changed<'_>;
+    /// Ends the calls, the process begins again, and finds what was staged for its start.
+    fn start_anew(&self);
     /// In the text format of Prometheus.
     fn metrics(&self) -> String;
     /// The core works.

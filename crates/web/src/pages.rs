@@ -5,7 +5,9 @@
 mod api;
 mod assets;
 mod audit;
+mod backups;
 mod calls;
+mod certificate;
 mod dashboard;
 mod delete;
 mod dial_plan;
@@ -24,12 +26,14 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod viewer;
+mod webhooks;
 mod when;
 mod words;
 
 use crate::{Office, Running, control_router};
 use askama::Template;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -72,6 +76,7 @@ pub fn pages_router(office: Office) -> Router {
         )
         .merge(outside_routes())
         .merge(people_routes())
+        .merge(machine_routes())
         .route("/provision/{token}", get(provisioning::on_provision))
         .route("/audit", get(audit::on_list))
         .route("/audit/{id}/undo", post(audit::on_undo))
@@ -112,6 +117,27 @@ fn outside_routes() -> Router<Pages> {
         .route("/sip-trunks/new", get(trunks::on_new_form).post(trunks::on_new))
         .route("/sip-trunks/{id}", get(trunks::on_form).post(trunks::on_save))
         .route("/sip-trunks/{id}/delete", get(trunks::on_delete_form).post(trunks::on_delete))
+}
+
+/// Certificate, webhooks, backups, and extensions by the sheet.
+fn machine_routes() -> Router<Pages> {
+    use extensions::import;
+    Router::new()
+        .route("/certificate", get(certificate::on_show).post(certificate::on_install))
+        .route("/certificate/reset", post(certificate::on_reset))
+        .route("/webhooks", get(webhooks::on_list).post(webhooks::on_add))
+        .route("/webhooks/{id}", get(webhooks::on_show))
+        .route("/webhooks/{id}/test", post(webhooks::on_test))
+        .route("/webhooks/{id}/enabled", post(webhooks::on_enabled))
+        .route("/webhooks/{id}/rotate", post(webhooks::on_rotate))
+        .route("/webhooks/{id}/deliveries/{delivery}/resend", post(webhooks::on_resend))
+        .route("/webhooks/{id}/delete", get(webhooks::on_delete_form).post(webhooks::on_delete))
+        .route("/backups", get(backups::on_list).post(backups::on_create))
+        .route("/backups/{name}", get(backups::on_show).post(backups::on_restore))
+        .route("/backups/{name}/delete", get(backups::on_delete_form).post(backups::on_delete))
+        .route("/standby/off", post(backups::on_standby_off))
+        .route("/extensions/import", get(import::on_form).post(import::on_import))
+        .layer(DefaultBodyLimit::max(import::SHEET_BYTES_MAX))
 }
 
 fn people_routes() -> Router<Pages> {

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod backup;
 mod call;
 pub mod outside;
 mod registration;
@@ -431,6 +432,9 @@ pub struct Status {
     pub sip_udp: Vec<String>,
     pub sip_tcp: Vec<String>,
     pub http: Vec<String>,
+    /// After a restore: no line registers and no trunk is used until `dialtone standby off`.
+    #[serde(default)]
+    pub standby: bool,
     pub registrations: u64,
     pub calls: u64,
 }

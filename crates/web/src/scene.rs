@@ -22,7 +22,7 @@ use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use serde_json::Value;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::Db;
@@ -121,6 +121,11 @@ impl Asking<'_> {
         Self { body: body.to_owned().into(), ..this }
     }
 
+    pub(crate) fn bytes(self, body: Vec<u8>) -> Self {
+        let this = self.with("content-type", "application/gzip");
+        Self { body: body.into(), ..this }
+    }
+
     pub(crate) async fn send(self) -> Answer {
         let mut request = Request::builder().method(self.method).uri(self.path);
         for (name, value) in self.headers {
@@ -175,13 +180,24 @@ pub(crate) struct Still {
     directory: Mutex<Arc<Directory>>,
     events: Arc<Ring>,
     now: AtomicU64,
+    anew: AtomicBool,
 }
 
 impl Still {
     async fn new(db: Db) -> Self {
         let directory = Mutex::new(Arc::new(db.load_directory(0).await.unwrap()));
         let events = Arc::new(Ring::new(UnixMillis(1_795_659_300_000), "test"));
-        Self { db, directory, events, now: AtomicU64::new(1_795_659_300_000) }
+        Self {
+            db,
+            directory,
+            events,
+            now: AtomicU64::new(1_795_659_300_000),
+            anew: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn is_starting_anew(&self) -> bool {
+        self.anew.load(Ordering::Relaxed)
     }
 
     pub(crate) fn wait(&self, time: Duration) {
@@ -210,6 +226,7 @@ impl Running for Still {
             sip_udp: vec![],
             sip_tcp: vec![],
             http: vec![],
+            standby: self.db.is_standby(),
             registrations: 0,
             calls: 0,
         }
@@ -302,6 +319,10 @@ impl Running for Still {
             *self.directory.lock().unwrap() = Arc::new(directory);
             Ok(())
         })
+    }
+
+    fn start_anew(&self) {
+        self.anew.store(true, Ordering::Relaxed);
     }
 
     fn metrics(&self) -> String {

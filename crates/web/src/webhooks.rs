@@ -15,6 +15,7 @@ use crate::failure::no_random_numbers;
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use pbx::id::TenantId;
@@ -24,7 +25,7 @@ use pbx::time::UnixMillis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use store::db::{Delivery, DeliveryState, Webhook};
+use store::db::{Delivery, DeliveryState, NewDelivery, Webhook};
 use tokio::sync::watch;
 
 /// Endpoints of an office.
@@ -34,6 +35,8 @@ const ROTATION: Duration = Duration::from_secs(24 * 60 * 60);
 const DESCRIPTION_CHARS_MAX: usize = 200;
 /// As the audit names them.
 const WEBHOOKS: &str = "webhooks";
+/// The type of an event that somebody asked for to see it arrive.
+const TEST: &str = "webhook.test";
 const PAGE: u32 = 50;
 const PAGE_MAX: u32 = 500;
 
@@ -295,20 +298,65 @@ pub(crate) async fn on_delete(
     Ok(Json(()))
 }
 
-/// `POST …/{id}:rotate`: a new secret; the old one signs too for a day.
+/// `POST …/{id}:test` and `POST …/{id}:rotate`.
 pub(crate) async fn on_verb(
     State(office): State<Office>,
     principal: Principal,
     Path(id): Path<String>,
-) -> Result<Json<NewSecret>, Failure> {
+) -> Result<Response, Failure> {
+    if let Some(id) = id.strip_suffix(":test") {
+        let id = Path(id.to_owned());
+        return on_test(State(office), id).await.map(IntoResponse::into_response);
+    }
     let Some(id) = id.strip_suffix(":rotate") else { return Err(no_such_verb()) };
+    let id = Path(id.to_owned());
+    on_rotate(State(office), principal, id).await.map(IntoResponse::into_response)
+}
+
+/// An event that did not happen, for who wants to see whether events arrive.
+pub(crate) async fn on_test(
+    State(office): State<Office>,
+    Path(id): Path<String>,
+) -> Result<Json<()>, Failure> {
+    let hook = find(&office, &id).await?;
+    if !hook.enabled {
+        let what = text!("the endpoint is not in use", "该端点未启用");
+        return Err(Failure::new(409, "disabled", what));
+    }
+    let now = office.running.now();
+    let event = format!("test-{:x}", now.0);
+    let body = serde_json::json!({
+        "id": event,
+        "type": TEST,
+        "time": rfc3339(now),
+        "tenant": "default",
+        "node": &*office.running.events().node,
+        "seq": 0,
+        "data": {},
+    });
+    let (webhook, body) = (hook.id, body.to_string());
+    let new = NewDelivery { webhook, event, kind: TEST.to_owned(), body };
+    if office.db.add_deliveries(&[new], now).await? > 0 {
+        let what = text!("too many events wait for this endpoint", "该端点等待投递的事件过多");
+        return Err(Failure::new(409, "too_many", what));
+    }
+    office.webhooks.added();
+    Ok(Json(()))
+}
+
+/// A new secret; the old one signs too for a day.
+pub(crate) async fn on_rotate(
+    State(office): State<Office>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<NewSecret>, Failure> {
     let _edit = office.edits.lock().await;
     let now = office.running.now();
-    let it = find(&office, id).await?;
+    let it = find(&office, &id).await?;
     let previous = Some((it.secret, now.after(ROTATION)));
     let hook = Webhook { secret: secret()?, previous, ..it };
     put(&office, &hook).await?;
-    Author::of(&office, &principal).done("rotate", WEBHOOKS, id).await;
+    Author::of(&office, &principal).done("rotate", WEBHOOKS, &id).await;
     Ok(Json(NewSecret { webhook: shown(&hook, now), secret: hook.secret }))
 }
 

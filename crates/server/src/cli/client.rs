@@ -2,21 +2,26 @@
 
 use super::{Exit, Failed, Result};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use pbx::language::Text;
 use pbx::text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use web::resource::Failure;
 
 /// Most that one answer may hold; the server's own lists are far below. Unit: octets.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Of a file that is sent, at once. Unit: octets.
+const PIECE_BYTES: usize = 256 * 1024;
 
 /// A connection to the server.
 pub(super) struct Client {
@@ -86,6 +91,31 @@ impl Client {
         decode(answer).await
     }
 
+    /// Sends a file as it is, piece by piece.
+    pub(super) async fn upload<T: DeserializeOwned>(
+        socket: &Path,
+        path: &str,
+        file: &Path,
+    ) -> Result<T> {
+        let opened = std::fs::File::open(file).map_err(|it| Failed::at(Exit::Failed, file, &it))?;
+        let stream = UnixStream::connect(socket).await.map_err(anyhow::Error::from)?;
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = handshake.map_err(anyhow::Error::from)?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let _ = connection.await;
+        });
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header("host", "dialtone")
+            .header("content-type", "application/gzip")
+            .body(Pieces(opened))
+            .map_err(anyhow::Error::from)?;
+        let answer = sender.send_request(request).await.map_err(anyhow::Error::from)?;
+        decode(succeeded(answer).await?).await
+    }
+
     /// A stream of lines; it ends when the server does.
     pub(super) async fn lines(mut self, path: &str) -> Result<Lines> {
         let answer = self.request(Method::GET, path, Bytes::new()).await?;
@@ -106,15 +136,43 @@ impl Client {
             .body(Full::new(body))
             .map_err(anyhow::Error::from)?;
         let answer = self.sender.send_request(request).await.map_err(anyhow::Error::from)?;
-        if answer.status().is_success() {
-            return Ok(answer);
-        }
-        let status = answer.status().as_u16();
-        let body = collect(answer).await?;
-        let failure = serde_json::from_slice(&body).unwrap_or_else(|_| {
-            Failure::new(status, "unknown", Text::same(String::from_utf8_lossy(&body)))
-        });
-        Err(failure.into())
+        succeeded(answer).await
+    }
+}
+
+/// The answer, or the failure that it is.
+async fn succeeded(answer: Response<Incoming>) -> Result<Response<Incoming>> {
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let status = answer.status().as_u16();
+    let body = collect(answer).await?;
+    let failure = serde_json::from_slice(&body).unwrap_or_else(|_| {
+        Failure::new(status, "unknown", Text::same(String::from_utf8_lossy(&body)))
+    });
+    Err(failure.into())
+}
+
+/// A file as a body. A command does nothing else meanwhile, so it may wait for the disk.
+struct Pieces(std::fs::File);
+
+impl hyper::body::Body for Pieces {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, std::io::Error>>> {
+        let mut piece = vec![0; PIECE_BYTES];
+        Poll::Ready(match self.get_mut().0.read(&mut piece) {
+            Ok(0) => None,
+            Ok(read) => {
+                piece.truncate(read);
+                Some(Ok(Frame::data(piece.into())))
+            }
+            Err(error) => Some(Err(error)),
+        })
     }
 }
 

@@ -29,6 +29,11 @@ pub(super) fn status(common: &Common, output: &mut Output) -> Result<()> {
              注册{registrations}个，呼叫{calls}个",
             state
         );
-        text.get(language).to_owned()
+        let standby = text!(
+            "\nSTANDBY: no line registers and no trunk is used until `dialtone standby off`",
+            "\n待命状态：外线不注册、中继不使用，直到运行`dialtone standby off`"
+        );
+        let standby = if it.standby { standby.get(language) } else { "" };
+        format!("{}{standby}", text.get(language))
     })
 }

@@ -293,6 +293,7 @@ impl Wiring {
             started_at: clock::now().instant,
             tokens: AtomicU64::new(1),
             ready: AtomicBool::new(false),
+            anew: tokio::sync::Notify::new(),
             behind: tokio::sync::Mutex::new(false),
         }
     }
@@ -355,6 +356,7 @@ fn start_servers(
 ) -> JoinSet<()> {
     let mut servers = JoinSet::new();
     servers.spawn_on(web::webhooks::run(office.clone()), runtime.handle());
+    servers.spawn_on(web::backups::run_nightly(office.clone()), runtime.handle());
     let router = web::control_router(office.clone());
     servers.spawn_on(web::serve_control(control, router), runtime.handle());
     for listener in http {

@@ -73,6 +73,11 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
+/// The schema of this version.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |it| it.version)
+}
+
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     sqlx::raw_sql(
         "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -86,7 +91,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Sto
     let found: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM schema_migrations")
         .fetch_one(&mut *connection)
         .await?;
-    let known = MIGRATIONS.last().map_or(0, |it| it.version);
+    let known = newest();
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }

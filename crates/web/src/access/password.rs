@@ -43,6 +43,20 @@ impl Hasher {
         .await
     }
 
+    /// A key made of a password, the same with the same salt.
+    pub(crate) async fn derive(&self, password: String, salt: String) -> Result<[u8; 32], Failure> {
+        let derived = self.run(move || {
+            let mut key = [0; 32];
+            let made = Argon2::default().hash_password_into(
+                password.as_bytes(),
+                salt.as_bytes(),
+                &mut key,
+            );
+            made.map(|()| key).map_err(|error| error.to_string())
+        });
+        derived.await?.map_err(|error| Failure::new(500, "fault", Text::same(error)))
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

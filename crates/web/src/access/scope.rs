@@ -7,8 +7,8 @@ use axum::http::Method;
 const ASKS: [&str; 1] = ["/api/v1/dial-plan:simulate"];
 
 /// Below these, who administers is administered, or what is told to whom.
-const OF_ADMINISTRATORS: [&str; 6] =
-    ["users", "api-keys", "sessions", "audit-entries", "webhooks", "certificate"];
+const OF_ADMINISTRATORS: [&str; 7] =
+    ["users", "api-keys", "sessions", "audit-entries", "webhooks", "certificate", "backups"];
 
 /// The scope for this method on this path below `/api`.
 pub fn needed(method: &Method, path: &str) -> Scope {
@@ -49,6 +49,9 @@ mod tests {
             (Method::GET,    "/api/v1/sessions",            Scope::Admin),
             (Method::GET,    "/api/v1/webhooks/1/deliveries", Scope::Admin),
             (Method::PUT,    "/api/v1/certificate",         Scope::Admin),
+            (Method::GET,    "/api/v1/backups/a.tar.gz:download", Scope::Admin),
+            (Method::POST,   "/api/v1/backups:upload",      Scope::Admin),
+            (Method::DELETE, "/api/v1/standby",             Scope::Config),
             (Method::GET,    "/api/v1/nothing",             Scope::Read),
             (Method::POST,   "/api/v1/nothing",             Scope::Config),
         ];

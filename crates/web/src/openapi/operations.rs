@@ -9,7 +9,7 @@ use crate::dial_plan::{self, tables};
 use crate::extensions::{self, sheet};
 use crate::outside::{lines, trunks};
 use crate::records::{self, search};
-use crate::{audit, events, features, live, settings, webhooks};
+use crate::{audit, backups, events, features, live, settings, webhooks};
 use pbx::language::Text;
 
 pub(super) struct Operation {
@@ -27,6 +27,7 @@ pub(super) struct Operation {
 }
 
 const CSV: &str = "text/csv";
+const GZIP: &str = "application/gzip";
 const STREAM: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
 /// No body: the connection goes on as another protocol.
@@ -255,7 +256,10 @@ operations! {
     "DELETE" "/webhooks/{id}" webhooks::on_delete []
         "Removes a webhook."
         "删除webhook。";
-    "POST" "/webhooks/{id}:rotate" webhooks::on_verb []
+    "POST" "/webhooks/{id}:test" webhooks::on_test [409]
+        "Sends an event of the type webhook.test to the endpoint."
+        "向该端点发送一个webhook.test事件。";
+    "POST" "/webhooks/{id}:rotate" webhooks::on_rotate []
         "Gives a webhook a new secret; the one before signs beside it for a time."
         "更换webhook的密钥；旧密钥在一段时间内仍同时签名。";
     "GET" "/webhooks/{id}/deliveries" webhooks::on_deliveries []
@@ -276,6 +280,36 @@ operations! {
     "DELETE" "/certificate" api::on_reset [409]
         "Returns to a certificate of the server's own making."
         "恢复服务器自签的证书。";
+    "GET" "/backups" backups::api::on_list []
+        "The backups on this machine."
+        "本机的备份。";
+    "POST" "/backups" backups::api::on_create [409 507]
+        "Makes a backup; with a password another machine can restore it."
+        "生成备份；设置password后可在其他机器上恢复。";
+    "POST" "/backups:upload" backups::api::on_upload [400 409 413 507] GZIP
+        "Takes a backup among those on this machine."
+        "上传备份到本机。";
+    "GET" "/backups/{name}" backups::api::on_info []
+        "What a backup says of itself."
+        "备份的内容概要。";
+    "GET" "/backups/{name}:download" backups::api::on_show [] => GZIP
+        "The file of a backup."
+        "下载备份文件。";
+    "DELETE" "/backups/{name}" backups::api::on_delete []
+        "Removes a backup."
+        "删除备份。";
+    "POST" "/backups/{name}:preview" backups::api::on_preview [409 507]
+        "What a restore would change; the backup is unpacked and checked."
+        "恢复将有哪些变化；解开并检查备份。";
+    "POST" "/backups/{name}:restore" backups::api::on_restore [409 507]
+        "Puts a backup in the place of what there is, of which a backup is made before; the server starts anew. On standby no line registers afterwards."
+        "用备份替换当前数据，替换前先备份当前数据；服务器重新启动。standby：之后外线不注册。";
+    "GET" "/standby" backups::api::on_standby []
+        "Whether lines and trunks are silent after a restore."
+        "恢复后外线和中继是否处于待命状态。";
+    "DELETE" "/standby" backups::api::on_standby_off []
+        "Ends standby: lines register, trunks are used."
+        "结束待命：外线开始注册，中继可用。";
     "GET" "/openapi.json" super::on_document []
         "This document."
         "本文档。";

@@ -6,8 +6,12 @@ use super::*;
 use crate::scene::Scene;
 
 /// Paths that routers of this crate are told, as their sources say.
-const SOURCES: [&str; 3] =
-    [include_str!("../lib.rs"), include_str!("../access.rs"), include_str!("../webhooks.rs")];
+const SOURCES: [&str; 4] = [
+    include_str!("../lib.rs"),
+    include_str!("../access.rs"),
+    include_str!("../webhooks.rs"),
+    include_str!("../backups/api.rs"),
+];
 
 #[test]
 fn every_route_is_in_the_document() {

@@ -6,7 +6,7 @@ use crate::access::Principal;
 use crate::access::sessions::Begun;
 use crate::conventions::Listed;
 use crate::resource::access::SignedIn;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
@@ -75,7 +75,7 @@ macro_rules! silent {
 }
 
 // A body of octets is described by its media type in the table.
-silent! { Principal HeaderMap Bytes WebSocketUpgrade }
+silent! { Principal HeaderMap Body Bytes WebSocketUpgrade }
 
 impl<T> Part for State<T> {
     fn tell(_: &mut Told, _: &mut Schemas) {}

@@ -54,6 +54,16 @@ impl Api {
         self.ask(Method::POST, path, json(body)?, "").await.map(|it| it.0)
     }
 
+    /// A text that is not JSON.
+    pub(crate) async fn post_text<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        kind: &str,
+        text: String,
+    ) -> Result<T, Failure> {
+        self.send(Method::POST, path, text.into(), "", kind).await.map(|it| it.0)
+    }
+
     pub(crate) async fn patch<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -89,11 +99,22 @@ impl Api {
         body: Body,
         tag: &str,
     ) -> Result<(T, String), Failure> {
+        self.send(method, path, body, tag, "application/json").await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+        tag: &str,
+        kind: &str,
+    ) -> Result<(T, String), Failure> {
         let mut request = Request::builder().method(method).uri(path);
         if !tag.is_empty() {
             request = request.header(header::IF_MATCH, tag);
         }
-        let request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+        let request = request.header(header::CONTENT_TYPE, kind).body(body);
         let mut request = request.map_err(|error| broken(&error))?;
         if let Some(principal) = self.principal.clone() {
             request.extensions_mut().insert(principal);

@@ -42,6 +42,14 @@ words! {
         settings: "setting", "系统设置";
         lines: "external line", "外线";
         trunks: "SIP trunk", "SIP中继";
+        backup: "made", "生成";
+        upload: "uploaded", "上传";
+        download: "downloaded", "下载";
+        restore: "restored", "恢复";
+        standby_off: "ended standby", "结束待命";
+        backups: "backup", "备份";
+        webhooks: "webhook", "Webhook端点";
+        certificate: "certificate", "证书";
         users: "administrator", "管理员";
         api_keys: "API key", "接口密钥";
         calls: "call", "呼叫";
@@ -136,6 +144,11 @@ fn action(word: &str, w: &'static Words) -> &'static str {
         "delete" => w.delete,
         "password" => w.password,
         "hangup" => w.hangup,
+        "backup" => w.backup,
+        "upload" => w.upload,
+        "download" => w.download,
+        "restore" => w.restore,
+        "standby_off" => w.standby_off,
         "totp_on" => w.totp_on,
         "totp_off" => w.totp_off,
         "recovery_code" => w.recovery_code,
@@ -152,6 +165,9 @@ fn kind(word: &str, w: &'static Words) -> &'static str {
         "users" => w.users,
         "api_keys" => w.api_keys,
         "calls" => w.calls,
+        "backups" => w.backups,
+        "webhooks" => w.webhooks,
+        "certificate" => w.certificate,
         _ => w.plan,
     }
 }

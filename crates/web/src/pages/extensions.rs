@@ -1,6 +1,7 @@
 //! Extensions (分机): the list, adding one or a range, the form, the password, and deleting.
 
 mod fields;
+pub(crate) mod import;
 mod list;
 mod made;
 

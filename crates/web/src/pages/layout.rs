@@ -64,6 +64,9 @@ const MENUS: &[Menu] = &[
         pages: &[
             ("/administrators", Text::fixed("Administrators", "管理员")),
             ("/api-keys", Text::fixed("API keys", "接口密钥")),
+            ("/webhooks", Text::fixed("Webhooks", "Webhook端点")),
+            ("/certificate", Text::fixed("Certificate", "证书")),
+            ("/backups", Text::fixed("Backups", "备份")),
         ],
     },
 ];
@@ -77,6 +80,8 @@ pub(crate) struct Layout {
     /// The address of the page.
     pub(crate) here: String,
     pub(crate) calls: u64,
+    /// Lines and trunks are silent after a restore.
+    pub(crate) standby: bool,
     pub(crate) csrf: String,
     /// Empty: nobody is signed in.
     pub(crate) user: String,
@@ -86,8 +91,9 @@ pub(crate) struct Layout {
     pub(crate) icon: String,
 }
 
-/// Who looks, and what his forms bring back.
+/// Who looks, what his forms bring back, and what everybody is to know.
 pub(crate) struct Who {
+    pub(crate) standby: bool,
     pub(crate) user: String,
     pub(crate) csrf: String,
 }
@@ -127,6 +133,7 @@ impl Layout {
             other: other(language, uri),
             here: uri.path_and_query().map_or_else(String::new, ToString::to_string),
             calls,
+            standby: who.standby,
             csrf: who.csrf,
             user: who.user,
             css: assets::url("dialtone.css"),

@@ -44,6 +44,7 @@ const NAMES: &[(&str, Text)] = &[
     ("session_expires_s", Text::fixed("Session timer", "会话定时器")),
     ("min_se_s", Text::fixed("Shortest session timer", "最短会话定时器")),
     ("rtp_timeout_s", Text::fixed("Media time-out", "媒体流超时")),
+    ("backup_keep", Text::fixed("Nightly backups", "每夜自动备份")),
 ];
 
 #[derive(Template)]

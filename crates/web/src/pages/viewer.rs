@@ -57,7 +57,8 @@ impl Viewer {
 
     /// What stands around the page.
     pub(crate) fn layout(&self) -> Layout {
-        let who = Who { user: self.user().unwrap_or_default().to_owned(), csrf: self.csrf() };
+        let user = self.user().unwrap_or_default().to_owned();
+        let who = Who { standby: self.pages.office.db.is_standby(), user, csrf: self.csrf() };
         Layout::new(self.language, &self.uri, self.pages.running.status().calls, who)
     }
 

@@ -27,6 +27,7 @@ words! {
         any: "all", "全部";
         add: "Add", "添加";
         add_range: "Add a range", "批量添加";
+        import: "Import", "导入";
         number: "Number", "号码";
         name: "Description", "描述";
         levels: "Call levels", "呼叫级别";

@@ -211,6 +211,11 @@ pub(super) mod chinese {
         "realm",
         "Linphone",
         "anonymous",
+        "Standard",
+        "Webhooks",
+        "Webhook",
+        "HTTPS",
+        "PEM",
     ];
 
     /// The words that are left, of texts and of attributes that are read out. What stands in elements with

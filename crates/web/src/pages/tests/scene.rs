@@ -249,6 +249,7 @@ impl Running for Server {
             sip_udp: vec!["192.168.1.10:5060".to_owned()],
             sip_tcp: vec!["192.168.1.10:5060".to_owned()],
             http: vec!["192.168.1.10:8080".to_owned()],
+            standby: self.db.is_standby(),
             registrations: self.bindings.lock().unwrap().len() as u64,
             calls: self.calls.lock().unwrap().len() as u64,
         }
@@ -344,6 +345,8 @@ impl Running for Server {
             Ok(())
         })
     }
+
+    fn start_anew(&self) {}
 
     fn metrics(&self) -> String {
         String::new()
