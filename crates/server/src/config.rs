@@ -132,6 +132,11 @@ configuration! {
     /// Once there is an administrator, these serve every address. The certificate is one that the server makes itself until another is installed: `dialtone cert install`.
     "http.tls_listen" http_tls_listen: Vec<SocketAddr> = "[\"[::]:8443\"]";
 
+    /// Whether who asks for pages or API without TLS is sent to the first listener of `http.tls_listen`.
+    ///
+    /// Only once another certificate than the server's own is installed, which browsers do not warn of. This machine, what comes through a proxy, metrics and health stay. HSTS is said only where that listener is on port 443: a browser keeps a port that an address names.
+    "http.redirect" http_redirect: bool = "true";
+
     /// Networks that pages and API are served to without TLS wherever they are, and that wrong passwords never keep waiting.
     ///
     /// Name the addresses you administer from. This machine is always among them.

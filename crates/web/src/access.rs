@@ -11,6 +11,7 @@ pub mod keys;
 mod origin;
 pub mod password;
 mod principal;
+mod redirect;
 mod scope;
 pub mod sessions;
 pub mod setup;

@@ -66,6 +66,8 @@ pub struct Office {
     pub(crate) access: Arc<Access>,
     /// Of the listener for TLS, where there is one.
     pub(crate) certificate: Option<Arc<Certificate>>,
+    /// The port of the listener for TLS that whoever asks without it is sent to.
+    pub(crate) redirect: Option<u16>,
 }
 
 impl Office {
@@ -81,6 +83,7 @@ impl Office {
             webhooks: Arc::default(),
             access: Arc::new(Access::new(vec![])),
             certificate: None,
+            redirect: None,
         }
     }
 
@@ -96,6 +99,12 @@ impl Office {
         Self { certificate: Some(certificate), ..self }
     }
 
+    /// Whoever asks without TLS is sent to this port, once an installed certificate is in use.
+    #[must_use]
+    pub fn redirecting(self, port: u16) -> Self {
+        Self { redirect: Some(port), ..self }
+    }
+
     pub fn certificate(&self) -> Option<Arc<Certificate>> {
         self.certificate.clone()
     }
@@ -106,7 +115,8 @@ pub fn public_router(office: Office) -> Router {
     let guard = from_fn_with_state(office.clone(), access::guard::guard);
     let guarded = api_router(office.clone()).merge(pages_router(office.clone())).layer(guard);
     let guarded = guarded.layer(axum::middleware::from_fn(zipped::zipped));
-    monitors(office.running).merge(guarded).layer(axum::middleware::from_fn(access::secure))
+    let secure = from_fn_with_state(office.clone(), access::secure);
+    monitors(office.running).merge(guarded).layer(secure)
 }
 
 /// All that the control socket serves: the API.

@@ -277,6 +277,15 @@ impl Setting for LogLevel {
     }
 }
 
+impl Setting for bool {
+    const KIND: &'static str = "true or false";
+
+    fn read(value: &Value) -> Result<Self, Text> {
+        let given = value.as_bool().or_else(|| value.as_str().and_then(|it| it.parse().ok()));
+        given.ok_or_else(|| text!("must be true or false", "应为true或false"))
+    }
+}
+
 impl Setting for LogFormat {
     const KIND: &'static str = "word";
 

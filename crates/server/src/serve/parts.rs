@@ -103,6 +103,10 @@ pub(super) fn start(
     let running: Arc<dyn Running> = Arc::clone(&live) as Arc<dyn Running>;
     let office = Office::new(live.db.clone(), running).trusting(config.http_trusted.clone());
     let office = if https.is_empty() { office } else { office.certified(certificate(config)?) };
+    let office = match https.first().and_then(|it| it.local_addr().ok()) {
+        Some(first) if config.http_redirect => office.redirecting(first.port()),
+        Some(_) | None => office,
+    };
     let servers = start_servers(runtime, told, (&live, &office), control, (http, https));
     Ok(Started { live, office, core, servers, made, advertised })
 }

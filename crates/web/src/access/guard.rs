@@ -3,7 +3,7 @@
 use super::principal::{Principal, Scope, Scopes, Who, language};
 use super::sessions::USE_INTERVAL;
 use super::source::{Peer, Source};
-use super::{cookie, csrf, keys, origin, scope, sessions, token};
+use super::{cookie, csrf, keys, origin, redirect, scope, sessions, token};
 use crate::Office;
 use crate::resource::Failure;
 use crate::resource::access::SignedIn;
@@ -39,6 +39,13 @@ impl From<Failure> for Refusal {
 
 pub(crate) async fn guard(State(office): State<Office>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with(API);
+    let (parts, body) = request.into_parts();
+    let secure = redirect::target(&office, &parts).and_then(|it| HeaderValue::from_str(&it).ok());
+    if let Some(target) = secure {
+        // The method stays: 308 is for forms and programs too (RFC 9110 §15.4.9).
+        return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, target)]).into_response();
+    }
+    let request = Request::from_parts(parts, body);
     match judged(&office, request).await {
         Ok(request) => next.run(request).await,
         Err(Refusal::Go(to, from)) => {

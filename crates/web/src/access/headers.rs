@@ -1,6 +1,9 @@
 //! What browsers are told of everything that the listener serves.
 
-use axum::extract::Request;
+use super::redirect;
+use super::source::Peer;
+use crate::Office;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -16,9 +19,14 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "same-origin"),
 ];
 
-pub(crate) async fn secure(request: Request, next: Next) -> Response {
+pub(crate) async fn secure(State(office): State<Office>, request: Request, next: Next) -> Response {
+    let is_strict = redirect::is_strict(&office, request.extensions().get::<Peer>());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if is_strict {
+        let strict = HeaderValue::from_static(redirect::HSTS);
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, strict);
+    }
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -46,6 +46,11 @@ impl Source {
         self.ip.is_none_or(is_private)
     }
 
+    /// A proxy speaks for somebody, or somebody says so.
+    pub(super) fn is_forwarded(&self) -> bool {
+        self.forwarded
+    }
+
     /// Nobody on the way to this server reads what is said.
     pub fn is_secure(&self) -> bool {
         self.tls

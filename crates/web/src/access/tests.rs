@@ -103,6 +103,35 @@ async fn the_set_up_asks_elsewhere_for_the_code_and_happens_once() {
 }
 
 #[tokio::test]
+async fn no_path_is_served_to_strangers_without_tls_whatever_they_say_of_themselves() {
+    let before = Scene::new().await;
+    let (after, browser) = settled().await;
+    let document = crate::openapi::document();
+    let api = document["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().unwrap().keys();
+        methods.map(move |it| (it.to_uppercase().parse().unwrap(), path.replace(['{', '}'], "")))
+    });
+    let pages = ["/", "/login", "/setup", "/welcome", "/extensions", "/assets/dialtone.css", "/x"];
+    let pages = pages.map(|it| (Method::GET, it.to_owned()));
+    let posts = ["/login", "/setup", "/backups"].map(|it| (Method::POST, it.to_owned()));
+    let lies: [(&str, &str); 4] = [
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-real-ip", "192.168.1.7"),
+        ("forwarded", "for=127.0.0.1;proto=https"),
+        ("x-forwarded-proto", "https"),
+    ];
+    for (method, path) in api.chain(pages).chain(posts) {
+        for scene in [&before, &after] {
+            for (name, value) in lies {
+                let ask = scene.ask(method.clone(), &path).from(WORLD).with(name, value);
+                let ask = ask.with("cookie", &browser.cookie).with("host", "localhost:8080");
+                assert_eq!(ask.status().await, 403, "{method} {path} {name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_proxy_on_this_machine_does_not_make_strangers_local() {
     let scene = Scene::new().await;
     let state = scene.get("/api/v1/setup").with("x-forwarded-for", "8.8.8.8").send().await.json();
