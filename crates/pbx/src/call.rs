@@ -5,7 +5,7 @@
 //! [`modify`] (re-INVITE and hold), [`update`] (UPDATE), [`reliable`] (PRACK),
 //! [`relay_request`] (INFO, MESSAGE), [`digits`] (DTMF in another form), [`transfer`] (REFER), [`join`] (Replaces), [`forward`]
 //! (forwarding, 3xx of a phone), [`redirect`] (3xx from outside), [`confirm`] (feature codes),
-//! [`pickup`], [`end`]. A session says what a message means; the call says what follows.
+//! [`pickup`], [`placed`] (by order of a program), [`end`]. A session says what a message means; the call says what follows.
 
 pub mod begin;
 pub(crate) mod body;
@@ -28,6 +28,7 @@ pub mod outside;
 mod own_offer;
 mod path;
 pub mod pickup;
+pub mod placed;
 mod redirect;
 pub mod refer_to;
 mod relay_request;
@@ -105,6 +106,8 @@ pub struct Call {
     invite: Option<Bytes>,
     /// A phone asked for a transfer of this call.
     transfer: Option<transfer::Transfer>,
+    /// The server places it for somebody: there is no caller.
+    placing: Option<Box<placed::Placing>>,
     /// Its legs come from other calls.
     joining: Option<Box<join::Joining>>,
     /// Legs another call is to get by an errand: whatever ends this one leaves them alone.
@@ -432,6 +435,9 @@ impl Call {
                 self.progress(office, fork.into(), (code, reliable), message, now);
             }
             (Answer::Trying, LegId::Callee(fork), _) => self.heard_of(office, fork.into(), now),
+            (Answer::Accepted, LegId::Callee(fork), Some(message)) if self.awaits_first() => {
+                self.first_answered(office, fork.into(), message, now);
+            }
             (Answer::Accepted, LegId::Callee(fork), Some(message)) => {
                 self.accepted(office, fork.into(), message, now);
             }

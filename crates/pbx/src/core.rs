@@ -19,11 +19,14 @@ mod message;
 mod names;
 mod orphans;
 mod page;
+mod place;
 mod register;
 mod reply;
 pub(crate) mod trunks;
 
 use crate::authenticate::Authenticator;
+use crate::call::media::Half;
+use crate::call::placed::Order;
 use crate::counters::Counters;
 use crate::dialplan::{Trial, Tried};
 use crate::directory::{Directory, Tenant};
@@ -91,6 +94,10 @@ pub enum Input<'a> {
 pub enum Command {
     /// End one call with [`ReleaseCode::AdminHangup`].
     Hangup(CallId),
+    /// Bring two numbers together in a new call.
+    Place(Order),
+    /// Send one side of an answered call to a number; the other is released once that has answered.
+    Transfer { call: CallId, kept: Half, to: Box<str> },
     /// Ask for the status of every running call: each comes as [`Event::Call`].
     ReportCalls,
     /// Examine a line, with a test call where a number is given: [`Event::Examined`] has the token.
@@ -378,6 +385,12 @@ impl Core {
             Command::Hangup(id) => {
                 self.calls.with_id(&mut self.office, id, |call, office| {
                     call.end(office, ReleaseCode::AdminHangup, Side::Admin, now.instant);
+                });
+            }
+            Command::Place(order) => self.place(order, now),
+            Command::Transfer { call, kept, to } => {
+                self.calls.with_id(&mut self.office, call, |call, office| {
+                    call.transfer_ordered(office, kept, &to);
                 });
             }
             Command::ReportCalls => self.calls.report(&mut self.office),

@@ -16,6 +16,11 @@ impl CallId {
     pub fn new(at: UnixMillis, rng: &mut dyn Rng) -> Self {
         let mut random = [0; 10];
         rng.fill_bytes(&mut random);
+        Self::of(at, random)
+    }
+
+    /// The same from bytes that nobody can guess.
+    pub fn of(at: UnixMillis, random: [u8; 10]) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(at.0, &random).into_uuid())
     }
 

@@ -9,6 +9,7 @@ use crate::supplementary::PhoneRecord;
 use crate::time::UnixMillis;
 use crate::verdict::fact::Facts;
 use serde::{Deserialize, Serialize};
+use sip::message::Short;
 use sip::{Flow, Piece};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
@@ -208,7 +209,7 @@ pub struct CallRecord {
     pub q850_cause: u16,
     pub released_by: Option<Side>,
     pub release_code: Option<ReleaseCode>,
-    /// `callTag=…;cause=…` (Furnish Charge Information).
+    /// `callTag=…;cause=…;placedBy=…` (Furnish Charge Information).
     pub fci: SmolStr,
     pub codec_caller: SmolStr,
     pub codec_callee: SmolStr,
@@ -221,6 +222,33 @@ pub struct CallRecord {
     #[serde(skip)]
     pub facts: Facts,
 }
+
+impl CallRecord {
+    /// Charging information: what the call ended with, and who had it placed, where somebody had.
+    pub fn furnish(&mut self, code: ReleaseCode) {
+        let fci = Short::new().text("callTag=").text(code.as_str()).text(";cause=");
+        let fci = fci.decimal(self.q850_cause.into());
+        let placed = self.fci.find(PLACED_BY).and_then(|at| self.fci.get(at..));
+        self.fci = match placed {
+            Some(placed) => format!("{};{placed}", fci.as_str()).into(),
+            None => fci.as_str().into(),
+        };
+    }
+
+    /// No phone began it: who had it placed is in its charging information.
+    pub fn place_for(&mut self, who: &str) {
+        let plain: String = who.chars().filter(|it| !matches!(it, ';' | '=')).collect();
+        self.fci = format!("{PLACED_BY}{plain}").into();
+    }
+
+    /// Who had it placed; `None`: a phone began it.
+    pub fn placed_by(&self) -> Option<&str> {
+        self.fci.split_once(PLACED_BY).map(|it| it.1)
+    }
+}
+
+/// The last of a record's charging information.
+const PLACED_BY: &str = "placedBy=";
 
 /// A record followed by its facts: what is last can be absent in what an earlier version wrote.
 mod with_facts {

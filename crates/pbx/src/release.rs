@@ -137,6 +137,8 @@ release_codes! {
     SecurityBlocked "security.blocked" 603 21 "The call matches a row of the black list." "呼叫命中系统黑名单";
     LoopDetected "loop.detected" 482 25 "The call came back to where it started." "呼叫路由出现环路";
     AdminHangup "admin.hangup" 480 16 "An administrator ended the call." "管理员结束了呼叫";
+    SystemJoined "system.joined" 200 16 "The two parties were brought together; they talk in another call." "双方已接通，在另一个呼叫中通话";
+    SystemNotJoined "system.not_joined" 480 31 "The second party was not reached, so the first was released." "第二方未接通，第一方已释放";
     SystemShutdown "system.shutdown" 503 41 "The server was shut down." "服务器关闭";
     SystemCrash "system.crash" 500 41 "The server stopped unexpectedly." "服务器意外终止";
     SystemOverload "system.overload" 503 42 "The server is overloaded." "服务器过载";

@@ -226,6 +226,7 @@ fn tells(code: ReleaseCode, what: &What) -> bool {
         What::Offered { .. } => matches!(code, Code::MediaCodec | Code::MediaCrypto),
         What::MediaFailed { .. } => code == Code::MediaFailed,
         What::SentOn { .. } => matches!(code, Code::LineDiverted | Code::TrunkDiverted),
+        What::NotJoined { .. } => code == Code::SystemNotJoined,
         What::Showed { .. }
         | What::Parameters(_)
         | What::PrackRefused { .. }

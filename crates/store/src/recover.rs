@@ -164,6 +164,6 @@ fn crash_record(mut record: CallRecord, last_seen: UnixMillis) -> CallRecord {
     record.q850_cause = code.cause();
     record.released_by = Some(Side::System);
     record.release_code = Some(code);
-    record.fci = format!("callTag={code};cause={}", code.cause()).into();
+    record.furnish(code);
     record
 }

@@ -26,7 +26,9 @@
 //! digits alice sends 5 | digits bob hears 5     as telephone events; `dtmf=5` is the body of an INFO
 //! record release=caller.hangup status=200   the next call record
 //! record guilty=us says="…" zh="…"          its verdict
-//! clock +1h | kill | shutdown | hangup | overload | behind | disconnect bob | move bob
+//! clock +1h | kill | shutdown | hangup [first] | overload | behind | disconnect bob | move bob
+//! place 100 101 by=102 shown=5 shown-to-second=6 answers-itself     the server calls 100, then 101
+//! transfer caller 102                       the caller of the newest call is to talk to 102
 //! change 101 deleted
 //! edge fails | silence bob                  the media edge: no session; no packets from bob
 //! alice -> pbx  INVITE forked               the same once more, with another branch

@@ -137,6 +137,7 @@ impl Call {
             busy: SmallVec::new(),
             invite: None,
             transfer: None,
+            placing: None,
             joining: None,
             parting: SmallVec::new(),
             others: Vec::new(),
@@ -173,7 +174,7 @@ impl Call {
         self.route(office, attempt, now);
     }
 
-    fn route(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
+    pub(super) fn route(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
         if let Some(refusal) = &attempt.refusal {
             return self.refuse_attempt(office, refusal, now);
         }
@@ -228,7 +229,7 @@ impl Call {
     /// What the dial plan is asked for this call.
     pub(super) fn query<'a>(&'a self, origin: &'a Origin, at: UnixMillis, dice: u8) -> Query<'a> {
         // Who forwards or transfers has the rights; who calls is shown.
-        let for_another = self.history.is_ours() || self.is_joining();
+        let for_another = self.is_for_another();
         Query {
             tenant: self.tenant,
             caller: origin.caller(),
@@ -239,6 +240,11 @@ impl Call {
         }
     }
 
+    /// It goes by the rights of somebody who is not its caller.
+    fn is_for_another(&self) -> bool {
+        self.history.is_ours() || self.is_joining() || self.is_placing()
+    }
+
     /// Counts the call for whoever begins it. No limit keeps an emergency call back.
     fn claim_caller(
         &mut self,
@@ -247,9 +253,9 @@ impl Call {
         emergency: bool,
     ) -> Result<(), ReleaseCode> {
         match origin {
-            // Who transfers a call is about to leave it; a forwarded call counts for who began it,
-            // the others for nobody twice.
-            Origin::Extension(_) if self.is_joining() || self.history.is_ours() => Ok(()),
+            // Who transfers a call is about to leave it, who has one placed may not be in it; a
+            // forwarded call counts for who began it, the others for nobody twice.
+            Origin::Extension(_) if self.is_for_another() => Ok(()),
             Origin::Extension(it) if emergency => {
                 self.count_busy(office, it, Role::Caller);
                 Ok(())
@@ -285,7 +291,7 @@ impl Call {
     }
 
     /// Calls every device of an extension.
-    fn call_extension(
+    pub(super) fn call_extension(
         &mut self,
         office: &mut Office,
         attempt: &Attempt<'_>,

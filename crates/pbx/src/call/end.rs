@@ -145,8 +145,7 @@ impl Call {
         record.q850_cause = q850;
         record.released_by = Some(by);
         record.release_code = Some(code);
-        let fci = Short::new().text("callTag=").text(code.as_str()).text(";cause=");
-        record.fci = fci.decimal(q850.into()).as_str().into();
+        record.furnish(code);
         record.duration_ms = millis(now.saturating_duration_since(self.started));
         record.billable_ms =
             self.answered.map_or(0, |at| millis(now.saturating_duration_since(at)));

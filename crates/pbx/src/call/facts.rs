@@ -401,6 +401,6 @@ pub(super) fn settle(record: &mut crate::record::CallRecord) {
         && record.release_code != Some(verdict.code)
     {
         record.release_code = Some(verdict.code);
-        record.fci = format!("callTag={};cause={}", verdict.code, record.q850_cause).into();
+        record.furnish(verdict.code);
     }
 }

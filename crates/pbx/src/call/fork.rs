@@ -16,7 +16,7 @@ use crate::record::{Binding, BindingKey, CallAnswered, DialogFacts, Record, Side
 use crate::release::{ReleaseCode, cause_of_status};
 use sip::Flow;
 use sip::dialog::{Dialog, LocalEnd};
-use sip::message::{MaxForwards, Message, Short, Writer, reason_phrase};
+use sip::message::{Message, Short, Writer, reason_phrase};
 use sip::route_set::RouteSet;
 use sip::session::{Body, Offer, Reliability, Session};
 use smol_str::SmolStr;
@@ -104,7 +104,7 @@ impl Call {
         let target = &self.forks[index].target;
         let mut dialog = Dialog::of_our_request(call_id, end, &it.from, &it.to, target);
         (dialog.local_cseq, dialog.routes) = (cseq, it.routes);
-        let hops = max_forwards(invite).saturating_sub(1);
+        let hops = headers::hops(invite).saturating_sub(1);
         let withheld = self.withheld(LegId::Caller, fork_id(index));
         let extra = |writer: &mut Writer| {
             headers::capabilities_of_request(writer);
@@ -487,7 +487,8 @@ impl Call {
         office.counters.calls_answered += 1;
         let dialogs = [Some(LegId::Caller), fork.map(fork_id)];
         let dialogs = dialogs.into_iter().flatten().filter_map(|it| self.leg(it));
-        let dialogs = dialogs.map(|it| facts(&it.session)).collect();
+        let dialogs = dialogs.map(|it| &it.session).filter(|it| !it.is_closed());
+        let dialogs = dialogs.map(facts).collect();
         let record = self.record.share();
         office.record(Record::CallAnswered(Box::new(CallAnswered { record, dialogs })));
     }
@@ -530,11 +531,6 @@ fn release_of(code: u16) -> (ReleaseCode, u16) {
         300..=399 | 401 | 407 | 420..=422 | 503 => (ReleaseCode::CalleeRejected, 480),
         _ => (ReleaseCode::CalleeRejected, code),
     }
-}
-
-/// The hops left; 70 where the phone states none.
-fn max_forwards(invite: &Message<'_>) -> u8 {
-    invite.headers.find::<MaxForwards>().ok().flatten().map_or(70, |it| it.0)
 }
 
 /// What a BYE needs when the session is no longer there.

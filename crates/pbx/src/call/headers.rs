@@ -1,7 +1,7 @@
 //! Which headers a B2BUA passes from one leg to the other (RFC 7092 §3.1).
 
 use crate::privacy::Privacy;
-use sip::message::{HeaderName, Headers, LineName, Writer};
+use sip::message::{HeaderName, Headers, LineName, MaxForwards, Message, Writer};
 
 /// What every leg of ours can do.
 pub const ALLOW: &str =
@@ -28,6 +28,11 @@ pub fn capabilities_of_request(writer: &mut Writer) {
 /// Bodies we take in an INVITE.
 pub const ACCEPT: &str =
     "application/sdp, multipart/mixed, multipart/alternative, multipart/related";
+
+/// The hops an INVITE has left; 70 where the phone states none.
+pub fn hops(invite: &Message<'_>) -> u8 {
+    invite.headers.find::<MaxForwards>().ok().flatten().map_or(70, |it| it.0)
+}
 
 /// Copies the headers that neither belong to a leg nor claim an identity: what we do not know
 /// passes. Of who withholds his identity, those that tell it do not either (RFC 3323 §4.1).

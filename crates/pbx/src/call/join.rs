@@ -345,7 +345,7 @@ impl Call {
     ) {
         let Some(joining) = self.joining.take() else { return };
         if let Some(to) = joining.told {
-            office.errands.push_back(Errand::Report { to, status });
+            office.errands.push_back(Errand::Report { to, status, code: Some(code) });
         }
         for Lender { slot, call, leg } in joining.lenders {
             let to = (call, leg);
@@ -363,7 +363,7 @@ impl Call {
     /// The target rings, or says something else before its answer.
     pub(super) fn report_progress(&self, office: &mut Office, status: u16) {
         if let Some(to) = self.joining.as_ref().and_then(|it| it.told) {
-            office.errands.push_back(Errand::Report { to, status });
+            office.errands.push_back(Errand::Report { to, status, code: None });
         }
     }
 }

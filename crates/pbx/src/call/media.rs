@@ -136,6 +136,8 @@ pub struct CallMedia {
     pub(super) earlier: Vec<Figures>,
     pub(super) ways: Ways,
     closed: bool,
+    /// There is no caller: the callee's half waits for somebody.
+    alone: bool,
     /// Pairs that were in a plan: the edge rests them.
     planned: Lease,
 }
@@ -406,7 +408,16 @@ impl CallMedia {
         }
     }
 
+    /// A half that has nobody to talk to yet.
+    pub(super) fn learn_alone(&mut self, half: Half, description: Description, peer: Peer) {
+        self.alone = true;
+        self.side(half).learn(description, peer);
+    }
+
     fn plan(&mut self, settings: &Settings, answered: bool) -> Option<Plan> {
+        if self.alone {
+            return self.plan_alone();
+        }
         let caller = self.caller.description.as_ref()?;
         let silence = Duration::from_secs(settings.rtp_timeout_s.into());
         let watching = answered && !silence.is_zero() && !self.is_held();
@@ -442,6 +453,17 @@ impl CallMedia {
         }
         for half in [Half::Caller, Half::Callee] {
             self.keep_idle(&mut plan, half);
+        }
+        self.revision += 1;
+        Some(plan)
+    }
+
+    /// The callee's half as it is, linked to nothing: nobody watches its silence either.
+    fn plan_alone(&mut self) -> Option<Plan> {
+        let callee = self.callee.description.as_ref()?;
+        let mut plan = Plan { revision: self.revision + 1, ..Plan::default() };
+        for one in callee.lines.iter().enumerate().filter(|(_, it)| !it.rejected) {
+            add(&mut plan, Half::Callee, &self.callee, one, 0, false)?;
         }
         self.revision += 1;
         Some(plan)

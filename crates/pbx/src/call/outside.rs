@@ -82,6 +82,11 @@ impl Outward {
         incoming
     }
 
+    /// All it counts for, for a call that goes on in its place.
+    pub(super) fn give_all(&mut self) -> SmallVec<[Claim; 2]> {
+        std::mem::take(&mut self.claims)
+    }
+
     pub(super) fn take_incoming(&mut self, claims: SmallVec<[Claim; 2]>) {
         self.claims.extend(claims);
     }

@@ -35,9 +35,13 @@ impl Call {
         self.offer_to(office, invite, peer, now)
     }
 
-    /// Whoever is to meet the other one is outside: the offer to it is ours.
+    /// Whoever is to meet the other one is outside, or the first that is called: the offer to it is
+    /// ours.
     pub(super) fn gets_our_offer(&self, leg: LegId) -> bool {
         let LegId::Callee(index) = leg else { return false };
+        if self.is_placing() {
+            return true;
+        }
         let fork = self.forks.get(usize::from(index)).filter(|_| self.is_joining());
         fork.is_some_and(|it| it.outside.is_some() || it.leg.as_ref().is_some_and(|it| it.outside))
     }

@@ -18,6 +18,8 @@ impl Call {
         let forks = forks.filter_map(|(_, fork)| fork.leg.as_ref());
         let callees = forks.map(|leg| self.leg_status(leg, Half::Callee));
         let caller = self.leg_status(&self.caller, Half::Caller);
+        // Of a call that is placed for somebody there is only the phone it is placed to.
+        let caller = (!self.is_placing()).then_some(caller);
         CallStatus {
             call: self.id,
             tenant: self.tenant,
@@ -26,7 +28,7 @@ impl Call {
             codec_caller: self.media.codec(Half::Caller).into(),
             codec_callee: self.media.codec(Half::Callee).into(),
             relayed: self.media.relayed,
-            legs: std::iter::once(caller).chain(callees).collect(),
+            legs: caller.into_iter().chain(callees).collect(),
         }
     }
 

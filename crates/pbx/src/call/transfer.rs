@@ -4,17 +4,20 @@
 //! side ([`join`](super::join)); if that fails, nothing has happened.
 
 use super::forward::Onward;
+use super::media::Half;
 use super::pickup::Ringing;
 use super::refer_to::{Replaced, refer_to};
 use super::{Call, Leg};
 use crate::directory::Extension;
 use crate::id::CallId;
+use crate::interop::escape_user;
 use crate::office::{LegId, Office, Owner};
 use crate::record::Side;
 use crate::release::ReleaseCode;
 use sip::endpoint::ServerTx;
 use sip::message::{Essentials, Message, Method, Writer, reason_phrase};
 use sip::session::{Body, Session};
+use smol_str::SmolStr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,6 +33,15 @@ pub(super) struct Transfer {
     told: Option<u32>,
     /// The new call, once there is one.
     pub target: Option<CallId>,
+    /// No phone asked for it, but a person or program.
+    ordered: bool,
+}
+
+impl Transfer {
+    /// As if the phone of this leg had asked, and wanted to hear nothing of it.
+    pub(super) fn ordered(by: LegId) -> Self {
+        Self { by, told: None, target: None, ordered: true }
+    }
 }
 
 /// Something one call wants of another; seen to after every input.
@@ -37,7 +49,16 @@ pub(super) struct Transfer {
 pub enum Errand {
     /// A new call between a leg of this one and whoever the URI reaches, or the other side of a
     /// dialog.
-    Refer { from: CallId, by: LegId, uri: Box<str>, replaced: Option<Replaced> },
+    Refer {
+        from: CallId,
+        by: LegId,
+        uri: Box<str>,
+        replaced: Option<Replaced>,
+        /// With whose rights, where that is not who asks.
+        rights: Option<SmolStr>,
+    },
+    /// Who was called first has answered: the call to the second is placed.
+    PlaceSecond { call: CallId },
     /// This call's INVITE takes the place of a dialog.
     Replace { call: CallId, replaced: Replaced },
     /// This call's target is there: it wants the leg it was placed for.
@@ -51,8 +72,8 @@ pub enum Errand {
     Leave { from: CallId, leg: Option<LegId>, to: CallId },
     /// The call that is transferred has ended.
     Cancel { call: CallId },
-    /// How the new call goes.
-    Report { to: CallId, status: u16 },
+    /// How the new call goes, and what it ended with.
+    Report { to: CallId, status: u16, code: Option<ReleaseCode> },
     /// The callee, or a phone of it, sent this call on.
     Forward { call: CallId, onward: Onward },
     /// This call is to pick up one that rings.
@@ -92,10 +113,34 @@ impl Call {
             office.endpoint.respond(refer, 202, writer.finish(), now);
         }
         let told = (!silent).then_some(it.cseq.number);
-        self.transfer = Some(Transfer { by, told, target: None });
+        self.transfer = Some(Transfer { by, told, target: None, ordered: false });
         self.notify(office, 100, now);
         let (uri, replaced) = (target.uri, target.replaced);
-        office.errands.push_back(Errand::Refer { from: self.id, by, uri, replaced });
+        let from = self.id;
+        office.errands.push_back(Errand::Refer { from, by, uri, replaced, rights: None });
+    }
+
+    /// A person or program sends one side to a number; the other one is released when that has
+    /// answered. It is dialled with the rights of the extension that leaves, else of the one that
+    /// goes there.
+    pub fn transfer_ordered(&mut self, office: &mut Office, kept: Half, to: &str) {
+        let kept = match kept {
+            Half::Caller => Some(LegId::Caller),
+            Half::Callee => self.other(LegId::Caller),
+        };
+        let Some((kept, by)) = kept.and_then(|it| Some((it, self.partner(it)?))) else { return };
+        let extension = |leg: LegId| {
+            let leg = self.leg(leg).filter(|it| !it.outside)?;
+            office.tenant(self.tenant)?.extension(&leg.number).map(|it| it.number.clone())
+        };
+        let rights = extension(by).or_else(|| extension(kept));
+        if rights.is_none() || self.transfer.is_some() || self.is_placing() {
+            return;
+        }
+        self.transfer = Some(Transfer::ordered(by));
+        let uri = format!("sip:{}@transfer.invalid", escape_user(to)).into();
+        let from = self.id;
+        office.errands.push_back(Errand::Refer { from, by, uri, replaced: None, rights });
     }
 
     /// Only who talks may transfer, one at a time, and only extensions.
@@ -118,21 +163,29 @@ impl Call {
     }
 
     /// The new call got this far; a refusal leaves everything as it was.
-    pub fn transfer_reported(&mut self, office: &mut Office, status: u16, now: Instant) {
+    pub fn transfer_reported(
+        &mut self,
+        office: &mut Office,
+        (status, code): (u16, Option<ReleaseCode>),
+        now: Instant,
+    ) {
         self.notify(office, status, now);
         if status >= 200 {
             self.transfer = None;
+            self.second_failed(office, (status, code), now);
         }
     }
 
     /// A leg of this call talks to somebody else now.
     pub fn left_behind(&mut self, office: &mut Office, now: Instant) {
         self.notify(office, 200, now);
-        self.transfer = None;
+        let ordered = self.transfer.take().is_some_and(|it| it.ordered);
         let (code, side) = match self.caller.session.is_closed() {
+            _ if self.is_placing() => (ReleaseCode::SystemJoined, Side::System),
             true => (ReleaseCode::CalleeTransferred, Side::Callee),
             false => (ReleaseCode::CallerTransferred, Side::Caller),
         };
+        let side = if ordered && !self.is_placing() { Side::Admin } else { side };
         self.end(office, code, side, now);
     }
 

@@ -18,7 +18,16 @@ use crate::record::Side;
 use crate::release::ReleaseCode;
 use crate::time::Now;
 use sip::message::{Message, check};
+use smol_str::SmolStr;
 use std::sync::Arc;
+
+/// What a transfer asks for.
+struct Asked<'a> {
+    uri: &'a str,
+    replaced: Option<Replaced>,
+    /// With whose rights, where that is not who asks.
+    rights: Option<SmolStr>,
+}
 
 /// A dialog that is to be replaced: its call, its leg, and the one on the other side.
 struct Found {
@@ -40,10 +49,18 @@ impl Core {
     fn run_errand(&mut self, errand: Errand, now: Now) {
         let at = now.instant;
         match errand {
-            Errand::Refer { from, by, uri, replaced } => {
-                if let Err(status) = self.refer(from, by, (&uri, replaced), now) {
+            Errand::Refer { from, by, uri, replaced, rights } => {
+                let asked = Asked { uri: &uri, replaced, rights };
+                if let Err(status) = self.refer(from, by, &asked, now) {
                     self.with_call(from, |call, office| {
-                        call.transfer_reported(office, status, at);
+                        call.transfer_reported(office, (status, None), at);
+                    });
+                }
+            }
+            Errand::PlaceSecond { call } => {
+                if let Err(status) = self.place_second(call, now) {
+                    self.with_call(call, |call, office| {
+                        call.transfer_reported(office, (status, None), at);
                     });
                 }
             }
@@ -73,8 +90,10 @@ impl Core {
                     call.end(office, ReleaseCode::CallerCancelled, Side::Caller, at);
                 });
             }
-            Errand::Report { to, status } => {
-                self.with_call(to, |call, office| call.transfer_reported(office, status, at));
+            Errand::Report { to, status, code } => {
+                self.with_call(to, |call, office| {
+                    call.transfer_reported(office, (status, code), at);
+                });
             }
             Errand::Forward { call, onward } => {
                 if self.forward(call, onward, now).is_none() {
@@ -83,13 +102,11 @@ impl Core {
             }
             Errand::PickUp { call, by, ringing } => self.pick_up(call, by, &ringing, now),
             Errand::Picked { call, from } => self.picked(call, from, now),
-            Errand::Joined { call } => {
-                self.with_call(call, |call, office| call.left_behind(office, at));
-            }
+            Errand::Joined { call } => self.joined(call, now),
         }
     }
 
-    fn with_call(
+    pub(super) fn with_call(
         &mut self,
         id: CallId,
         act: impl FnOnce(&mut Call, &mut crate::office::Office),
@@ -98,13 +115,8 @@ impl Core {
     }
 
     /// Places the call of a transfer, as the phone that asked would.
-    fn refer(
-        &mut self,
-        from: CallId,
-        by: LegId,
-        (uri, replaced): (&str, Option<Replaced>),
-        now: Now,
-    ) -> Result<(), u16> {
+    fn refer(&mut self, from: CallId, by: LegId, asked: &Asked<'_>, now: Now) -> Result<(), u16> {
+        let Asked { uri, replaced, rights } = asked;
         if self.closing || self.overloaded || self.calls.is_full() {
             return Err(503);
         }
@@ -112,14 +124,14 @@ impl Core {
         let call = self.calls.find(from).ok_or(481_u16)?;
         let slot = call.partner(by).ok_or(481_u16)?;
         let transferor = call.leg(by).ok_or(481_u16)?;
-        if transferor.outside {
+        if transferor.outside && rights.is_none() {
             // Nobody outside sends our calls elsewhere.
             return Err(403);
         }
-        let extension =
-            self.office.tenant(call.tenant).and_then(|it| it.extension(&transferor.number));
+        let rights = rights.as_deref().unwrap_or(&transferor.number);
+        let extension = self.office.tenant(call.tenant).and_then(|it| it.extension(rights));
         let extension = extension.cloned().ok_or(403_u16)?;
-        let found = match &replaced {
+        let found = match replaced {
             Some(it) => Some(self.find(it, &extension.number)?),
             None => None,
         };
@@ -307,7 +319,7 @@ impl Core {
 }
 
 /// The INVITE that a transferee would send, had it dialled.
-fn invitation(uri: &str, number: &str) -> String {
+pub(super) fn invitation(uri: &str, number: &str) -> String {
     format!(
         "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP transfer.invalid;branch=z9hG4bKrefer\r\n\
          From: <sip:{number}@transfer.invalid>;tag=refer\r\nTo: <{uri}>\r\nCall-ID: refer\r\n\

@@ -146,6 +146,8 @@ pub enum What {
         to: Box<str>,
         became: SentOn,
     },
+    /// The second party of a call that was placed for somebody was not reached.
+    NotJoined { number: Box<str>, code: ReleaseCode },
 }
 
 /// What became of a redirection from outside.

@@ -22,7 +22,7 @@ macro_rules! remedies {
 remedies! {
     CallerHangup CalleeHangup CallerTransferred CalleeTransferred CalleeForwarded
     CalleeForwardedBusy CalleeForwardedUnreachable CalleeForwardedNoAnswer CalleeForwardedAlways
-    FeatureDone AdminHangup => Nobody
+    FeatureDone AdminHangup SystemJoined => Nobody
         "Nothing needs to be done."
         "无需处理。";
     CallerCancelled => Caller
@@ -52,6 +52,9 @@ remedies! {
     CalleeRejected => Callee
         "Look at the status in the timeline, and in the log of that phone."
         "请查看时间线中的状态码和该话机的日志。";
+    SystemNotJoined => Callee
+        "Look at the call to the second number: its record is linked to this one."
+        "请查看对第二个号码的呼叫：其话单与本话单相关联。";
     FeatureUnknown FeatureBadNumber => Caller
         "Check the feature code that was dialled, and the number after it."
         "请检查所拨的业务码及其后的号码。";

@@ -169,6 +169,12 @@ fn of_way(code: Code, fact: &Fact, clock: &Clock<'_>) -> Option<Text> {
             inert(to),
             became.text()
         ),
+        (_, What::NotJoined { number, code }) => text!(
+            "The second party {} was not reached. {}",
+            "第二方{}未接通。{}",
+            inert(number),
+            code.sentence()
+        ),
         (_, What::Silent { who, to }) => text!(
             "{} did not respond: no answer from {to}.",
             "{}没有任何响应：{to}无应答。",

@@ -64,6 +64,7 @@ impl What {
             Self::Offered { .. } => "offered",
             Self::MediaFailed { .. } => "media-failed",
             Self::SentOn { .. } => "sent-on",
+            Self::NotJoined { .. } => "not-joined",
         }
     }
 
@@ -90,6 +91,7 @@ impl What {
             | Self::Parameters(_)
             | Self::PrackRefused { .. }
             | Self::SentOn { .. }
+            | Self::NotJoined { .. }
             | Self::NoAnswer { .. } => self.of_answer(),
             Self::NoAck { .. }
             | Self::NoPrack
@@ -198,6 +200,9 @@ impl What {
                 inert(to),
                 became.text()
             ),
+            Self::NotJoined { number, code } => {
+                text!("{} was not reached: {}", "未接通{}：{}", inert(number), short(*code))
+            }
             Self::NoAnswer { after_s } => {
                 text!("no answer for {after_s} s", "{after_s}秒内无应答")
             }

@@ -21,6 +21,7 @@ mod message;
 mod named_targets;
 mod names;
 mod pickup;
+mod placed;
 mod privacy;
 mod races;
 mod redirects;

@@ -31,7 +31,14 @@ pub(super) enum Step {
     Clock(i64),
     Kill,
     Shutdown,
-    Hangup,
+    /// The newest call, or the first one that is still up.
+    Hangup {
+        first: bool,
+    },
+    /// The first number is called, and then the second one.
+    Place(Words),
+    /// One side of the newest call is sent to a number.
+    Transfer(Words),
     Overload(bool),
     Behind(Shed),
     Disconnect(String),
@@ -141,7 +148,9 @@ pub(super) fn parse(line: &str) -> Result<Option<Step>, String> {
         "clock" => Step::Clock(signed_ms(argument.unwrap_or_default())?),
         "kill" => Step::Kill,
         "shutdown" => Step::Shutdown,
-        "hangup" => Step::Hangup,
+        "hangup" => Step::Hangup { first: argument == Some("first") },
+        "place" => Step::Place(words()),
+        "transfer" => Step::Transfer(words()),
         "overload" => Step::Overload(argument != Some("over")),
         "behind" => Step::Behind(match argument {
             None => Shed::Unproven,

@@ -9,8 +9,11 @@ use super::stage::Stage;
 use crate::office::{Outgoing, SERVER_V4, SERVER_V6};
 use crate::phone::{Media, Request, Target, Wishes};
 use bytes::Bytes;
+use pbx::call::media::Half;
+use pbx::call::placed::Order;
 use pbx::core::{Command, Input};
 use pbx::digit::Press;
+use pbx::id::{CallId, TenantId};
 use sdp::Direction;
 use sip::message::{HeaderName, Message};
 use std::net::{IpAddr, Ipv4Addr};
@@ -26,12 +29,14 @@ pub(super) struct Run {
     connect_token: Option<u64>,
     /// Call records already looked at.
     records_read: usize,
+    /// Calls placed by the server.
+    placed: u8,
 }
 
 impl Run {
     pub(super) fn new(stage: Stage) -> Self {
         let records_read = stage.office.journal.ended.len();
-        Self { stage, connect_token: None, records_read }
+        Self { stage, connect_token: None, records_read, placed: 0 }
     }
 
     pub(super) fn transcript(&self) -> String {
@@ -61,10 +66,12 @@ impl Run {
             Step::Shutdown => self.command(Command::Shutdown),
             Step::Overload(on) => self.command(Command::Overload(*on)),
             Step::Behind(what) => self.command(Command::Shed(*what)),
-            Step::Hangup => {
-                let call = self.stage.office.journal.open.keys().next_back().copied();
-                self.command(Command::Hangup(call.ok_or("there is no call")?))
+            Step::Hangup { first } => {
+                let call = self.open_call(*first)?;
+                self.command(Command::Hangup(call))
             }
+            Step::Place(words) => self.place(words),
+            Step::Transfer(words) => self.transfer(words),
             Step::Disconnect(phone) => self.disconnect(phone),
             Step::Move(phone) => {
                 let phone = self.stage.phone(phone)?;
@@ -102,6 +109,44 @@ impl Run {
     fn command(&mut self, command: Command) -> Result<(), String> {
         self.stage.office.command(command);
         Ok(())
+    }
+
+    fn open_call(&self, first: bool) -> Result<CallId, String> {
+        let mut open = self.stage.office.journal.open.keys();
+        let call = if first { open.next() } else { open.next_back() };
+        call.copied().ok_or_else(|| "there is no call".to_owned())
+    }
+
+    /// `place 100 101 by=102 shown=5 shown-to-second=6 answers-itself`
+    fn place(&mut self, words: &Words) -> Result<(), String> {
+        let second = words.flags().next().ok_or("whom is it to call then?")?;
+        self.placed += 1;
+        let utc = self.stage.office.clock.now().utc;
+        let text = |name: &str| words.get(name).map(Into::into);
+        let order = Order {
+            call: CallId::of(utc, [self.placed; 10]),
+            tenant: TenantId::default(),
+            by: words.get("by").unwrap_or(&words.head).into(),
+            first: words.head.as_str().into(),
+            second: second.into(),
+            shown: text("shown"),
+            shown_to_second: text("shown-to-second"),
+            placed_by: "api:test".into(),
+            answers_itself: words.has("answers-itself"),
+        };
+        self.command(Command::Place(order))
+    }
+
+    /// `transfer caller 102`: the caller talks to 102 then.
+    fn transfer(&mut self, words: &Words) -> Result<(), String> {
+        let kept = match words.head.as_str() {
+            "caller" => Half::Caller,
+            "callee" => Half::Callee,
+            other => return Err(format!("transfer {other}?")),
+        };
+        let to = words.flags().next().ok_or("where to?")?.into();
+        let call = self.open_call(false)?;
+        self.command(Command::Transfer { call, kept, to })
     }
 
     fn send(&mut self, name: &str, words: &Words) -> Result<(), String> {
