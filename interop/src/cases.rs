@@ -22,6 +22,7 @@ mod media;
 mod names;
 mod offices;
 mod phones;
+mod placed;
 mod relay;
 mod restart;
 mod scripted;
@@ -60,6 +61,7 @@ cases! {
     explained: failed_calls_explained;
     events: events_of_a_call;
     webhooks: webhook_of_a_call;
+    placed: placed_call compatible;
     failover: trunk_failover trunk_alternatives;
     cli: cli_online cli_offline cli_codes;
     manual: manual_commands;

@@ -6,9 +6,11 @@
 use crate::dialplan::number::is_number;
 use crate::language::{Language, Text};
 use crate::text;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use sip::session::Terms;
 use std::fmt::Debug;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Longest realm. Unit: characters.
@@ -169,6 +171,48 @@ settings! {
         "0至100"
         "Nightly backups that are kept; each night one is made and the oldest goes. 0 makes none."
         "保留的每夜自动备份数：每夜生成一个备份，并删除最旧的。0表示不自动备份。"
+
+    mss_openapi: bool = false;
+        NONE, |_| true;
+        "yes (true) or no (false)"
+        "是（true）或否（false）"
+        "Whether programs made for miniSIPServer are answered at /openapi/; their syskey is an API key."
+        "是否在/openapi/下应答为miniSIPServer编写的程序；其syskey为API密钥。"
+
+    event_channel_port: u16 = 0;
+        NONE, |_| true;
+        "0 to 65535"
+        "0至65535"
+        "TCP port of the event channel of miniSIPServer, which had 5080; 0 turns it off."
+        "事件通道（miniSIPServer格式）的TCP端口，原为5080；0表示关闭。"
+
+    event_channel_clients: Vec<String> = vec!["127.0.0.1".to_owned()];
+        NONE, |it| is_addresses(&it.event_channel_clients);
+        "at most 32 addresses or networks"
+        "最多32个IP地址或网段"
+        "Who may listen to the event channel; nobody else is answered."
+        "允许连接事件通道的地址；其他地址不予应答。"
+
+    call_back_port: u16 = 0;
+        NONE, |_| true;
+        "0 to 65535"
+        "0至65535"
+        "UDP port of the call-back, on which an application server orders calls; miniSIPServer had 5080; 0 turns it off."
+        "回呼的本地监听端口（UDP），应用服务器由此发起呼叫，miniSIPServer中为5080；0表示关闭。"
+
+    call_back_clients: Vec<String> = vec!["127.0.0.1".to_owned()];
+        NONE, |it| is_addresses(&it.call_back_clients);
+        "at most 32 addresses or networks"
+        "最多32个IP地址或网段"
+        "Application servers that may order a call-back; nobody else is answered."
+        "应用服务器地址：只有这些地址可以发起回呼，其他地址不予应答。"
+
+    call_back_caller: String = String::new();
+        NONE, |it| is_number(&it.call_back_caller);
+        "at most 64 of digits, letters, +, *, #, -, . and _, or empty for anonymous"
+        "最多64个字符，由数字、字母和+*#-._组成，或为空（匿名）"
+        "Default caller number of the call-back: the first party is shown it where the order names none; its rights count where no number of the order is an extension."
+        "回呼的默认主叫号码：请求中没有主叫号码时向第一方显示；请求中的号码都不是分机时，采用该分机的权限。"
 }
 
 /// Names the setting, the value and the way out.
@@ -233,6 +277,12 @@ impl Settings {
     pub fn session_terms(&self) -> Terms {
         Terms { expires_s: self.session_expires_s, min_s: self.min_se_s }
     }
+}
+
+fn is_addresses(listed: &[String]) -> bool {
+    const ADDRESSES_MAX: usize = 32;
+    let is_one = |it: &String| it.parse::<IpAddr>().is_ok() || it.parse::<IpNet>().is_ok();
+    listed.len() <= ADDRESSES_MAX && listed.iter().all(is_one)
 }
 
 fn is_realm(realm: &str) -> bool {
@@ -307,6 +357,9 @@ mod tests {
             (algorithms(&[]),                           Some("digest_algorithms")),
             (algorithms(&["MD5", "MD5"]),               Some("digest_algorithms")),
             (algorithms(&["MD4"]),                      Some("digest_algorithms")),
+            (given(|it| it.call_back_clients.push("10.0.0.0/8".to_owned())), None),
+            (given(|it| it.call_back_clients.push("host".to_owned())), Some("call_back_clients")),
+            (given(|it| it.call_back_caller = "<x>".to_owned()), Some("call_back_caller")),
             (given(|it| it.out_group_prefix.clear()),   None),
             (given(|it| it.out_group_prefix = "9 ".to_owned()), Some("out_group_prefix")),
             (given(|it| it.emergency_numbers.push(String::new())), Some("emergency_numbers")),

@@ -11,6 +11,8 @@ use crate::office;
 use crate::ring;
 use crate::verdict::explained;
 use crate::watch::Dropped;
+use pbx::call::media::Half;
+use pbx::call::placed;
 use pbx::core::Command;
 use pbx::dialplan::Trial;
 use pbx::directory::Directory;
@@ -131,6 +133,15 @@ impl Running for Live {
     fn hangup(&self, call: &Call) -> bool {
         let id = call.id.parse::<CallId>();
         id.is_ok_and(|id| self.orders.give(Order::Command(Command::Hangup(id))))
+    }
+
+    fn place(&self, order: placed::Order) -> bool {
+        self.orders.give(Order::Command(Command::Place(order)))
+    }
+
+    fn transfer(&self, call: &Call, kept: Half, to: &str) -> bool {
+        let Ok(call) = call.id.parse::<CallId>() else { return false };
+        self.orders.give(Order::Command(Command::Transfer { call, kept, to: to.into() }))
     }
 
     fn set_by_phone(&self, extension: &str, change: PhoneChange) -> bool {

@@ -7,6 +7,8 @@
 pub mod access;
 pub mod audit;
 pub mod backups;
+pub mod calls;
+pub mod captures;
 pub mod certificate;
 mod conventions;
 pub mod dial_plan;
@@ -16,6 +18,7 @@ pub mod failure;
 pub mod features;
 mod live;
 pub mod moment;
+pub mod mss;
 pub mod openapi;
 pub mod outside;
 mod pages;
@@ -63,6 +66,7 @@ pub struct Office {
     comparing: Arc<Mutex<()>>,
     again: Arc<Again>,
     pub(crate) webhooks: Arc<webhooks::Webhooks>,
+    pub(crate) captures: Arc<captures::Captures>,
     pub(crate) access: Arc<Access>,
     /// Of the listener for TLS, where there is one.
     pub(crate) certificate: Option<Arc<Certificate>>,
@@ -81,6 +85,7 @@ impl Office {
             comparing: Arc::default(),
             again: Arc::default(),
             webhooks: Arc::default(),
+            captures: Arc::default(),
             access: Arc::new(Access::new(vec![])),
             certificate: None,
             redirect: None,
@@ -113,7 +118,9 @@ impl Office {
 /// All that the listener serves: metrics and health to everybody, the rest to those whom the guard lets through.
 pub fn public_router(office: Office) -> Router {
     let guard = from_fn_with_state(office.clone(), access::guard::guard);
-    let guarded = api_router(office.clone()).merge(pages_router(office.clone())).layer(guard);
+    let compatible = mss::openapi::routes().with_state(office.clone());
+    let guarded = api_router(office.clone()).merge(pages_router(office.clone()));
+    let guarded = guarded.merge(compatible).layer(guard);
     let guarded = guarded.layer(axum::middleware::from_fn(zipped::zipped));
     let secure = from_fn_with_state(office.clone(), access::secure);
     monitors(office.running).merge(guarded).layer(secure)
@@ -195,14 +202,15 @@ fn resources() -> Router<Office> {
                 .delete(outside::trunks::on_delete),
         )
         .route("/api/v1/registrations", get(live::registrations))
-        .route("/api/v1/calls", get(live::calls))
-        .route("/api/v1/calls/{id}", get(live::call).delete(live::hangup).post(live::call_verb))
+        .route("/api/v1/calls", get(live::calls).post(calls::on_place))
+        .route("/api/v1/calls/{id}", get(live::call).delete(live::hangup).post(calls::on_verb))
         .route("/api/v1/call-records", get(records::on_page))
         .route("/api/v1/events", get(events::on_events))
         .route("/api/v1/call-records:search", get(records::search::on_search))
         .route("/api/v1/ws", get(events::on_ws))
         .merge(webhooks::routes())
         .merge(backups::routes())
+        .merge(captures::routes())
         .route("/api/v1/trace", get(live::trace))
         .route(
             "/api/v1/certificate",

@@ -3,6 +3,7 @@
 use crate::Office;
 use crate::access::Principal;
 use crate::audit::{Author, CALLS};
+use crate::captures::Sieve;
 use crate::conventions::{Listed, PageQuery, not_of_this_list};
 use crate::events::Ring;
 use crate::resource::{Call, Failure, Registration, Status, Traced};
@@ -13,6 +14,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::Frame;
+use pbx::call::media::Half;
+use pbx::call::placed::Order;
 use pbx::dialplan::{Trial, Tried};
 use pbx::directory::Directory;
 use pbx::id::{CallId, TenantId};
@@ -77,6 +80,10 @@ pub trait Running: Send + Sync + 'static {
     fn of_record(&self, record: &CallRecord) -> Call;
     /// Asks the core to end a call that is up.
     fn hangup(&self, call: &Call) -> bool;
+    /// Asks the core to place a call.
+    fn place(&self, order: Order) -> bool;
+    /// Asks the core to send this side of a call to a number; the other one is released.
+    fn transfer(&self, call: &Call, kept: Half, to: &str) -> bool;
     /// Asks the core to set something in the place of a phone of the extension.
     fn set_by_phone(&self, extension: &str, change: PhoneChange) -> bool;
     /// The remembered messages of a call, the first of them up to `most`.
@@ -131,6 +138,10 @@ pub struct TraceFilter {
     /// Named in From, To or the request URI.
     pub ext: Option<String>,
     pub ip: Option<IpAddr>,
+    /// The account of an external line: what names it, and what goes to its carrier or comes from there.
+    pub line: Option<String>,
+    /// The number of a SIP trunk: what goes to its servers or comes from there.
+    pub trunk: Option<u32>,
     /// The whole or short id of a call.
     pub call: Option<String>,
     /// Begin with what is remembered.
@@ -163,7 +174,7 @@ fn is_from(remote: &str, ip: IpAddr) -> bool {
 }
 
 /// Whether the request line, From, To or P-Asserted-Identity has the number as its user.
-fn names(text: &str, number: &str) -> bool {
+pub(crate) fn names(text: &str, number: &str) -> bool {
     let users = [format!(":{number}@"), format!(":{number};"), format!(":{number}>")];
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
     let telling = |(at, line): &(usize, &str)| {
@@ -304,18 +315,6 @@ pub(crate) async fn hangup(
     Ok(Json(call))
 }
 
-/// `POST …/{id}:hangup`.
-pub(crate) async fn call_verb(
-    office: State<Office>,
-    principal: Principal,
-    Path(id): Path<String>,
-) -> Result<Json<Call>, Failure> {
-    match id.strip_suffix(":hangup") {
-        Some(id) => hangup(office, principal, Path(id.to_owned())).await,
-        None => Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作"))),
-    }
-}
-
 pub(crate) async fn trace(
     State(office): State<Office>,
     Query(filter): Query<TraceFilter>,
@@ -326,7 +325,9 @@ pub(crate) async fn trace(
     };
     let source = office.running.trace(filter.past);
     let interval = tokio::time::interval(TRACE_INTERVAL);
-    let body = Body::new(TraceBody { source, interval, filter, call, is_over: false });
+    let ends = filter.ends;
+    let sieve = Sieve::of(filter, call, &*office.running)?;
+    let body = Body::new(TraceBody { source, interval, sieve, ends, is_over: false });
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }
 
@@ -339,7 +340,7 @@ const PREFIX_LEN_MIN: usize = 9;
 
 /// A call that is up or ended a short time ago, by either form of its id; any older one also by how
 /// its id begins, where only one begins so.
-async fn find(office: &Office, id: &str) -> Result<Call, Failure> {
+pub(crate) async fn find(office: &Office, id: &str) -> Result<Call, Failure> {
     if let Some(call) = office.running.call(id) {
         return Ok(call);
     }
@@ -372,8 +373,9 @@ fn is_part(text: &str) -> bool {
 struct TraceBody {
     source: Box<dyn TraceSource>,
     interval: Interval,
-    filter: TraceFilter,
-    call: Option<String>,
+    sieve: Sieve,
+    /// With what is remembered.
+    ends: bool,
     /// Everything that was remembered has been read, and no more is wanted.
     is_over: bool,
 }
@@ -410,13 +412,11 @@ impl TraceBody {
         let mut left = TRACE_BATCH;
         while left > 0 {
             let Some(message) = self.source.next() else {
-                self.is_over = self.filter.ends;
+                self.is_over = self.ends;
                 break;
             };
             left -= 1;
-            if self.filter.admits(&message, self.call.as_deref())
-                && serde_json::to_writer(&mut lines, &message).is_ok()
-            {
+            if self.sieve.admits(&message) && serde_json::to_writer(&mut lines, &message).is_ok() {
                 lines.push(b'\n');
             }
         }

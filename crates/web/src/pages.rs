@@ -2,7 +2,7 @@
 //!
 //! Every page works without a script and is there in every language; what a script adds is comfort.
 
-mod api;
+pub(crate) mod api;
 mod assets;
 mod audit;
 mod backups;
@@ -25,6 +25,7 @@ mod registrations;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod viewer;
 mod webhooks;
 mod when;
@@ -77,13 +78,21 @@ pub fn pages_router(office: Office) -> Router {
         .merge(outside_routes())
         .merge(people_routes())
         .merge(machine_routes())
+        .route("/trace", get(trace::on_list).post(trace::on_begin))
+        .route("/trace/{id}", get(trace::on_one))
+        .route("/trace/{id}/more", get(trace::on_more))
+        .route("/trace/{id}/stop", post(trace::on_stop))
+        .route("/trace/{id}/delete", post(trace::on_delete))
+        .route("/trace/{id}/capture.pcap", get(trace::on_pcap))
         .route("/provision/{token}", get(provisioning::on_provision))
         .route("/audit", get(audit::on_list))
         .route("/audit/{id}/undo", post(audit::on_undo))
         .route("/call-records", get(calls::on_list))
         .route("/calls", get(live_calls::on_live_calls))
         .route("/calls/{id}", get(calls::on_call))
+        .route("/calls/place", post(calls::on_place))
         .route("/calls/{id}/hangup", post(calls::on_hangup))
+        .route("/calls/{id}/transfer", post(calls::on_transfer))
         .route("/calls/{id}/support.txt", get(calls::on_support))
         .route("/dial-plan", get(dial_plan::on_simulator))
         .route("/dial-plan/{table}", get(dial_plan::on_table).post(dial_plan::on_save))

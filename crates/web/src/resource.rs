@@ -409,6 +409,39 @@ pub struct Leg {
     pub light: Option<String>,
 }
 
+/// A capture, without its messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Capture {
+    pub id: u64,
+    /// As in `ext=100 ip=10.0.0.1`; empty: everything.
+    pub follows: String,
+    pub started_at: String,
+    /// When it ends by itself.
+    pub ends_at: String,
+    pub ended_at: Option<String>,
+    /// `time`, `full` or `stopped`, once it has ended.
+    pub stopped: Option<String>,
+    pub messages: usize,
+    pub bytes: usize,
+    /// Messages came faster than they could be kept.
+    pub lost: bool,
+}
+
+/// `GET /api/v1/captures/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CapturePage {
+    pub capture: Capture,
+    /// At most 200 of its messages, after the first `after`.
+    pub ladder: Vec<Traced>,
+}
+
+/// A call that is being placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Placed {
+    pub id: String,
+    pub short_id: String,
+}
+
 /// One SIP message, already masked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Traced {

@@ -12,6 +12,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
+use pbx::call::media::Half;
+use pbx::call::placed::Order;
 use pbx::dialplan::live::AllUp;
 use pbx::dialplan::{Trial, Tried};
 use pbx::directory::Directory;
@@ -22,6 +24,7 @@ use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -181,6 +184,10 @@ pub(crate) struct Still {
     events: Arc<Ring>,
     now: AtomicU64,
     anew: AtomicBool,
+    /// Calls it was asked to place.
+    pub(crate) placed: Mutex<Vec<Order>>,
+    /// SIP messages that a trace finds next.
+    pub(crate) messages: Arc<Mutex<VecDeque<Traced>>>,
 }
 
 impl Still {
@@ -193,6 +200,8 @@ impl Still {
             events,
             now: AtomicU64::new(1_795_659_300_000),
             anew: AtomicBool::new(false),
+            placed: Mutex::default(),
+            messages: Arc::default(),
         }
     }
 
@@ -205,11 +214,11 @@ impl Still {
     }
 }
 
-struct Nothing;
+struct Messages(Arc<Mutex<VecDeque<Traced>>>);
 
-impl TraceSource for Nothing {
+impl TraceSource for Messages {
     fn next(&mut self) -> Option<Traced> {
-        None
+        self.0.lock().unwrap().pop_front()
     }
 
     fn take_lost(&mut self) -> bool {
@@ -260,6 +269,15 @@ impl Running for Still {
         false
     }
 
+    fn place(&self, order: Order) -> bool {
+        self.placed.lock().unwrap().push(order);
+        true
+    }
+
+    fn transfer(&self, _: &Call, _: Half, _: &str) -> bool {
+        true
+    }
+
     fn set_by_phone(&self, _: &str, _: PhoneChange) -> bool {
         true
     }
@@ -273,7 +291,7 @@ impl Running for Still {
     }
 
     fn trace(&self, _: bool) -> Box<dyn TraceSource> {
-        Box::new(Nothing)
+        Box::new(Messages(Arc::clone(&self.messages)))
     }
 
     fn directory(&self) -> Arc<Directory> {

@@ -85,7 +85,8 @@ fn read(text: &str, like: &Value) -> Value {
         Value::Array(_) => {
             text.split(',').map(str::trim).filter(|it| !it.is_empty()).map(Value::from).collect()
         }
-        Value::Null | Value::Bool(_) | Value::String(_) | Value::Object(_) => text.into(),
+        Value::Bool(_) => text.parse::<bool>().map_or_else(|_| text.into(), Value::from),
+        Value::Null | Value::String(_) | Value::Object(_) => text.into(),
     }
 }
 

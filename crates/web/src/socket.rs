@@ -4,6 +4,7 @@
 
 use crate::access::Peer;
 use crate::certificate::Certificate;
+use crate::mss::Requoted;
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -12,6 +13,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,6 +103,25 @@ pub async fn serve_public(listener: TcpListener, router: Router) {
     }
 }
 
+/// The same for those that `admits` lets in; nobody else hears a word.
+pub(crate) async fn serve_admitted(
+    listener: TcpListener,
+    router: Router,
+    admits: impl Fn(IpAddr) -> bool,
+) {
+    let mut connections = Connections::new(router);
+    loop {
+        let permit = connections.permit().await;
+        match listener.accept().await {
+            Ok((stream, address)) if admits(address.ip()) => {
+                connections.serve(stream, Some(Peer { address, tls: false }), permit);
+            }
+            Ok(_) => {}
+            Err(_) => back_off().await,
+        }
+    }
+}
+
 /// The same over TLS, with the certificate that is in use when a connection begins.
 pub async fn serve_tls(listener: TcpListener, certificate: Arc<Certificate>, router: Router) {
     let mut connections = Connections::new(router);
@@ -185,5 +206,6 @@ where
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     // The reader that went away is the only one it would interest.
-    let _ = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+    let stream = TokioIo::new(Requoted::new(stream));
+    let _ = server.serve_connection(stream, service).with_upgrades().await;
 }

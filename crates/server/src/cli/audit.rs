@@ -95,6 +95,8 @@ fn action(word: &str) -> pbx::language::Text {
         "delete" => text!("delete", "删除"),
         "password" => text!("password", "设置密码"),
         "hangup" => text!("hang up", "释放"),
+        "place" => text!("place", "发起"),
+        "transfer" => text!("transfer", "转接"),
         other => pbx::language::Text::same(other),
     }
 }

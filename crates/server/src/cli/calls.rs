@@ -9,7 +9,8 @@ use pbx::language::{Language, Text};
 use pbx::text;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use web::resource::{Call, Happening, Leg, Traced, Verdict};
+use web::calls::{Placing, Side, Transferring};
+use web::resource::{self, Call, Happening, Placed, Traced, Verdict};
 
 /// How often `--watch` looks.
 const WATCH: Duration = Duration::from_secs(1);
@@ -35,6 +36,31 @@ enum Command {
         /// Its whole or short id.
         id: String,
     },
+    /// Place a call: an extension is called, and once it has answered, a number, with its rights.
+    Place {
+        /// The extension that is called first.
+        from: String,
+        /// The number that is called then.
+        to: String,
+        /// Ask the phone to answer by itself.
+        #[arg(long)]
+        auto_answer: bool,
+    },
+    /// Send one side of an answered call to a number; the other is released once that has answered.
+    Transfer {
+        /// Its whole or short id.
+        id: String,
+        /// Which side: caller or callee.
+        leg: Leg,
+        /// The number it is sent to.
+        to: String,
+    },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Leg {
+    Caller,
+    Callee,
 }
 
 /// `GET /api/v1/calls/{id}`.
@@ -63,6 +89,27 @@ pub(super) fn run(common: &Common, arguments: Arguments, output: &mut Output) ->
                     client.send(Method::POST, &format!("/api/v1/calls/{id}:hangup"), &()).await?;
                 output.show(&call, |it, language| {
                     let text = text!("{} is being ended", "正在释放呼叫{}", it.short_id);
+                    text.get(language).to_owned()
+                })
+            }
+            Some(Command::Place { from, to, auto_answer }) => {
+                let wanted = Placing { from, to, auto_answer };
+                let placed: Placed = client.send(Method::POST, "/api/v1/calls", &wanted).await?;
+                output.show(&placed, |it, language| {
+                    let text = text!("{} is being placed", "正在发起呼叫{}", it.short_id);
+                    text.get(language).to_owned()
+                })
+            }
+            Some(Command::Transfer { id, leg, to }) => {
+                let leg = match leg {
+                    Leg::Caller => Side::Caller,
+                    Leg::Callee => Side::Callee,
+                };
+                let path = format!("/api/v1/calls/{id}:transfer");
+                let wanted = Transferring { leg, to };
+                let call: Call = client.send(Method::POST, &path, &wanted).await?;
+                output.show(&call, |it, language| {
+                    let text = text!("{} is being transferred", "正在转接呼叫{}", it.short_id);
                     text.get(language).to_owned()
                 })
             }
@@ -156,7 +203,7 @@ fn light(it: Option<&str>, language: Language) -> String {
 }
 
 /// The light of the leg that is worst off.
-fn worst(legs: &[Leg]) -> Option<&str> {
+fn worst(legs: &[resource::Leg]) -> Option<&str> {
     let rank = |it: &str| LIGHTS.iter().position(|light| light.0 == it);
     legs.iter().filter_map(|it| it.light.as_deref()).max_by_key(|it| rank(it))
 }
@@ -185,7 +232,7 @@ fn list(calls: &[Call], language: Language) -> String {
 fn detail(page: &Page, language: Language) -> String {
     let mut text = head(&page.call, language);
     text.push_str(&happenings(&page.call.timeline, language));
-    let row = |leg: &Leg| {
+    let row = |leg: &resource::Leg| {
         vec![
             word(&leg.side, language),
             leg.number.clone(),
@@ -276,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_light_of_a_call_is_that_of_its_worst_leg() {
-        let leg = |light: Option<Light>| Leg {
+        let leg = |light: Option<Light>| resource::Leg {
             side: "caller".into(),
             number: "100".into(),
             remote: String::new(),
@@ -300,7 +347,7 @@ mod tests {
             (&[Some(Red), None, Some(Yellow)],   "none",      "不通"),
         ];
         for (lights, english, chinese) in table {
-            let legs: Vec<Leg> = lights.iter().map(|it| leg(*it)).collect();
+            let legs: Vec<resource::Leg> = lights.iter().map(|it| leg(*it)).collect();
             let shown = [Language::En, Language::Zh].map(|it| light(worst(&legs), it));
             assert_eq!(shown, [english, chinese], "{lights:?}");
         }

@@ -5,6 +5,7 @@ use super::sessions::USE_INTERVAL;
 use super::source::{Peer, Source};
 use super::{cookie, csrf, keys, origin, redirect, scope, sessions, token};
 use crate::Office;
+use crate::mss::openapi;
 use crate::resource::Failure;
 use crate::resource::access::SignedIn;
 use axum::extract::{Request, State};
@@ -46,6 +47,8 @@ pub(crate) async fn guard(State(office): State<Office>, request: Request, next: 
         return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, target)]).into_response();
     }
     let request = Request::from_parts(parts, body);
+    let is_mss = request.uri().path().starts_with(openapi::PATH);
+    let spoken = language(None, request.headers());
     match judged(&office, request).await {
         Ok(request) => next.run(request).await,
         Err(Refusal::Go(to, from)) => {
@@ -54,6 +57,7 @@ pub(crate) async fn guard(State(office): State<Office>, request: Request, next: 
             (StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response()
         }
         Err(Refusal::Failure(failure)) if is_api => failure.into_response(),
+        Err(Refusal::Failure(failure)) if is_mss => openapi::refused(&failure, spoken),
         Err(Refusal::Failure(failure)) => crate::failure::plain(&failure),
     }
 }
@@ -68,8 +72,16 @@ async fn judged(office: &Office, request: Request) -> Result<Request, Refusal> {
     if needs_setup {
         before_setup(headers, &path)?;
     }
-    let found = match bearer(headers) {
-        Some(key) if path.starts_with(API) => Some(of_key(office, source, key).await?),
+    let is_mss = path.starts_with(openapi::PATH);
+    if is_mss && !openapi::is_on(office) {
+        let what = text!("there is no such path", "没有这个路径");
+        return Err(Failure::new(404, "not_found", what).into());
+    }
+    let in_query = if is_mss { openapi::syskey(&parts.uri) } else { None };
+    let found = match in_query.as_deref().or_else(|| bearer(headers)) {
+        Some(key) if is_mss || path.starts_with(API) => Some(of_key(office, source, key).await?),
+        // A browser would bring its session to an address that changes something by GET.
+        Some(_) | None if is_mss => None,
         Some(_) | None => of_session(office, source, headers).await?,
     };
     let changes = !is_safe(&parts.method);
@@ -91,6 +103,8 @@ async fn judged(office: &Office, request: Request) -> Result<Request, Refusal> {
     let Some(principal) = found else { return Err(unknown(&parts.method, &path)) };
     if path.starts_with(API) {
         permit(&principal, scope::needed(&parts.method, &path), &path)?;
+    } else if is_mss {
+        permit(&principal, openapi::needed(&path), &path)?;
     }
     let expected = principal.csrf.clone().filter(|_| changes);
     parts.extensions.insert(principal);
@@ -204,7 +218,7 @@ async fn of_session(
 /// Nobody is known by this request.
 fn unknown(method: &Method, path: &str) -> Refusal {
     let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"/-._~:".contains(&it);
-    if path.starts_with(API) {
+    if path.starts_with(API) || path.starts_with(openapi::PATH) {
         let what = text!("sign in, or show an API key", "请登录，或提供API密钥");
         Failure::new(401, "not_authenticated", what).into()
     } else if method == Method::GET && path != "/" && path.bytes().all(is_plain) {

@@ -9,7 +9,7 @@ use crate::dial_plan::{self, tables};
 use crate::extensions::{self, sheet};
 use crate::outside::{lines, trunks};
 use crate::records::{self, search};
-use crate::{audit, backups, events, features, live, settings, webhooks};
+use crate::{audit, backups, calls, captures, events, features, live, settings, webhooks};
 use pbx::language::Text;
 
 pub(super) struct Operation {
@@ -30,6 +30,7 @@ const CSV: &str = "text/csv";
 const GZIP: &str = "application/gzip";
 const STREAM: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
+const PCAP: &str = "application/vnd.tcpdump.pcap";
 /// No body: the connection goes on as another protocol.
 pub(super) const UPGRADE: &str = "";
 
@@ -226,7 +227,13 @@ operations! {
     "DELETE" "/calls/{id}" live::hangup [409]
         "Hangs a call up."
         "释放呼叫。";
-    "POST" "/calls/{id}:hangup" live::call_verb []
+    "POST" "/calls" calls::on_place [503]
+        "Places a call: the extension from is called, and once it has answered, to, with its rights. The call is on the list of calls by the id in the answer."
+        "发起呼叫：先呼叫分机from，应答后以其权限呼叫to。应答中的id即该呼叫的编号。";
+    "POST" "/calls/{id}:transfer" calls::on_transfer [409 503]
+        "Sends one side (leg: caller or callee) of an answered call to a number; the other one is released once that has answered."
+        "将已应答呼叫的一方（leg：caller或callee）转接到号码to；对方应答后释放另一方。";
+    "POST" "/calls/{id}:hangup" live::hangup [409]
         "Hangs a call up."
         "释放呼叫。";
     "GET" "/call-records" records::on_page []
@@ -268,7 +275,25 @@ operations! {
     "POST" "/webhooks/{id}/deliveries/{delivery}:resend" webhooks::on_delivery_verb []
         "Sends a delivery again."
         "重新发送。";
-    "GET" "/trace" live::trace [404 409] => LINES
+    "GET" "/captures" captures::on_list []
+        "Captures of SIP messages, the newest first."
+        "抓包列表，最新的在前。";
+    "POST" "/captures" captures::on_begin [409]
+        "Begins a capture of ext, ip, line or trunk; it ends after minutes (5), or when it is full."
+        "开始抓包：ext、ip、line或trunk；minutes（默认5）分钟后或已满时自动停止。";
+    "GET" "/captures/{id}" captures::on_show [404]
+        "A capture with at most 200 of its messages, masked."
+        "一个抓包及其最多200条消息，敏感信息已隐藏。";
+    "POST" "/captures/{id}:stop" captures::on_verb [404]
+        "Stops a capture."
+        "停止抓包。";
+    "DELETE" "/captures/{id}" captures::on_delete [404]
+        "Forgets a capture."
+        "删除抓包。";
+    "GET" "/captures/{id}/pcap" captures::on_pcap [404] => PCAP
+        "Its messages as a pcap file, each as a UDP datagram, masked."
+        "以pcap文件下载，每条消息为一个UDP数据报，敏感信息已隐藏。";
+    "GET" "/trace" live::trace [404 409 422] => LINES
         "SIP messages as they come, masked, one JSON object a line."
         "实时SIP消息，敏感信息已隐藏，每行一个JSON对象。";
     "GET" "/certificate" api::on_show [409]

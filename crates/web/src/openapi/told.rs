@@ -114,6 +114,12 @@ impl Places for String {
     }
 }
 
+impl Places for u64 {
+    fn tell(told: &mut Told, schemas: &mut Schemas) {
+        told.path.push(schemas.read::<Self>());
+    }
+}
+
 impl Places for u32 {
     fn tell(told: &mut Told, schemas: &mut Schemas) {
         told.path.push(schemas.read::<Self>());

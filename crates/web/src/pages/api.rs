@@ -7,7 +7,8 @@ use crate::resource::Failure;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, header};
+use bytes::Bytes;
 use pbx::text;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt as _;
 
 /// Longest answer that a page is made from. Unit: octets.
+const JSON: &str = "application/json";
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The API in the name of one who looks.
@@ -42,6 +44,11 @@ impl Api {
         self.ask(Method::GET, path, Body::empty(), "").await
     }
 
+    /// A file.
+    pub(crate) async fn bytes(&self, path: &str) -> Result<Bytes, Failure> {
+        self.asked(Method::GET, path, Body::empty(), "", JSON).await.map(|it| it.0)
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
         self.ask::<serde::de::IgnoredAny>(Method::DELETE, path, Body::empty(), "").await.map(|_| ())
     }
@@ -61,7 +68,7 @@ impl Api {
         kind: &str,
         text: String,
     ) -> Result<T, Failure> {
-        self.send(Method::POST, path, text.into(), "", kind).await.map(|it| it.0)
+        parsed(self.asked(Method::POST, path, text.into(), "", kind).await?).map(|it| it.0)
     }
 
     pub(crate) async fn patch<T: DeserializeOwned>(
@@ -99,17 +106,17 @@ impl Api {
         body: Body,
         tag: &str,
     ) -> Result<(T, String), Failure> {
-        self.send(method, path, body, tag, "application/json").await
+        parsed(self.asked(method, path, body, tag, JSON).await?)
     }
 
-    async fn send<T: DeserializeOwned>(
+    async fn asked(
         &self,
         method: Method,
         path: &str,
         body: Body,
         tag: &str,
         kind: &str,
-    ) -> Result<(T, String), Failure> {
+    ) -> Result<(Bytes, String), Failure> {
         let mut request = Request::builder().method(method).uri(path);
         if !tag.is_empty() {
             request = request.header(header::IF_MATCH, tag);
@@ -126,10 +133,7 @@ impl Api {
         let body = to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await;
         let body = body.map_err(|error| broken(&error))?;
         if status.is_success() {
-            let body: &[u8] = if status == StatusCode::NO_CONTENT { b"null" } else { &body };
-            return serde_json::from_slice(body)
-                .map(|it| (it, tag))
-                .map_err(|error| broken(&error));
+            return Ok((body, tag));
         }
         // The API's own refusals are failures; axum's, of a path or a body, are texts.
         Err(serde_json::from_slice(&body).unwrap_or_else(|_| {
@@ -137,6 +141,12 @@ impl Api {
             Failure::new(status.as_u16(), "invalid", text!("{said}", "请求无效：{said}"))
         }))
     }
+}
+
+/// What a success says, `null` where it says nothing.
+fn parsed<T: DeserializeOwned>((body, tag): (Bytes, String)) -> Result<(T, String), Failure> {
+    let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+    serde_json::from_slice(body).map(|it| (it, tag)).map_err(|error| broken(&error))
 }
 
 fn json(body: &impl Serialize) -> Result<Body, Failure> {

@@ -38,6 +38,8 @@ words! {
         totp_on: "turned on the second factor of", "启用两步验证";
         totp_off: "turned off the second factor of", "关闭两步验证";
         recovery_code: "signed in by a recovery code as", "使用恢复码登录";
+        place: "placed", "发起";
+        transfer: "transferred", "转接";
         extensions: "extension", "分机";
         settings: "setting", "系统设置";
         lines: "external line", "外线";
@@ -152,6 +154,8 @@ fn action(word: &str, w: &'static Words) -> &'static str {
         "totp_on" => w.totp_on,
         "totp_off" => w.totp_off,
         "recovery_code" => w.recovery_code,
+        "place" => w.place,
+        "transfer" => w.transfer,
         _ => w.changed,
     }
 }

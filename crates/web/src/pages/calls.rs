@@ -1,11 +1,13 @@
 //! Calls: the records (话单), and the page of one call.
 
+mod act;
 mod call;
 mod ladder;
 mod list;
 mod support;
 
-pub(crate) use call::{on_call, on_hangup};
+pub(crate) use act::{on_hangup, on_place, on_transfer};
+pub(crate) use call::on_call;
 pub(crate) use list::on_list;
 pub(crate) use support::on_support;
 

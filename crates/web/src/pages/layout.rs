@@ -57,7 +57,10 @@ const MENUS: &[Menu] = &[
     },
     Menu {
         title: Text::fixed("Maintain", "维护"),
-        pages: &[("/registrations", Text::fixed("Registrations", "注册状态"))],
+        pages: &[
+            ("/registrations", Text::fixed("Registrations", "注册状态")),
+            ("/trace", Text::fixed("Trace and capture", "信令跟踪与抓包")),
+        ],
     },
     Menu {
         title: Text::fixed("Settings", "设置"),

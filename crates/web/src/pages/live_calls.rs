@@ -47,6 +47,11 @@ words! {
             "当前呼叫{up}个：已发起{started}，振铃中{ringing}，通话中{talking}。";
         disconnected: "The connection to the server is lost. The list is not up to date until it is back.",
             "与服务器的连接已断开，恢复之前列表不再更新。";
+        place: "Place a call", "发起呼叫";
+        place_help: "The extension rings first; once it has answered, the number is called with its rights.", "先呼叫分机，应答后以其权限呼叫号码。";
+        from: "Extension", "分机";
+        to: "Number", "号码";
+        call: "Call", "呼叫";
         empty: "There are no calls.", "当前没有呼叫。";
         line: "Line", "外线";
         trunk: "Trunk", "SIP中继";

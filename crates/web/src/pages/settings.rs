@@ -45,6 +45,12 @@ const NAMES: &[(&str, Text)] = &[
     ("min_se_s", Text::fixed("Shortest session timer", "最短会话定时器")),
     ("rtp_timeout_s", Text::fixed("Media time-out", "媒体流超时")),
     ("backup_keep", Text::fixed("Nightly backups", "每夜自动备份")),
+    ("mss_openapi", Text::fixed("miniSIPServer openAPI", "miniSIPServer openAPI接口")),
+    ("event_channel_port", Text::fixed("Event channel: port", "事件通道：端口")),
+    ("event_channel_clients", Text::fixed("Event channel: clients", "事件通道：允许的地址")),
+    ("call_back_port", Text::fixed("Call-back: local listen port", "回呼：本地监听端口")),
+    ("call_back_clients", Text::fixed("Call-back: application servers", "回呼：应用服务器地址")),
+    ("call_back_caller", Text::fixed("Call-back: default caller number", "回呼：默认主叫号码")),
 ];
 
 #[derive(Template)]
@@ -130,7 +136,12 @@ fn row(it: &Setting, written: Option<String>, wrong: Vec<String>, language: Lang
         help: named(it.help.get(language), language),
         range: named(it.range.get(language), language),
         default: if default.is_empty() { w.empty.to_owned() } else { default },
-        options: if it.key == "language" { &[("en", "English"), ("zh", "中文")] } else { &[] },
+        options: match it.key.as_str() {
+            "language" => &[("en", "English"), ("zh", "中文")],
+            "mss_openapi" if language == Language::Zh => &[("false", "否"), ("true", "是")],
+            "mss_openapi" => &[("false", "no"), ("true", "yes")],
+            _ => &[],
+        },
         wrong,
     }
 }

@@ -5,6 +5,7 @@
 mod html;
 mod scene;
 
+use crate::resource::Call;
 use html::{check, chinese};
 use scene::{Answer, Scene};
 
@@ -43,6 +44,7 @@ const PAGES: &[&str] = &[
     "/settings",
     "/feature-codes",
     "/registrations",
+    "/trace",
     "/registrations?q=nobody",
     "/audit",
     "/administrators",
@@ -273,6 +275,54 @@ async fn the_page_of_a_call_says_why_and_shows_its_messages() {
     let support = scene.get("/calls/c-0123456789/support.txt").await;
     assert!(support.header("content-disposition").unwrap().contains("dialtone-c-0123456789.txt"));
     assert!(support.body.contains("分机101忙。") && support.body.contains("INVITE sip:101@x"));
+}
+
+#[tokio::test]
+async fn calls_are_placed_and_transferred_by_forms() {
+    let scene = Scene::new().await;
+    let form = scene.get("/calls").await.body;
+    assert!(form.contains("action=\"/calls/place\""), "{form}");
+    let placed = scene.post("/calls/place", &[("from", " 100 "), ("to", "101")]).await;
+    assert_eq!((placed.status, placed.header("location").as_deref()), (303, Some("/calls")));
+    assert_eq!(&*scene.server.placed.lock().unwrap()[0].second, "101");
+    let refused = scene.post("/calls/place", &[("from", "1"), ("to", "101")]).await;
+    assert!(refused.status == 422 && refused.body.contains("there is no extension 1"));
+    let answered = |it: &mut Call| {
+        (it.answered_at, it.ended_at) = (Some(it.started_at.clone()), None);
+    };
+    answered(&mut scene.server.calls.lock().unwrap()[0]);
+    let page = scene.get("/calls/c-0123456789").await.body;
+    check(&page).unwrap();
+    assert!(page.contains("action=\"/calls/"), "{page}");
+    let path = "/calls/c-0123456789/transfer";
+    let sent = scene.post(path, &[("leg", "callee"), ("to", "102")]).await;
+    assert_eq!((sent.status, sent.header("location").as_deref()), (303, Some("/calls")));
+}
+
+#[tokio::test]
+async fn a_capture_is_begun_looked_at_stopped_and_forgotten() {
+    let scene = Scene::new().await;
+    let form = [("kind", "ext"), ("value", "100"), ("minutes", "5")];
+    let begun = scene.post("/trace", &form).await;
+    assert_eq!((begun.status, begun.header("location").as_deref()), (303, Some("/trace/1")));
+    for path in ["/trace", "/trace/1"] {
+        for language in ["en", "zh"] {
+            let page = scene.get(&with_language(path, language)).await;
+            assert_eq!(page.status, 200, "{path}");
+            check(&page.body).unwrap();
+        }
+    }
+    let page = scene.get("/trace/1").await.body;
+    assert!(page.contains("hx-get=\"/trace/1/more?after=0\""), "{page}");
+    let wrong = scene.post("/trace", &[("kind", "ip"), ("value", "here"), ("minutes", "5")]).await;
+    assert_eq!(wrong.status, 422);
+    let file = scene.get("/trace/1/capture.pcap").await;
+    assert_eq!(file.header("content-type").as_deref(), Some("application/vnd.tcpdump.pcap"));
+    assert_eq!(scene.post("/trace/1/stop", &[]).await.status, 303);
+    let over = scene.get("/trace/1").await.body;
+    assert!(!over.contains("hx-get=\"/trace/1/more"), "{over}");
+    assert_eq!(scene.post("/trace/1/delete", &[]).await.status, 303);
+    assert_eq!(scene.get("/trace/1").await.status, 404);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub struct AuditEntry {
     pub actor: String,
     /// The address, or `socket`.
     pub source: String,
-    /// `add`, `change`, `delete`, `password` or `hangup`.
+    /// `add`, `change`, `delete`, `password`, `hangup`, `place` or `transfer`.
     pub action: String,
     /// `extensions`, `settings`, `users`, `api_keys`, `calls`, a table of the dial plan (`lines` and `trunks` among them),
     /// or `dial_plan` for several rows at once.

@@ -6,10 +6,10 @@ use crate::CallPage;
 use crate::pages::api::segment;
 use crate::pages::failure::{PageFailure, sentences};
 use crate::pages::layout::Layout;
+use crate::pages::render;
 use crate::pages::viewer::Viewer;
 use crate::pages::when::{When, duration, when};
 use crate::pages::words::words;
-use crate::pages::{render, to};
 use crate::resource::{Call, Leg, SimulateRequest, Simulation};
 use askama::Template;
 use axum::extract::Path;
@@ -22,6 +22,9 @@ words! {
         to_records: "Call records", "话单";
         running: "The call is up.", "呼叫进行中。";
         hang_up: "Hang up", "挂断";
+        leg: "Who", "哪一方";
+        number: "to the number", "转接到号码";
+        transfer: "Transfer", "转接";
         command: "Command that helps", "可用的命令";
         sure: "certain", "确定";
         likely: "likely", "很可能";
@@ -150,15 +153,6 @@ pub(crate) async fn on_call(
         raw,
         call,
     }))
-}
-
-pub(crate) async fn on_hangup(
-    viewer: Viewer,
-    Path(id): Path<String>,
-) -> Result<Response, PageFailure> {
-    let path = format!("/api/v1/calls/{}:hangup", segment(&id));
-    viewer.api.post::<Call>(&path, &()).await?;
-    Ok(to(&format!("/calls/{}", segment(&id))))
 }
 
 fn facts(call: &Call, zone: &jiff::tz::TimeZone, language: Language) -> Vec<Fact> {

@@ -36,6 +36,8 @@ words! {
         step_help: "Enter these in each phone. Its lamp turns green by itself when it is registered.", "在每部话机中填写以下内容，注册成功后指示灯自动变绿。";
         attempt: "Try it", "试一试";
         attempt_help: "Dial the number of another phone. This code plays back what you say:", "拨打另一部话机的号码。拨打以下号码可听到自己的声音：";
+        call: "Call {to} from {from}", "用{from}呼叫{to}";
+        call_help: "The first phone rings; once it is answered, the other one does.", "第一部话机先振铃，应答后另一部话机振铃。";
         registered: "registered", "已注册";
         waiting: "not registered yet", "尚未注册";
         done: "To the extensions", "返回分机列表";
@@ -63,6 +65,14 @@ struct Cards {
     /// They are the first ones of the office.
     first: bool,
     echo: String,
+    /// Two of them for a first call.
+    pair: Option<Pair>,
+}
+
+struct Pair {
+    from: String,
+    to: String,
+    label: String,
 }
 
 struct Card {
@@ -96,12 +106,21 @@ pub(crate) fn cards(viewer: &Viewer, made: Vec<Credentials>, first: bool) -> Res
         number: it.number,
         password: it.password,
     };
-    let cards = made.into_iter().map(card).collect();
+    let cards: Vec<Card> = made.into_iter().map(card).collect();
     let echo = viewer.pages.running.directory();
     let echo = echo.tenant(TenantId::default());
     let echo = echo.and_then(|it| it.dial_plan.features.code(Feature::Echo)).unwrap_or_default();
     let (page, w, echo) = (viewer.layout(), Words::of(viewer.language), echo.to_owned());
-    render(&Cards { page, w, server, cards, first, echo })
+    let pair = pair(&cards, w);
+    render(&Cards { page, w, server, cards, first, echo, pair })
+}
+
+/// The first two numbers, to be brought together.
+fn pair(cards: &[Card], w: &Words) -> Option<Pair> {
+    let [to, from, ..] = cards else { return None };
+    let (from, to) = (from.number.clone(), to.number.clone());
+    let label = w.call.replace("{from}", &from).replace("{to}", &to);
+    Some(Pair { from, to, label })
 }
 
 pub(crate) async fn on_password(

@@ -216,6 +216,14 @@ pub(super) mod chinese {
         "Webhook",
         "HTTPS",
         "PEM",
+        "miniSIPServer",
+        "openAPI",
+        "openapi",
+        "syskey",
+        "true",
+        "false",
+        "pcap",
+        "MiB",
     ];
 
     /// The words that are left, of texts and of attributes that are read out. What stands in elements with

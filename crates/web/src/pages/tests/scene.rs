@@ -9,6 +9,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
+use pbx::call::media::Half;
+use pbx::call::placed::Order;
 use pbx::dialplan::live::AllUp;
 use pbx::dialplan::{Trial, Tried};
 use pbx::directory::Directory;
@@ -38,6 +40,7 @@ const NOW: UnixMillis = UnixMillis(1_795_659_300_000);
 
 pub(super) struct Scene {
     pub(super) db: Db,
+    pub(super) server: Arc<Server>,
     router: Router,
     _folder: TempDir,
 }
@@ -169,7 +172,7 @@ impl Scene {
         server.traced.lock().unwrap().extend([traced(false, &invite), traced(true, busy)]);
         let as_cli = axum::middleware::from_fn(crate::access::as_cli);
         let router = pages_router(Office::new(db.clone(), running)).layer(as_cli);
-        Self { db, router, _folder: folder }
+        Self { db, server, router, _folder: folder }
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
@@ -211,6 +214,8 @@ pub(super) struct Server {
     pub(super) lines: Mutex<Vec<LineStatus>>,
     pub(super) trunks: Mutex<Vec<TrunkStatus>>,
     pub(super) traced: Mutex<Vec<Traced>>,
+    /// Calls it was asked to place.
+    pub(super) placed: Mutex<Vec<Order>>,
 }
 
 impl Server {
@@ -224,6 +229,7 @@ impl Server {
             lines: Mutex::default(),
             trunks: Mutex::default(),
             traced: Mutex::default(),
+            placed: Mutex::default(),
         }
     }
 }
@@ -282,6 +288,15 @@ impl Running for Server {
     }
 
     fn hangup(&self, _: &Call) -> bool {
+        true
+    }
+
+    fn place(&self, order: Order) -> bool {
+        self.placed.lock().unwrap().push(order);
+        true
+    }
+
+    fn transfer(&self, _: &Call, _: Half, _: &str) -> bool {
         true
     }
 
