@@ -2,7 +2,8 @@
 // out who administers from a trusted address.
 'use strict';
 
-const { known, note, check, open, go, picture, main } = require('./lib.cjs');
+const crypto = require('crypto');
+const { known, note, check, ask, open, go, picture, accessible, fits, main } = require('./lib.cjs');
 const { logIn } = require('./steps.cjs');
 
 // As a proxy tells of it: not this machine, and on no list.
@@ -66,10 +67,67 @@ async function lockOut(browser) {
   note(`signed in from the trusted address meanwhile: ${Date.now() - begun} ms`);
 }
 
+const STEP_S = 30;
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+// What an authenticator shows, so many steps from now (RFC 6238). A code is good once.
+function code(secret, later) {
+  const bits = [...secret.replace(/[\s=]/g, '')].map((it) => BASE32.indexOf(it).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((it) => parseInt(it, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 1000 / STEP_S) + later));
+  const digest = crypto.createHmac('sha1', key).update(counter).digest();
+  const at = digest[19] & 0xf;
+  return String((digest.readUInt32BE(at) & 0x7fffffff) % 1000000).padStart(6, '0');
+}
+
+// Without the code the password opens nothing; a code for emergencies opens once.
+async function secondFactor(browser) {
+  const person = { name: 'mei', password: (await ask('run', { arguments: ['admin', 'add', 'mei'] })).password };
+  const page = await open(browser);
+  await go(page, '/login');
+  await logIn(page, person);
+  await go(page, '/administrators/mei/totp');
+  await page.fill('#current', person.password);
+  await Promise.all([page.waitForNavigation(), page.click('#begin')]);
+  const secret = await page.innerText('#secret');
+  check((await page.locator('svg#qr').count()) === 1, 'no code for the camera');
+  await accessible(page, 'second factor');
+  await fits(page, 'second factor');
+  await picture(page, 'second-factor');
+  await page.fill('#code', code(secret, 0));
+  await Promise.all([page.waitForNavigation(), page.click('#confirm')]);
+  const emergency = await page.locator('#recovery-codes code').allInnerTexts();
+  check(emergency.length >= 5, `${emergency.length} recovery codes`);
+
+  const enter = async (typed) => {
+    const other = await open(browser);
+    await go(other, '/login');
+    await other.fill('input[name=name]', person.name);
+    await other.fill('input[name=password]', person.password);
+    await Promise.all([other.waitForNavigation(), other.press('input[name=password]', 'Enter')]);
+    check((await other.locator('#code').count()) === 1, 'the password alone opens');
+    await other.goto(new URL('/extensions', known.url).href);
+    check(new URL(other.url()).pathname === '/login', 'the password alone opens the extensions');
+    await other.goBack();
+    await other.fill('#code', typed);
+    await Promise.all([other.waitForNavigation(), other.press('#code', 'Enter')]);
+    await other.goto(new URL('/extensions', known.url).href);
+    const opens = new URL(other.url()).pathname === '/extensions';
+    await other.context().close();
+    return opens;
+  };
+  check(!(await enter('000000')), 'a wrong code opens');
+  check(await enter(code(secret, 1)), 'the right code does not open');
+  check(await enter(emergency[0]), 'a recovery code does not open');
+  check(!(await enter(emergency[0])), 'a recovery code opens twice');
+}
+
 main(async (browser) => {
   const page = await open(browser);
   await go(page, '/login');
   await logIn(page, known.administrator);
   await roundTrip(page);
   await lockOut(browser);
+  await secondFactor(browser);
 });
