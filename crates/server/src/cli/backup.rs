@@ -111,7 +111,7 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
                 Backend::Online(client) => client.get(&path(&backup)?).await?,
                 Backend::Offline(store) => backups::show(&store.db, &backup)?,
             };
-            output.show(&found, |it, language| shown(it, language))
+            output.show(&found, shown)
         }
         Command::Del { backup } => match backend {
             Backend::Online(client) => client.send(Method::DELETE, &path(&backup)?, &()).await,
@@ -161,7 +161,7 @@ async fn restore_with(
             }
             Backend::Offline(store) => backups::preview(&store.db, &name, password).await?,
         };
-        return output.show(&preview, |it, language| difference(it, language));
+        return output.show(&preview, difference);
     }
     let online = backend.is_online();
     let restoring = match backend {

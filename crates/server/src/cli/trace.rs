@@ -63,7 +63,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         let client = Client::required(&socket).await?;
         let lines = client.lines(&path(arguments)).await?;
         let follow = follow(lines, arguments, output, file.as_mut());
-        let minutes = arguments.minutes.or(arguments.pcap.as_ref().map(|_| MINUTES));
+        let minutes = arguments.minutes.or_else(|| arguments.pcap.as_ref().map(|_| MINUTES));
         let Some(minutes) = minutes else { return follow.await };
         let time = Duration::from_secs(u64::from(minutes) * 60);
         match tokio::time::timeout(time, follow).await {

@@ -36,7 +36,7 @@ async fn add(db: &Db, number: &str) {
 
 async fn numbers(db: &Db) -> Vec<String> {
     let all = db.extensions(TENANT).await.unwrap();
-    all.into_iter().map(|it| it.profile.number.to_string()).collect()
+    all.into_iter().map(|it| it.profile.number).collect()
 }
 
 fn password(word: u8) -> (SecretKey, String) {

@@ -80,7 +80,6 @@ pub(crate) async fn on_show(
     Ok((head, body).into_response())
 }
 
-#[expect(clippy::unused_async, reason = "it is shaped as a handler, for the document")]
 pub(crate) async fn on_info(
     State(office): State<Office>,
     Path(name): Path<String>,

@@ -15,8 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower::ServiceExt as _;
 
-/// Longest answer that a page is made from. Unit: octets.
 const JSON: &str = "application/json";
+/// Longest answer that a page is made from. Unit: octets.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The API in the name of one who looks.
