@@ -216,6 +216,11 @@ pub(super) mod chinese {
         "Webhook",
         "HTTPS",
         "PEM",
+        "TLS",
+        // http.tls_listen
+        "http",
+        "tls",
+        "listen",
         "miniSIPServer",
         "openAPI",
         "openapi",
