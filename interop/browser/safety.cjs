@@ -107,9 +107,10 @@ async function secondFactor(browser) {
     await other.fill('input[name=password]', person.password);
     await Promise.all([other.waitForNavigation(), other.press('input[name=password]', 'Enter')]);
     check((await other.locator('#code').count()) === 1, 'the password alone opens');
-    await other.goto(new URL('/extensions', known.url).href);
-    check(new URL(other.url()).pathname === '/login', 'the password alone opens the extensions');
-    await other.goBack();
+    const meanwhile = await other.context().newPage();
+    await meanwhile.goto(new URL('/extensions', known.url).href);
+    check(new URL(meanwhile.url()).pathname === '/login', 'the password alone opens the extensions');
+    await meanwhile.close();
     await other.fill('#code', typed);
     await Promise.all([other.waitForNavigation(), other.press('#code', 'Enter')]);
     await other.goto(new URL('/extensions', known.url).href);

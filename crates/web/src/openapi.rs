@@ -29,7 +29,7 @@ const SCRIPT: &str = include_str!("../assets/api-docs.js");
 const JSON: &str = "application/json";
 
 /// Why a request may be refused, in the order of their statuses.
-const REFUSALS: [(u16, &str); 11] = [
+const REFUSALS: [(u16, &str); 12] = [
     (400, "The request cannot be read."),
     (401, "Nobody is known by this request."),
     (403, "Who asks may not do this."),
@@ -41,6 +41,7 @@ const REFUSALS: [(u16, &str); 11] = [
     (422, "A value does not fit; `field` names it."),
     (429, "Too many attempts; Retry-After says how long to wait."),
     (503, "The server is too busy, or ending."),
+    (507, "The disk is full."),
 ];
 
 /// The document.

@@ -128,6 +128,16 @@ fn every_body_and_parameter_has_a_schema() {
 }
 
 #[test]
+fn every_reference_leads_somewhere() {
+    let document = Value::Object(document());
+    let text = document.to_string();
+    let references = text.split("\"$ref\":\"#").skip(1).filter_map(|it| it.split('"').next());
+    for reference in references.collect::<std::collections::BTreeSet<_>>() {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+    }
+}
+
+#[test]
 fn an_operation_says_what_it_needs() {
     let document = Value::Object(document());
     let of = |path: &str, method: &str| document["paths"][path][method].clone();
