@@ -23,9 +23,9 @@ const SCOPES: [&str; 4] = ["read", "config", "calls", "admin"];
 /// What is asked, and what is held true of every answer.
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemathesis/schemathesis.toml");
 
-/// Streams that do not end by themselves, the doctor, who asks carriers that are not there, and what puts another
-/// state in the place of the one that is examined.
-const LEFT_OUT: &str = "/(events|ws|trace)$|:(doctor|restore)$";
+/// Streams that do not end by themselves, the doctor, who asks carriers that are not there, the archive that
+/// schemathesis cannot write, and what puts another state in the place of the one that is examined.
+const LEFT_OUT: &str = "/(events|ws|trace)$|:(doctor|upload|restore)$";
 
 /// The lines that are shown of what was found.
 const TOLD_LINES_MAX: usize = 120;
