@@ -16,6 +16,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use pbx::text;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use store::backup::{Reason, Staged};
 
 pub(crate) fn routes() -> Router<Office> {
@@ -147,12 +148,14 @@ pub(crate) async fn on_restore(
     Ok(Json(Restoring { safety }))
 }
 
-/// Nothing is the same as an empty object.
+/// Nothing is the same as an empty object; a list is none, though serde would take it for one.
 fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Failure> {
     if body.trim_ascii().is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(body)
+    let object: Result<Map<String, Value>, _> = serde_json::from_slice(body);
+    object
+        .and_then(|it| serde_json::from_value(Value::Object(it)))
         .map_err(|error| Failure::new(422, "invalid", text!("{error}", "请求无效：{error}")))
 }
 

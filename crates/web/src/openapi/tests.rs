@@ -132,7 +132,7 @@ fn every_reference_leads_somewhere() {
     let document = Value::Object(document());
     let text = document.to_string();
     let references = text.split("\"$ref\":\"#").skip(1).filter_map(|it| it.split('"').next());
-    for reference in references.collect::<std::collections::BTreeSet<_>>() {
+    for reference in references.collect::<BTreeSet<_>>() {
         assert!(document.pointer(reference).is_some(), "{reference}");
     }
 }
