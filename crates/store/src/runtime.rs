@@ -134,6 +134,13 @@ pub async fn open_offline(data_dir: &Path, who: &str) -> Result<Offline, StoreEr
     Ok(Offline { db, _lock: lock })
 }
 
+/// What was made meanwhile, a staged restore or a certificate, is for the server to open.
+impl Drop for Offline {
+    fn drop(&mut self) {
+        give_to_owner(self.db.folder());
+    }
+}
+
 /// Opens the database, after what was staged to be restored has taken the place of what was there.
 async fn open(data_dir: &Path) -> Result<Db, StoreError> {
     let restored = crate::backup::apply(data_dir)?;
