@@ -16,7 +16,7 @@ mod unpack;
 pub use error::BackupError;
 pub use manifest::{Counts, Manifest, Reason};
 pub use pack::{Plan, create, file_name};
-pub use stage::{BEFORE_FOLDER, Staged, stage};
+pub use stage::{BEFORE_FOLDER, Staged, prove, stage};
 pub(crate) use stage::{Restored, apply};
 pub use unpack::{Contents, Names, Unpacked, check, manifest, present, unpack};
 
@@ -41,6 +41,10 @@ const KEY_FILE: &str = "secret.key";
 const CERTIFICATES: &str = "certs";
 /// What the name of a sealed file ends with.
 const SEALED: &str = ".sealed";
+/// Left free beside what is written. Unit: octets.
+const ROOM_BESIDE: u64 = 16 * 1024 * 1024;
+/// Certificates and keys are small. Unit: octets.
+const SECRET_BYTES_MAX: u64 = 256 * 1024;
 
 /// A folder for one piece of work, gone with this value, whatever became of it.
 #[derive(Debug)]
@@ -80,8 +84,9 @@ fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Refuses what would fill the disk half-way.
-fn need_room(folder: &Path, needed: u64) -> Result<(), BackupError> {
+/// Refuses what would fill the disk half-way: the journal and the records of calls are on it too.
+pub fn need_room(folder: &Path, size: u64) -> Result<(), BackupError> {
+    let needed = size.saturating_add(ROOM_BESIDE);
     // Where the system does not tell, the write itself does.
     let Ok(disk) = rustix::fs::statvfs(folder) else { return Ok(()) };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);

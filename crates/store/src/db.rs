@@ -40,7 +40,7 @@ pub(crate) use extension::{bound_to, stored};
 pub(crate) use line_registration::{
     LineName, delete_line_registrations, upsert_line_registrations,
 };
-pub(crate) use migrate::newest as newest_schema;
+pub(crate) use migrate::{migrate, newest as newest_schema};
 pub(crate) use phone::replace_phones;
 pub(crate) use setting::{parse as parse_settings, tenant_names, time_zone};
 
@@ -87,7 +87,7 @@ impl Db {
         // On a connection of its own: one that remembers an older schema would find rows of more
         // columns than it prepared for.
         let mut connection = options(&path).connect().await?;
-        migrate::migrate(&mut connection).await?;
+        migrate(&mut connection).await?;
         connection.close().await?;
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
         let pool = pool.connect_with(options(&path)).await?;

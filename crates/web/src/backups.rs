@@ -99,36 +99,57 @@ pub async fn preview(
     Ok(compare::preview(info(&path)?, &unpacked, &present))
 }
 
-/// Makes a backup of what there is now, and has the next start begin with what the backup holds. The name of the
-/// former.
+/// Makes a backup of what there is now, and has the next start begin with what the backup holds. The former.
+///
+/// Where the backup brings its key file along, this machine's own goes: the way back needs that, so the former has the
+/// same password.
 pub async fn restore(
     db: &Db,
     maker: &Maker,
     password: Option<String>,
     staged: Staged,
-) -> Result<String, Failure> {
+) -> Result<BackupInfo, Failure> {
     let path = path(db, &staged.backup)?;
     // Refused before a copy is made that nobody needs.
-    drop(unpack(db, &path, password.clone()).await?);
-    let safety = create(db, maker, Reason::BeforeRestore, None).await?;
+    let first = unpack(db, &path, password.clone()).await?;
+    store::backup::prove(db, &first).await?;
+    let has_secrets = first.manifest.salt.is_some();
+    drop(first);
+    let of_safety = password.clone().filter(|_| has_secrets);
+    let safety = create(db, maker, Reason::BeforeRestore, of_safety).await?;
     let unpacked = unpack(db, &path, password).await?;
     store::backup::stage(db, unpacked, &staged).await?;
-    Ok(safety.name)
+    Ok(safety)
 }
 
 /// Takes a file of this machine among the backups, where it is one.
 pub async fn take_file(db: &Db, file: &Path) -> Result<BackupInfo, Failure> {
-    let manifest = store::backup::manifest(file)?;
-    store::backup::check(file).await?;
-    let path = db.backups().join(store::backup::file_name(&manifest));
-    if !path.exists() {
-        let copied = private_copy(file, &path);
-        copied.map_err(|error| refusal::of_file(&path, &error))?;
-    }
+    let path = place(db, file).await?;
+    let copied = private_copy(file, &path);
+    copied.map_err(|error| refusal::of_file(&path, &error))?;
     info(&path)
 }
 
+/// Where a backup that was brought here belongs, once it was read to its end. The same one may be there already, and may
+/// be damaged: this one takes its place. Another one of this name stays.
+async fn place(db: &Db, file: &Path) -> Result<PathBuf, Failure> {
+    let manifest = store::backup::manifest(file)?;
+    store::backup::check(file).await?;
+    let path = db.backups().join(store::backup::file_name(&manifest));
+    if store::backup::manifest(&path).is_ok_and(|it| it != manifest) {
+        let what = text!("another backup of this name is here already", "已有另一个同名备份");
+        return Err(Failure::new(409, "exists", what));
+    }
+    Ok(path)
+}
+
 fn private_copy(from: &Path, to: &Path) -> io::Result<()> {
+    // Already there.
+    if let (Ok(from), Ok(to)) = (from.canonicalize(), to.canonicalize())
+        && from == to
+    {
+        return Ok(());
+    }
     if let Some(folder) = to.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }

@@ -175,11 +175,11 @@ async fn restore_with(
             let (at, standby) = (clock::now().utc, arguments.standby);
             let staged = Staged { backup: name, at, actor_kind, actor, source, standby };
             let safety = backups::restore(&store.db, &maker(), password, staged).await?;
-            Restoring { safety }
+            Restoring { safety: safety.name, has_password: safety.has_secrets }
         }
     };
     output.show(&restoring, |it, language| {
-        let Restoring { safety } = it;
+        let Restoring { safety, has_password } = it;
         let text = if online {
             text!(
                 "the server starts anew with it; what there was until now is {safety}",
@@ -191,7 +191,9 @@ async fn restore_with(
                 "下次启动时生效；此前的数据已保存为{safety}"
             )
         };
-        text.get(language).to_owned()
+        let same = text!(" (with the same password)", "（密码与该备份相同）");
+        let same = if *has_password { same.get(language) } else { "" };
+        format!("{}{same}", text.get(language))
     })
 }
 
@@ -207,7 +209,13 @@ pub(super) fn standby(
             Backend::Online(client) => {
                 client.send::<Standby>(Method::DELETE, "/api/v1/standby", &()).await.map(drop)
             }
-            Backend::Offline(store) => Ok(store.db.end_standby().map(drop)?),
+            Backend::Offline(store) => {
+                let was = store.db.end_standby()?;
+                if was {
+                    Author::offline(&store.db, clock::now().utc).backup("standby_off", "").await;
+                }
+                Ok(())
+            }
         };
         backend.close().await;
         done?;

@@ -7,6 +7,8 @@ use std::io::{self, Read, Write};
 
 const BLOCK: usize = 512;
 const NAME_BYTES_MAX: usize = 100;
+/// What may follow the end of the files: programs fill their last record. Unit: octets.
+const FILLING_MAX: u64 = 64 * 1024;
 /// Eleven octal digits.
 const SIZE_MAX: u64 = 0o77_777_777_777;
 
@@ -61,8 +63,9 @@ impl<R: Read> Archive<R> {
         self.from.read_exact(&mut block[..self.padding])?;
         self.from.read_exact(&mut block)?;
         if block.iter().all(|it| *it == 0) {
-            io::copy(&mut self.from, &mut io::sink())?;
-            return Ok(None);
+            let filling = io::copy(&mut self.from.by_ref().take(FILLING_MAX), &mut io::sink())?;
+            // A few octets of gzip are as many blanks as one likes: nobody reads them all.
+            return if filling < FILLING_MAX { Ok(None) } else { Err(invalid("it does not end")) };
         }
         let (name, size) = read_head(&block).ok_or_else(|| invalid("a head that is none"))?;
         self.padding = padding(size);
@@ -126,6 +129,16 @@ fn invalid(what: &str) -> io::Error {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_comes_behind_the_end_is_not_read_for_ever() {
+        for (behind, ends) in [(10 * 1024, true), (10 * 1024 * 1024, false)] {
+            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+            packed.write_all(&vec![0; BLOCK + behind]).unwrap();
+            let packed = packed.finish().unwrap();
+            assert_eq!(Archive::new(&*packed).next().is_ok(), ends, "{behind}");
+        }
+    }
 
     #[test]
     fn what_is_packed_is_read_again() {

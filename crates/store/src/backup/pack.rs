@@ -3,10 +3,10 @@
 
 use super::archive::Packer;
 use super::manifest::{FORMAT, Manifest, Packed, Reason, hex};
-use super::unpack::look;
+use super::unpack::{extract, look};
 use super::{
-    BackupError, CERTIFICATES, DATABASE, FOLDER, KEY_FILE, MANIFEST, SEALED, SUFFIX, Work,
-    need_room, private_file, private_folder,
+    BackupError, CERTIFICATES, DATABASE, FOLDER, KEY_FILE, MANIFEST, SEALED, SECRET_BYTES_MAX,
+    SUFFIX, Work, need_room, private_file, private_folder,
 };
 use crate::db::Db;
 use crate::secret::SecretKey;
@@ -15,11 +15,6 @@ use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// Left free beside what the backup needs. Unit: octets.
-const ROOM_BESIDE: u64 = 16 * 1024 * 1024;
-/// Certificates are small. Unit: octets.
-const CERTIFICATE_BYTES_MAX: u64 = 256 * 1024;
 
 /// What is to be made.
 #[derive(Clone, Debug)]
@@ -39,7 +34,7 @@ pub async fn create(db: &Db, plan: Plan) -> Result<PathBuf, BackupError> {
     private_folder(&folder)?;
     let size = fs::metadata(data_dir.join(DATABASE)).map_or(0, |it| it.len());
     // The copy, and the archive of it where nothing can be made smaller.
-    need_room(&folder, size.saturating_mul(2).saturating_add(ROOM_BESIDE))?;
+    need_room(&folder, size.saturating_mul(2))?;
     let work = Work::begin(&folder)?;
     let copy = work.path.join(DATABASE);
     db.copy_to(&copy).await?;
@@ -63,6 +58,8 @@ pub async fn create(db: &Db, plan: Plan) -> Result<PathBuf, BackupError> {
         }
         let packed = work.path.join("backup");
         pack(&work.path, &packed, &mut manifest)?;
+        // What cannot be read again is no backup; it is seen now and not when it is needed.
+        extract(&packed, None, &manifest)?;
         let path = folder.join(&name);
         fs::rename(&packed, &path).map_err(BackupError::io(&path))?;
         Ok(path)
@@ -94,7 +91,7 @@ fn seal_secrets(data_dir: &Path, work: &Path, key: &SecretKey) -> Result<(), Bac
         let path = data_dir.join(&name);
         let file = File::open(&path).map_err(BackupError::io(&path))?;
         let mut plain = zeroize::Zeroizing::new(Vec::new());
-        let read = file.take(CERTIFICATE_BYTES_MAX).read_to_end(&mut plain);
+        let read = file.take(SECRET_BYTES_MAX).read_to_end(&mut plain);
         read.map_err(BackupError::io(&path))?;
         let sealed = key.seal(&plain, name.as_bytes()).map_err(crate::StoreError::from)?;
         let path = work.join(format!("{name}{SEALED}"));

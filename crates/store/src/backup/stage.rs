@@ -57,6 +57,7 @@ pub(crate) struct Restored(pub(crate) Staged);
 /// Makes a checked backup what the next start begins with.
 pub async fn stage(db: &Db, unpacked: Unpacked, staged: &Staged) -> Result<(), BackupError> {
     let data_dir = db.folder();
+    prove(db, &unpacked).await?;
     prepare(db, &unpacked).await?;
     let half = data_dir.join(HALF);
     remove(&half).map_err(BackupError::io(&half))?;
@@ -98,25 +99,34 @@ fn open_certificates(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Proves that the secrets of the database can be opened, and makes it fit to go on from here.
-async fn prepare(db: &Db, unpacked: &Unpacked) -> Result<(), BackupError> {
+/// Proves that the secrets of the database can be opened, with the key that it brings along or else with ours.
+pub async fn prove(db: &Db, unpacked: &Unpacked) -> Result<(), BackupError> {
     let own = unpacked.key()?;
     let key = own.as_ref().unwrap_or_else(|| db.key());
     let mut connection = open(&unpacked.database()).await?;
     let sealed: Option<Vec<u8>> =
         sqlx::query_scalar("SELECT sealed FROM key_check").fetch_optional(&mut connection).await?;
-    if !sealed.is_some_and(|it| db::is_key_of(key, &it)) {
-        return Err(match (&own, &unpacked.manifest.salt) {
-            (Some(_), _) => BackupError::damaged("its key file is not that of its database"),
-            (None, Some(_)) => BackupError::WrongPassword,
-            (None, None) => BackupError::OtherKey,
-        });
+    sqlx::Connection::close(connection).await?;
+    if sealed.is_some_and(|it| db::is_key_of(key, &it)) {
+        return Ok(());
     }
+    Err(match (&own, &unpacked.manifest.salt) {
+        (Some(_), _) => BackupError::damaged("its key file is not that of its database"),
+        (None, Some(_)) => BackupError::WrongPassword,
+        (None, None) => BackupError::OtherKey,
+    })
+}
+
+/// Proves that this version can work with the database, and makes it fit to go on from here.
+async fn prepare(db: &Db, unpacked: &Unpacked) -> Result<(), BackupError> {
+    let mut connection = open(&unpacked.database()).await?;
+    // What the next start would do with it: where that fails, it fails before anything was moved.
+    db::migrate(&mut connection).await.map_err(BackupError::damaged)?;
     // The journal begins anew behind every number that was ever given.
     let applied = db::applied(&mut connection).await?.max(db.applied().await?);
     db::set_applied(&mut connection, applied.saturating_add(SEQUENCES_SKIPPED)).await?;
-    // Who was signed in then is not for that signed in now. The first schemas had no sessions.
-    let _ = sqlx::query("DELETE FROM sessions").execute(&mut connection).await;
+    // Who was signed in then is not for that signed in now.
+    sqlx::query("DELETE FROM sessions").execute(&mut connection).await?;
     sqlx::Connection::close(connection).await?;
     Ok(())
 }
@@ -134,7 +144,8 @@ pub(crate) fn apply(data_dir: &Path) -> Result<Option<Restored>, StoreError> {
 fn try_to_apply(data_dir: &Path, staged: &Path) -> io::Result<Option<Restored>> {
     let (ready, gone) = (staged.join(READY), staged.join(GONE));
     let (new, old) = (staged.join(NEW), staged.join(OLD));
-    if ready.exists() {
+    // What cannot be looked at is an error: to go on without would be to forget the restore.
+    if ready.try_exists()? {
         fs::create_dir_all(&old)?;
         let secrets = SECRETS.iter().filter(|it| new.join(it).exists());
         for name in STATE.iter().chain(secrets) {
@@ -142,7 +153,7 @@ fn try_to_apply(data_dir: &Path, staged: &Path) -> io::Result<Option<Restored>> 
         }
         fs::rename(&ready, &gone)?;
     }
-    if !gone.exists() {
+    if !gone.try_exists()? {
         return Ok(None);
     }
     for name in STATE.iter().chain(&SECRETS) {

@@ -8,6 +8,7 @@ use crate::lock::DataDirLock;
 use crate::secret::SecretKey;
 use pbx::id::TenantId;
 use pbx::time::UnixMillis;
+use sha2::Digest as _;
 use std::os::unix::fs::PermissionsExt as _;
 use tempfile::TempDir;
 
@@ -40,7 +41,7 @@ async fn numbers(db: &Db) -> Vec<String> {
 }
 
 fn password(word: u8) -> (SecretKey, String) {
-    (SecretKey::of([word; 32]), "00".to_owned())
+    (SecretKey::of([word; 32]), "00".repeat(16))
 }
 
 #[test]
@@ -171,26 +172,94 @@ fn what_is_no_whole_backup_is_refused_and_leaves_nothing() {
     });
 }
 
+/// An archive of these files, whose manifest says what they are, changed by `change`.
+fn made(path: &Path, files: &[(&str, Vec<u8>)], change: impl FnOnce(&mut serde_json::Value)) {
+    let packed = files.iter().map(|(name, content)| {
+        let sha256: String =
+            sha2::Sha256::digest(content).iter().map(|it| format!("{it:02x}")).collect();
+        serde_json::json!({ "name": name, "size": content.len(), "sha256": sha256 })
+    });
+    let mut manifest = serde_json::json!({
+        "format": 1, "version": "0", "schema": 1, "created_at": 0, "host": "", "reason": "asked",
+        "counts": {}, "files": packed.collect::<Vec<_>>(),
+    });
+    change(&mut manifest);
+    let text = manifest.to_string();
+    let _ = fs::remove_file(path);
+    let mut packer = archive::Packer::new(private_file(path).unwrap());
+    packer.append(MANIFEST, text.len() as u64, text.as_bytes()).unwrap();
+    for (name, content) in files {
+        packer.append(name, content.len() as u64, &**content).unwrap();
+    }
+    packer.finish().unwrap();
+}
+
+#[test]
+fn what_a_hostile_archive_says_of_itself_is_bounded() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("evil");
+    type Change = fn(&mut serde_json::Value);
+    let table: [(&str, Change); 5] = [
+        ("a terminal's commands", |it| it["host"] = "\u{1b}]0;x\u{7}".into()),
+        ("a name without end", |it| it["version"] = "9".repeat(1000).into()),
+        ("a salt that is none", |it| it["salt"] = "x".into()),
+        ("a short salt", |it| it["salt"] = "00".into()),
+        ("a secret of gigabytes", |it| {
+            let secret = serde_json::json!({
+                "name": "certs/a.pem.sealed", "size": 1_u64 << 33, "sha256": "",
+            });
+            it["files"].as_array_mut().unwrap().push(secret);
+        }),
+    ];
+    for (what, change) in table {
+        made(&path, &[(DATABASE, vec![])], change);
+        let refused = manifest(&path).unwrap_err();
+        assert!(matches!(refused, BackupError::Damaged(_)), "{what}: {refused}");
+    }
+    made(&path, &[(DATABASE, vec![])], |it| it["files"][0]["size"] = (1_u64 << 60).into());
+    let refused = run(check(&path)).unwrap_err();
+    assert!(matches!(refused, BackupError::NoRoom { .. }), "{refused}");
+}
+
+#[test]
+fn a_database_that_runs_something_or_is_none_of_ours_is_refused() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let db = Db::open(dir.path()).await.unwrap();
+        let (evil, path) = (dir.path().join("evil.db"), dir.path().join("evil"));
+        // Whoever counts these rows never ends.
+        let endless = "DROP TABLE call_records; CREATE VIEW call_records AS
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+        let trigger = "CREATE TRIGGER t BEFORE DELETE ON sessions BEGIN DELETE FROM users; END";
+        let without = "DROP TABLE users; DELETE FROM schema_migrations WHERE version > 8";
+        for (sql, refused_by_look) in [(endless, true), (trigger, true), (without, false)] {
+            let _ = fs::remove_file(&evil);
+            db.copy_to(&evil).await.unwrap();
+            let mut connection = unpack::open(&evil).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            sqlx::Connection::close(connection).await.unwrap();
+            made(&path, &[(DATABASE, fs::read(&evil).unwrap())], |_| ());
+            let refused = match unpack(&path, &db.backups(), None).await {
+                Err(error) => (true, error),
+                Ok(it) => (false, stage(&db, it, &staged(false)).await.unwrap_err()),
+            };
+            assert_eq!(refused.0, refused_by_look, "{sql}: {}", refused.1);
+            assert!(matches!(refused.1, BackupError::Damaged(_)), "{sql}: {}", refused.1);
+            assert!(!dir.path().join("restore").exists(), "{sql}");
+        }
+    });
+}
+
 #[test]
 fn names_lead_nowhere_else() {
-    let (_dir, work) = {
-        let dir = TempDir::new().unwrap();
-        let path = dir.path().join("evil");
-        (dir, path)
-    };
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("evil");
     for name in ["../dialtone.db", "/etc/passwd", "certs/../../x.sealed", "certs/.x.sealed", "x"] {
-        let file = serde_json::json!({ "name": name, "size": 1, "sha256": "" });
-        let database = serde_json::json!({ "name": DATABASE, "size": 1, "sha256": "" });
-        let text = serde_json::json!({
-            "format": 1, "version": "0", "schema": 1, "created_at": 0, "host": "", "reason": "asked",
-            "counts": {}, "files": [database, file],
-        })
-        .to_string();
-        let _ = fs::remove_file(&work);
-        let mut packer = archive::Packer::new(private_file(&work).unwrap());
-        packer.append(MANIFEST, text.len() as u64, text.as_bytes()).unwrap();
-        packer.finish().unwrap();
-        let refused = manifest(&work).unwrap_err();
+        made(&path, &[(DATABASE, vec![0])], |it| {
+            let file = serde_json::json!({ "name": name, "size": 1, "sha256": "" });
+            it["files"].as_array_mut().unwrap().push(file);
+        });
+        let refused = manifest(&path).unwrap_err();
         assert!(matches!(refused, BackupError::Damaged(_)), "{name}: {refused}");
     }
 }

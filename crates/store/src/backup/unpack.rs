@@ -1,10 +1,10 @@
 //! Reads a backup: nothing of it is believed that its hashes, its names and SQLite do not bear out.
 
 use super::archive::{Archive, Entry};
-use super::manifest::{Counts, FORMAT, Manifest, hex};
+use super::manifest::{Counts, FORMAT, Manifest, Packed, hex};
 use super::{
-    BackupError, CERTIFICATES, DATABASE, KEY_FILE, MANIFEST, SEALED, Work, need_room, private_file,
-    private_folder,
+    BackupError, CERTIFICATES, DATABASE, KEY_FILE, MANIFEST, SEALED, SECRET_BYTES_MAX, Work,
+    need_room, private_file, private_folder,
 };
 use crate::db::{self, Db};
 use crate::error::StoreError;
@@ -20,6 +20,12 @@ use std::path::{Path, PathBuf};
 /// Unit: octets.
 const MANIFEST_BYTES_MAX: u64 = 1024 * 1024;
 const FILES_MAX: usize = 100;
+/// What sealing adds to a secret, and more. Unit: octets.
+const SEALING_BYTES_MAX: u64 = 1024;
+/// Of the name of a machine or of a version.
+const NAME_CHARS_MAX: usize = 255;
+/// Hexadecimal digits of a salt.
+const SALT_DIGITS: std::ops::RangeInclusive<usize> = 16..=64;
 /// Read or written at once. Unit: octets.
 const PIECE_BYTES: usize = 128 * 1024;
 
@@ -67,9 +73,8 @@ pub async fn unpack(
         return Err(BackupError::Newer { version: manifest.version });
     }
     let key = key.filter(|_| manifest.salt.is_some());
-    let size = manifest.files.iter().fold(0_u64, |sum, it| sum.saturating_add(it.size));
     private_folder(backups)?;
-    need_room(backups, size)?;
+    need_room(backups, size(&manifest))?;
     let work = Work::begin(backups)?;
     let (from, into, of) = (path.to_owned(), work.path.clone(), manifest.clone());
     let done = tokio::task::spawn_blocking(move || {
@@ -91,30 +96,53 @@ fn read_manifest<R: Read>(mut entry: Entry<'_, R>) -> Result<Manifest, BackupErr
     let mut text = String::new();
     entry.content.read_to_string(&mut text).map_err(BackupError::damaged)?;
     let manifest: Manifest = serde_json::from_str(&text).map_err(BackupError::damaged)?;
-    let is_known = |it: &str| {
-        let certificate = it.strip_prefix(CERTIFICATES).and_then(|it| it.strip_prefix('/'));
-        let is_plain = |it: &str| !it.contains('/') && !it.starts_with('.') && it.ends_with(SEALED);
-        it == DATABASE || it == format!("{KEY_FILE}{SEALED}") || certificate.is_some_and(is_plain)
-    };
     let has_database = manifest.files.iter().any(|it| it.name == DATABASE);
-    if !has_database
-        || manifest.files.len() > FILES_MAX
-        || !manifest.files.iter().all(|it| is_known(&it.name))
-    {
+    if !has_database || manifest.files.len() > FILES_MAX || !manifest.files.iter().all(is_known) {
         return Err(BackupError::damaged("its list of files"));
+    }
+    // They are shown on pages and terminals.
+    let is_name = |it: &str| it.chars().count() <= NAME_CHARS_MAX && !it.contains(char::is_control);
+    if !is_name(&manifest.host) || !is_name(&manifest.version) {
+        return Err(BackupError::damaged("its machine or version"));
+    }
+    let is_salt = |it: &String| {
+        SALT_DIGITS.contains(&it.len()) && it.bytes().all(|it| it.is_ascii_hexdigit())
+    };
+    if !manifest.salt.as_ref().is_none_or(is_salt) {
+        return Err(BackupError::damaged("its salt"));
     }
     Ok(manifest)
 }
 
-/// Reads a backup to its end, and compares all of it with what it says of itself.
+/// The database, or a secret, which is small: it is opened in memory.
+fn is_known(it: &Packed) -> bool {
+    let name = &*it.name;
+    let certificate = name.strip_prefix(CERTIFICATES).and_then(|it| it.strip_prefix('/'));
+    let is_plain = |it: &str| !it.contains('/') && !it.starts_with('.') && it.ends_with(SEALED);
+    let is_secret = name == format!("{KEY_FILE}{SEALED}") || certificate.is_some_and(is_plain);
+    name == DATABASE || (is_secret && it.size <= SECRET_BYTES_MAX + SEALING_BYTES_MAX)
+}
+
+/// Of all its files.
+fn size(manifest: &Manifest) -> u64 {
+    manifest.files.iter().fold(0, |sum, it| sum.saturating_add(it.size))
+}
+
+/// Reads a backup to its end, and compares all of it with what it says of itself. One for which there is no room here is
+/// not read: a small file can say that it is as long as one likes.
 pub async fn check(path: &Path) -> Result<(), BackupError> {
     let (of, path) = (manifest(path)?, path.to_owned());
+    need_room(path.parent().unwrap_or(&path), size(&of))?;
     let done = tokio::task::spawn_blocking(move || extract(&path, None, &of));
     done.await.map_err(BackupError::damaged)?
 }
 
 /// Reads the files of the archive, each as the manifest says it is, and writes them where `into` names a folder.
-fn extract(path: &Path, into: Option<&Path>, manifest: &Manifest) -> Result<(), BackupError> {
+pub(super) fn extract(
+    path: &Path,
+    into: Option<&Path>,
+    manifest: &Manifest,
+) -> Result<(), BackupError> {
     let file = File::open(path).map_err(BackupError::io(path))?;
     let mut archive = Archive::new(BufReader::new(file));
     let mut first = archive.next().map_err(BackupError::damaged)?;
@@ -203,6 +231,7 @@ fn open_secrets(work: &Path, manifest: &Manifest, key: &SecretKey) -> Result<(),
 /// Looks into a database that nobody writes to, and has SQLite check it.
 pub(super) async fn look(path: &Path) -> Result<(Contents, Names), BackupError> {
     let mut connection = open(path).await.map_err(BackupError::damaged)?;
+    only_tables(&mut connection).await?;
     let verdict: Result<String, _> =
         sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await;
     let found = match verdict {
@@ -212,6 +241,18 @@ pub(super) async fn look(path: &Path) -> Result<(Contents, Names), BackupError> 
     };
     connection.close().await?;
     found
+}
+
+/// What SQLite would run by itself has never been in a database of ours: no view is counted, and no trigger runs.
+async fn only_tables(connection: &mut SqliteConnection) -> Result<(), BackupError> {
+    let other = "SELECT name FROM sqlite_schema
+        WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%' LIMIT 1";
+    let found: Result<Option<String>, _> =
+        sqlx::query_scalar(other).fetch_optional(connection).await;
+    match found.map_err(BackupError::damaged)? {
+        None => Ok(()),
+        Some(_) => Err(BackupError::damaged("its database has what none of ours has")),
+    }
 }
 
 /// What the database in use holds.

@@ -78,7 +78,7 @@ pub(crate) fn newest() -> i64 {
     MIGRATIONS.last().map_or(0, |it| it.version)
 }
 
-pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     sqlx::raw_sql(
         "CREATE TABLE IF NOT EXISTS schema_migrations (
             version INTEGER PRIMARY KEY,

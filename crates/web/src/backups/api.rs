@@ -140,12 +140,13 @@ pub(crate) async fn on_restore(
         source: principal.source.to_string(),
         standby: asked.standby,
     };
-    // No edit is lost between the copy and the end.
-    let _no_edits = office.edits.lock().await;
+    let no_edits = office.edits.lock().await;
     let safety = restore(&office.db, &maker(&office), asked.password, staged).await?;
     Author::of(&office, &principal).done("restore", BACKUPS, &name).await;
     office.running.start_anew();
-    Ok(Json(Restoring { safety }))
+    // To the end of this process: what somebody edited after the copy would be gone with it.
+    std::mem::forget(no_edits);
+    Ok(Json(Restoring { safety: safety.name, has_password: safety.has_secrets }))
 }
 
 /// Nothing is the same as an empty object; a list is none, though serde would take it for one.

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+use super::{Maker, restore};
+use crate::Running as _;
 use crate::scene::{Scene, WORLD};
 use axum::http::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
+use store::backup::Staged;
 
 const HOME: &str = "/api/v1/backups";
 
@@ -56,14 +60,23 @@ async fn a_backup_goes_out_and_comes_back() {
     let scene = Scene::new().await;
     let name = made(&scene, json!({ "password": "a long password" })).await;
     let name = name["name"].as_str().unwrap().to_owned();
+    scene.server.wait(Duration::from_secs(1));
+    let other = made(&scene, json!({})).await["name"].as_str().unwrap().to_owned();
     let folder = scene.office.db.backups();
     let bytes = std::fs::read(folder.join(&name)).unwrap();
     let out = scene.get(&format!("{HOME}/{name}:download")).by_socket().send().await;
     assert_eq!(out.header("content-type"), "application/gzip");
     assert!(out.header("content-disposition").contains(&name));
     let upload = |bytes: Vec<u8>| scene.post(&format!("{HOME}:upload")).by_socket().bytes(bytes);
+    // The one that is here may be damaged; another one with its name is not overwritten.
+    std::fs::write(folder.join(&name), &bytes[..bytes.len() - 9]).unwrap();
+    assert_eq!(upload(bytes.clone()).status().await, 200);
+    assert_eq!(std::fs::read(folder.join(&name)).unwrap(), bytes);
+    std::fs::copy(folder.join(&other), folder.join(&name)).unwrap();
     assert_eq!(upload(bytes.clone()).send().await.code(), "exists");
-    std::fs::remove_file(folder.join(&name)).unwrap();
+    for name in [&name, &other] {
+        std::fs::remove_file(folder.join(name)).unwrap();
+    }
     for (wrong, code) in [
         (b"PK\x03\x04".to_vec(), "no_backup"),
         (vec![], "no_backup"),
@@ -83,6 +96,38 @@ async fn a_backup_goes_out_and_comes_back() {
     };
     assert_eq!(preview("another password").send().await.code(), "wrong_password");
     assert_eq!(preview("a long password").status().await, 200);
+}
+
+/// Its key file came with the backup, and this machine's own went.
+#[tokio::test]
+async fn the_way_back_from_another_machines_backup_has_its_password() {
+    let (there, here) = (Scene::new().await, Scene::new().await);
+    let asked = json!({ "password": "a long password" });
+    let name = made(&there, asked.clone()).await["name"].as_str().unwrap().to_owned();
+    let bytes = std::fs::read(there.office.db.backups().join(&name)).unwrap();
+    let taken = here.post(&format!("{HOME}:upload")).by_socket().bytes(bytes).send().await;
+    assert_eq!(taken.status, 200, "{}", taken.body);
+    here.server.wait(Duration::from_secs(1));
+    let restored = here.post(&format!("{HOME}/{name}:restore")).by_socket().json(&asked);
+    let restored = restored.send().await.json();
+    assert_eq!(restored["has_password"], true, "{restored}");
+    let safety = restored["safety"].as_str().unwrap().to_owned();
+    let folder = here.office.db.folder().to_owned();
+    here.office.db.close().await;
+    let db = store::open_offline(&folder, "test").await.unwrap();
+    let key = || Some("a long password".to_owned());
+    let maker = Maker { host: "here".to_owned(), now: here.server.now() };
+    let staged = |backup: &str| Staged {
+        backup: backup.to_owned(),
+        at: here.server.now(),
+        actor_kind: "cli".to_owned(),
+        actor: String::new(),
+        source: String::new(),
+        standby: false,
+    };
+    let refused = restore(&db.db, &maker, None, staged(&safety)).await.unwrap_err();
+    assert_eq!(refused.code, "wrong_password");
+    restore(&db.db, &maker, key(), staged(&safety)).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A backup on its way to another place and back: read and written piece by piece, never held as a whole.
 
-use super::{BACKUPS_MAX, info, list, refusal};
+use super::{BACKUPS_MAX, info, list, place, refusal};
 use crate::resource::Failure;
 use crate::resource::backup::BackupInfo;
 use axum::body::{Body, Bytes};
@@ -19,6 +19,8 @@ const BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
 const PIECE_BYTES: usize = 256 * 1024;
 /// Pieces that wait to be written; whoever sends more waits.
 const PIECES_WAITING: usize = 16;
+/// Written before it is looked again whether there is room for more. Unit: octets.
+const LOOK_BYTES: u64 = 16 * 1024 * 1024;
 /// What gzip begins with (RFC 1952 §2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// While it comes; no name of a backup.
@@ -42,13 +44,7 @@ pub(super) async fn take(db: &Db, body: Body) -> Result<BackupInfo, Failure> {
 }
 
 async fn keep(db: &Db, half: &Path) -> Result<BackupInfo, Failure> {
-    let manifest = store::backup::manifest(half)?;
-    store::backup::check(half).await?;
-    let path = db.backups().join(store::backup::file_name(&manifest));
-    if path.exists() {
-        let what = text!("this backup is here already", "该备份已存在");
-        return Err(Failure::new(409, "exists", what));
-    }
+    let path = place(db, half).await?;
     fs::rename(half, &path).map_err(|error| refusal::of_file(&path, &error))?;
     info(&path)
 }
@@ -61,19 +57,24 @@ async fn write(half: &Path, body: Body) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(half);
     let mut file = file.map_err(|error| failed(&error))?;
     let (to, mut pieces) = mpsc::channel::<Bytes>(PIECES_WAITING);
-    let writer = tokio::task::spawn_blocking(move || -> io::Result<()> {
+    let (path, folder) = (half.to_owned(), folder.to_owned());
+    let writer = tokio::task::spawn_blocking(move || -> Result<(), Failure> {
+        let failed = |error: io::Error| refusal::of_file(&path, &error);
+        let mut unlooked = LOOK_BYTES;
         while let Some(piece) = pieces.blocking_recv() {
-            file.write_all(&piece)?;
+            unlooked = unlooked.saturating_add(piece.len() as u64);
+            if unlooked >= LOOK_BYTES {
+                store::backup::need_room(&folder, LOOK_BYTES)?;
+                unlooked = 0;
+            }
+            file.write_all(&piece).map_err(failed)?;
         }
-        file.sync_all()
+        file.sync_all().map_err(failed)
     });
     let sent = send(body, &to).await;
     drop(to);
     // A full disk is told before a stream that nobody took any more.
-    match writer.await {
-        Ok(written) => written.map_err(|error| failed(&error))?,
-        Err(error) => return Err(failed(&io::Error::other(error))),
-    }
+    writer.await.map_err(|error| failed(&io::Error::other(error)))??;
     sent
 }
 

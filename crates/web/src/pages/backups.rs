@@ -44,7 +44,7 @@ words! {
         delete_help: "It cannot be made again.", "删除后无法恢复。";
         create: "Back up now", "立即备份";
         password: "Password", "密码";
-        password_help: "Without one only this machine can restore the backup. With one its keys and certificates are in it, and any machine can.", "不设密码时，只有本机能恢复。设置密码后，备份中包含密钥和证书，可在任何机器上恢复。";
+        password_help: "Without one only this machine can restore the backup. With one its keys and certificates are in it, and any machine can. It protects those alone: names, numbers and call records can be read without it.", "不设密码时，只有本机能恢复。设置密码后，备份中包含密钥和证书，可在任何机器上恢复。密码只保护密钥和证书：名称、号码和话单不需要密码即可读出。";
         upload: "Upload a backup", "上传备份";
         file: "File", "文件";
         file_help: "Its name ends with .tar.gz. Without a script in the browser: dialtone restore FILE", "文件名以.tar.gz结尾。浏览器禁用脚本时可用命令：dialtone restore FILE";
@@ -63,6 +63,7 @@ words! {
         standby_help: "Afterwards no line registers and no trunk is used until standby is ended: the other machine may still be running.", "恢复后外线不注册、中继不使用，直到结束待命：原机器可能仍在运行。";
         cancel: "Cancel", "取消";
         restoring: "The server starts anew", "服务器正在重新启动";
+        same_password: "It has the password of the backup that you restored: with that it can be restored in its turn.", "它的密码与所恢复的备份相同，用该密码可以再恢复回来。";
         restoring_help: "In a few seconds you can sign in. What there was until now is in this backup:", "几秒后即可登录。此前的数据保存在以下备份中：";
         go_on: "Sign in", "登录";
     }
@@ -85,6 +86,8 @@ struct OnePage {
     name: String,
     it: Row,
     preview: Option<Preview>,
+    /// It was asked for, or the machine is on standby now: two machines with the same lines take them from each other.
+    standby: bool,
     wrong: Vec<String>,
 }
 
@@ -94,6 +97,7 @@ struct RestoringPage {
     page: Layout,
     w: &'static Words,
     safety: String,
+    same_password: bool,
 }
 
 struct Row {
@@ -147,10 +151,10 @@ pub(crate) async fn on_show(
 ) -> Result<Response, PageFailure> {
     let preview = format!("{}:preview", api(&name));
     match viewer.api.post::<RestorePreview>(&preview, &BackupPassword::default()).await {
-        Ok(it) => Ok(one(&viewer, name, it.backup.clone(), Some(&it), None)),
+        Ok(it) => Ok(one(&viewer, (name, it.backup.clone()), Some(&it), false, None)),
         Err(failure) => {
             let it: BackupInfo = viewer.api.get(&api(&name)).await?;
-            Ok(one(&viewer, name, it, None, Some(&failure)))
+            Ok(one(&viewer, (name, it), None, false, Some(&failure)))
         }
     }
 }
@@ -161,29 +165,33 @@ pub(crate) async fn on_restore(
     Body(sent): Body<Sent>,
 ) -> Result<Response, PageFailure> {
     let password = Some(field(&sent, "password")).filter(|it| !it.is_empty());
-    let request = RestoreRequest { password, standby: !field(&sent, "standby").is_empty() };
+    let standby = !field(&sent, "standby").is_empty();
+    let request = RestoreRequest { password, standby };
     match viewer.api.post::<Restoring>(&format!("{}:restore", api(&name)), &request).await {
         Ok(it) => {
             let (page, w) = (viewer.layout(), Words::of(viewer.language));
-            Ok(render(&RestoringPage { page, w, safety: it.safety }))
+            let (safety, same_password) = (it.safety, it.has_password);
+            Ok(render(&RestoringPage { page, w, safety, same_password }))
         }
         Err(failure) => {
             let it: BackupInfo = viewer.api.get(&api(&name)).await?;
-            Ok(one(&viewer, name, it, None, Some(&failure)))
+            // What was asked for stays so, for who has mistyped the password.
+            Ok(one(&viewer, (name, it), None, standby, Some(&failure)))
         }
     }
 }
 
 fn one(
     viewer: &Viewer,
-    name: String,
-    it: BackupInfo,
+    (name, it): (String, BackupInfo),
     found: Option<&RestorePreview>,
+    standby: bool,
     failure: Option<&Failure>,
 ) -> Response {
-    let w = Words::of(viewer.language);
+    let (layout, w) = (viewer.layout(), Words::of(viewer.language));
     let page = render(&OnePage {
-        page: viewer.layout(),
+        standby: standby || layout.standby,
+        page: layout,
         w,
         name,
         it: row(viewer, it),

@@ -78,6 +78,8 @@ pub struct RestoreDifference {
 pub struct Restoring {
     /// The backup of what there was until then.
     pub safety: String,
+    /// It has the password of the backup that was restored, which brought another key file.
+    pub has_password: bool,
 }
 
 /// `GET /api/v1/standby`.
