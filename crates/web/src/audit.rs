@@ -10,6 +10,7 @@ mod undo;
 pub use undo::undo;
 
 use crate::access::Principal;
+use crate::certificate::Shown;
 use crate::extensions;
 use crate::moment::rfc3339;
 use crate::resource::audit::{AuditEntry, AuditPage, Undone};
@@ -37,7 +38,7 @@ pub(crate) const USERS: &str = "users";
 pub(crate) const API_KEYS: &str = "api_keys";
 pub(crate) const CALLS: &str = "calls";
 pub(crate) const DIAL_PLAN: &str = "dial_plan";
-pub(crate) const CERTIFICATE: &str = "certificate";
+const CERTIFICATE: &str = "certificate";
 
 /// Who edits, where, and when.
 #[derive(Clone, Debug)]
@@ -112,6 +113,11 @@ impl<'a> Author<'a> {
     /// Something was done with a backup.
     pub async fn backup(&self, action: &'static str, name: &str) {
         self.done(action, crate::backups::BACKUPS, name).await;
+    }
+
+    /// Another certificate is in use.
+    pub async fn certificate(&self, before: &Shown, after: &Shown) {
+        self.changed(CERTIFICATE, "https", Some(before), Some(after)).await;
     }
 
     /// Something of this kind and name was one thing and is another.

@@ -70,8 +70,9 @@ impl Certificate {
     /// Takes another one into use. What cannot be used is refused, and nothing has changed then.
     pub fn install(&self, chain: &str, key: &str, now: UnixMillis) -> Result<Shown, Failure> {
         let pem = Pem { chain: chain.to_owned(), key: key.to_owned() };
-        let installed = usable(&pem, false, now)?;
-        self.files.install(&pem)?;
+        let installed = usable(&pem, false)?;
+        in_time(&installed.shown, now)?;
+        self.files.install(&read::plain(&pem)?)?;
         let shown = installed.shown.clone();
         self.current.store(Arc::new(installed));
         Ok(shown)
@@ -96,35 +97,63 @@ impl Certificate {
     }
 }
 
-/// What the files say is to be used.
+/// What the files say is to be used. One that cannot be used is told and is no reason to stop: calls need none.
 fn current(files: &Files, names: &[String], now: UnixMillis) -> Result<Current, Failure> {
-    if let Some(pem) = files.installed()? {
-        // One that has ended is shown all the same: browsers say what is wrong with it.
-        return usable(&pem, false, UnixMillis(0));
-    }
-    if let Some(pem) = files.own()? {
-        let own = usable(&pem, true, UnixMillis(0));
-        // One that cannot be read is made anew like one that ends.
-        if let Ok(own) = own
-            && !own.shown.ends_soon(now)
-            && own.shown.is_for(names)
-        {
-            return Ok(own);
+    // One that has ended is shown all the same: browsers say what is wrong with it.
+    let installed = files.installed().and_then(|it| it.map(|it| usable(&it, false)).transpose());
+    let is_unusable = installed.is_err();
+    match installed {
+        Ok(Some(installed)) => return Ok(installed),
+        Ok(None) => {}
+        Err(failure) => {
+            let reason = failure.detail_en;
+            tracing::error!(
+                reason,
+                "the installed certificate cannot be used, the server's own is"
+            );
         }
     }
-    let pem = made::self_signed(names, now)?;
-    files.keep_own(&pem)?;
-    usable(&pem, true, now)
+    let Current { config, mut shown } = own(files, names, now)?;
+    shown.is_unusable = is_unusable;
+    Ok(Current { config, shown })
 }
 
-/// What a chain and its key are good for. `now`: when it must not have ended.
-fn usable(pem: &Pem, self_signed: bool, now: UnixMillis) -> Result<Current, Failure> {
-    let (chain, key) = read::parts(pem)?;
-    let shown = Shown::of(&chain, self_signed)?;
+/// The one that the server has made, or makes now.
+fn own(files: &Files, names: &[String], now: UnixMillis) -> Result<Current, Failure> {
+    // One that cannot be read is made anew like one that ends.
+    if let Ok(Some(pem)) = files.own()
+        && let Ok(own) = usable(&pem, true)
+        && !own.shown.ends_soon(now)
+        && own.shown.is_for(names)
+    {
+        return Ok(own);
+    }
+    let pem = made::self_signed(names, now)?;
+    if let Err(failure) = files.keep_own(&pem) {
+        // It lasts as long as the process.
+        tracing::error!(reason = failure.detail_en, "the server's own certificate is not kept");
+    }
+    usable(&pem, true)
+}
+
+/// Browsers refuse it before and after.
+fn in_time(shown: &Shown, now: UnixMillis) -> Result<(), Failure> {
     if shown.ends_before(now) {
         let end = &shown.ends_at;
         return Err(refused("chain", text!("the certificate ended on {end}", "证书已于{end}到期")));
     }
+    if !shown.has_begun(now) {
+        let begin = &shown.begins_at;
+        let what = text!("the certificate begins on {begin}", "证书于{begin}才生效");
+        return Err(refused("chain", what));
+    }
+    Ok(())
+}
+
+/// What a chain and its key are good for.
+fn usable(pem: &Pem, self_signed: bool) -> Result<Current, Failure> {
+    let (chain, key) = read::parts(pem)?;
+    let shown = Shown::of(&chain, self_signed)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

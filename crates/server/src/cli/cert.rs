@@ -1,13 +1,15 @@
 //! `dialtone cert`: the certificate of the pages and the API.
 
 use super::offline::Backend;
-use super::output::Output;
+use super::output::{Output, plain};
 use super::{Common, Exit, Failed, Result, block_on};
 use crate::{clock, machine};
 use hyper::Method;
-use pbx::language::Language;
+use pbx::language::{Language, Text};
 use pbx::text;
 use std::path::{Path, PathBuf};
+use store::Db;
+use web::audit::Author;
 use web::certificate::api::NewCertificate;
 use web::certificate::{Certificate, FOLDER, Shown};
 
@@ -39,7 +41,10 @@ pub(super) fn run(common: &Common, command: Command, output: &mut Output) -> Res
 }
 
 async fn act(common: &Common, backend: &mut Backend, command: Command) -> Result<Shown> {
-    let Backend::Online(client) = backend else { return at_rest(common, command) };
+    let client = match backend {
+        Backend::Online(client) => client,
+        Backend::Offline(store) => return at_rest(common, &store.db, command).await,
+    };
     match command {
         Command::Show => client.get(PATH).await,
         Command::Install { chain, key } => {
@@ -50,18 +55,21 @@ async fn act(common: &Common, backend: &mut Backend, command: Command) -> Result
 }
 
 /// While no server runs, under the lock of its data directory.
-fn at_rest(common: &Common, command: Command) -> Result<Shown> {
+async fn at_rest(common: &Common, db: &Db, command: Command) -> Result<Shown> {
     let folder = common.load()?.config.data_dir.join(FOLDER);
     let now = clock::now().utc;
     let certificate = Certificate::open(folder, machine::names(), now)?;
-    match command {
-        Command::Show => Ok(certificate.shown()),
+    let before = certificate.shown();
+    let after = match command {
+        Command::Show => return Ok(before),
         Command::Install { chain, key } => {
             let new = read(&chain, &key)?;
-            Ok(certificate.install(&new.chain, &new.key, now)?)
+            certificate.install(&new.chain, &new.key, now)?
         }
-        Command::Reset => Ok(certificate.reset(now)?),
-    }
+        Command::Reset => certificate.reset(now)?,
+    };
+    Author::offline(db, now).certificate(&before, &after).await;
+    Ok(after)
 }
 
 fn read(chain: &Path, key: &Path) -> Result<NewCertificate> {
@@ -72,17 +80,24 @@ fn read(chain: &Path, key: &Path) -> Result<NewCertificate> {
 }
 
 fn text(it: &Shown, language: Language) -> String {
-    let names = it.names.join(", ");
-    let (issuer, begins, ends) = (&it.issuer, &it.begins_at, &it.ends_at);
+    // Whoever made it wrote what he liked.
+    let (names, issuer) = (plain(&it.names.join(", ")), plain(&it.issuer));
+    let (begins, ends) = (&it.begins_at, &it.ends_at);
     let issuer = if it.self_signed {
         text!("made by the server; browsers warn of it", "由服务器自签；浏览器会提示警告")
     } else {
         text!("issued by {issuer}", "颁发者：{issuer}")
     };
+    let broken = text!(
+        "\nThe installed certificate cannot be used; the log says why.",
+        "\n已安装的证书无法使用，原因见日志。"
+    );
+    let broken = if it.is_unusable { broken } else { Text::fixed("", "") };
     let text = text!(
-        "for {names}\n{}\nfrom {begins} to {ends}",
-        "用于{names}\n{}\n有效期：{begins}至{ends}",
-        issuer
+        "for {names}\n{}\nfrom {begins} to {ends}{}",
+        "用于{names}\n{}\n有效期：{begins}至{ends}{}",
+        issuer,
+        broken
     );
     text.get(language).to_owned()
 }

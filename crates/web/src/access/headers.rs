@@ -20,11 +20,10 @@ const HEADERS: [(HeaderName, &str); 4] = [
 ];
 
 pub(crate) async fn secure(State(office): State<Office>, request: Request, next: Next) -> Response {
-    let is_strict = redirect::is_strict(&office, request.extensions().get::<Peer>());
+    let strict = redirect::strict(&office, request.extensions().get::<Peer>());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    if is_strict {
-        let strict = HeaderValue::from_static(redirect::HSTS);
+    if let Some(strict) = strict.and_then(|it| HeaderValue::try_from(it).ok()) {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, strict);
     }
     for (name, value) in HEADERS {

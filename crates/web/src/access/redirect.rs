@@ -7,13 +7,15 @@ use super::source::{Peer, Source};
 use crate::Office;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use std::time::Duration;
 
 /// Phones take their configuration here once; not all of them follow.
 const PROVISION: &str = "/provision/";
 /// Of addresses that name no port.
 const HTTPS_PORT: u16 = 443;
-/// Half a year. Unit: seconds.
-pub(super) const HSTS: &str = "max-age=15768000";
+/// How long a browser speaks TLS only, at most: half a year. Never longer than the certificate lasts, as then nobody could
+/// look past that it has ended.
+const STRICT_MAX: Duration = Duration::from_secs(15_768_000);
 
 /// The same address over TLS; `None`: it is served as it was asked.
 pub(super) fn target(office: &Office, parts: &Parts) -> Option<String> {
@@ -21,7 +23,7 @@ pub(super) fn target(office: &Office, parts: &Parts) -> Option<String> {
     let peer = parts.extensions.get::<Peer>().filter(|it| !it.tls)?;
     let source = Source::of(*peer, &parts.headers);
     // On this machine nobody listens on the way, and what a proxy is asked by is its own affair.
-    if source.is_here() || source.is_forwarded() || !is_trustworthy(office) {
+    if source.is_here() || source.is_forwarded() || trusted_for(office).is_none() {
         return None;
     }
     let path = parts.uri.path_and_query()?.as_str();
@@ -33,14 +35,17 @@ pub(super) fn target(office: &Office, parts: &Parts) -> Option<String> {
     Some(format!("https://{name}{port}{path}"))
 }
 
-/// Whether a browser is told to use TLS only, from now on.
-pub(super) fn is_strict(office: &Office, peer: Option<&Peer>) -> bool {
+/// That a browser is to use TLS only from now on, and how long (RFC 6797 §6.1.1).
+pub(super) fn strict(office: &Office, peer: Option<&Peer>) -> Option<String> {
     let is_tls = peer.is_some_and(|it| it.tls);
-    is_tls && office.redirect == Some(HTTPS_PORT) && is_trustworthy(office)
+    let lasts = trusted_for(office)
+        .filter(|_| is_tls && office.redirect == Some(HTTPS_PORT))?
+        .min(STRICT_MAX);
+    Some(format!("max-age={}", lasts.as_secs()))
 }
 
-fn is_trustworthy(office: &Office) -> bool {
-    office.certificate.as_ref().is_some_and(|it| !it.shown().self_signed)
+fn trusted_for(office: &Office) -> Option<Duration> {
+    office.certificate.as_ref()?.shown().trusted_for(office.running.now())
 }
 
 /// The host that was asked, without its port.
@@ -129,15 +134,41 @@ mod tests {
         }
     }
 
+    /// Who has it installed may be on holiday when it ends: browsers warn, and nobody is kept out.
+    #[tokio::test]
+    async fn a_certificate_that_ends_locks_nobody_out() {
+        let (scene, now) = (Scene::new().await, UnixMillis(1_795_659_300_000));
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = Certificate::open(folder.path().to_owned(), vec![], now).unwrap();
+        let mut params = rcgen::CertificateParams::new(["pbx.example.com".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2026, 11, 1);
+        params.not_after = rcgen::date_time_ymd(2026, 11, 28);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let made = params.self_signed(&key).unwrap();
+        certificate.install(&made.pem(), &key.serialize_pem(), now).unwrap();
+        let office = scene.office.clone().certified(Arc::new(certificate)).redirecting(443);
+        let tls = Peer { address: OFFICE.parse().unwrap(), tls: true };
+        let seconds = |office: &Office| -> Option<u64> {
+            strict(office, Some(&tls))?.strip_prefix("max-age=")?.parse().ok()
+        };
+        let left = seconds(&office).unwrap();
+        assert!((1..3 * 24 * 3600).contains(&left), "{left}");
+        let plain = parts(OFFICE, false, "/", false);
+        assert!(target(&office, &plain).is_some());
+        scene.server.wait(Duration::from_secs(left + 1));
+        assert_eq!((seconds(&office), target(&office, &plain)), (None, None));
+    }
+
     #[tokio::test]
     async fn strict_only_where_no_address_names_a_port() {
         let tls = Peer { address: OFFICE.parse().unwrap(), tls: true };
         let plain = Peer { tls: false, ..tls };
         let (usual, _one) = office(true, 443).await;
-        assert!(is_strict(&usual, Some(&tls)) && !is_strict(&usual, Some(&plain)));
+        assert_eq!(strict(&usual, Some(&tls)).as_deref(), Some("max-age=15768000"));
+        assert_eq!(strict(&usual, Some(&plain)), None);
         let (other, _two) = office(true, 8443).await;
-        assert!(!is_strict(&other, Some(&tls)));
+        assert_eq!(strict(&other, Some(&tls)), None);
         let (own, _three) = office(false, 443).await;
-        assert!(!is_strict(&own, Some(&tls)));
+        assert_eq!(strict(&own, Some(&tls)), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Certificate, Shown};
 use crate::Office;
 use crate::access::Principal;
-use crate::audit::{Author, CERTIFICATE};
+use crate::audit::Author;
 use crate::resource::Failure;
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -33,24 +33,22 @@ pub async fn install(
     new: &NewCertificate,
 ) -> Result<Shown, Failure> {
     let certificate = of(office)?;
+    // Two at once would write one file.
+    let _one_at_a_time = office.edits.lock().await;
     let before = certificate.shown();
     let after = certificate.install(&new.chain, &new.key, office.running.now())?;
-    told(office, principal, &before, &after).await;
+    Author::of(office, principal).certificate(&before, &after).await;
     Ok(after)
 }
 
 /// Back to the server's own.
 pub async fn reset(office: &Office, principal: &Principal) -> Result<Shown, Failure> {
     let certificate = of(office)?;
+    let _one_at_a_time = office.edits.lock().await;
     let before = certificate.shown();
     let after = certificate.reset(office.running.now())?;
-    told(office, principal, &before, &after).await;
+    Author::of(office, principal).certificate(&before, &after).await;
     Ok(after)
-}
-
-async fn told(office: &Office, principal: &Principal, before: &Shown, after: &Shown) {
-    let author = Author::of(office, principal);
-    author.changed(CERTIFICATE, "https", Some(before), Some(after)).await;
 }
 
 pub(crate) async fn on_show(State(office): State<Office>) -> Result<Json<Shown>, Failure> {

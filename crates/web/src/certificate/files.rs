@@ -1,6 +1,7 @@
 //! The files of certificates: written whole or not at all.
 
 use super::Pem;
+use crate::failure::of_io;
 use crate::resource::Failure;
 use pbx::text;
 use std::fs::{self, OpenOptions};
@@ -92,6 +93,6 @@ impl Files {
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
-    let what = text!("{path}: {error}", "{path}：{error}");
+    let what = text!("{path}: {}", "{path}：{}", of_io(error));
     Failure::new(500, "store", what)
 }

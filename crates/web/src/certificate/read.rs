@@ -3,6 +3,8 @@
 use super::{Pem, refused};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use pbx::language::Text;
 use pbx::text;
 use pbx::time::UnixMillis;
@@ -17,6 +19,12 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Certificates of a chain; a longer one is refused.
 const CHAIN_MAX: usize = 10;
+
+/// Of a chain and its key. Unit: octets.
+const LONGEST: usize = 128 * 1024;
+
+/// Characters of a line of PEM.
+const LINE: usize = 64;
 
 /// Time enough to see to another one.
 const SOON: Duration = Duration::from_hours(24 * 30);
@@ -33,7 +41,12 @@ pub struct Shown {
     /// RFC 3339, UTC.
     pub begins_at: String,
     pub ends_at: String,
+    /// There is an installed one that cannot be used; the server's log says why.
+    #[serde(default)]
+    pub is_unusable: bool,
     /// The same, for us.
+    #[serde(skip)]
+    begin: UnixMillis,
     #[serde(skip)]
     end: UnixMillis,
 }
@@ -46,6 +59,7 @@ impl Shown {
         let validity = certificate.validity();
         let at =
             |seconds: i64| UnixMillis(u64::try_from(seconds).unwrap_or(0).saturating_mul(1000));
+        let begin = at(validity.not_before.timestamp());
         let end = at(validity.not_after.timestamp());
         let alternatives = certificate.subject_alternative_name().map_err(|_| unreadable())?;
         let names = alternatives.into_iter().flat_map(|it| &it.value.general_names);
@@ -53,8 +67,10 @@ impl Shown {
             names: names.filter_map(name).collect(),
             issuer: certificate.issuer().to_string(),
             self_signed,
-            begins_at: rfc3339(at(validity.not_before.timestamp())),
+            begins_at: rfc3339(begin),
             ends_at: rfc3339(end),
+            is_unusable: false,
+            begin,
             end,
         })
     }
@@ -66,6 +82,22 @@ impl Shown {
 
     pub(super) fn ends_before(&self, at: UnixMillis) -> bool {
         self.end < at
+    }
+
+    pub(super) fn has_begun(&self, now: UnixMillis) -> bool {
+        self.begin <= now
+    }
+
+    /// Less than nothing where it has ended.
+    pub(crate) fn seconds_left(&self, now: UnixMillis) -> i64 {
+        let millis = i128::from(self.end.0) - i128::from(now.0);
+        i64::try_from(millis / 1000).unwrap_or_default()
+    }
+
+    /// How long browsers that trust its issuer will trust it; `None`: they do not.
+    pub(crate) fn trusted_for(&self, now: UnixMillis) -> Option<Duration> {
+        let is_trusted = !self.self_signed && self.has_begun(now);
+        self.end.0.checked_sub(now.0).filter(|_| is_trusted).map(Duration::from_millis)
     }
 
     /// For each of these.
@@ -99,6 +131,37 @@ pub(super) fn parts(
         refused("key", what)
     })?;
     Ok((chain, key))
+}
+
+/// The certificates and the key alone: what people write between them, passes no further.
+pub(super) fn plain(pem: &Pem) -> Result<Pem, Failure> {
+    let (chain, key) = parts(pem)?;
+    let chain: String = chain.iter().map(|it| armoured("CERTIFICATE", it)).collect();
+    let (label, der) = match &key {
+        PrivateKeyDer::Pkcs1(key) => ("RSA PRIVATE KEY", key.secret_pkcs1_der()),
+        PrivateKeyDer::Sec1(key) => ("EC PRIVATE KEY", key.secret_sec1_der()),
+        PrivateKeyDer::Pkcs8(key) => ("PRIVATE KEY", key.secret_pkcs8_der()),
+        // Keys of a kind that came later; rustls could not use them here.
+        _ => return Err(refused("key", unreadable())),
+    };
+    let key = armoured(label, der);
+    if chain.len() + key.len() > LONGEST {
+        let what = text!("it is longer than {LONGEST} bytes", "超过{LONGEST}字节");
+        return Err(refused("chain", what));
+    }
+    Ok(Pem { chain, key })
+}
+
+/// RFC 7468 §2.
+fn armoured(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut lines = format!("-----BEGIN {label}-----\n");
+    for line in text.as_bytes().chunks(LINE) {
+        // Base64 is ASCII.
+        lines.push_str(&String::from_utf8_lossy(line));
+        lines.push('\n');
+    }
+    lines + &format!("-----END {label}-----\n")
 }
 
 fn none() -> Text {

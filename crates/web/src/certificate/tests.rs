@@ -74,6 +74,7 @@ fn what_cannot_be_used_changes_nothing() {
     let other = self_signed(&names(&["b.example"]), NOW).unwrap();
     let long = one.chain.repeat(11);
     let ended = UnixMillis(NOW.0 + 400 * DAY);
+    let early = UnixMillis(NOW.0 - 400 * DAY);
     #[rustfmt::skip]
     let table = [
         ("",         &*one.key,   NOW,   "chain", "there is no certificate"),
@@ -83,6 +84,7 @@ fn what_cannot_be_used_changes_nothing() {
         (&one.chain, &other.key,  NOW,   "key",   "cannot be used together"),
         (&long,      &one.key,    NOW,   "chain", "more than 10"),
         (&one.chain, &one.key,    ended, "chain", "ended on 2027-"),
+        (&one.chain, &one.key,    early, "chain", "begins on 2026-"),
     ];
     for (chain, key, now, field, says) in table {
         let refused = certificate.install(chain, key, now).unwrap_err();
@@ -91,6 +93,38 @@ fn what_cannot_be_used_changes_nothing() {
         assert_eq!(certificate.shown(), before);
     }
     assert!(!folder.path().join("certs/installed.pem").exists());
+}
+
+/// A phone server does not stay down for the sake of its pages.
+#[test]
+fn one_that_cannot_be_read_is_no_reason_not_to_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = self_signed(&names(&["pbx.example.com"]), NOW).unwrap();
+    open(&folder, &["localhost"], NOW).install(&given.chain, &given.key, NOW).unwrap();
+    let file = folder.path().join("certs/installed.pem");
+    std::fs::write(&file, "half of a certif").unwrap();
+    let own = open(&folder, &["localhost"], NOW);
+    assert!(own.shown().self_signed && own.shown().is_unusable);
+    assert!(!own.reset(NOW).unwrap().is_unusable && !file.exists());
+    // A folder in the place of the files: nothing can be read or kept.
+    std::fs::remove_dir_all(folder.path().join("certs")).unwrap();
+    for name in ["certs/installed.pem", "certs/self-signed.pem"] {
+        std::fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    assert!(open(&folder, &["localhost"], NOW).shown().self_signed);
+}
+
+/// What people keep beside their certificates, and as much of it as they like.
+#[test]
+fn comments_are_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = self_signed(&names(&["pbx.example.com"]), NOW).unwrap();
+    let chain = format!("# private key\n{}{}", "x\n".repeat(200_000), given.chain);
+    let key = format!("subject=/CN=\n{}", given.key);
+    let shown = open(&folder, &["localhost"], NOW).install(&chain, &key, NOW).unwrap();
+    assert_eq!(open(&folder, &["localhost"], NOW).shown(), shown, "after a restart");
+    let kept = std::fs::read_to_string(folder.path().join("certs/installed.pem")).unwrap();
+    assert!(kept.len() < 4096 && !kept.contains("subject="), "{kept}");
 }
 
 /// A request to a server that shows this certificate, by a client that trusts `root` alone.
