@@ -47,6 +47,7 @@ use pbx::text;
 use pbx::time::UnixMillis;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 use store::Db;
 use throttle::Throttle;
 use ticket::Tickets;
@@ -56,7 +57,7 @@ const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// What the guard remembers between requests.
 pub struct Access {
-    /// `http.trusted`: never kept waiting, and served wherever they are.
+    /// `http.trusted`: never kept waiting for a password, and served wherever they are.
     trusted: Vec<IpNet>,
     throttle: Mutex<Throttle>,
     tickets: Mutex<Tickets>,
@@ -108,15 +109,21 @@ impl Access {
         if self.trusts(&principal.source) {
             return Ok(());
         }
-        let waiting = self.throttle().attempt(principal.source.network(), account, now);
-        waiting.map_err(|wait| {
-            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-            let what = text!(
-                "too many attempts: wait {seconds} seconds",
-                "尝试次数过多，请等待{seconds}秒"
-            );
-            Failure::new(429, "too_many_attempts", what).after(seconds)
-        })
+        let counted = self.throttle().attempt(principal.source.network(), account, now);
+        counted.map_err(waiting)
+    }
+
+    /// Counts a code by somebody who is trusted and knows the password; everybody else's attempts are counted already.
+    fn attempt_code(
+        &self,
+        principal: &Principal,
+        account: &str,
+        now: UnixMillis,
+    ) -> Result<(), Failure> {
+        if !self.trusts(&principal.source) {
+            return Ok(());
+        }
+        self.throttle().attempt_code(account, now).map_err(waiting)
     }
 
     /// The attempt was right.
@@ -127,6 +134,13 @@ impl Access {
     fn trusts(&self, source: &Source) -> bool {
         source.is_here() || source.is_in(&self.trusted)
     }
+}
+
+fn waiting(wait: Duration) -> Failure {
+    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+    let what =
+        text!("too many attempts: wait {seconds} seconds", "尝试次数过多，请等待{seconds}秒");
+    Failure::new(429, "too_many_attempts", what).after(seconds)
 }
 
 /// Whether somebody who was let in a while ago still would be: his session or key may have been ended since.
@@ -157,6 +171,7 @@ pub(crate) fn routes() -> Router<Office> {
         )
         .route("/api/v1/users/{name}/totp", get(totp::on_show).post(totp::on_begin))
         .route("/api/v1/users/{name}/totp:confirm", post(totp::on_confirm))
+        .route("/api/v1/users/{name}/totp:renew", post(totp::on_renew))
         .route("/api/v1/users/{name}/totp:off", post(totp::on_off))
         .route("/api/v1/api-keys", get(keys::on_list).post(keys::on_add))
         .route("/api/v1/api-keys/{id}", patch(keys::on_set).delete(keys::on_delete))

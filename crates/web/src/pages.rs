@@ -161,6 +161,7 @@ fn people_routes() -> Router<Pages> {
             get(people::totp::on_show).post(people::totp::on_begin),
         )
         .route("/administrators/{name}/totp/confirm", post(people::totp::on_confirm))
+        .route("/administrators/{name}/totp/renew", post(people::totp::on_renew))
         .route("/administrators/{name}/totp/off", post(people::totp::on_off))
         .route("/administrators/{name}/delete", get(people::on_delete_form).post(people::on_delete))
         .route("/administrators/sessions/{id}/end", post(people::on_end_session))

@@ -6,6 +6,7 @@ use crate::error::StoreError;
 use pbx::id::TenantId;
 use pbx::time::UnixMillis;
 use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
 use zeroize::Zeroizing;
 
 /// What codes are compared with.
@@ -78,14 +79,36 @@ impl Db {
         if done.rows_affected() != 1 {
             return Ok(false);
         }
-        for hash in recovery {
-            sqlx::query("INSERT INTO recovery_codes (tenant_id, user_name, hash) VALUES (?, ?, ?)")
-                .bind(i64::from(tenant.0))
-                .bind(user)
-                .bind(hash.as_slice())
-                .execute(&mut *transaction)
-                .await?;
+        insert(&mut transaction, tenant, user, recovery).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Others in the place of those that are left. False where there is no second factor.
+    pub async fn renew_recovery_codes(
+        &self,
+        tenant: TenantId,
+        user: &str,
+        recovery: &[[u8; 32]],
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let is_on: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM totp
+                WHERE tenant_id = ? AND user_name = ? AND confirmed_at IS NOT NULL)",
+        )
+        .bind(i64::from(tenant.0))
+        .bind(user)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if !is_on {
+            return Ok(false);
         }
+        sqlx::query("DELETE FROM recovery_codes WHERE tenant_id = ? AND user_name = ?")
+            .bind(i64::from(tenant.0))
+            .bind(user)
+            .execute(&mut *transaction)
+            .await?;
+        insert(&mut transaction, tenant, user, recovery).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -147,6 +170,23 @@ impl Db {
             .await?;
         Ok(done.rows_affected() == 1)
     }
+}
+
+async fn insert(
+    transaction: &mut SqliteConnection,
+    tenant: TenantId,
+    user: &str,
+    recovery: &[[u8; 32]],
+) -> Result<(), StoreError> {
+    for hash in recovery {
+        sqlx::query("INSERT INTO recovery_codes (tenant_id, user_name, hash) VALUES (?, ?, ?)")
+            .bind(i64::from(tenant.0))
+            .bind(user)
+            .bind(hash.as_slice())
+            .execute(&mut *transaction)
+            .await?;
+    }
+    Ok(())
 }
 
 /// A secret opens for its owner only, however his name is written.

@@ -10,6 +10,9 @@ use std::time::Duration;
 
 /// Attempts that cost no waiting.
 const FREE: u32 = 3;
+/// Codes of a second factor that whoever is trusted may mistype before he waits too: a million of them are soon tried, and
+/// the password is known then.
+const FREE_CODES: u32 = 10;
 /// The first waiting; each further attempt doubles it.
 const FIRST: Duration = Duration::from_secs(1);
 /// An account belongs to somebody who would like in: this is all that strangers can do to him.
@@ -26,6 +29,8 @@ const KNOWN_MAX: usize = 1000;
 enum Key {
     Address(IpAddr),
     Account(String),
+    /// Of an account, by those who are trusted.
+    Code(String),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +53,15 @@ impl Throttle {
         account: Option<&str>,
         now: UnixMillis,
     ) -> Result<(), Duration> {
-        let keys = self.keys(address, account);
+        self.count(self.keys(address, account), now)
+    }
+
+    /// The same for a code by somebody who is trusted: only codes, and only those of the like of him, make him wait.
+    pub(super) fn attempt_code(&mut self, account: &str, now: UnixMillis) -> Result<(), Duration> {
+        self.count(vec![Key::Code(account.to_lowercase())], now)
+    }
+
+    fn count(&mut self, keys: Vec<Key>, now: UnixMillis) -> Result<(), Duration> {
         let waits = keys.iter().filter_map(|it| self.wait(it, now)).max();
         if let Some(wait) = waits {
             return Err(wait);
@@ -65,7 +78,8 @@ impl Throttle {
 
     /// The attempt was right.
     pub(super) fn succeeded(&mut self, address: Option<IpAddr>, account: Option<&str>) {
-        for key in self.keys(address, account) {
+        let code = account.map(|it| Key::Code(it.to_lowercase()));
+        for key in self.keys(address, account).into_iter().chain(code) {
             self.tries.remove(&key);
         }
         if let (Some(address), Some(account)) = (address, account) {
@@ -87,11 +101,12 @@ impl Throttle {
 
     fn wait(&self, key: &Key, now: UnixMillis) -> Option<Duration> {
         let tries = self.tries.get(key)?;
-        let longest = match key {
-            Key::Address(_) => ADDRESS_MAX,
-            Key::Account(_) => ACCOUNT_MAX,
+        let (free, longest) = match key {
+            Key::Address(_) => (FREE, ADDRESS_MAX),
+            Key::Account(_) => (FREE, ACCOUNT_MAX),
+            Key::Code(_) => (FREE_CODES, ACCOUNT_MAX),
         };
-        let doublings = tries.count.checked_sub(FREE)?.min(31);
+        let doublings = tries.count.checked_sub(free)?.min(31);
         let all = FIRST.saturating_mul(1 << doublings).min(longest);
         // A clock that was set back shall not make it longer.
         all.checked_sub(now.since(tries.last)).filter(|it| !it.is_zero())

@@ -29,6 +29,11 @@ const SECRET_BYTES: usize = 20;
 const RECOVERY_CODES: usize = 10;
 /// Of a recovery code: nobody finds one by trying, not even of a stolen hash. Unit: octets.
 const RECOVERY_BYTES: usize = 10;
+/// The wide forms of the printable characters of ASCII (Unicode, Halfwidth and Fullwidth Forms), and how far they are from
+/// those.
+const WIDE_FIRST: char = '\u{ff01}';
+const WIDE_LAST: char = '\u{ff5e}';
+const WIDE_FROM_ASCII: u32 = 0xfee0;
 /// Characters between two dashes of a recovery code.
 const GROUP: usize = 4;
 
@@ -83,17 +88,31 @@ pub async fn confirm(
     let Some(step) = digits(&shown.code).and_then(|it| step_of(&totp, it, now)) else {
         return Err(wrong());
     };
-    let mut codes = vec![];
-    for _ in 0..RECOVERY_CODES {
-        codes.push(recovery_code()?);
-    }
-    let hashes: Vec<_> = codes.iter().map(|it| token::hash(&plain(it))).collect();
+    let (codes, hashes) = recovery_codes()?;
     if !db.confirm_totp(tenant, name, step, now, &hashes).await? {
         return Err(already(name));
     }
     office.access.succeeded(principal, Some(name));
     db.delete_sessions_of(tenant, name, principal.session()).await?;
     Author::of(office, principal).done("totp_on", USERS, name).await;
+    Ok(RecoveryCodes { recovery_codes: codes })
+}
+
+/// New recovery codes in the place of those that are left: for who has used them up or lost the paper.
+pub async fn renew(
+    office: &Office,
+    principal: &Principal,
+    name: &str,
+    proof: TotpProof,
+) -> Result<RecoveryCodes, Failure> {
+    own(principal, name)?;
+    prove(office, principal, name, proof.current.unwrap_or_default()).await?;
+    let (codes, hashes) = recovery_codes()?;
+    let _one_at_a_time = office.edits.lock().await;
+    if !office.db.renew_recovery_codes(TenantId::default(), name, &hashes).await? {
+        return Err(none(name));
+    }
+    Author::of(office, principal).done("recovery_codes", USERS, name).await;
     Ok(RecoveryCodes { recovery_codes: codes })
 }
 
@@ -117,8 +136,7 @@ pub async fn remove(author: &Author<'_>, name: &str) -> Result<(), Failure> {
     let user = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
     let was_on = user.totp_at.is_some();
     if !db.delete_totp(tenant, name).await? {
-        let what = text!("{name} has no second factor", "{name}未启用两步验证");
-        return Err(Failure::new(409, "no_totp", what));
+        return Err(none(name));
     }
     if was_on {
         author.done("totp_off", USERS, &user.name).await;
@@ -134,6 +152,7 @@ pub(super) async fn check(
     given: &str,
 ) -> Result<(), Failure> {
     let (db, tenant) = (&office.db, TenantId::default());
+    office.access.attempt_code(principal, &user.name, office.running.now())?;
     let is_right = match digits(given) {
         Some(code) => {
             let totp = db.totp(tenant, &user.name).await?;
@@ -171,9 +190,21 @@ fn digits(given: &str) -> Option<u32> {
     plain.parse().ok().filter(|_| is_code)
 }
 
-/// Dashes, blanks and capitals do not matter.
+/// Dashes, blanks and capitals do not matter, nor whether a Chinese keyboard has made the characters wide.
 fn plain(given: &str) -> String {
-    given.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect()
+    let narrow = given.chars().map(|it| match it {
+        WIDE_FIRST..=WIDE_LAST => char::from_u32(u32::from(it) - WIDE_FROM_ASCII).unwrap_or(it),
+        _ => it,
+    });
+    narrow.filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect()
+}
+
+/// As they are shown, and what is stored of them.
+fn recovery_codes() -> Result<(Vec<String>, Vec<[u8; 32]>), Failure> {
+    let codes: Vec<String> =
+        (0..RECOVERY_CODES).map(|_| recovery_code()).collect::<Result<_, _>>()?;
+    let hashes = codes.iter().map(|it| token::hash(&plain(it))).collect();
+    Ok((codes, hashes))
 }
 
 fn recovery_code() -> Result<String, Failure> {
@@ -211,6 +242,11 @@ fn already(name: &str) -> Failure {
     Failure::new(409, "exists", what)
 }
 
+fn none(name: &str) -> Failure {
+    let what = text!("{name} has no second factor", "{name}未启用两步验证");
+    Failure::new(409, "no_totp", what)
+}
+
 fn wrong() -> Failure {
     let what = text!(
         "the code is wrong or was used already: wait for the next one, and see that the clocks of phone and server are right",
@@ -242,6 +278,15 @@ pub(crate) async fn on_confirm(
     Json(code): Json<TotpCode>,
 ) -> Result<Json<RecoveryCodes>, Failure> {
     confirm(&office, &principal, &name, code).await.map(Json)
+}
+
+pub(crate) async fn on_renew(
+    State(office): State<Office>,
+    principal: Principal,
+    Path(name): Path<String>,
+    Json(proof): Json<TotpProof>,
+) -> Result<Json<RecoveryCodes>, Failure> {
+    renew(&office, &principal, &name, proof).await.map(Json)
 }
 
 pub(crate) async fn on_off(

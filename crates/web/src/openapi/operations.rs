@@ -98,6 +98,9 @@ operations! {
     "POST" "/users/{name}/totp:confirm" totp::on_confirm [409]
         "With the first right code it is asked for from now on; the answer has ten recovery codes, shown once."
         "提供第一个正确的验证码后启用；应答中有十个恢复码，只显示一次。";
+    "POST" "/users/{name}/totp:renew" totp::on_renew [409]
+        "Makes ten other recovery codes in the place of those that are left, shown once; the password is asked for again."
+        "重新生成十个恢复码，原有的全部失效，只显示一次；需再次提供密码。";
     "POST" "/users/{name}/totp:off" totp::on_off [409]
         "Gives a second factor up; who gives up his own shows the password."
         "关闭两步验证；关闭本人的需提供密码。";

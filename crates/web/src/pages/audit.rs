@@ -37,6 +37,7 @@ words! {
         hangup: "hung up", "挂断";
         totp_on: "turned on the second factor of", "启用两步验证";
         totp_off: "turned off the second factor of", "关闭两步验证";
+        recovery_codes: "made new recovery codes of", "重新生成恢复码";
         recovery_code: "signed in by a recovery code as", "使用恢复码登录";
         place: "placed", "发起";
         transfer: "transferred", "转接";
@@ -153,6 +154,7 @@ fn action(word: &str, w: &'static Words) -> &'static str {
         "standby_off" => w.standby_off,
         "totp_on" => w.totp_on,
         "totp_off" => w.totp_off,
+        "recovery_codes" => w.recovery_codes,
         "recovery_code" => w.recovery_code,
         "place" => w.place,
         "transfer" => w.transfer,

@@ -129,11 +129,41 @@ async fn wrong_codes_cost_time_though_the_password_is_right() {
         assert_eq!(ann.log_in(OFFICE, Some("000000")).await.code(), "wrong_code");
     }
     assert_eq!(ann.log_in(OFFICE, Some("000000")).await.code(), "too_many_attempts");
+    // A million codes are soon tried where nobody is kept waiting: who is trusted waits too, but later and for less.
     for _ in 0..10 {
         assert_eq!(ann.log_in(TRUSTED, Some("000000")).await.code(), "wrong_code");
     }
+    assert_eq!(ann.log_in(TRUSTED, Some("000000")).await.code(), "too_many_attempts");
+    for seconds in [1, 2, 4, 8, 16, 30] {
+        ann.scene.server.wait(Duration::from_secs(seconds));
+        assert_eq!(ann.log_in(TRUSTED, Some("000000")).await.code(), "wrong_code", "{seconds}");
+    }
+    ann.scene.server.wait(STEP);
     let code = ann.code(&secret);
-    assert_eq!(ann.log_in(TRUSTED, Some(&code)).await.status, 200);
+    assert_eq!(ann.log_in(TRUSTED, Some(&code)).await.status, 200, "nobody waits longer");
+    assert_eq!(ann.log_in(TRUSTED, Some("000000")).await.code(), "wrong_code", "counted anew");
+}
+
+#[tokio::test]
+async fn recovery_codes_are_made_anew_for_the_password() {
+    let ann = Ann::new().await;
+    let renew = async |current: &str| {
+        ann.post("/api/v1/users/ann/totp:renew", json!({ "current": current })).await
+    };
+    assert_eq!(renew(PASSWORD).await.code(), "no_totp");
+    let (_, old) = ann.with_phone().await;
+    assert_eq!(renew("wrong horse").await.code(), "wrong_password");
+    let by_cli = ann.scene.post("/api/v1/users/ann/totp:renew").by_socket();
+    assert_eq!(by_cli.json(&json!({ "current": PASSWORD })).send().await.code(), "not_own");
+    let new = renew(PASSWORD).await.json();
+    let new: Vec<String> = serde_json::from_value(new["recovery_codes"].clone()).unwrap();
+    assert_eq!(ann.log_in(OFFICE, Some(&old[0])).await.code(), "wrong_code");
+    // As a Chinese keyboard may write it.
+    let wide = |it: char| char::from_u32(u32::from(it) + 0xfee0).unwrap();
+    let wide: String = new[0].chars().map(wide).collect();
+    assert_eq!(ann.log_in(OFFICE, Some(&wide)).await.status, 200, "{wide}");
+    let audit = ann.scene.get("/api/v1/audit-entries").by_socket().send().await.body;
+    assert!(audit.contains("\"recovery_codes\"") && !audit.contains(&*new[1]), "{audit}");
 }
 
 #[tokio::test]
@@ -203,6 +233,9 @@ async fn it_is_turned_on_and_off_on_its_page() {
     assert_eq!(on.body.matches("<li><code>").count(), 10, "{}", on.body);
     let shown = ann.scene.get(home).with("cookie", &ann.cookie).send().await;
     assert!(shown.body.contains("id=\"off\"") && shown.body.contains("<strong id=\"left\">10"));
+    assert_eq!(form("/administrators/ann/totp/renew", &[("current", "x")]).await.status, 403);
+    let other = form("/administrators/ann/totp/renew", &[("current", PASSWORD)]).await.body;
+    assert_eq!(other.matches("<li><code>").count(), 10, "{other}");
     assert_eq!(form("/administrators/ann/totp/off", &[]).await.status, 403);
     assert_eq!(form("/administrators/ann/totp/off", &[("current", PASSWORD)]).await.status, 303);
     assert_eq!(ann.log_in(OFFICE, None).await.status, 200);

@@ -35,6 +35,9 @@ words! {
         code_help: "The six digits that the app shows now. From then on they are asked for.", "应用当前显示的六位数字。确认后即生效。";
         confirm: "Confirm", "确认";
         again: "Start over", "重新开始";
+        renew: "New recovery codes", "重新生成恢复码";
+        renew_help: "Those that are left are good no more.", "原有的恢复码全部失效。";
+        codes_new: "Keep these recovery codes: each lets you in once without the phone. Earlier ones are good no more. They are shown only now.", "请保存以下恢复码：手机不在时，每个恢复码可登录一次。以前的恢复码已失效。仅显示一次。";
         codes_once: "The second factor is on. Keep these recovery codes: each lets you in once without the phone. They are shown only now.", "两步验证已启用。请保存以下恢复码：手机不在时，每个恢复码可登录一次。仅显示一次。";
         done: "Done", "完成";
         anothers: "It is off. Only this administrator can turn it on, signed in: it takes his phone.", "未启用。只有该管理员本人登录后才能启用，因为需要其手机。";
@@ -63,7 +66,8 @@ enum Step {
     Anothers,
     /// What the phone needs, where it was made just now.
     Confirm(Option<Begun>),
-    Codes(Vec<String>),
+    /// What is said of them, and they.
+    Codes(&'static str, Vec<String>),
     On {
         since: When,
         left: u32,
@@ -125,8 +129,26 @@ pub(crate) async fn on_confirm(
 ) -> Response {
     let shown = TotpCode { code: field(&sent, "code") };
     match viewer.api.post::<RecoveryCodes>(&format!("{}:confirm", api(&name)), &shown).await {
-        Ok(it) => page(&viewer, name, Step::Codes(it.recovery_codes), None),
+        Ok(it) => {
+            let said = Words::of(viewer.language).codes_once;
+            page(&viewer, name, Step::Codes(said, it.recovery_codes), None)
+        }
         Err(failure) => page(&viewer, name, Step::Confirm(None), Some(&failure)),
+    }
+}
+
+pub(crate) async fn on_renew(
+    viewer: Viewer,
+    Path(name): Path<String>,
+    Body(sent): Body<Sent>,
+) -> Result<Response, PageFailure> {
+    let proof = TotpProof { current: Some(field(&sent, "current")) };
+    match viewer.api.post::<RecoveryCodes>(&format!("{}:renew", api(&name)), &proof).await {
+        Ok(it) => {
+            let said = Words::of(viewer.language).codes_new;
+            Ok(page(&viewer, name, Step::Codes(said, it.recovery_codes), None))
+        }
+        Err(failure) => Ok(present(&viewer, name, Some(&failure)).await?),
     }
 }
 
