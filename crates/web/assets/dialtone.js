@@ -45,14 +45,30 @@ window.addEventListener("hashchange", () => {
   }
 });
 
+// Spreadsheets in China still write GB 18030, which is no UTF-8 as soon as there is a Chinese character in it.
+function decoded(bytes) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("gb18030").decode(bytes);
+  }
+}
+
 // A file that was chosen is written into the field it belongs to, to be seen before it is sent.
 document.addEventListener("change", (event) => {
   const input = event.target.closest("input[type=file][data-into]");
   const file = input && input.files[0];
   const field = file && document.getElementById(input.dataset.into);
   if (!field) return;
-  file.text().then((text) => {
-    field.value = text;
+  const said = document.getElementById(input.getAttribute("aria-describedby"));
+  const isLong = file.size > Number(input.dataset.most);
+  said.textContent = isLong ? input.dataset.long : "";
+  if (isLong) {
+    input.value = "";
+    return;
+  }
+  file.arrayBuffer().then((bytes) => {
+    field.value = decoded(bytes);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   });
 });

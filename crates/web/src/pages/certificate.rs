@@ -17,6 +17,8 @@ use axum::response::{IntoResponse as _, Response};
 
 const HOME: &str = "/certificate";
 const API: &str = "/api/v1/certificate";
+/// Chains and keys have some thousands. Unit: octets.
+const FILE_BYTES_MAX: usize = 1024 * 1024;
 
 words! {
     Words {
@@ -29,8 +31,10 @@ words! {
         kind: "Kind", "类型";
         own: "the server's own (self-signed), renewed by itself", "服务器自签，自动更新";
         installed: "installed", "已安装的证书";
+        unusable: "A certificate was installed and cannot be used; the log of the server says why. Install it again, or go back to the server's own.", "已安装的证书无法使用，原因见服务器日志。请重新安装，或恢复自签证书。";
         reset: "Back to the server's own", "恢复自签证书";
         install: "Install a certificate", "安装证书";
+        long: "The file is too long for a certificate or a key.", "文件过大，不是证书或私钥。";
         chain_file: "File of the certificate", "证书文件";
         chain: "Certificate and those between it and the root", "证书及中间证书";
         chain_help: "In PEM: -----BEGIN CERTIFICATE-----", "PEM格式：-----BEGIN CERTIFICATE-----";
@@ -46,6 +50,8 @@ struct Page {
     page: Layout,
     w: &'static Words,
     shown: Option<Certificate>,
+    /// Longest file taken. Unit: octets.
+    most: usize,
     wrong: Vec<String>,
 }
 
@@ -55,6 +61,7 @@ struct Certificate {
     begins: When,
     ends: When,
     self_signed: bool,
+    is_unusable: bool,
 }
 
 pub(crate) async fn on_show(viewer: Viewer) -> Response {
@@ -68,8 +75,10 @@ async fn page(viewer: &Viewer, failure: Option<&Failure>) -> Response {
     let (shown, missing) = match found {
         Ok(it) => {
             let (begins, ends) = (when(&it.begins_at, &zone), when(&it.ends_at, &zone));
-            let (names, issuer) = (it.names.join(", "), it.issuer);
-            (Some(Certificate { names, issuer, begins, ends, self_signed: it.self_signed }), None)
+            let Shown { names, issuer, self_signed, is_unusable, .. } = it;
+            let names = names.join(", ");
+            let found = Certificate { names, issuer, begins, ends, self_signed, is_unusable };
+            (Some(found), None)
         }
         Err(failure) => (None, Some(failure)),
     };
@@ -78,6 +87,7 @@ async fn page(viewer: &Viewer, failure: Option<&Failure>) -> Response {
         page: viewer.layout(),
         w: Words::of(viewer.language),
         shown,
+        most: FILE_BYTES_MAX,
         wrong: wrong.unwrap_or_default(),
     });
     let status = failure.and_then(|it| StatusCode::from_u16(it.status).ok()).unwrap_or_default();

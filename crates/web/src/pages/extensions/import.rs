@@ -16,6 +16,8 @@ use axum::response::Response;
 const API: &str = "/api/v1/extensions:import";
 /// Longest sheet that comes by a form. Unit: octets. Longer ones go by the API or the command line.
 pub(crate) const SHEET_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Longest file that fits into it, escaped as a form escapes most of what Chinese is written with. Unit: octets.
+const FILE_BYTES_MAX: usize = SHEET_BYTES_MAX / 5;
 /// Rows shown of what would change.
 const ROWS_MAX: usize = 200;
 
@@ -40,6 +42,7 @@ words! {
         change: "Change", "变化";
         new: "new", "新增";
         more: "Not shown:", "未显示：";
+        long: "The file is too long for this page: import it with dialtone ext import FILE, or by the API.", "文件过大，无法在此页面导入：请使用命令dialtone ext import FILE或API。";
     }
 }
 
@@ -51,6 +54,8 @@ struct Page {
     sheet: String,
     allow_weak: bool,
     report: Option<Report>,
+    /// Longest file taken. Unit: octets.
+    most: usize,
     /// It was tried and nothing is wrong.
     ready: bool,
     wrong: Vec<String>,
@@ -59,6 +64,7 @@ struct Page {
 struct Report {
     summary: String,
     problems: Vec<Problem>,
+    more_problems: usize,
     rows: Vec<(String, String)>,
     more: usize,
 }
@@ -109,6 +115,7 @@ fn page(
         w,
         sheet,
         allow_weak,
+        most: FILE_BYTES_MAX,
         ready: report.as_ref().is_some_and(is_good),
         report: report.map(|it| shown(it, viewer, w)),
         wrong: failure.map(|it| sentences(it, viewer.language)).unwrap_or_default(),
@@ -144,6 +151,7 @@ fn shown(it: SheetReport, viewer: &Viewer, w: &Words) -> Report {
     };
     Report {
         summary: summary.get(viewer.language).to_owned(),
+        more_problems: wrong.saturating_sub(ROWS_MAX),
         problems: it.problems.into_iter().take(ROWS_MAX).map(problem).collect(),
         rows,
         more,
