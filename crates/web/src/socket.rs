@@ -1,11 +1,16 @@
 //! The listeners of HTTP: TCP for monitors and browsers, the Unix socket for the command line.
 //!
-//! Connections are counted, and their headers must come in time: nobody can take all descriptors.
+//! Connections are counted, all and those of each source, and heads and bodies must come in time: nobody can take all
+//! descriptors.
+
+mod crowd;
+mod timely;
 
 use crate::access::Peer;
 use crate::certificate::Certificate;
 use crate::mss::Requoted;
 use axum::Router;
+use crowd::{Crowd, Place};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -82,7 +87,9 @@ pub async fn serve_control(socket: ControlSocket, router: Router) {
     loop {
         let permit = connections.permit().await;
         match socket.listener.accept().await {
-            Ok((stream, _)) if socket.admits(&stream) => connections.serve(stream, None, permit),
+            Ok((stream, _)) if socket.admits(&stream) => {
+                connections.serve(stream, None, (permit, None));
+            }
             Ok(_) => {}
             Err(_) => back_off().await,
         }
@@ -96,7 +103,11 @@ pub async fn serve_public(listener: TcpListener, router: Router) {
         let permit = connections.permit().await;
         match listener.accept().await {
             Ok((stream, address)) => {
-                connections.serve(stream, Some(Peer { address, tls: false }), permit);
+                // One too many is closed without a word.
+                if let Some(place) = connections.crowd.enter(address.ip()) {
+                    let peer = Peer { address, tls: false };
+                    connections.serve(stream, Some(peer), (permit, place));
+                }
             }
             Err(_) => back_off().await,
         }
@@ -114,7 +125,8 @@ pub(crate) async fn serve_admitted(
         let permit = connections.permit().await;
         match listener.accept().await {
             Ok((stream, address)) if admits(address.ip()) => {
-                connections.serve(stream, Some(Peer { address, tls: false }), permit);
+                let peer = Peer { address, tls: false };
+                connections.serve(stream, Some(peer), (permit, None));
             }
             Ok(_) => {}
             Err(_) => back_off().await,
@@ -129,8 +141,10 @@ pub async fn serve_tls(listener: TcpListener, certificate: Arc<Certificate>, rou
         let permit = connections.permit().await;
         match listener.accept().await {
             Ok((stream, address)) => {
-                let peer = Peer { address, tls: true };
-                connections.serve_tls(stream, certificate.acceptor(), peer, permit);
+                if let Some(place) = connections.crowd.enter(address.ip()) {
+                    let (acceptor, peer) = (certificate.acceptor(), Peer { address, tls: true });
+                    connections.serve_tls(stream, acceptor, peer, (permit, place));
+                }
             }
             Err(_) => back_off().await,
         }
@@ -142,17 +156,21 @@ async fn back_off() {
     tokio::time::sleep(BACK_OFF).await;
 }
 
+/// What a connection takes from others, until it ends.
+type Held = (Option<OwnedSemaphorePermit>, Option<Place>);
+
 /// The connections of one listener; they end with it.
 struct Connections {
     router: Router,
     free: Arc<Semaphore>,
+    crowd: Crowd,
     running: JoinSet<()>,
 }
 
 impl Connections {
     fn new(router: Router) -> Self {
         let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        Self { router, free, running: JoinSet::new() }
+        Self { router, free, crowd: Crowd::default(), running: JoinSet::new() }
     }
 
     async fn permit(&mut self) -> Option<OwnedSemaphorePermit> {
@@ -161,24 +179,18 @@ impl Connections {
         Arc::clone(&self.free).acquire_owned().await.ok()
     }
 
-    fn serve<S>(&mut self, stream: S, peer: Option<Peer>, permit: Option<OwnedSemaphorePermit>)
+    fn serve<S>(&mut self, stream: S, peer: Option<Peer>, held: Held)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let router = self.router.clone();
         self.running.spawn(async move {
             converse(stream, peer, router).await;
-            drop(permit);
+            drop(held);
         });
     }
 
-    fn serve_tls(
-        &mut self,
-        stream: TcpStream,
-        acceptor: TlsAcceptor,
-        peer: Peer,
-        permit: Option<OwnedSemaphorePermit>,
-    ) {
+    fn serve_tls(&mut self, stream: TcpStream, acceptor: TlsAcceptor, peer: Peer, held: Held) {
         let router = self.router.clone();
         self.running.spawn(async move {
             // Who shakes no hands, or not ours, is not heard of: strangers try every port.
@@ -186,7 +198,7 @@ impl Connections {
             if let Ok(Ok(stream)) = shaken {
                 converse(stream, Some(peer), router).await;
             }
-            drop(permit);
+            drop(held);
         });
     }
 }
@@ -201,7 +213,7 @@ where
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer);
         }
-        router.call(request)
+        router.call(request.map(timely::timely))
     });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
