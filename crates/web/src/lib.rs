@@ -17,6 +17,7 @@ pub mod extensions;
 pub mod failure;
 pub mod features;
 mod live;
+mod metrics;
 pub mod moment;
 pub mod mss;
 pub mod openapi;
@@ -123,7 +124,7 @@ pub fn public_router(office: Office) -> Router {
     let guarded = guarded.merge(compatible).layer(guard);
     let guarded = guarded.layer(axum::middleware::from_fn(zipped::zipped));
     let secure = from_fn_with_state(office.clone(), access::secure);
-    monitors(office.running).merge(guarded).layer(secure)
+    monitors(office).merge(guarded).layer(secure)
 }
 
 /// All that the control socket serves: the API.
@@ -133,12 +134,12 @@ pub fn control_router(office: Office) -> Router {
 }
 
 /// `/metrics`, `/healthz` and `/readyz`: nothing here says who calls whom.
-fn monitors(running: Arc<dyn Running>) -> Router {
-    Router::new()
-        .route("/metrics", get(live::metrics))
+fn monitors(office: Office) -> Router {
+    let health = Router::new()
         .route("/healthz", get(live::healthz))
         .route("/readyz", get(live::readyz))
-        .with_state(running)
+        .with_state(Arc::clone(&office.running));
+    Router::new().route("/metrics", get(live::metrics)).with_state(office).merge(health)
 }
 
 /// Everything below `/api/v1`. Every request has its [`access::Principal`].

@@ -185,8 +185,9 @@ pub(crate) fn names(text: &str, number: &str) -> bool {
     head.lines().enumerate().filter(telling).any(named)
 }
 
-pub(crate) async fn metrics(State(running): State<Arc<dyn Running>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], running.metrics())
+pub(crate) async fn metrics(State(office): State<Office>) -> impl IntoResponse {
+    let text = office.running.metrics() + &crate::metrics::of_office(&office);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
 pub(crate) async fn healthz(State(running): State<Arc<dyn Running>>) -> impl IntoResponse {

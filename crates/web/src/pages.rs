@@ -135,7 +135,7 @@ fn machine_routes() -> Router<Pages> {
         .route("/certificate", get(certificate::on_show).post(certificate::on_install))
         .route("/certificate/reset", post(certificate::on_reset))
         .route("/webhooks", get(webhooks::on_list).post(webhooks::on_add))
-        .route("/webhooks/{id}", get(webhooks::on_show))
+        .route("/webhooks/{id}", get(webhooks::on_show).post(webhooks::on_change))
         .route("/webhooks/{id}/test", post(webhooks::on_test))
         .route("/webhooks/{id}/enabled", post(webhooks::on_enabled))
         .route("/webhooks/{id}/rotate", post(webhooks::on_rotate))

@@ -4,6 +4,7 @@ mod attempt;
 mod run;
 mod send;
 mod sign;
+mod trust;
 
 pub use run::run;
 
@@ -24,6 +25,7 @@ use pbx::text;
 use pbx::time::UnixMillis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use store::db::{Delivery, DeliveryState, NewDelivery, Webhook};
 use tokio::sync::watch;
@@ -40,15 +42,21 @@ const TEST: &str = "webhook.test";
 const PAGE: u32 = 50;
 const PAGE_MAX: u32 = 500;
 
-/// Wakes the task that serves the endpoints.
+/// Wakes the task that serves the endpoints, and counts what it does.
 pub(crate) struct Webhooks {
     changed: watch::Sender<()>,
     added: watch::Sender<()>,
+    /// By [`RESULTS`].
+    results: [AtomicU64; RESULTS.len()],
 }
+
+/// What becomes of an attempt, and of an event that is not even written down because too many wait.
+const RESULTS: [&str; 4] = ["delivered", "failed", "given_up", "dropped"];
 
 impl Default for Webhooks {
     fn default() -> Self {
-        Self { changed: watch::Sender::new(()), added: watch::Sender::new(()) }
+        let results = Default::default();
+        Self { changed: watch::Sender::new(()), added: watch::Sender::new(()), results }
     }
 }
 
@@ -65,6 +73,25 @@ impl Webhooks {
 
     fn changed(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// An attempt was made, after which a delivery is in this state.
+    pub(crate) fn tried(&self, state: DeliveryState) {
+        let result = match state {
+            DeliveryState::Delivered => 0,
+            DeliveryState::Waiting => 1,
+            DeliveryState::Parked => 2,
+        };
+        self.results[result].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn dropped(&self, count: usize) {
+        self.results[3].fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// What became of them, for `/metrics`.
+    pub(crate) fn results(&self) -> [(&'static str, u64); RESULTS.len()] {
+        std::array::from_fn(|it| (RESULTS[it], self.results[it].load(Ordering::Relaxed)))
     }
 
     fn arrivals(&self) -> watch::Receiver<()> {
@@ -132,6 +159,15 @@ pub struct DeliveryInfo {
 }
 
 impl DeliveryInfo {
+    /// Of the last attempt: the status, or in words why there is none.
+    pub fn answer_text(&self) -> Text {
+        match (&self.error, self.status) {
+            (Some(error), _) => attempt::told(error),
+            (None, Some(status)) => Text::same(status.to_string()),
+            (None, None) => Text::fixed("", ""),
+        }
+    }
+
     pub fn state_text(&self) -> Text {
         match self.state {
             DeliveryState::Waiting => Text::fixed("waiting", "等待中"),
@@ -443,7 +479,7 @@ mod tests {
     async fn what_cannot_be_sent_to_is_refused() {
         let scene = Scene::new().await;
         let table = [
-            json!({ "url": "https://crm/" }),
+            json!({ "url": "ftp://crm/" }),
             json!({ "types": "call.ended" }),
             json!({ "url": "http://crm/", "types": "queue.*" }),
             json!({ "url": "http://crm/", "description": "x".repeat(DESCRIPTION_CHARS_MAX + 1) }),

@@ -16,7 +16,7 @@ pub(super) enum Command {
     List,
     /// Send events to an address; the secret that signs them is shown once.
     Add {
-        /// Where to: `http://HOST:PORT/PATH`, without `:PORT` for port 80.
+        /// Where to: `http://HOST:PORT/PATH` or `https://HOST:PORT/PATH`, without `:PORT` for port 80 or 443.
         url: String,
         #[command(flatten)]
         more: More,
@@ -161,15 +161,14 @@ const LOG: [Column; 7] = [
 
 fn log(deliveries: &[DeliveryInfo], language: Language) -> String {
     let row = |it: &DeliveryInfo| {
-        let status = it.status.map(|it| it.to_string());
-        let answer = status.or_else(|| it.error.clone()).unwrap_or_default();
+        let answer = it.answer_text();
         vec![
             it.id.to_string(),
             it.created_at.clone(),
             it.r#type.clone(),
             it.state_text().get(language).to_owned(),
             it.attempts.to_string(),
-            plain(&answer),
+            plain(answer.get(language)),
             it.next_at.clone().unwrap_or_default(),
         ]
     };

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod html;
+mod machine;
 mod scene;
 
 use crate::resource::Call;

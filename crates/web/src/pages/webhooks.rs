@@ -46,6 +46,8 @@ words! {
         test: "Send a test", "发送测试";
         enable: "Take into use", "启用";
         disable: "Take out of use", "停用";
+        change: "Change the endpoint", "修改端点";
+        save: "Save", "保存";
         rotate: "New secret", "更换密钥";
         rotate_help: "After a new secret the old one signs too for a day.", "更换后，旧密钥在一天之内同时签名。";
         delete: "Delete", "删除";
@@ -80,6 +82,7 @@ struct OnePage {
     page: Layout,
     w: &'static Words,
     it: Hook,
+    asked: Asked,
     log: Vec<Row>,
     next: Option<String>,
     wrong: Vec<String>,
@@ -93,6 +96,22 @@ struct Asked {
     description: String,
 }
 
+impl Asked {
+    fn of(sent: &Sent) -> Self {
+        let of = |name: &str| field(sent, name);
+        Self { url: of("url"), types: of("types"), description: of("description") }
+    }
+
+    fn change(&self) -> WebhookChange {
+        WebhookChange {
+            url: Some(self.url.clone()),
+            types: Some(self.types.clone()),
+            description: Some(self.description.clone()),
+            enabled: None,
+        }
+    }
+}
+
 struct Hook {
     href: String,
     url: String,
@@ -104,6 +123,7 @@ struct Hook {
 }
 
 struct Row {
+    id: i64,
     href: String,
     at: When,
     event: String,
@@ -129,15 +149,8 @@ pub(crate) async fn on_add(
     viewer: Viewer,
     Body(sent): Body<Sent>,
 ) -> Result<Response, PageFailure> {
-    let of = |name: &str| field(&sent, name);
-    let asked = Asked { url: of("url"), types: of("types"), description: of("description") };
-    let change = WebhookChange {
-        url: Some(asked.url.clone()),
-        types: Some(asked.types.clone()),
-        description: Some(asked.description.clone()),
-        enabled: None,
-    };
-    match viewer.api.post::<NewSecret>(API, &change).await {
+    let asked = Asked::of(&sent);
+    match viewer.api.post::<NewSecret>(API, &asked.change()).await {
         Ok(made) => Ok(list(&viewer, Asked::default(), Some(made.secret), None).await?),
         Err(failure) => Ok(list(&viewer, asked, None, Some(&failure)).await?),
     }
@@ -169,20 +182,39 @@ pub(crate) async fn on_show(
     Ok(one(&viewer, &id, &from.cursor, None).await?)
 }
 
+pub(crate) async fn on_change(
+    viewer: Viewer,
+    Path(id): Path<String>,
+    Body(sent): Body<Sent>,
+) -> Result<Response, PageFailure> {
+    let asked = Asked::of(&sent);
+    match viewer.api.patch::<WebhookInfo>(&api(&id), &asked.change()).await {
+        Ok(_) => Ok(to(&own(&id))),
+        Err(failure) => Ok(one(&viewer, &id, "", Some((&failure, Some(asked)))).await?),
+    }
+}
+
 async fn one(
     viewer: &Viewer,
     id: &str,
     cursor: &str,
-    failure: Option<&Failure>,
+    refused: Option<(&Failure, Option<Asked>)>,
 ) -> Result<Response, Failure> {
     let w = Words::of(viewer.language);
     let it: WebhookInfo = viewer.api.get(&api(id)).await?;
     let path = query(&format!("{}/deliveries", api(id)), &[("limit", ROWS), ("cursor", cursor)]);
     let found: DeliveriesPage = viewer.api.get(&path).await?;
     let next = found.next.map(|it| query(&own(id), &[("cursor", &it.to_string())]));
+    let (failure, asked) = refused.map_or((None, None), |it| (Some(it.0), it.1));
+    let present = || Asked {
+        url: it.url.clone(),
+        types: it.types.clone(),
+        description: it.description.clone(),
+    };
     Ok(render(&OnePage {
         page: viewer.layout(),
         w,
+        asked: asked.unwrap_or_else(present),
         it: hook(it, w),
         log: found.deliveries.into_iter().map(|it| row(viewer, id, it)).collect(),
         next,
@@ -233,25 +265,28 @@ async fn done(
 ) -> Result<Response, PageFailure> {
     match done {
         Ok(()) => Ok(to(&own(id))),
-        Err(failure) => Ok(one(viewer, id, "", Some(&failure)).await?),
+        Err(failure) => Ok(one(viewer, id, "", Some((&failure, None))).await?),
     }
 }
 
 pub(crate) async fn on_delete_form(viewer: Viewer, Path(id): Path<String>) -> Response {
-    delete_page(&viewer, delete(&viewer, id), None)
+    delete_page(&viewer, delete(&viewer, id).await, None)
 }
 
 pub(crate) async fn on_delete(viewer: Viewer, Path(id): Path<String>) -> Response {
     match viewer.api.delete(&api(&id)).await {
         Ok(()) => to(HOME),
-        Err(failure) => delete_page(&viewer, delete(&viewer, id), Some(&failure)),
+        Err(failure) => delete_page(&viewer, delete(&viewer, id).await, Some(&failure)),
     }
 }
 
-fn delete(viewer: &Viewer, id: String) -> Delete {
+/// People know an endpoint by its address.
+async fn delete(viewer: &Viewer, id: String) -> Delete {
     let w = Words::of(viewer.language);
     let (action, back) = (format!("{}/delete", own(&id)), own(&id));
-    Delete { title: w.delete_title, help: w.delete_help, name: id, action, back }
+    let found: Result<WebhookInfo, Failure> = viewer.api.get(&api(&id)).await;
+    let name = found.map_or(id, |it| it.url);
+    Delete { title: w.delete_title, help: w.delete_help, name, action, back }
 }
 
 fn hook(it: WebhookInfo, w: &'static Words) -> Hook {
@@ -273,6 +308,7 @@ fn hook(it: WebhookInfo, w: &'static Words) -> Hook {
 
 fn row(viewer: &Viewer, id: &str, it: DeliveryInfo) -> Row {
     let state = it.state_text().get(viewer.language).to_owned();
+    let answer = it.answer_text().get(viewer.language).to_owned();
     let class = match it.state {
         DeliveryState::Waiting => "warn",
         DeliveryState::Delivered => "good",
@@ -280,6 +316,7 @@ fn row(viewer: &Viewer, id: &str, it: DeliveryInfo) -> Row {
     };
     let zone = viewer.zone();
     Row {
+        id: it.id,
         href: format!("{}/deliveries/{}/resend", own(id), it.id),
         at: when(&it.created_at, &zone),
         event: it.r#type,
@@ -287,7 +324,7 @@ fn row(viewer: &Viewer, id: &str, it: DeliveryInfo) -> Row {
         state,
         next: it.next_at.as_deref().map(|it| when(it, &zone)),
         attempts: it.attempts,
-        answer: it.error.or_else(|| it.status.map(|it| it.to_string())).unwrap_or_default(),
+        answer,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What becomes of a delivery after an attempt: done, tried again later, or given up.
 
+use pbx::language::Text;
+use pbx::text;
 use pbx::time::UnixMillis;
 use std::time::Duration;
 use store::db::{Delivery, DeliveryState};
@@ -17,7 +19,53 @@ const RETRIES: [Duration; 6] = [
 const GONE: u16 = 410;
 
 /// What an attempt brought: the status of the answer, or why there is none.
-pub(super) type Outcome = Result<u16, String>;
+pub(super) type Outcome = Result<u16, Trouble>;
+
+/// Why there is no answer, with what the system says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The name leads nowhere, or where nothing is sent to.
+    Name(String),
+    /// Nobody takes the connection.
+    Connection(String),
+    /// It is not who it should be, or speaks no TLS.
+    Tls(String),
+    /// The connection ended, or what came over it is no HTTP.
+    Broken(String),
+    Silent,
+}
+
+impl Trouble {
+    /// As it is stored; [`told`] makes a sentence of it.
+    fn stored(self) -> String {
+        match self {
+            Self::Name(what) => format!("{NAME}: {what}"),
+            Self::Connection(what) => format!("{CONNECTION}: {what}"),
+            Self::Tls(what) => format!("{TLS}: {what}"),
+            Self::Broken(what) => format!("{BROKEN}: {what}"),
+            Self::Silent => SILENT.to_owned(),
+        }
+    }
+}
+
+const NAME: &str = "name";
+const CONNECTION: &str = "connection";
+const TLS: &str = "TLS";
+const BROKEN: &str = "broken";
+const SILENT: &str = "no answer in time";
+
+/// For people. What an older version stored, and what the system says, stays as it is.
+pub(super) fn told(stored: &str) -> Text {
+    let (kind, what) = stored.split_once(": ").unwrap_or((stored, ""));
+    match kind {
+        NAME => text!("the host is not found: {what}", "找不到主机：{what}"),
+        CONNECTION => text!("nobody takes the connection: {what}", "无法连接：{what}"),
+        TLS => text!("TLS failed: {what}", "TLS失败：{what}"),
+        BROKEN => text!("the connection broke: {what}", "连接中断：{what}"),
+        SILENT => text!("no answer in time", "对方未在规定时间内应答"),
+        _ => Text::same(stored.to_owned()),
+    }
+}
 
 /// The delivery after one more attempt, and whether its endpoint wants nothing more.
 pub(super) fn after(it: Delivery, outcome: Outcome, now: UnixMillis) -> (Delivery, bool) {
@@ -31,7 +79,7 @@ pub(super) fn after(it: Delivery, outcome: Outcome, now: UnixMillis) -> (Deliver
     };
     let (status, error) = match outcome {
         Ok(status) => (Some(status), None),
-        Err(error) => (None, Some(error)),
+        Err(trouble) => (None, Some(trouble.stored())),
     };
     (Delivery { state, attempts, next_at, status, error, tried_at: Some(now), ..it }, is_gone)
 }
@@ -58,10 +106,31 @@ mod tests {
     }
 
     #[test]
+    fn trouble_is_told_in_both_languages() {
+        let what = || "x: y".to_owned();
+        for trouble in [
+            Trouble::Name(what()),
+            Trouble::Connection(what()),
+            Trouble::Tls(what()),
+            Trouble::Broken(what()),
+            Trouble::Silent,
+        ] {
+            let silent = trouble == Trouble::Silent;
+            let said = told(&trouble.stored());
+            assert!(silent || (said.en.ends_with("x: y") && said.zh.ends_with("x: y")), "{said:?}");
+            assert!(!said.zh.is_ascii(), "{said:?}");
+        }
+        assert_eq!(
+            told("Connection refused (os error 111)").zh,
+            "Connection refused (os error 111)"
+        );
+    }
+
+    #[test]
     fn attempts_table() {
         use DeliveryState::{Delivered, Parked, Waiting};
         let now = UnixMillis(1_000);
-        let refused = || Err("refused".to_owned());
+        let refused = || Err(Trouble::Connection("refused".to_owned()));
         #[rustfmt::skip]
         let table = [
             // before  outcome    state      next, s  gone

@@ -2,7 +2,8 @@
 //! down what came of it; so what was written down is sent also after a restart.
 
 use super::attempt::{Outcome, after};
-use super::send::attempt;
+use super::send::{attempt, is_tls};
+use super::trust::Trust;
 use crate::Office;
 use crate::events::{Batch, Kinds, Position, lost};
 use crate::resource::Failure;
@@ -101,6 +102,7 @@ async fn write_down(office: &Office, hooks: &[Webhook], batch: &Batch) -> Result
     }
     let refused = office.db.add_deliveries(&new, running.now()).await?;
     if refused > 0 {
+        office.webhooks.dropped(refused);
         tracing::warn!(refused, "events for webhooks were dropped: too many wait");
     }
     office.webhooks.added();
@@ -143,14 +145,16 @@ struct UnderWay {
     attempts: JoinSet<(Delivery, Outcome)>,
     /// The deliveries that they are of.
     ids: BTreeSet<i64>,
+    trust: Trust,
 }
 
 impl UnderWay {
     fn begin(&mut self, hook: &Webhook, delivery: Delivery, now: UnixMillis) {
         if self.ids.insert(delivery.id) {
             let hook = hook.clone();
+            let trusted = is_tls(&hook).then(|| self.trust.config());
             self.attempts.spawn(async move {
-                let outcome = attempt(&hook, &delivery, now).await;
+                let outcome = attempt(&hook, &delivery, trusted, now).await;
                 (delivery, outcome)
             });
         }
@@ -167,6 +171,7 @@ impl UnderWay {
 
 async fn settle(office: &Office, delivery: Delivery, outcome: Outcome) -> Result<(), Failure> {
     let (delivery, is_gone) = after(delivery, outcome, office.running.now());
+    office.webhooks.tried(delivery.state);
     office.db.tried(&delivery).await?;
     if is_gone {
         tracing::warn!(webhook = delivery.webhook, "the endpoint is gone (410): it gets no more");
