@@ -103,7 +103,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("docs", "输出由代码生成的文档"),
 ];
 
-/// By the words of the command and the name of the argument; by the name alone where it means the same everywhere.
+/// By the words of the command, or of the group it belongs to, and the name of the argument; by the name alone where it
+/// means the same everywhere.
 const ARGUMENTS: &[(&str, &str)] = &[
     ("json", "以JSON格式输出"),
     ("lang", "输出所用的语言[默认由环境变量DIALTONE_LANG、LC_ALL、LC_MESSAGES、LANG决定]"),
@@ -150,11 +151,11 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("pickup_group", "呼叫代答组编号：话机可代答组内其他分机的来电；0表示无"),
     ("ring", "振铃时长，1至600秒；0表示采用系统设置"),
     ("webhook", "Webhook编号，见`list`"),
-    ("webhook add url", "http://主机[:端口]/路径"),
+    ("webhook add url", "http://主机[:端口]/路径或https://主机[:端口]/路径"),
     ("url", "改为发送到该地址"),
-    ("enabled", "是否启用"),
+    ("webhook enabled", "是否向其发送事件"),
     ("types", "只发送这些事件，例如`call.*,line.state_changed`"),
-    ("description", "列表中的说明"),
+    ("webhook description", "列表中的说明"),
     ("delivery", "投递编号，见`log`"),
     ("plain", "每个变化输出一行，不绘制界面；输出不是终端时也是如此"),
     ("ext add csv", "将号码和密码写入该新文件（权限0600），不再显示"),
@@ -164,7 +165,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("line doctor call", "同时呼叫该号码，可能产生费用；振铃3秒或应答后即释放"),
     ("apply", "修改所发现的设置"),
     ("messages", "显示非绿项的消息"),
-    ("id", "SIP中继编号"),
+    ("trunk id", "SIP中继编号"),
     (
         "line add password",
         "运营商给的密码；其他用户可在进程列表中看到，可改用`--password-file -`从标准输入读取",
@@ -259,7 +260,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("leg", "转接哪一方：主叫（caller）或被叫（callee）"),
     ("calls transfer to", "转接到该号码"),
     ("calls watch", "每秒刷新一次，直到中断"),
-    ("id", "呼叫的完整编号或短编号"),
+    ("calls id", "呼叫的完整编号或短编号"),
     ("cdr export from", "从该日期或时间起发起的呼叫，例如2026-11-22或2026-11-22T10:15:00"),
     ("cdr export to", "在该日期或时间之前发起的呼叫"),
     ("cdr export csv", "输出与每日文件相同的CSV，这也是默认格式"),
@@ -313,8 +314,17 @@ fn translated(command: Command, path: &str) -> Command {
 }
 
 fn of_argument(path: &str, argument: &Arg) -> Option<&'static str> {
-    let name = argument.get_id().as_str();
-    find(ARGUMENTS, &below(path, name)).or_else(|| find(ARGUMENTS, name))
+    let key = key(path, argument.get_id().as_str())?;
+    find(ARGUMENTS, &key)
+}
+
+/// The nearest entry for an argument: of its command, of the groups that is in, of all commands.
+fn key(path: &str, name: &str) -> Option<String> {
+    let groups = std::iter::successors(Some(path), |it| match it.rsplit_once(' ') {
+        Some((group, _)) => Some(group),
+        None => (!it.is_empty()).then_some(""),
+    });
+    groups.map(|it| below(it, name)).find(|it| find(ARGUMENTS, it).is_some())
 }
 
 fn below(path: &str, name: &str) -> String {
@@ -327,6 +337,7 @@ fn find(table: &'static [(&str, &str)], key: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use clap::CommandFactory as _;
     use std::collections::BTreeSet;
@@ -342,11 +353,10 @@ mod tests {
         };
         look(find(COMMANDS, path).is_some(), path.to_owned());
         for argument in command.get_arguments() {
-            let name = argument.get_id().to_string();
-            let own = below(path, &name);
-            let key = if find(ARGUMENTS, &own).is_some() { own } else { name };
-            assert!(argument.get_help().is_some(), "{path} {key} has no English help");
-            look(find(ARGUMENTS, &key).is_some(), key);
+            let name = argument.get_id().as_str();
+            let key = key(path, name);
+            assert!(argument.get_help().is_some(), "{path} {name} has no English help");
+            look(key.is_some(), key.unwrap_or_else(|| below(path, name)));
         }
         for inner in command.get_subcommands() {
             walk(inner, &below(path, inner.get_name()), used, missing);
@@ -361,8 +371,38 @@ mod tests {
         let entries = COMMANDS.iter().chain(ARGUMENTS);
         let stale: Vec<_> = entries.clone().filter(|(key, _)| !used.contains(*key)).collect();
         assert_eq!(stale, Vec::<&(&str, &str)>::new());
-        for (key, chinese) in entries {
+        for (key, chinese) in entries.clone() {
             assert!(!chinese.is_ascii(), "{key}: {chinese}");
+        }
+        for table in [COMMANDS, ARGUMENTS] {
+            let keys: BTreeSet<_> = table.iter().map(|it| it.0).collect();
+            assert_eq!(keys.len(), table.len(), "one of two entries is never shown");
+        }
+    }
+
+    /// The Chinese help of a command.
+    fn help_of(words: &[&str]) -> String {
+        let mut command = chinese(super::super::Cli::command());
+        command.build();
+        let found =
+            words.iter().fold(&mut command, |it, word| it.find_subcommand_mut(word).unwrap());
+        found.render_help().to_string()
+    }
+
+    #[test]
+    fn one_name_has_the_text_of_its_command() {
+        #[rustfmt::skip]
+        let table = [
+            (["calls", "show"],     "呼叫的完整编号或短编号"),
+            (["calls", "transfer"], "呼叫的完整编号或短编号"),
+            (["trunk", "show"],     "SIP中继编号"),
+            (["webhook", "set"],    "列表中的说明"),
+            (["webhook", "set"],    "是否向其发送事件"),
+            (["line", "set"],       "描述"),
+        ];
+        for (words, text) in table {
+            let help = help_of(&words);
+            assert!(help.contains(text), "{words:?}: {help}");
         }
     }
 }
