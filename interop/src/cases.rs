@@ -69,7 +69,8 @@ cases! {
     api: api_schemathesis;
     backup: backup_and_restore;
     doctor: doctor_findings carrier_challenges;
-    browser: browser_first_minute browser_pages browser_hostile browser_live browser_crud;
+    browser: browser_first_minute browser_pages browser_hostile browser_live browser_crud
+        browser_machine;
     scripted: browser_simulator browser_safety browser_tour;
     restart: registrations_survive crash_ends_calls lost_connection terminate;
 }

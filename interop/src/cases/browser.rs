@@ -121,6 +121,27 @@ pub(super) fn browser_crud(context: &Context) -> Result<()> {
     browser::run(context, "crud", &known, asks_nothing)
 }
 
+/// Backups, webhooks, the certificate, sheets and captures, in both languages.
+pub(super) fn browser_machine(context: &Context) -> Result<()> {
+    let (server, known) = administered(context)?;
+    let caller = RefCell::new(registered(&server, "100")?);
+    browser::run(context, "machine", &known, |ask, _| match ask {
+        // The server's own is as good as any.
+        "certificate" => {
+            Ok(std::fs::read_to_string(server.data.join("certs/self-signed.pem"))?.into())
+        }
+        "call" => {
+            let mut caller = caller.borrow_mut();
+            let media = Media::new(LOCALHOST, CALLER_MARK)?;
+            let sent = caller.invite("109", &media.sdp()?)?;
+            let answer = caller.expect(&sent, 480)?;
+            caller.ack_refusal(&sent, &answer)?;
+            Ok(json!(true))
+        }
+        other => bail!("nobody does {other} here"),
+    })
+}
+
 /// Texts that want to be more than texts, from phones, forms, the API and sheets, stand on the pages as what they are,
 /// and all that was there is still there.
 pub(super) fn browser_hostile(context: &Context) -> Result<()> {
