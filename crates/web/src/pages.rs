@@ -128,7 +128,8 @@ fn outside_routes() -> Router<Pages> {
         .route("/sip-trunks/{id}/delete", get(trunks::on_delete_form).post(trunks::on_delete))
 }
 
-/// Certificate, webhooks, backups, and extensions by the sheet.
+/// Certificate, webhooks, backups, and extensions by the sheet. What a refused form is answered with stands at the form's
+/// address, which the switch of the language asks for again.
 fn machine_routes() -> Router<Pages> {
     use extensions::import;
     Router::new()
@@ -136,9 +137,9 @@ fn machine_routes() -> Router<Pages> {
         .route("/certificate/reset", post(certificate::on_reset))
         .route("/webhooks", get(webhooks::on_list).post(webhooks::on_add))
         .route("/webhooks/{id}", get(webhooks::on_show).post(webhooks::on_change))
-        .route("/webhooks/{id}/test", post(webhooks::on_test))
-        .route("/webhooks/{id}/enabled", post(webhooks::on_enabled))
-        .route("/webhooks/{id}/rotate", post(webhooks::on_rotate))
+        .route("/webhooks/{id}/test", get(webhooks::on_show).post(webhooks::on_test))
+        .route("/webhooks/{id}/enabled", get(webhooks::on_show).post(webhooks::on_enabled))
+        .route("/webhooks/{id}/rotate", get(webhooks::on_show).post(webhooks::on_rotate))
         .route("/webhooks/{id}/deliveries/{delivery}/resend", post(webhooks::on_resend))
         .route("/webhooks/{id}/delete", get(webhooks::on_delete_form).post(webhooks::on_delete))
         .route("/backups", get(backups::on_list).post(backups::on_create))
@@ -160,9 +161,18 @@ fn people_routes() -> Router<Pages> {
             "/administrators/{name}/totp",
             get(people::totp::on_show).post(people::totp::on_begin),
         )
-        .route("/administrators/{name}/totp/confirm", post(people::totp::on_confirm))
-        .route("/administrators/{name}/totp/renew", post(people::totp::on_renew))
-        .route("/administrators/{name}/totp/off", post(people::totp::on_off))
+        .route(
+            "/administrators/{name}/totp/confirm",
+            get(people::totp::on_show).post(people::totp::on_confirm),
+        )
+        .route(
+            "/administrators/{name}/totp/renew",
+            get(people::totp::on_show).post(people::totp::on_renew),
+        )
+        .route(
+            "/administrators/{name}/totp/off",
+            get(people::totp::on_show).post(people::totp::on_off),
+        )
         .route("/administrators/{name}/delete", get(people::on_delete_form).post(people::on_delete))
         .route("/administrators/sessions/{id}/end", post(people::on_end_session))
         .route("/api-keys", get(people::on_keys).post(people::on_key_add))

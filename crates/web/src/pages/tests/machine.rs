@@ -43,6 +43,10 @@ async fn an_endpoint_is_changed_and_what_is_wrong_stays_to_be_mended() {
     assert_eq!(scene.post(&path, &fields("https://crm/")).await.status, 303);
     let changed = scene.get(&path).await.body;
     assert!(changed.contains("value=\"https://crm/\"") && changed.contains("value=\"CRM\""));
+    // The switch of the language asks for the address of a form that was refused.
+    for form in ["test", "enabled", "rotate"] {
+        assert_eq!(scene.get(&format!("{path}/{form}?lang=zh")).await.status, 200, "{form}");
+    }
     let question = scene.get(&format!("{path}/delete")).await.body;
     assert!(question.contains("https://crm/"), "{question}");
 }
