@@ -1,32 +1,20 @@
 //! An office without sockets: a real database and API, and a server that only says what it is told to.
 
-use crate::events::Ring;
-use crate::resource::{
-    AddRequest, Call, Change, Failure, Happening, Leg, NewExtension, Status, Traced, Verdict,
-};
-use crate::{Changed, Edit, Explained, Office, Running, TraceSource, pages_router};
+use crate::resource::{AddRequest, Call, Change, Happening, Leg, NewExtension, Traced, Verdict};
+use crate::scene::{NOW, Still};
+use crate::{Office, Running, pages_router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
-use pbx::call::media::Half;
-use pbx::call::placed::Order;
-use pbx::dialplan::live::AllUp;
-use pbx::dialplan::{Trial, Tried};
-use pbx::directory::Directory;
 use pbx::event::CallState;
 use pbx::id::TenantId;
-use pbx::line::doctor::report::Report;
-use pbx::line::live::LineStatus;
 use pbx::record::{Binding, BindingKey, CallRecord};
 use pbx::release::ReleaseCode;
-use pbx::supplementary::PhoneChange;
 use pbx::text;
-use pbx::time::UnixMillis;
-use pbx::trunk::live::TrunkStatus;
 use serde_json::json;
 use sip::{Flow, Transport};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use store::Db;
 use tempfile::TempDir;
@@ -35,12 +23,9 @@ use tower::ServiceExt as _;
 /// What a stranger may call himself.
 pub(super) const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror=alert(1)>";
 
-/// Thursday, 2026-11-26 02:15 UTC.
-const NOW: UnixMillis = UnixMillis(1_795_659_300_000);
-
 pub(super) struct Scene {
     pub(super) db: Db,
-    pub(super) server: Arc<Server>,
+    pub(super) server: Arc<Still>,
     router: Router,
     _folder: TempDir,
 }
@@ -133,8 +118,7 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path()).await.unwrap();
         fill(&db).await;
-        let directory = Mutex::new(Arc::new(db.load_directory(0).await.unwrap()));
-        let server = Arc::new(Server::new(db.clone(), directory));
+        let server = Arc::new(Still::new(db.clone()).await);
         let running: Arc<dyn Running> = Arc::clone(&server) as Arc<dyn Running>;
         let binding = Binding {
             key: BindingKey {
@@ -169,7 +153,7 @@ impl Scene {
         };
         let invite = format!("INVITE sip:101@x SIP/2.0\r\nUser-Agent: {HOSTILE}\r\n\r\n");
         let busy = "SIP/2.0 486 Busy\r\nCSeq: 1 INVITE\r\n\r\n";
-        server.traced.lock().unwrap().extend([traced(false, &invite), traced(true, busy)]);
+        server.ladder.lock().unwrap().extend([traced(false, &invite), traced(true, busy)]);
         let as_cli = axum::middleware::from_fn(crate::access::as_cli);
         let router = pages_router(Office::new(db.clone(), running)).layer(as_cli);
         Self { db, server, router, _folder: folder }
@@ -201,177 +185,5 @@ impl Scene {
         let body = to_bytes(body, usize::MAX).await.unwrap();
         let body = String::from_utf8_lossy(&body).into_owned();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
-    }
-}
-
-/// A server in which nothing happens by itself.
-pub(super) struct Server {
-    db: Db,
-    directory: Mutex<Arc<Directory>>,
-    events: Arc<Ring>,
-    pub(super) calls: Mutex<Vec<Call>>,
-    pub(super) bindings: Mutex<Vec<Arc<Binding>>>,
-    pub(super) lines: Mutex<Vec<LineStatus>>,
-    pub(super) trunks: Mutex<Vec<TrunkStatus>>,
-    pub(super) traced: Mutex<Vec<Traced>>,
-    /// Calls it was asked to place.
-    pub(super) placed: Mutex<Vec<Order>>,
-}
-
-impl Server {
-    fn new(db: Db, directory: Mutex<Arc<Directory>>) -> Self {
-        Self {
-            db,
-            directory,
-            events: Arc::new(Ring::new(NOW, "")),
-            calls: Mutex::default(),
-            bindings: Mutex::default(),
-            lines: Mutex::default(),
-            trunks: Mutex::default(),
-            traced: Mutex::default(),
-            placed: Mutex::default(),
-        }
-    }
-}
-
-struct Nothing;
-
-impl TraceSource for Nothing {
-    fn next(&mut self) -> Option<Traced> {
-        None
-    }
-
-    fn take_lost(&mut self) -> bool {
-        false
-    }
-}
-
-impl Running for Server {
-    fn status(&self) -> Status {
-        Status {
-            version: "0.1.0".to_owned(),
-            uptime_s: 90_061,
-            ready: true,
-            sip_udp: vec!["192.168.1.10:5060".to_owned()],
-            sip_tcp: vec!["192.168.1.10:5060".to_owned()],
-            http: vec!["192.168.1.10:8080".to_owned()],
-            standby: self.db.is_standby(),
-            registrations: self.bindings.lock().unwrap().len() as u64,
-            calls: self.calls.lock().unwrap().len() as u64,
-        }
-    }
-
-    fn server_address(&self) -> String {
-        "192.168.1.10".to_owned()
-    }
-
-    fn bindings(&self, after: Option<&BindingKey>, most: usize) -> Vec<Arc<Binding>> {
-        let bindings = self.bindings.lock().unwrap();
-        let later = |it: &&Arc<Binding>| after.is_none_or(|after| it.key > *after);
-        bindings.iter().filter(later).take(most).cloned().collect()
-    }
-
-    fn calls(&self) -> Vec<Call> {
-        self.calls.lock().unwrap().clone()
-    }
-
-    fn call(&self, id: &str) -> Option<Call> {
-        self.calls().into_iter().find(|it| it.id == id || it.short_id == id)
-    }
-
-    fn ended(&self) -> Vec<Call> {
-        vec![]
-    }
-
-    fn of_record(&self, record: &CallRecord) -> Call {
-        Call::of(record, CallState::Released)
-    }
-
-    fn hangup(&self, _: &Call) -> bool {
-        true
-    }
-
-    fn place(&self, order: Order) -> bool {
-        self.placed.lock().unwrap().push(order);
-        true
-    }
-
-    fn transfer(&self, _: &Call, _: Half, _: &str) -> bool {
-        true
-    }
-
-    fn set_by_phone(&self, _: &str, _: PhoneChange) -> bool {
-        true
-    }
-
-    fn ladder(&self, _: &Call, most: usize) -> Vec<Traced> {
-        self.traced.lock().unwrap().iter().take(most).cloned().collect()
-    }
-
-    fn events(&self) -> &Arc<Ring> {
-        &self.events
-    }
-
-    fn trace(&self, _: bool) -> Box<dyn TraceSource> {
-        Box::new(Nothing)
-    }
-
-    fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.directory.lock().unwrap())
-    }
-
-    fn is_registered(&self, _: &str) -> bool {
-        true
-    }
-
-    fn explain(&self, trial: Trial) -> Explained<'_> {
-        let explanation = trial.explain(&AllUp);
-        Box::pin(async move { Some(Arc::new(Tried { trial, explanation })) })
-    }
-
-    fn lines(&self) -> Vec<LineStatus> {
-        self.lines.lock().unwrap().clone()
-    }
-
-    fn trunks(&self) -> Vec<TrunkStatus> {
-        self.trunks.lock().unwrap().clone()
-    }
-
-    fn register_line(&self, _: &str) -> bool {
-        true
-    }
-
-    fn examine_line(&self, _: &str, _: Option<&str>) -> Option<u64> {
-        None
-    }
-
-    fn examined(&self, _: u64) -> Option<Option<Report>> {
-        None
-    }
-
-    fn now(&self) -> UnixMillis {
-        NOW
-    }
-
-    fn changed(&self, _: Edit) -> Changed<'_> {
-        Box::pin(async {
-            let directory = self.db.load_directory(0).await.map_err(Failure::from)?;
-            *self.directory.lock().unwrap() = Arc::new(directory);
-            Ok(())
-        })
-    }
-
-    fn start_anew(&self) {}
-
-    fn metrics(&self) -> String {
-        String::new()
-    }
-
-    fn is_alive(&self) -> bool {
-        true
-    }
-
-    fn is_ready(&self) -> bool {
-        true
     }
 }
