@@ -11,6 +11,7 @@ pub mod begin;
 pub(crate) mod body;
 mod challenge;
 mod confirm;
+pub mod counts;
 mod digits;
 pub(crate) mod diversion;
 mod echo;
@@ -37,7 +38,6 @@ mod status;
 pub mod transfer;
 mod update;
 
-use crate::directory::Extension;
 use crate::id::{CallId, TenantId};
 use crate::media::Event as MediaEvent;
 use crate::names::Waiter;
@@ -46,7 +46,7 @@ use crate::privacy::Privacy;
 use crate::record::{CallRecord, Side};
 use crate::release::ReleaseCode;
 use crate::shared::Shared;
-use crate::supplementary::{Forwarding, Role};
+use crate::supplementary::Forwarding;
 use crate::verdict::fact::{Place, What, words};
 use bytes::Bytes;
 use fork::Fork;
@@ -58,7 +58,6 @@ use sip::session::{Answer, Overdue, Request, Seat, Session};
 use sip::{Flow, Tag};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Most phones called for one number.
@@ -100,8 +99,7 @@ pub struct Call {
     asks: SmallVec<[Ask; 1]>,
     digits: Vec<digits::Outbox>,
     outward: outside::Outward,
-    /// Extensions this call counts for.
-    busy: SmallVec<[(Arc<Extension>, Role); 2]>,
+    counts: counts::Counts,
     /// The INVITE as it came, for a phone whose stream is being opened and for forwarding.
     invite: Option<Bytes>,
     /// A phone asked for a transfer of this call.

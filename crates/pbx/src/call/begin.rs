@@ -134,7 +134,7 @@ impl Call {
             asks: SmallVec::new(),
             digits: Vec::new(),
             outward: super::outside::Outward::default(),
-            busy: SmallVec::new(),
+            counts: super::counts::Counts::default(),
             invite: None,
             transfer: None,
             placing: None,
@@ -161,16 +161,8 @@ impl Call {
         self.route(office, attempt, now);
     }
 
-    /// The first steps of a call that another one was forwarded to.
+    /// The first steps of a call that another one was forwarded to, whose caller counts already.
     pub fn begin_forwarded(&mut self, office: &mut Office, attempt: &Attempt<'_>, now: Instant) {
-        let number = self.record.caller_extension.clone().unwrap_or_default();
-        let caller = office.tenant(self.tenant).and_then(|it| it.extension(&number)).cloned();
-        // A transferee is in another call yet.
-        let caller = caller.filter(|_| !self.is_joining());
-        if let Some(caller) = caller.filter(|it| !self.claim_busy(office, it, Role::Caller)) {
-            self.note_full(&caller, now);
-            return self.end(office, ReleaseCode::CallerLimit, Side::System, now);
-        }
         self.route(office, attempt, now);
     }
 
@@ -416,19 +408,6 @@ impl Call {
             let body = sip::session::Body { content_type: "application/sdp", bytes: sdp };
             session.accept(seat, &extra, Some(body));
         });
-    }
-
-    fn count_busy(&mut self, office: &mut Office, extension: &Arc<Extension>, role: Role) {
-        office.count_call(self.tenant, extension, role);
-        self.busy.push((Arc::clone(extension), role));
-    }
-
-    fn claim_busy(&mut self, office: &mut Office, extension: &Arc<Extension>, role: Role) -> bool {
-        let claimed = office.claim_call(self.tenant, extension, role);
-        if claimed {
-            self.busy.push((Arc::clone(extension), role));
-        }
-        claimed
     }
 }
 

@@ -135,10 +135,8 @@ impl Call {
         let told = told(cause.told, code, status);
         self.release_sessions(office, status, (reason, &told), now);
         self.refuse_asks(office, now);
-        for (extension, role) in std::mem::take(&mut self.busy) {
-            office.release_call(self.tenant, &extension.number, role);
-        }
-        self.release_lines(office);
+        self.outward.left.clear();
+        self.counts.give_back(office, self.tenant);
         office.connects.retain(|_, owner| owner.serial != self.place.1);
         let record = &mut self.record;
         record.sip_status = status;

@@ -6,11 +6,12 @@
 //! there and hears 181.
 
 use super::begin::Attempt;
+use super::counts::Shares;
 use super::diversion::{History, Why};
 use super::end::Cause;
 use super::fork::bracketed;
 use super::join::Joining;
-use super::outside::Claim;
+use super::media::Half;
 use super::transfer::Errand;
 use super::{Call, Leg, State};
 use crate::dialplan::Live;
@@ -33,8 +34,8 @@ pub struct Forwarded {
     joining: Option<Box<Joining>>,
     /// Of the old call.
     record: Box<CallRecord>,
-    /// The line or trunk it came by is still in use.
-    claims: smallvec::SmallVec<[Claim; 2]>,
+    /// The caller counts as before, and so does the line or trunk it came by.
+    shares: Shares,
     others: Vec<Box<str>>,
 }
 
@@ -234,7 +235,7 @@ impl Call {
         let mut history = std::mem::take(&mut self.history);
         let record = Box::new(CallRecord::clone(&self.record));
         history.push(onward.by, onward.why);
-        let claims = self.outward.give_incoming();
+        let shares = self.give_shares(Half::Caller);
         let joining = self.joining.take();
         let sent_on = || {
             let cause = Cause { status: Some(302), ..Cause::default() };
@@ -243,7 +244,7 @@ impl Call {
         let Outcome { code, by, cause } = onward.instead_of.unwrap_or_else(sent_on);
         self.end_as(office, code, by, cause, now);
         let (number, others) = (onward.number, onward.others);
-        Some(Forwarded { number, leg, history, joining, record, claims, others })
+        Some(Forwarded { number, leg, history, joining, record, shares, others })
     }
 
     /// Nobody can take it: the forwarding extension is gone, or the server is full.
@@ -260,7 +261,7 @@ impl Call {
         forwarded: Forwarded,
         now: Instant,
     ) -> Self {
-        let Forwarded { number, leg: (leg, was), history, joining, claims, others, .. } = forwarded;
+        let Forwarded { number, leg: (leg, was), history, joining, shares, others, .. } = forwarded;
         let before = forwarded.record;
         let owner = Owner { call: place.0, serial: place.1, leg: LegId::Caller };
         office.endpoint.change_owner(was.into(), owner.into());
@@ -272,7 +273,7 @@ impl Call {
             call.invite = Some(block::copy(Life::Transaction, attempt.raw));
         }
         call.others = others;
-        call.outward.take_incoming(claims);
+        call.take_shares(Half::Caller, shares);
         let record = &mut call.record;
         record.linked_call_id = Some(before.call_id);
         record.dialled_number = number.into();

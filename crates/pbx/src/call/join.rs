@@ -12,7 +12,7 @@ use super::diversion::History;
 use super::fork::Fork;
 use super::refer_to::Replaced;
 use super::transfer::Errand;
-use super::{Call, Leg, Modifying, Purpose, State, fork_id, headers};
+use super::{Call, Leg, Modifying, Purpose, State, fork_id, half, headers};
 use crate::id::CallId;
 use crate::office::{LegId, Office, Owner};
 use crate::record::{CallStarted, Record, Side};
@@ -38,6 +38,8 @@ pub struct Joining {
     pub(super) codec: SmolStr,
     /// The target was told of ports of this call.
     moved: bool,
+    /// The caller takes the place of another phone of its extension, as which it counts.
+    replaces: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +69,8 @@ impl Joining {
         awaited: Option<(CallId, LegId)>,
         referred_by: Box<str>,
     ) -> Self {
-        let (codec, moved) = <(SmolStr, bool)>::default();
-        Self { lenders: SmallVec::new(), awaited, told, referred_by, codec, moved }
+        let (codec, moved, replaces) = <(SmolStr, bool, bool)>::default();
+        Self { lenders: SmallVec::new(), awaited, told, referred_by, codec, moved, replaces }
     }
 }
 
@@ -135,7 +137,7 @@ impl Call {
 
     /// What a leg's phone speaks.
     pub fn codec_of(&self, leg: LegId) -> SmolStr {
-        self.media.codec(super::half(leg)).into()
+        self.media.codec(half(leg)).into()
     }
 
     /// Whom the call is placed for is not here yet, or is here by a transfer: nobody waits for
@@ -156,7 +158,7 @@ impl Call {
             LegId::Caller => self.take_leg(office, slot, leg),
             LegId::Callee(_) => {
                 let leg = self.move_in(office, slot, leg);
-                self.media.hide(super::half(slot), leg.privacy.identity);
+                self.media.hide(half(slot), leg.privacy.identity);
                 self.forks.push(Fork::to_leg(leg));
             }
         }
@@ -316,7 +318,8 @@ impl Call {
         replaced: Replaced,
     ) {
         self.invite = Some(block::copy(Life::Transaction, attempt.raw));
-        self.joining = Some(Box::new(Joining::begin(None, None, Box::default())));
+        let joining = Joining::begin(None, None, Box::default());
+        self.joining = Some(Box::new(Joining { replaces: true, ..joining }));
         office.errands.push_back(Errand::Replace { call: self.id, replaced });
     }
 
@@ -331,8 +334,11 @@ impl Call {
     /// The call counts as answered: those its legs came from are over.
     pub(super) fn settle_join(&mut self, office: &mut Office) {
         let Some(joining) = self.joining.take() else { return };
-        for lender in joining.lenders {
-            office.errands.push_back(Errand::Joined { call: lender.call });
+        for Lender { slot, call, leg } in joining.lenders {
+            let lent = (half(leg), half(slot));
+            let replaced = (lent.0.other(), lent.1.other());
+            let sides = std::iter::once(lent).chain(joining.replaces.then_some(replaced));
+            office.errands.push_back(Errand::Joined { call, to: self.id, sides: sides.collect() });
         }
     }
 

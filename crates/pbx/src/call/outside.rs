@@ -55,8 +55,6 @@ pub(super) struct Outward {
     pub(super) left: Candidates,
     /// When the present one has been silent for too long.
     next_at: Option<Instant>,
-    /// Where it counts for one call more.
-    pub(super) claims: SmallVec<[Claim; 2]>,
     /// How often a carrier sent it on.
     pub(super) redirects: usize,
     /// Where else it said the call might go.
@@ -73,25 +71,6 @@ pub(super) struct Outward {
     caller: Option<(IpAddr, Option<IpAddr>)>,
 }
 
-impl Outward {
-    /// What the call came by, for a call that goes on in its place.
-    pub(super) fn give_incoming(&mut self) -> SmallVec<[Claim; 2]> {
-        let (incoming, outgoing) =
-            std::mem::take(&mut self.claims).into_iter().partition(Claim::is_incoming);
-        self.claims = outgoing;
-        incoming
-    }
-
-    /// All it counts for, for a call that goes on in its place.
-    pub(super) fn give_all(&mut self) -> SmallVec<[Claim; 2]> {
-        std::mem::take(&mut self.claims)
-    }
-
-    pub(super) fn take_incoming(&mut self, claims: SmallVec<[Claim; 2]>) {
-        self.claims.extend(claims);
-    }
-}
-
 /// One call of a line or trunk, in or out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
@@ -102,7 +81,7 @@ pub enum Claim {
 }
 
 impl Claim {
-    fn is_incoming(&self) -> bool {
+    pub(super) fn is_incoming(&self) -> bool {
         matches!(self, Self::LineIn(_) | Self::TrunkIn(_))
     }
 }
@@ -236,7 +215,7 @@ impl Call {
         if !office.claim_outside(Claim::LineOut(key), out.limit(line.calls_out_max)) {
             return Err(ReleaseCode::LineAllBusy);
         }
-        self.outward.claims.push(Claim::LineOut(key));
+        self.counts.outside(Claim::LineOut(key));
         if let Some(pool) = out.pool {
             office.lines.take_turn(self.tenant, pool, &line.account);
         }
@@ -274,7 +253,7 @@ impl Call {
         if !office.claim_outside(Claim::TrunkOut(server.trunk), out.limit(trunk.calls_out_max)) {
             return Err(ReleaseCode::TrunkAllBusy);
         }
-        self.outward.claims.push(Claim::TrunkOut(server.trunk));
+        self.counts.outside(Claim::TrunkOut(server.trunk));
         self.record.trunk = Some(trunk.id.to_string().into());
         let configured = office.trunks.server(server).map(|it| it.configured);
         let address = configured.and_then(|it| trunk.addresses.get(it));
@@ -520,7 +499,7 @@ impl Call {
                 _ => ReleaseCode::LineIncomingBusy,
             });
         }
-        self.outward.claims.push(claim);
+        self.counts.outside(claim);
         Ok(())
     }
 
@@ -539,26 +518,8 @@ impl Call {
                 _ => ReleaseCode::TrunkIncomingBusy,
             });
         }
-        self.outward.claims.push(claim);
+        self.counts.outside(claim);
         Ok(())
-    }
-
-    /// The outgoing line is given back.
-    pub(super) fn release_out(&mut self, office: &mut Office) {
-        self.outward.claims.retain(|claim| {
-            if !claim.is_incoming() {
-                office.release_outside(*claim);
-            }
-            claim.is_incoming()
-        });
-    }
-
-    /// Every line is given back.
-    pub(super) fn release_lines(&mut self, office: &mut Office) {
-        self.outward.left.clear();
-        for claim in std::mem::take(&mut self.outward.claims) {
-            office.release_outside(claim);
-        }
     }
 
     /// What a refusal from outside means, where it means something else than that of a phone.

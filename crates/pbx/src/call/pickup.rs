@@ -7,6 +7,7 @@
 
 use super::begin::{Attempt, unusable};
 use super::body::{self, OwnedBody};
+use super::counts::Shares;
 use super::end::Cause;
 use super::fork::Fork;
 use super::media::{Half, Peer, Unusable};
@@ -17,11 +18,9 @@ use crate::id::CallId;
 use crate::office::{LegId, Office, Owner};
 use crate::record::Side;
 use crate::release::ReleaseCode;
-use crate::supplementary::Role;
 use crate::time::UnixMillis;
 use sip::message::block::{self, Life};
 use sip::message::{Message, Writer};
-use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -45,7 +44,7 @@ pub(super) struct Picking {
 /// The picker, on the way to the call that rings.
 pub struct Picker {
     leg: (Box<Leg>, Owner),
-    busy: SmallVec<[(Arc<Extension>, Role); 2]>,
+    shares: Shares,
     by: Arc<Extension>,
 }
 
@@ -124,9 +123,9 @@ impl Call {
             return None;
         }
         let leg = self.give_leg(office, LegId::Caller)?;
-        let busy = std::mem::take(&mut self.busy);
+        let shares = self.give_shares(Half::Caller);
         self.end(office, ReleaseCode::FeatureDone, Side::System, now);
-        Some(Picker { leg, busy, by })
+        Some(Picker { leg, shares, by })
     }
 
     /// What was to be picked up is gone.
@@ -137,9 +136,9 @@ impl Call {
 
     /// Somebody takes this call: his leg gets the caller's offer.
     pub fn take_picker(&mut self, office: &mut Office, picker: Picker, now: Instant) {
-        let Picker { leg, busy, by } = picker;
+        let Picker { leg, shares, by } = picker;
         let leg = self.move_in(office, fork_id(self.forks.len()), leg);
-        self.busy.extend(busy);
+        self.take_shares(Half::Callee, shares);
         self.forks.push(Fork { number: by.number.clone(), ..Fork::to_leg(leg) });
         let index = self.forks.len() - 1;
         self.pickers.push(fork_id(index));

@@ -10,23 +10,18 @@
 use super::begin::{Attempt, unusable};
 use super::end::Cause;
 use super::media::{CallMedia, Description, Half, Peer, Unusable};
-use super::outside::Claim;
 use super::transfer::{Errand, Transfer};
 use super::{Call, Leg, State, body, fork_id};
-use crate::directory::Extension;
 use crate::id::{CallId, TenantId};
 use crate::office::{LegId, Office, Owner};
 use crate::privacy::{ANONYMOUS, Privacy};
 use crate::record::Side;
 use crate::release::ReleaseCode;
-use crate::supplementary::Role;
 use crate::verdict::fact::{Place, What, words};
 use sdp::Sdp;
 use sip::Flow;
 use sip::message::Message;
-use smallvec::SmallVec;
 use smol_str::SmolStr;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Reason of the CANCEL to the first party's other phones (RFC 3326 §3.1).
@@ -60,12 +55,6 @@ pub struct Placing {
     pub second: Box<str>,
     pub shown_to_second: Option<Box<str>>,
     pub placed_by: Box<str>,
-}
-
-/// What a call counts for.
-pub struct Claims {
-    busy: SmallVec<[(Arc<Extension>, Role); 2]>,
-    outside: SmallVec<[Claim; 2]>,
 }
 
 impl Call {
@@ -198,29 +187,6 @@ impl Call {
         let q850 = Some(code.cause());
         let cause = Cause { status: Some(status), q850, ..Cause::default() };
         self.end_as(office, ReleaseCode::SystemNotJoined, Side::System, cause, now);
-    }
-
-    /// The two talk in another call, which counts in the place of this one.
-    pub fn claims_of_joined(&mut self) -> Option<(CallId, Claims)> {
-        self.placing.as_ref()?;
-        let target = self.target()?;
-        let busy = std::mem::take(&mut self.busy);
-        Some((target, Claims { busy, outside: self.outward.give_all() }))
-    }
-
-    pub fn take_claims(&mut self, claims: Claims) {
-        self.busy.extend(claims.busy);
-        self.outward.take_incoming(claims.outside);
-    }
-
-    /// The call its transfer leads to.
-    pub fn target(&self) -> Option<CallId> {
-        self.transfer.as_ref()?.target
-    }
-
-    /// It is not over yet: it gives back what it claims.
-    pub fn is_up(&self) -> bool {
-        !matches!(self.state, State::Ended { .. })
     }
 }
 

@@ -107,7 +107,9 @@ impl Call {
             }
         };
         let is_claimed = office.claim_outside(claim, outside.out.limit(most));
-        self.outward.claims.extend(is_claimed.then_some(claim));
+        if is_claimed {
+            self.counts.outside(claim);
+        }
         is_claimed
     }
 

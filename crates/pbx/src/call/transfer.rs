@@ -3,13 +3,14 @@
 //! This is the call that is transferred. It stays as it is until the new call has taken its other
 //! side ([`join`](super::join)); if that fails, nothing has happened.
 
+use super::counts::Shares;
 use super::forward::Onward;
 use super::media::Half;
 use super::pickup::Ringing;
 use super::refer_to::{Replaced, refer_to};
-use super::{Call, Leg};
+use super::{Call, Leg, half};
 use crate::directory::Extension;
-use crate::id::CallId;
+use crate::id::{CallId, TenantId};
 use crate::interop::escape_user;
 use crate::office::{LegId, Office, Owner};
 use crate::record::Side;
@@ -17,6 +18,7 @@ use crate::release::ReleaseCode;
 use sip::endpoint::ServerTx;
 use sip::message::{Essentials, Message, Method, Writer, reason_phrase};
 use sip::session::{Body, Session};
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -69,7 +71,7 @@ pub enum Errand {
     Gone { to: (CallId, LegId), code: ReleaseCode },
     /// Who asked for the transfer has left: the new call keeps what it was placed for, or gets it
     /// from this leg.
-    Leave { from: CallId, leg: Option<LegId>, to: CallId },
+    Leave { from: CallId, leg: Option<LegId>, to: CallId, tenant: TenantId, shares: Shares },
     /// The call that is transferred has ended.
     Cancel { call: CallId },
     /// How the new call goes, and what it ended with.
@@ -80,8 +82,9 @@ pub enum Errand {
     PickUp { call: CallId, by: Arc<Extension>, ringing: Ringing },
     /// It is answered and acknowledged: its phone goes to the call it picked.
     Picked { call: CallId, from: CallId },
-    /// Its two sides talk: this call is over.
-    Joined { call: CallId },
+    /// A leg that it lent talks in another call: this one is over. `sides` says which of its sides count
+    /// there, and as which.
+    Joined { call: CallId, to: CallId, sides: SmallVec<[(Half, Half); 2]> },
 }
 
 impl Call {
@@ -199,7 +202,9 @@ impl Call {
         let other = self.other(by);
         let leg = other.filter(|it| self.leg(*it).is_some_and(|it| it.session.is_established()));
         self.parting.extend(leg);
-        office.errands.push_back(Errand::Leave { from: self.id, leg, to });
+        let shares = other.map(|it| self.give_shares(half(it))).unwrap_or_default();
+        let (from, tenant) = (self.id, self.tenant);
+        office.errands.push_back(Errand::Leave { from, leg, to, tenant, shares });
         true
     }
 

@@ -79,8 +79,9 @@ impl Core {
             Errand::Gone { to: (to, leg), code } => {
                 self.with_call(to, |call, office| call.partner_gone(office, leg, code, at));
             }
-            Errand::Leave { from, leg, to } => {
+            Errand::Leave { from, leg, to, tenant, shares } => {
                 self.with_call(to, |call, _| call.keep_transferee());
+                self.bring_shares(to, tenant, shares);
                 if let Some(leg) = leg {
                     self.hand_over((from, leg), (to, LegId::Caller), now);
                 }
@@ -102,7 +103,7 @@ impl Core {
             }
             Errand::PickUp { call, by, ringing } => self.pick_up(call, by, &ringing, now),
             Errand::Picked { call, from } => self.picked(call, from, now),
-            Errand::Joined { call } => self.joined(call, now),
+            Errand::Joined { call, to, sides } => self.joined(call, to, &sides, now),
         }
     }
 

@@ -4,16 +4,19 @@ use super::Core;
 use super::errands::invitation;
 use crate::call::Call;
 use crate::call::begin::Attempt;
+use crate::call::counts::Shares;
 use crate::call::diversion::History;
 use crate::call::join::Transferee;
+use crate::call::media::Half;
 use crate::call::placed::Order;
-use crate::id::CallId;
+use crate::id::{CallId, TenantId};
 use crate::interop::escape_user;
 use crate::origin::Origin;
 use crate::release::ReleaseCode;
 use crate::time::Now;
 use sip::message::{Message, check};
 use sip::{Flow, Transport};
+use smallvec::SmallVec;
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// Asks a phone to answer by itself: what Yealink, Grandstream, Snom and Polycom, and then what
@@ -85,17 +88,26 @@ impl Core {
         Ok(())
     }
 
-    /// A leg of this call talks to somebody else now; what it counted for goes with it.
-    pub(super) fn joined(&mut self, id: CallId, now: Now) {
-        let target = self.calls.find(id).and_then(Call::target);
-        let is_up = target.and_then(|it| self.calls.find(it)).is_some_and(Call::is_up);
-        let mut claims = None;
+    /// A leg of this call talks to somebody else now; what its side counted for goes with it.
+    pub(super) fn joined(&mut self, id: CallId, to: CallId, sides: &[(Half, Half)], now: Now) {
+        let is_up = self.calls.find(to).is_some_and(Call::is_up);
+        let mut moved = SmallVec::<[_; 2]>::new();
         self.with_call(id, |call, office| {
-            claims = if is_up { call.claims_of_joined() } else { None };
+            let sides = if is_up { sides } else { &[] };
+            moved.extend(sides.iter().map(|(here, there)| (*there, call.give_shares(*here))));
             call.left_behind(office, now.instant);
         });
-        if let Some((to, claims)) = claims {
-            self.with_call(to, |call, _| call.take_claims(claims));
+        self.with_call(to, |call, _| {
+            moved.into_iter().for_each(|(half, shares)| call.take_shares(half, shares));
+        });
+    }
+
+    /// What a leg counted for is on its way to this call, which may have ended.
+    pub(super) fn bring_shares(&mut self, to: CallId, tenant: TenantId, shares: Shares) {
+        if self.calls.find(to).is_some_and(Call::is_up) {
+            self.with_call(to, |call, _| call.take_shares(Half::Caller, shares));
+        } else {
+            shares.give_back(&mut self.office, tenant);
         }
     }
 

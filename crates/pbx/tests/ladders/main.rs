@@ -2,6 +2,7 @@
 
 mod basic;
 mod carriers;
+mod counts;
 mod devices;
 mod dialog;
 mod digits;
