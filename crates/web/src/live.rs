@@ -28,6 +28,7 @@ use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -155,6 +156,9 @@ pub struct TraceFilter {
 pub struct CallPage {
     pub call: Call,
     pub ladder: Vec<Traced>,
+    /// The ids of the calls that it was forwarded or transferred to.
+    #[serde(default)]
+    pub followed_by: Vec<String>,
 }
 
 impl TraceFilter {
@@ -300,7 +304,18 @@ pub(crate) async fn call(
 ) -> Result<Json<CallPage>, Failure> {
     let call = find(&office, &id).await?;
     let ladder = office.running.ladder(&call, LADDER_MAX);
-    Ok(Json(CallPage { call, ladder }))
+    let followed_by = following(&office, &call).await?;
+    Ok(Json(CallPage { call, ladder, followed_by }))
+}
+
+/// Those that are up or ended a short time ago, and those that have records.
+async fn following(office: &Office, call: &Call) -> Result<Vec<String>, Failure> {
+    let Ok(id) = call.id.parse::<CallId>() else { return Ok(vec![]) };
+    let present = office.running.calls().into_iter().chain(office.running.ended());
+    let present = present.filter(|it| it.linked.as_ref() == Some(&call.id)).map(|it| it.id);
+    let stored = office.db.calls_following(id).await?;
+    let all: BTreeSet<_> = present.chain(stored.iter().map(ToString::to_string)).collect();
+    Ok(all.into_iter().collect())
 }
 
 pub(crate) async fn hangup(

@@ -18,6 +18,9 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 /// Most records of one page. Longer exports go on with the cursor.
 const PAGE_MAX: u32 = 10_000;
 
+/// Calls that follow one call, at most.
+const FOLLOWING_MAX: i64 = 16;
+
 /// Which records, by the start of the call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallQuery {
@@ -97,6 +100,18 @@ impl Db {
                 .fetch_all(&self.pool)
                 .await?;
         rows.iter().map(stored).collect()
+    }
+
+    /// The calls that a call was forwarded or transferred to, the first of them.
+    pub async fn calls_following(&self, call: CallId) -> Result<Vec<CallId>, StoreError> {
+        let found: Vec<String> = sqlx::query_scalar(
+            "SELECT call_id FROM call_records WHERE linked_call_id = ? ORDER BY call_id LIMIT ?",
+        )
+        .bind(call.to_string())
+        .bind(FOLLOWING_MAX)
+        .fetch_all(&self.pool)
+        .await?;
+        found.iter().map(|it| call_id(it)).collect()
     }
 
     /// The records whose id ends like this, at most two.

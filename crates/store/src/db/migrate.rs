@@ -71,6 +71,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "second_factor",
         sql: include_str!("../../migrations/sqlite/0012_second_factor.sql"),
     },
+    Migration {
+        version: 13,
+        name: "calls_that_follow",
+        sql: include_str!("../../migrations/sqlite/0013_calls_that_follow.sql"),
+    },
 ];
 
 /// The schema of this version.

@@ -41,6 +41,7 @@ words! {
         state: "State", "状态";
         code: "Release code", "释放码";
         linked: "Forwarded or transferred from", "转移自";
+        followed: "Goes on in", "转移至";
         open: "this call", "此呼叫";
         timeline: "What happened", "呼叫过程";
         office: "server", "服务器";
@@ -83,6 +84,7 @@ struct Page {
     confidence: &'static str,
     facts: Vec<Fact>,
     linked: Option<String>,
+    followed_by: Vec<String>,
     happenings: Vec<Happened>,
     ladder: Option<Drawing>,
     messages: Vec<Message>,
@@ -124,7 +126,7 @@ pub(crate) async fn on_call(
 ) -> Result<Response, PageFailure> {
     let found: CallPage = viewer.api.get(&format!("/api/v1/calls/{}", segment(&id))).await?;
     let raw = serde_json::to_string_pretty(&found.call).unwrap_or_default();
-    let CallPage { call, ladder } = found;
+    let CallPage { call, ladder, followed_by } = found;
     let (language, zone) = (viewer.language, viewer.zone());
     let w = Words::of(language);
     let verdict = call.verdict.as_ref();
@@ -145,6 +147,7 @@ pub(crate) async fn on_call(
         },
         facts: facts(&call, &zone, language),
         linked: call.linked.as_deref().map(|it| format!("/calls/{}", segment(it))),
+        followed_by: followed_by.iter().map(|it| format!("/calls/{}", segment(it))).collect(),
         happenings: call.timeline.iter().map(|it| happened(it, w, language)).collect(),
         ladder: drawn,
         messages: messages(&ladder, &zone),

@@ -26,7 +26,7 @@ pub(crate) async fn on_support(
 
 /// In both languages, as whoever helps may speak the other one.
 fn text(found: &CallPage, version: &str, replay: &str) -> String {
-    let CallPage { call, ladder } = found;
+    let CallPage { call, ladder, .. } = found;
     let mut text = format!("dialtone {version}\n{}\n", call.id);
     if let Some(verdict) = &call.verdict {
         for say in [&verdict.sentence, &verdict.remedy] {
