@@ -16,6 +16,7 @@ mod extensions;
 mod failure;
 mod feature_codes;
 mod form;
+mod help;
 mod layout;
 mod live_calls;
 mod outside;
@@ -100,6 +101,9 @@ pub fn pages_router(office: Office) -> Router {
         .route("/feature-codes", get(feature_codes::on_codes).post(feature_codes::on_save))
         .route("/registrations", get(registrations::on_list))
         .route("/settings", get(settings::on_settings).post(settings::on_save))
+        .route("/help", get(help::on_manual))
+        .route("/help/{name}", get(help::on_chapter))
+        .route("/help/reference/{name}", get(help::on_reference))
         .route("/assets/{name}", get(assets::on_asset))
         .fallback(failure::on_missing)
         .layer(from_fn_with_state(pages.clone(), failure::dress))

@@ -1,6 +1,7 @@
 //! What stands around every page: menu, top bar and the switch of the language.
 
 use super::assets;
+use super::help;
 use super::viewer::word;
 use super::words::Frame;
 use axum::http::Uri;
@@ -82,6 +83,8 @@ pub(crate) struct Layout {
     pub(crate) other: Other,
     /// The address of the page.
     pub(crate) here: String,
+    /// Where the manual explains the page.
+    pub(crate) help: String,
     pub(crate) calls: u64,
     /// Lines and trunks are silent after a restore.
     pub(crate) standby: bool,
@@ -135,6 +138,7 @@ impl Layout {
             groups: MENUS.iter().map(group).collect(),
             other: other(language, uri),
             here: uri.path_and_query().map_or_else(String::new, ToString::to_string),
+            help: help::of_page(uri.path()),
             calls,
             standby: who.standby,
             csrf: who.csrf,

@@ -37,6 +37,7 @@ words! {
         skip: "Skip to the content", "跳到正文";
         menu: "Menu", "菜单";
         live_calls: "Live calls", "实时呼叫数";
+        help: "Help", "帮助";
         log_out: "Sign out", "退出";
         standby: "Standby: after a restore no line registers and no trunk is used. The other machine may still be running.", "待命：恢复后外线不注册，中继不使用。原机器可能仍在运行。";
         standby_off: "End standby", "结束待命";
