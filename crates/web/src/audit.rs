@@ -110,6 +110,18 @@ impl<'a> Author<'a> {
         self.write(Change { action, kind, name, before: None, after: None }).await;
     }
 
+    /// The same, by this order.
+    pub(crate) async fn did(
+        &self,
+        action: &'static str,
+        kind: &str,
+        name: &str,
+        order: &(impl Serialize + Sync),
+    ) {
+        let after = value(Some(order));
+        self.write(Change { action, kind, name, before: None, after }).await;
+    }
+
     /// Something was done with a backup.
     pub async fn backup(&self, action: &'static str, name: &str) {
         self.done(action, crate::backups::BACKUPS, name).await;
@@ -239,6 +251,17 @@ pub async fn last(db: &Db, kind: &str, name: &str) -> Result<Option<AuditEntry>,
     };
     let found = db.audit_entries(TenantId::default(), &wanted).await?;
     Ok(found.into_iter().next().map(shown))
+}
+
+/// The last one who changed anything of the dial plan, lines and trunks included.
+pub(crate) async fn last_of_plan(db: &Db) -> Result<Option<AuditEntry>, Failure> {
+    let mut newest = None;
+    for kind in undo::TABLES {
+        let query = AuditQuery { kind: Some(kind.to_owned()), limit: 1, ..AuditQuery::default() };
+        let found = db.audit_entries(TenantId::default(), &query).await?;
+        newest = newest.into_iter().chain(found).max_by_key(|it| it.id);
+    }
+    Ok(newest.map(shown))
 }
 
 fn shown(it: db::AuditEntry) -> AuditEntry {

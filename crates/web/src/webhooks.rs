@@ -11,6 +11,7 @@ pub use run::run;
 use crate::Office;
 use crate::access::Principal;
 use crate::audit::Author;
+use crate::conventions::{Listed, PageQuery, not_of_this_list};
 use crate::events::Kinds;
 use crate::failure::no_random_numbers;
 use crate::moment::rfc3339;
@@ -252,12 +253,20 @@ async fn put(office: &Office, hook: &Webhook) -> Result<(), Failure> {
     Ok(())
 }
 
+/// There are so few that all of them are read.
 pub(crate) async fn on_list(
     State(office): State<Office>,
-) -> Result<Json<Vec<WebhookInfo>>, Failure> {
+    Query(query): Query<PageQuery>,
+) -> Result<Listed<WebhookInfo>, Failure> {
     let now = office.running.now();
-    let hooks = office.db.webhooks(TenantId::default()).await?;
-    Ok(Json(hooks.iter().map(|it| shown(it, now)).collect()))
+    let mut hooks = office.db.webhooks(TenantId::default()).await?;
+    if !query.cursor.is_empty() {
+        let last = hooks.iter().position(|it| it.id == query.cursor);
+        hooks.drain(..=last.ok_or_else(not_of_this_list)?);
+    }
+    hooks.retain(|it| it.url.contains(query.search()) || it.description.contains(query.search()));
+    let found = hooks.iter().map(|it| shown(it, now)).collect();
+    Ok(query.listed("/api/v1/webhooks", found, |it: &WebhookInfo| it.id.clone()))
 }
 
 pub(crate) async fn on_show(

@@ -3,7 +3,7 @@
 use super::{Exit, Failed, Result};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Frame, Incoming};
-use hyper::{Method, Request, Response};
+use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use pbx::language::Text;
 use pbx::text;
@@ -19,6 +19,9 @@ use web::resource::Failure;
 
 /// Most that one answer may hold; the server's own lists are far below. Unit: octets.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Rows of a list that are asked for at once: the most that the server gives.
+const PAGE_ROWS: u32 = 1000;
 
 /// Of a file that is sent, at once. Unit: octets.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -80,6 +83,18 @@ impl Client {
         decode(answer).await
     }
 
+    /// All rows of a list, page by page.
+    pub(super) async fn list<T: DeserializeOwned>(&mut self, path: &str) -> Result<Vec<T>> {
+        let mut rows = vec![];
+        let mut next = Some(format!("{path}?limit={PAGE_ROWS}"));
+        while let Some(page) = next {
+            let answer = self.request(Method::GET, &page, Bytes::new()).await?;
+            next = next_page(answer.headers());
+            rows.extend(decode::<Vec<T>>(answer).await?);
+        }
+        Ok(rows)
+    }
+
     pub(super) async fn send<T: DeserializeOwned>(
         &mut self,
         method: Method,
@@ -138,6 +153,13 @@ impl Client {
         let answer = self.sender.send_request(request).await.map_err(anyhow::Error::from)?;
         succeeded(answer).await
     }
+}
+
+/// Where the list goes on (RFC 8288).
+fn next_page(headers: &HeaderMap) -> Option<String> {
+    let link = headers.get("link")?.to_str().ok()?;
+    let (path, rest) = link.strip_prefix('<')?.split_once('>')?;
+    rest.contains("rel=\"next\"").then(|| path.to_owned())
 }
 
 /// The answer, or the failure that it is.

@@ -59,7 +59,7 @@ impl Backend {
 
     pub(super) async fn list(&mut self) -> Result<Vec<Extension>> {
         match self {
-            Self::Online(client) => client.get("/api/v1/extensions").await,
+            Self::Online(client) => client.list("/api/v1/extensions").await,
             Self::Offline(store) => Ok(extensions::list(&store.db).await?),
         }
     }

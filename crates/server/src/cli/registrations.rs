@@ -17,7 +17,7 @@ const COLUMNS: [Column; 5] = [
 pub(super) fn run(common: &Common, output: &mut Output) -> Result<()> {
     let socket = common.socket_path()?;
     let found: Vec<Registration> =
-        block_on(async { Client::required(&socket).await?.get("/api/v1/registrations").await })?;
+        block_on(async { Client::required(&socket).await?.list("/api/v1/registrations").await })?;
     output.show(&found, |found, language| {
         let row = |it: &Registration| {
             vec![

@@ -79,7 +79,7 @@ pub(super) fn run(common: &Common, command: Command, output: &mut Output) -> Res
 async fn act(client: &mut Client, command: Command, output: &mut Output) -> Result<()> {
     match command {
         Command::List => {
-            let all: Vec<WebhookInfo> = client.get(PATH).await?;
+            let all: Vec<WebhookInfo> = client.list(PATH).await?;
             output.show(&all, |it, language| list(it, language))
         }
         Command::Add { url, more } => {

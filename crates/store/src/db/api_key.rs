@@ -5,8 +5,8 @@ use super::{Db, integer};
 use crate::error::StoreError;
 use pbx::id::TenantId;
 use pbx::time::UnixMillis;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
@@ -29,6 +29,28 @@ impl Db {
                 .bind(i64::from(tenant.0))
                 .fetch_all(&self.pool)
                 .await?;
+        rows.iter().map(api_key).collect()
+    }
+
+    /// Those made after a key, in the order they were made, with `search` in their names, up to so many.
+    pub async fn api_keys_after(
+        &self,
+        tenant: TenantId,
+        after: Option<(UnixMillis, &str)>,
+        search: &str,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>, StoreError> {
+        let mut select = QueryBuilder::<Sqlite>::new("SELECT * FROM api_keys WHERE tenant_id = ");
+        select.push_bind(i64::from(tenant.0));
+        if let Some((at, id)) = after {
+            select.push(" AND (created_at, id) > (").push_bind(integer(at.0));
+            select.push(", ").push_bind(id).push(")");
+        }
+        if !search.is_empty() {
+            select.push(" AND instr(lower(name), lower(").push_bind(search).push(")) > 0");
+        }
+        select.push(" ORDER BY created_at, id LIMIT ").push_bind(i64::from(limit));
+        let rows = select.build().fetch_all(&self.pool).await?;
         rows.iter().map(api_key).collect()
     }
 

@@ -37,6 +37,25 @@ impl Db {
         rows.iter().map(user).collect()
     }
 
+    /// Those behind a name, in the order of names, with `search` in theirs, up to so many.
+    pub async fn users_after(
+        &self,
+        tenant: TenantId,
+        after: &str,
+        search: &str,
+        limit: u32,
+    ) -> Result<Vec<User>, StoreError> {
+        let mut select = sqlx::QueryBuilder::<sqlx::Sqlite>::new(SELECT);
+        select.push(" WHERE users.tenant_id = ").push_bind(i64::from(tenant.0));
+        select.push(" AND users.name > ").push_bind(after);
+        if !search.is_empty() {
+            select.push(" AND instr(lower(users.name), lower(").push_bind(search).push(")) > 0");
+        }
+        select.push(" ORDER BY users.name LIMIT ").push_bind(i64::from(limit));
+        let rows = select.build().fetch_all(&self.pool).await?;
+        rows.iter().map(user).collect()
+    }
+
     pub async fn user(&self, tenant: TenantId, name: &str) -> Result<Option<User>, StoreError> {
         let row = sqlx::QueryBuilder::<sqlx::Sqlite>::new(SELECT)
             .push(" WHERE users.tenant_id = ")

@@ -4,13 +4,15 @@ use super::principal::{Principal, Scope};
 use super::token;
 use crate::Office;
 use crate::audit::{API_KEYS, Author};
+use crate::conventions::{Listed, PageQuery, not_of_this_list};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::access::{ApiKeyChange, ApiKeyInfo, MadeApiKey, NewApiKey};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use pbx::id::TenantId;
 use pbx::text;
+use pbx::time::UnixMillis;
 use store::Db;
 use store::db::ApiKey;
 
@@ -135,8 +137,20 @@ fn shown(key: ApiKey) -> ApiKeyInfo {
 
 pub(crate) async fn on_list(
     State(office): State<Office>,
-) -> Result<Json<Vec<ApiKeyInfo>>, Failure> {
-    list(&office.db).await.map(Json)
+    Query(query): Query<PageQuery>,
+) -> Result<Listed<ApiKeyInfo>, Failure> {
+    let after = Some(&*query.cursor).filter(|it| !it.is_empty()).map(place).transpose()?;
+    let (search, wanted) = (query.search(), query.wanted());
+    let found = office.db.api_keys_after(TenantId::default(), after, search, wanted).await?;
+    let listed = query
+        .listed("/api/v1/api-keys", found, |it: &ApiKey| format!("{}/{}", it.created_at.0, it.id));
+    Ok(Listed { shown: listed.shown.into_iter().map(shown).collect(), next: listed.next })
+}
+
+/// Where a page begins: behind the key that was made then, and has this id.
+fn place(cursor: &str) -> Result<(UnixMillis, &str), Failure> {
+    let parts = cursor.split_once('/').and_then(|(at, id)| Some((at.parse().ok()?, id)));
+    parts.map(|(at, id)| (UnixMillis(at), id)).ok_or_else(not_of_this_list)
 }
 
 pub(crate) async fn on_add(

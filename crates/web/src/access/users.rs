@@ -4,11 +4,12 @@ use super::password::{self, Hasher};
 use super::principal::{Principal, Who};
 use crate::Office;
 use crate::audit::{Author, USERS};
+use crate::conventions::{Listed, PageQuery};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::access::{NewUser, UserChange, UserInfo, UserPassword};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use pbx::id::TenantId;
 use pbx::language::Language;
 use pbx::text;
@@ -135,8 +136,14 @@ fn shown(user: User) -> UserInfo {
     }
 }
 
-pub(crate) async fn on_list(State(office): State<Office>) -> Result<Json<Vec<UserInfo>>, Failure> {
-    list(&office.db).await.map(Json)
+pub(crate) async fn on_list(
+    State(office): State<Office>,
+    Query(query): Query<PageQuery>,
+) -> Result<Listed<UserInfo>, Failure> {
+    let (after, search, wanted) = (&query.cursor, query.search(), query.wanted());
+    let found = office.db.users_after(TenantId::default(), after, search, wanted).await?;
+    let found = found.into_iter().map(shown).collect();
+    Ok(query.listed("/api/v1/users", found, |it: &UserInfo| it.name.clone()))
 }
 
 pub(crate) async fn on_add(

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use store::Db;
 use store::db::AuditEntry;
 
-const TABLES: [&str; 11] = [
+pub(super) const TABLES: [&str; 11] = [
     DIAL_PLAN,
     "plans",
     "transitions",

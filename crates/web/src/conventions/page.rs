@@ -9,13 +9,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Rows of a page at most.
-pub(crate) const LIMIT_MAX: u32 = 1000;
+/// Rows of a page where no limit is given, and at most.
+const LIMIT: u32 = 100;
+const LIMIT_MAX: u32 = 1000;
 
-/// Which part of a list; all of it where no limit is given.
+/// Which part of a list.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PageQuery {
+    /// Rows of the page: 1 to 1000, 100 where nothing is said. `Link` leads to the next page.
     pub(crate) limit: Option<u32>,
     /// As the link of the page before has it.
     pub(crate) cursor: String,
@@ -24,17 +26,9 @@ pub(crate) struct PageQuery {
 }
 
 impl PageQuery {
-    /// Nothing is said: all there are.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.limit.is_none() && self.cursor.is_empty() && self.search.is_empty()
-    }
-
     /// Rows of the page at most.
     fn rows(&self) -> u32 {
-        if self.is_whole() {
-            return u32::MAX - 1;
-        }
-        self.limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX)
+        self.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX)
     }
 
     /// Rows to ask for: one more than the page has tells whether there is another one.
@@ -64,7 +58,7 @@ impl PageQuery {
 
     /// The value of `Link` that leads on from the row with this key.
     fn link(&self, path: &str, last: &str) -> Option<HeaderValue> {
-        let limit = self.limit.unwrap_or(LIMIT_MAX);
+        let limit = self.rows();
         let escaped = |it: &str| utf8_percent_encode(it, NON_ALPHANUMERIC).to_string();
         let (cursor, mut search) = (escaped(last), escaped(&self.search));
         if !search.is_empty() {
@@ -96,6 +90,7 @@ impl<T: Serialize> IntoResponse for Listed<T> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -108,5 +103,9 @@ mod tests {
         assert_eq!((listed.shown, listed.next.is_some()), (vec!["1", "2"], true));
         let whole = PageQuery::default().listed("/", found, |it| (*it).to_owned());
         assert_eq!((whole.shown.len(), whole.next), (3, None));
+        let many: Vec<u32> = (0..=LIMIT).collect();
+        let first = PageQuery::default().listed("/", many, ToString::to_string);
+        let next = "</?limit=100&cursor=99>; rel=\"next\"";
+        assert_eq!((first.shown.len(), first.next.unwrap()), (100, next.parse().unwrap()));
     }
 }

@@ -10,8 +10,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pbx::id::TenantId;
 use pbx::language::Text;
 use pbx::text;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
@@ -83,7 +87,9 @@ fn resource(path: &str) -> Option<(&'static str, String)> {
     COLLECTIONS.iter().find_map(|(prefix, kind)| {
         let name = path.strip_prefix(prefix)?;
         let is_member = !name.is_empty() && !name.contains(['/', ':']);
-        is_member.then(|| (*kind, name.to_owned()))
+        // The audit knows it as it is.
+        let plain = || percent_decode_str(name).decode_utf8_lossy().into_owned();
+        is_member.then(|| (*kind, plain()))
     })
 }
 
@@ -125,16 +131,30 @@ fn tag(body: &[u8]) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("\"{text}\"")).ok()
 }
 
+/// By the office's clock, with its distance from UTC.
+fn local(office: &Office, at: &str) -> String {
+    let directory = office.running.directory();
+    let zone = directory.tenant(TenantId::default()).map(|it| it.zone.0.clone());
+    let at = at.parse::<Timestamp>().unwrap_or_default();
+    let at = at.to_zoned(zone.unwrap_or(TimeZone::UTC));
+    at.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
 /// Names who changed it, and when.
 async fn changed(office: &Office, kind: &str, name: &str, tag: Option<String>) -> Response {
-    let last = match audit::last(&office.db, kind, name).await {
+    let last = if kind == audit::DIAL_PLAN {
+        audit::last_of_plan(&office.db).await
+    } else {
+        audit::last(&office.db, kind, name).await
+    };
+    let last = match last {
         Ok(last) => last,
         Err(failure) => return failure.into_response(),
     };
     let what = match last {
         Some(it) => {
-            let who = if it.actor.is_empty() { it.actor_kind } else { it.actor };
-            text!("{who} changed this at {}: load it again", "{who}已于{}修改，请重新加载", it.at)
+            let (who, at) = (it.who(), local(office, &it.at));
+            text!("{} changed this at {at}: load it again", "{}已于{at}修改，请重新加载", who)
         }
         None => text!("this has been changed: load it again", "内容已被修改，请重新加载"),
     };
@@ -156,6 +176,7 @@ mod tests {
             ("/api/v1/extensions/100",            Some(("extensions", "100"))),
             ("/api/v1/external-lines/5678",       Some(("lines", "5678"))),
             ("/api/v1/dial-plan",                 Some(("dial_plan", ""))),
+            ("/api/v1/external-lines/%2B86138",   Some(("lines", "+86138"))),
             ("/api/v1/extensions",                None),
             ("/api/v1/extensions/100:passwd",     None),
             ("/api/v1/dial-plan:lint",            None),

@@ -37,7 +37,7 @@ async fn who_has_not_seen_the_newest_does_not_overwrite_it() {
     assert_eq!((late.status, &*late.code()), (412, "changed"));
     assert_eq!(late.header("etag"), newer);
     let detail = late.json()["detail_en"].as_str().unwrap().to_owned();
-    assert!(detail.starts_with("cli changed this at 2026-"), "{detail}");
+    assert!(detail.starts_with("the command line changed this at 2026-"), "{detail}");
     let delete = || scene.ask(Method::DELETE, EXTENSION);
     assert_eq!(send(delete().with("if-match", &tag)).await.status, 412);
     assert_eq!(send(delete().with("if-match", &newer)).await.status, 200);

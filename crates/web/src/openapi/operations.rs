@@ -126,8 +126,8 @@ operations! {
         "What the server is and does."
         "服务器的运行状态。";
     "GET" "/extensions" extensions::on_list []
-        "Extensions by number; with a limit, Link leads to the next page."
-        "分机，按号码排列；给出limit时，Link指向下一页。";
+        "Extensions by number; Link leads to the next page."
+        "分机，按号码排列；Link指向下一页。";
     "POST" "/extensions" extensions::on_add []
         "Adds extensions, all or none; a number may be a range, as 100-199. Passwords are shown this once."
         "添加分机，要么全部添加，要么都不添加；号码可以是号段，例如100-199。密码只显示一次。";

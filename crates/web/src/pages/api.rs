@@ -7,7 +7,7 @@ use crate::resource::Failure;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use bytes::Bytes;
 use pbx::text;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -36,6 +36,16 @@ impl Api {
         self.ask(Method::GET, path, Body::empty(), "").await.map(|it| it.0)
     }
 
+    /// A page of a list, and the cursor of the next one.
+    pub(crate) async fn page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<(Vec<T>, Option<String>), Failure> {
+        let answer = self.asked(Method::GET, path, Body::empty(), "", JSON).await?;
+        let next = answer.next.clone();
+        parsed(answer).map(|it| (it.0, next))
+    }
+
     /// With the tag of what is there, for [`Self::patch_if`].
     pub(crate) async fn get_tagged<T: DeserializeOwned>(
         &self,
@@ -46,7 +56,7 @@ impl Api {
 
     /// A file.
     pub(crate) async fn bytes(&self, path: &str) -> Result<Bytes, Failure> {
-        self.asked(Method::GET, path, Body::empty(), "", JSON).await.map(|it| it.0)
+        self.asked(Method::GET, path, Body::empty(), "", JSON).await.map(|it| it.body)
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
@@ -116,7 +126,7 @@ impl Api {
         body: Body,
         tag: &str,
         kind: &str,
-    ) -> Result<(Bytes, String), Failure> {
+    ) -> Result<Said, Failure> {
         let mut request = Request::builder().method(method).uri(path);
         if !tag.is_empty() {
             request = request.header(header::IF_MATCH, tag);
@@ -128,12 +138,12 @@ impl Api {
         }
         let Ok(answer) = self.router.clone().oneshot(request).await;
         let status = answer.status();
-        let tag = answer.headers().get(header::ETAG).and_then(|it| it.to_str().ok());
-        let tag = tag.unwrap_or_default().to_owned();
+        let tag = header_of(answer.headers(), &header::ETAG).unwrap_or_default().to_owned();
+        let next = header_of(answer.headers(), &header::LINK).and_then(cursor);
         let body = to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await;
         let body = body.map_err(|error| broken(&error))?;
         if status.is_success() {
-            return Ok((body, tag));
+            return Ok(Said { body, tag, next });
         }
         // The API's own refusals are failures; axum's, of a path or a body, are texts.
         Err(serde_json::from_slice(&body).unwrap_or_else(|_| {
@@ -143,10 +153,30 @@ impl Api {
     }
 }
 
+/// A success.
+struct Said {
+    body: Bytes,
+    tag: String,
+    /// The cursor of the next page.
+    next: Option<String>,
+}
+
+fn header_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|it| it.to_str().ok())
+}
+
+/// The cursor of a link to the next page.
+fn cursor(link: &str) -> Option<String> {
+    let (path, _) = link.strip_prefix('<')?.split_once('>')?;
+    let query = path.split_once('?')?.1;
+    let mut fields = form_urlencoded::parse(query.as_bytes());
+    fields.find(|it| it.0 == "cursor").map(|it| it.1.into_owned())
+}
+
 /// What a success says, `null` where it says nothing.
-fn parsed<T: DeserializeOwned>((body, tag): (Bytes, String)) -> Result<(T, String), Failure> {
-    let body: &[u8] = if body.is_empty() { b"null" } else { &body };
-    serde_json::from_slice(body).map(|it| (it, tag)).map_err(|error| broken(&error))
+fn parsed<T: DeserializeOwned>(said: Said) -> Result<(T, String), Failure> {
+    let body: &[u8] = if said.body.is_empty() { b"null" } else { &said.body };
+    serde_json::from_slice(body).map(|it| (it, said.tag)).map_err(|error| broken(&error))
 }
 
 fn json(body: &impl Serialize) -> Result<Body, Failure> {

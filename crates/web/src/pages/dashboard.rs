@@ -12,8 +12,12 @@ use crate::resource::Status;
 use crate::resource::outside::{ExternalLine, SipTrunk};
 use askama::Template;
 use axum::response::Response;
+use pbx::id::TenantId;
 use pbx::language::{Language, Text};
 use pbx::text;
+
+/// Lines and trunks that are shown, of each.
+const ROWS: usize = 200;
 
 words! {
     Words {
@@ -43,6 +47,8 @@ struct Page {
     status: Status,
     uptime: String,
     outside: Vec<Outside>,
+    /// What there is besides: how many, and the list of them.
+    more: Vec<(String, &'static str)>,
     failed: Vec<Failed>,
 }
 
@@ -73,8 +79,8 @@ struct Outside {
 pub(crate) async fn on_dashboard(viewer: Viewer) -> Result<Response, PageFailure> {
     let api = &viewer.api;
     let status: Status = api.get("/api/v1/status").await?;
-    let lines: Vec<ExternalLine> = api.get("/api/v1/external-lines?limit=200").await?;
-    let trunks: Vec<SipTrunk> = api.get("/api/v1/sip-trunks?limit=200").await?;
+    let lines: Vec<ExternalLine> = api.get(&format!("/api/v1/external-lines?limit={ROWS}")).await?;
+    let trunks: Vec<SipTrunk> = api.get(&format!("/api/v1/sip-trunks?limit={ROWS}")).await?;
     let search = "/api/v1/call-records:search?result=failed&limit=5";
     let found: CallsFound = api.get(search).await?;
     let (language, zone) = (viewer.language, viewer.zone());
@@ -92,9 +98,28 @@ pub(crate) async fn on_dashboard(viewer: Viewer) -> Result<Response, PageFailure
         light: light(&status, &lines, &trunks, language),
         uptime: viewer.say(&period(status.uptime_s)).to_owned(),
         outside: outside.collect(),
+        more: more(&viewer, lines.len(), trunks.len()),
         failed: failed.collect(),
         status,
     }))
+}
+
+/// Lines and trunks that there was no room for.
+fn more(viewer: &Viewer, lines: usize, trunks: usize) -> Vec<(String, &'static str)> {
+    let directory = viewer.pages.running.directory();
+    let Some(tenant) = directory.tenant(TenantId::default()) else { return vec![] };
+    let of_lines = tenant.lines.iter().count().saturating_sub(lines);
+    let of_trunks = tenant.trunks.len().saturating_sub(trunks);
+    let mut more = vec![];
+    if of_lines > 0 {
+        let text = text!("and {of_lines} more external lines", "还有{of_lines}条外线");
+        more.push((viewer.say(&text).to_owned(), "/external-lines"));
+    }
+    if of_trunks > 0 {
+        let text = text!("and {of_trunks} more SIP trunks", "还有{of_trunks}条SIP中继");
+        more.push((viewer.say(&text).to_owned(), "/sip-trunks"));
+    }
+    more
 }
 
 /// The worst there is.

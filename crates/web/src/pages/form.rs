@@ -3,8 +3,10 @@
 //! What is shown is made from JSON, and what comes back becomes JSON again; what does not fit, as letters for a number,
 //! stays as it was written, for the API to refuse and the form to show once more.
 
+mod beside;
 mod read;
 
+pub(crate) use beside::Beside;
 pub(crate) use read::{Sent, changes, read};
 
 use super::words::words;

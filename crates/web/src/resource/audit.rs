@@ -1,6 +1,8 @@
 //! Who changed what.
 
 use crate::resource::Credentials;
+use pbx::language::Text;
+use pbx::text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +37,19 @@ pub struct AuditEntry {
     pub undone_by: Option<u64>,
     /// It is of a kind that can be taken back, and has not been.
     pub can_undo: bool,
+}
+
+impl AuditEntry {
+    /// Who it was, for people.
+    pub(crate) fn who(&self) -> Text {
+        let name = &self.actor;
+        match (&*self.actor_kind, name.is_empty()) {
+            ("cli", _) => text!("the command line", "命令行"),
+            ("api-key", _) => text!("the API key {name}", "API密钥{name}"),
+            (kind, true) => Text::same(kind.to_owned()),
+            (_, false) => Text::same(name.clone()),
+        }
+    }
 }
 
 /// `GET /api/v1/audit-entries`.

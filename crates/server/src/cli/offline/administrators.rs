@@ -21,7 +21,7 @@ pub(in crate::cli) async fn setup_state(common: &Common) -> Result<SetupState> {
 impl Backend {
     pub(in crate::cli) async fn users(&mut self) -> Result<Vec<UserInfo>> {
         match self {
-            Self::Online(client) => client.get(USERS).await,
+            Self::Online(client) => client.list(USERS).await,
             Self::Offline(store) => Ok(users::list(&store.db).await?),
         }
     }
@@ -70,7 +70,7 @@ impl Backend {
 
     pub(in crate::cli) async fn api_keys(&mut self) -> Result<Vec<ApiKeyInfo>> {
         match self {
-            Self::Online(client) => client.get(API_KEYS).await,
+            Self::Online(client) => client.list(API_KEYS).await,
             Self::Offline(store) => Ok(keys::list(&store.db).await?),
         }
     }

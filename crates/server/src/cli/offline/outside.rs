@@ -18,7 +18,7 @@ const TRUNKS: &str = "/api/v1/sip-trunks";
 impl Backend {
     pub(in crate::cli) async fn lines(&mut self) -> Result<Vec<ExternalLine>> {
         match self {
-            Self::Online(client) => client.get(LINES).await,
+            Self::Online(client) => client.list(LINES).await,
             Self::Offline(store) => Ok(lines::list(&store.db).await?),
         }
     }
@@ -85,7 +85,7 @@ impl Backend {
 
     pub(in crate::cli) async fn trunks(&mut self) -> Result<Vec<SipTrunk>> {
         match self {
-            Self::Online(client) => client.get(TRUNKS).await,
+            Self::Online(client) => client.list(TRUNKS).await,
             Self::Offline(store) => Ok(trunks::list(&store.db).await?),
         }
     }

@@ -2,9 +2,10 @@
 
 use crate::access::Scope;
 use crate::pages::api::segment;
-use crate::pages::failure::{PageFailure, sentences};
-use crate::pages::form::Sent;
+use crate::pages::failure::PageFailure;
+use crate::pages::form::{Beside, Sent};
 use crate::pages::layout::Layout;
+use crate::pages::people::{Asked, look};
 use crate::pages::viewer::Viewer;
 use crate::pages::when::{When, when};
 use crate::pages::words::words;
@@ -13,7 +14,7 @@ use crate::resource::Failure;
 use crate::resource::access::{ApiKeyInfo, MadeApiKey, NewApiKey};
 use askama::Template;
 use axum::Form as Body;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 
 /// Where they are, of pages and of the API.
@@ -37,6 +38,7 @@ words! {
         made: "This key is shown now and never again:", "密钥只在此处显示一次：";
         copy: "Copy", "复制";
         copied: "Copied", "已复制";
+        next: "Next page", "下一页";
     }
 }
 
@@ -46,9 +48,13 @@ struct Page {
     page: Layout,
     w: &'static Words,
     keys: Vec<Key>,
-    scopes: Vec<(&'static str, String)>,
+    /// Word, name, and whether it is chosen.
+    scopes: Vec<(&'static str, String, bool)>,
     made: Option<String>,
-    wrong: Vec<String>,
+    /// What was entered and not taken.
+    name: String,
+    wrong: Beside,
+    next: Option<String>,
 }
 
 struct Key {
@@ -60,8 +66,11 @@ struct Key {
     used: Option<When>,
 }
 
-pub(crate) async fn on_keys(viewer: Viewer) -> Result<Response, PageFailure> {
-    Ok(page(&viewer, None, None).await?)
+pub(crate) async fn on_keys(
+    viewer: Viewer,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageFailure> {
+    Ok(page(&viewer, &asked.after, None, Refused::default()).await?)
 }
 
 pub(crate) async fn on_key_add(
@@ -74,10 +83,23 @@ pub(crate) async fn on_key_add(
     };
     let name = values("name").pop().unwrap_or_default();
     let scopes = values("scope").iter().filter_map(|it| Scope::named(it)).collect();
-    match viewer.api.post::<MadeApiKey>(API, &NewApiKey { name, scopes }).await {
-        Ok(made) => Ok(page(&viewer, Some(made.key), None).await?),
-        Err(failure) => Ok(page(&viewer, None, Some(&failure)).await?),
+    let new = NewApiKey { name, scopes };
+    match viewer.api.post::<MadeApiKey>(API, &new).await {
+        Ok(made) => Ok(page(&viewer, "", Some(made.key), Refused::default()).await?),
+        Err(failure) => {
+            let wrong = Beside::of(&failure, viewer.language, &["name", "scopes"]);
+            let refused = Refused { name: new.name, scopes: new.scopes, wrong };
+            Ok(page(&viewer, "", None, refused).await?)
+        }
     }
+}
+
+/// What was entered, and why it was not taken.
+#[derive(Default)]
+struct Refused {
+    name: String,
+    scopes: Vec<Scope>,
+    wrong: Beside,
 }
 
 pub(crate) async fn on_key_revoke(
@@ -90,11 +112,12 @@ pub(crate) async fn on_key_revoke(
 
 async fn page(
     viewer: &Viewer,
+    after: &str,
     made: Option<String>,
-    failure: Option<&Failure>,
+    refused: Refused,
 ) -> Result<Response, Failure> {
     let (zone, language) = (viewer.zone(), viewer.language);
-    let keys: Vec<ApiKeyInfo> = viewer.api.get(API).await?;
+    let (keys, next) = look::<ApiKeyInfo>(viewer, API, HOME, after).await?;
     let word = |it: &Scope| it.text().get(language).to_owned();
     let key = |it: ApiKeyInfo| Key {
         href: format!("{HOME}/{}/revoke", segment(&it.id)),
@@ -108,8 +131,13 @@ async fn page(
         page: viewer.layout(),
         w: Words::of(language),
         keys: keys.into_iter().map(key).collect(),
-        scopes: Scope::ALL.iter().map(|it| (it.as_str(), word(it))).collect(),
+        scopes: Scope::ALL
+            .iter()
+            .map(|it| (it.as_str(), word(it), refused.scopes.contains(it)))
+            .collect(),
         made,
-        wrong: failure.map(|it| sentences(it, language)).unwrap_or_default(),
+        name: refused.name,
+        wrong: refused.wrong,
+        next,
     }))
 }

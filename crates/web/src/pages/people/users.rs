@@ -2,9 +2,10 @@
 
 use crate::pages::api::segment;
 use crate::pages::delete::{Delete, delete_page};
-use crate::pages::failure::{PageFailure, sentences};
-use crate::pages::form::Sent;
+use crate::pages::failure::PageFailure;
+use crate::pages::form::{Beside, Sent};
 use crate::pages::layout::Layout;
+use crate::pages::people::{Asked, look};
 use crate::pages::viewer::Viewer;
 use crate::pages::when::{When, when};
 use crate::pages::words::words;
@@ -13,7 +14,7 @@ use crate::resource::Failure;
 use crate::resource::access::{NewUser, SessionInfo, UserInfo, UserPassword};
 use askama::Template;
 use axum::Form as Body;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use serde_json::Value;
 
@@ -47,6 +48,7 @@ words! {
         used: "Last used", "最近使用";
         end: "End", "结束";
         own: "this one", "当前会话";
+        next: "Next page", "下一页";
     }
 }
 
@@ -58,7 +60,8 @@ struct Page {
     users: Vec<User>,
     sessions: Vec<Session>,
     name: String,
-    wrong: Vec<String>,
+    wrong: Beside,
+    next: Option<String>,
 }
 
 struct User {
@@ -86,11 +89,14 @@ struct PasswordPage {
     name: String,
     action: String,
     own: bool,
-    wrong: Vec<String>,
+    wrong: Beside,
 }
 
-pub(crate) async fn on_users(viewer: Viewer) -> Result<Response, PageFailure> {
-    Ok(page(&viewer, String::new(), None).await?)
+pub(crate) async fn on_users(
+    viewer: Viewer,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageFailure> {
+    Ok(page(&viewer, &asked.after, String::new(), None).await?)
 }
 
 pub(crate) async fn on_add(
@@ -102,17 +108,18 @@ pub(crate) async fn on_add(
     let new = NewUser { name: name.clone(), password: field(&sent, "password"), language };
     match viewer.api.post::<UserInfo>(API, &new).await {
         Ok(_) => Ok(to(HOME)),
-        Err(failure) => Ok(page(&viewer, name, Some(&failure)).await?),
+        Err(failure) => Ok(page(&viewer, "", name, Some(&failure)).await?),
     }
 }
 
 async fn page(
     viewer: &Viewer,
+    after: &str,
     name: String,
     failure: Option<&Failure>,
 ) -> Result<Response, Failure> {
     let zone = viewer.zone();
-    let users: Vec<UserInfo> = viewer.api.get(API).await?;
+    let (users, next) = look::<UserInfo>(viewer, API, HOME, after).await?;
     let sessions: Vec<SessionInfo> = viewer.api.get(SESSIONS).await?;
     let user = |it: UserInfo| User {
         href: own(&it.name),
@@ -135,7 +142,8 @@ async fn page(
         users: users.into_iter().map(user).collect(),
         sessions: sessions.into_iter().map(session).collect(),
         name,
-        wrong: failure.map(|it| sentences(it, viewer.language)).unwrap_or_default(),
+        wrong: beside(viewer, failure, &["name", "password"]),
+        next,
     }))
 }
 
@@ -171,7 +179,7 @@ fn password_page(viewer: &Viewer, name: String, failure: Option<&Failure>) -> Re
         w: Words::of(viewer.language),
         action: format!("{}/password", own(&name)),
         own: viewer.user() == Some(&name),
-        wrong: failure.map(|it| sentences(it, viewer.language)).unwrap_or_default(),
+        wrong: beside(viewer, failure, &["current", "password"]),
         name,
     })
 }
@@ -191,6 +199,10 @@ fn delete(viewer: &Viewer, name: String) -> Delete {
     let w = Words::of(viewer.language);
     let action = format!("{}/delete", own(&name));
     Delete { title: w.delete_title, help: w.delete_help, name, action, back: HOME.to_owned() }
+}
+
+fn beside(viewer: &Viewer, failure: Option<&Failure>, fields: &[&'static str]) -> Beside {
+    failure.map(|it| Beside::of(it, viewer.language, fields)).unwrap_or_default()
 }
 
 pub(super) fn own(name: &str) -> String {
