@@ -193,6 +193,13 @@ settings! {
         "Who may listen to the event channel; nobody else is answered."
         "允许连接事件通道的地址；其他地址不予应答。"
 
+    event_channel_origins: Vec<String> = vec![];
+        NONE, |it| is_origins(&it.event_channel_origins);
+        "at most 32 origins such as http://192.168.1.20:8000"
+        "最多32个网页来源，例如http://192.168.1.20:8000"
+        "Web pages whose scripts may listen to the event channel, in browsers at these addresses; programs that are no browsers need none."
+        "允许在上述地址的浏览器中连接事件通道的网页来源；非浏览器程序无需设置。"
+
     call_back_port: u16 = 0;
         NONE, |_| true;
         "0 to 65535"
@@ -285,6 +292,18 @@ fn is_addresses(listed: &[String]) -> bool {
     listed.len() <= ADDRESSES_MAX && listed.iter().all(is_one)
 }
 
+/// As browsers say them (RFC 6454 §6.1).
+fn is_origins(listed: &[String]) -> bool {
+    const ORIGINS_MAX: usize = 32;
+    const HOST_LENGTH_MAX: usize = 260;
+    let is_part = |it: u8| it.is_ascii_alphanumeric() || b"-.:[]".contains(&it);
+    let is_one = |it: &String| {
+        let host = it.strip_prefix("http://").or_else(|| it.strip_prefix("https://"));
+        host.is_some_and(|it| (1..=HOST_LENGTH_MAX).contains(&it.len()) && it.bytes().all(is_part))
+    };
+    listed.len() <= ORIGINS_MAX && listed.iter().all(is_one)
+}
+
 fn is_realm(realm: &str) -> bool {
     (1..=REALM_CHARS_MAX).contains(&realm.chars().count())
         && !realm.contains(|it: char| matches!(it, '"' | '\\') || it.is_control())
@@ -358,6 +377,9 @@ mod tests {
             (algorithms(&["MD5", "MD5"]),               Some("digest_algorithms")),
             (algorithms(&["MD4"]),                      Some("digest_algorithms")),
             (given(|it| it.call_back_clients.push("10.0.0.0/8".to_owned())), None),
+            (given(|it| it.event_channel_origins.push("http://crm.office:80".to_owned())), None),
+            (given(|it| it.event_channel_origins.push("crm.office".to_owned())), Some("event_channel_origins")),
+            (given(|it| it.event_channel_origins.push("http://crm/x".to_owned())), Some("event_channel_origins")),
             (given(|it| it.call_back_clients.push("host".to_owned())), Some("call_back_clients")),
             (given(|it| it.call_back_caller = "<x>".to_owned()), Some("call_back_caller")),
             (given(|it| it.out_group_prefix.clear()),   None),

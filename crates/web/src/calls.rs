@@ -3,12 +3,12 @@
 use crate::Office;
 use crate::access::{Principal, Who};
 use crate::audit::{Author, CALLS};
+use crate::conventions::{Accepted, unreadable};
 use crate::live::{find, hangup};
-use crate::resource::{Call, Failure, Placed};
+use crate::resource::{Call, Failure, Leg, Placed};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use pbx::call::media::Half;
 use pbx::call::placed::Order;
 use pbx::id::{CallId, TenantId};
@@ -51,7 +51,7 @@ pub(crate) async fn on_place(
     State(office): State<Office>,
     principal: Principal,
     Json(wanted): Json<Placing>,
-) -> Result<(StatusCode, Json<Placed>), Failure> {
+) -> Result<Accepted<Placed>, Failure> {
     let directory = office.running.directory();
     let known = directory.tenant(TenantId::default());
     if known.and_then(|it| it.extension(&wanted.from)).is_none() {
@@ -78,9 +78,9 @@ pub(crate) async fn on_place(
     if !office.running.place(order) {
         return Err(unable());
     }
-    Author::of(&office, &principal).done("place", CALLS, &call.to_string()).await;
-    let placed = Placed { id: call.to_string(), short_id: call.short().to_string() };
-    Ok((StatusCode::ACCEPTED, Json(placed)))
+    let author = Author::of(&office, &principal);
+    author.did("place", CALLS, &call.to_string(), &wanted).await;
+    Ok(Accepted(Placed { id: call.to_string(), short_id: call.short().to_string() }))
 }
 
 /// `POST …/{id}:hangup` and `:transfer`.
@@ -95,14 +95,9 @@ pub(crate) async fn on_verb(
     }
     let none = || Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作"));
     let id = id.strip_suffix(":transfer").ok_or_else(none)?;
-    let wanted = serde_json::from_slice(&body).map_err(|_| {
-        let text = text!(
-            "say leg (caller or callee) and to, a number",
-            "请给出leg（caller或callee）和号码to"
-        );
-        Failure::new(422, "invalid", text)
-    })?;
-    on_transfer(office, principal, Path(id.to_owned()), Json(wanted)).await
+    let wanted = Json::from_bytes(&body);
+    let wanted = wanted.map_err(|error| unreadable(error.status(), &error.body_text()))?;
+    on_transfer(office, principal, Path(id.to_owned()), wanted).await
 }
 
 pub(crate) async fn on_transfer(
@@ -113,19 +108,31 @@ pub(crate) async fn on_transfer(
 ) -> Result<Json<Call>, Failure> {
     let to = number(&wanted.to)?;
     let call = find(&office, &id).await?;
-    let talks = call.ended_at.is_none() && call.answered_at.is_some();
+    // Who hears an echo, or waits for the second party of a call that was placed, is alone.
+    let talks = call.ended_at.is_none() && call.answered_at.is_some() && call.legs.len() > 1;
     let kept = match wanted.leg {
         Side::Caller => Half::Caller,
         Side::Callee => Half::Callee,
     };
     if !talks {
-        let text = text!("only a call that was answered is transferred", "只能转接已应答的呼叫");
+        let text =
+            text!("only a call is transferred in which two talk", "只能转接双方正在通话的呼叫");
         return Err(Failure::new(409, "not_answered", text));
+    }
+    let directory = office.running.directory();
+    let tenant = directory.tenant(TenantId::default());
+    let is_ours = |it: &Leg| tenant.is_some_and(|tenant| tenant.extension(&it.number).is_some());
+    if !call.legs.iter().any(is_ours) {
+        let text = text!(
+            "neither side is an extension, with whose rights the number could be dialled",
+            "双方都不是分机，没有可用的呼叫权限"
+        );
+        return Err(Failure::new(409, "no_rights", text));
     }
     if !office.running.transfer(&call, kept, to) {
         return Err(unable());
     }
-    Author::of(&office, &principal).done("transfer", CALLS, &call.id).await;
+    Author::of(&office, &principal).did("transfer", CALLS, &call.id, &wanted).await;
     Ok(Json(call))
 }
 
@@ -165,8 +172,15 @@ fn name_of(principal: &Principal) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use crate::resource::{Call, Leg};
     use crate::scene::Scene;
+    use pbx::event::CallState;
+    use pbx::record::CallRecord;
     use serde_json::{Value, json};
+
+    fn leg(number: &str) -> Leg {
+        Leg { number: number.to_owned(), ..Leg::default() }
+    }
 
     async fn office() -> Scene {
         let scene = Scene::new().await;
@@ -189,14 +203,38 @@ mod tests {
         assert_eq!([&*order.by, &*order.first, &*order.second], ["100", "100", "90138"]);
         assert_eq!((&*order.placed_by, order.answers_itself), ("cli", true));
         let entries = scene.get("/api/v1/audit-entries").by_socket().send().await.json();
-        assert_eq!(entries["entries"][0]["action"], "place", "{entries}");
+        let entry = &entries["entries"][0];
+        assert_eq!((&entry["action"], &entry["after"]), (&"place".into(), &wanted), "{entries}");
+    }
+
+    /// Where nothing would come of it, nobody is told that something is being done.
+    #[tokio::test]
+    async fn only_two_who_talk_are_parted() {
+        let scene = office().await;
+        #[rustfmt::skip]
+        let table = [
+            (true,  vec![leg("100"), leg("90138")],   200, ""),
+            (true,  vec![leg("90139"), leg("90138")], 409, "no_rights"),
+            (true,  vec![leg("100")],                 409, "not_answered"),
+            (false, vec![leg("100"), leg("90138")],   409, "not_answered"),
+        ];
+        for (answered, legs, status, code) in table {
+            let answered_at = answered.then(|| "2026-11-26T02:15:00Z".to_owned());
+            let record = CallRecord::default();
+            let call = Call { legs, answered_at, ..Call::of(&record, CallState::Answered) };
+            let path = format!("/api/v1/calls/{}:transfer", call.id);
+            *scene.server.calls.lock().unwrap() = vec![call];
+            let wanted = json!({ "leg": "callee", "to": "101" });
+            let answer = scene.post(&path).json(&wanted).by_socket().send().await;
+            assert_eq!((answer.status, &*answer.code()), (status, code), "{}", answer.body);
+        }
     }
 
     #[tokio::test]
     async fn what_cannot_be_placed_or_transferred_is_refused_by_name() {
         let scene = office().await;
         #[rustfmt::skip]
-        let table: [(&str, Value, u16, &str, &str); 10] = [
+        let table: [(&str, Value, u16, &str, &str); 11] = [
             ("/api/v1/calls", json!({ "from": "999", "to": "101" }),          422, "invalid", "from"),
             ("/api/v1/calls", json!({ "from": "100", "to": "" }),             422, "invalid", "to"),
             ("/api/v1/calls", json!({ "from": "100", "to": "1 0\r\nX: y" }),  422, "invalid", "to"),
@@ -206,7 +244,8 @@ mod tests {
             ("/api/v1/calls/c-1:hangup", json!({}),                           404, "not_found", ""),
             ("/api/v1/calls/c-1:sing", json!({}),                             404, "not_found", ""),
             ("/api/v1/calls/c-1:transfer", Value::Null,                       422, "invalid", ""),
-            ("/api/v1/calls/c-1:transfer", json!({ "leg": "both", "to": "1" }), 422, "invalid", ""),
+            ("/api/v1/calls/c-1:transfer", json!({ "leg": "both", "to": "1" }), 422, "invalid", "leg"),
+            ("/api/v1/calls/c-1:transfer", json!({ "leg": "caller" }),        422, "invalid", "to"),
         ];
         for (path, body, status, code, field) in table {
             let ask = scene.post(path).by_socket();

@@ -23,7 +23,7 @@ use pbx::text;
 use pbx::time::UnixMillis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -84,7 +84,7 @@ struct Kept {
     sieve: Sieve,
     /// Where it reads on; `None`: it has ended.
     source: Option<Box<dyn TraceSource>>,
-    messages: Vec<Traced>,
+    messages: Vec<Arc<Traced>>,
 }
 
 impl Kept {
@@ -99,7 +99,7 @@ impl Kept {
             if self.sieve.admits(&message) {
                 self.info.messages += 1;
                 self.info.bytes += message.text.len() + MESSAGE_BYTES;
-                self.messages.push(message);
+                self.messages.push(Arc::new(message));
             }
             if self.info.bytes >= BYTES_MAX {
                 return self.stop("full", now);
@@ -230,7 +230,8 @@ pub(crate) async fn on_show(
 ) -> Result<Json<CapturePage>, Failure> {
     office.captures.follow(office.running.now());
     let page = office.captures.with(id, |it| {
-        let ladder = it.messages.iter().skip(after).take(SHOWN_MAX).cloned().collect();
+        let ladder = it.messages.iter().skip(after).take(SHOWN_MAX);
+        let ladder = ladder.map(|it| Traced::clone(it)).collect();
         CapturePage { capture: it.info.clone(), ladder }
     });
     page.map(Json)
@@ -271,6 +272,7 @@ pub(crate) async fn on_pcap(
     Path(id): Path<u64>,
 ) -> Result<Response, Failure> {
     office.captures.follow(office.running.now());
+    // Shared: the lock is not held for as long as all of them take.
     let messages = office.captures.with(id, |it| it.messages.clone())?;
     let mut file = pcap::head();
     messages.iter().for_each(|it| pcap::append(&mut file, it));

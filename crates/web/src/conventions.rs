@@ -1,6 +1,7 @@
 //! What all resources of the API have in common, in layers around their handlers: failures of one form, answers that
 //! tell whether a resource was changed meanwhile (RFC 9110 §13), and requests that can be sent twice.
 
+mod accepted;
 mod again;
 mod merge;
 mod page;
@@ -11,10 +12,11 @@ mod tag;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use accepted::Accepted;
 pub(crate) use again::{Again, once};
 pub(crate) use merge::merged;
 pub(crate) use page::{Listed, PageQuery, not_of_this_list};
 pub(crate) use patch::Patch;
 pub(crate) use plain::plain;
-pub(crate) use refusal::explained;
+pub(crate) use refusal::{explained, unreadable};
 pub(crate) use tag::{Compared, is_tagged, unchanged};

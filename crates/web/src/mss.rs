@@ -6,6 +6,7 @@
 mod call_back;
 mod channel;
 pub(crate) mod openapi;
+mod port;
 mod requoted;
 
 pub(crate) use requoted::Requoted;
@@ -21,6 +22,11 @@ use std::sync::Arc;
 /// Serves event channel and call-back as the settings say, until it is dropped.
 pub async fn serve(office: Office) {
     tokio::join!(channel::serve(office.clone()), call_back::serve(office));
+}
+
+/// For the fuzz target `call_back`: a datagram of the call-back, whatever stands in it.
+pub fn fuzz_call_back(bytes: &[u8]) {
+    call_back::fuzz(bytes);
 }
 
 fn settings(office: &Office) -> Arc<Settings> {

@@ -151,7 +151,7 @@ fn answer(operation: &Operation, told: &Told) -> (&'static str, Value) {
             json!({ "description": "The next page (RFC 8288).", "schema": { "type": "string" } });
         answer["headers"] = json!({ "Link": link });
     }
-    ("200", answer)
+    (if told.accepted { "202" } else { "200" }, answer)
 }
 
 fn parameters(operation: &Operation, told: &Told, is_tagged: bool) -> Vec<Value> {

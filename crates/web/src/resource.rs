@@ -389,7 +389,7 @@ pub struct Happening {
 }
 
 /// One side of a call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Leg {
     /// `caller` or `callee`.
     pub side: String,

@@ -7,6 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use pbx::language::{Language, Text};
+use pbx::text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +114,19 @@ impl Principal {
     pub fn cli(language: Language) -> Self {
         let source = Source::socket();
         Self { who: Who::Cli, scopes: Scopes::ALL, source, language, csrf: None }
+    }
+
+    /// Refuses what needs a scope that this one has not.
+    pub(crate) fn permitted(&self, needed: Scope) -> Result<(), Failure> {
+        if self.scopes.has(needed) {
+            return Ok(());
+        }
+        let word = needed.as_str();
+        let what = text!(
+            "the API key may not do this: it lacks the scope {word}",
+            "该API密钥无此权限，缺少{word}"
+        );
+        Err(Failure::new(403, "scope", what))
     }
 
     /// `user`, `api-key` or `cli`, for the audit.

@@ -25,14 +25,15 @@ pub(crate) async fn explained(request: Request, next: Next) -> Response {
     }
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, TEXT_BYTES_MAX).await.unwrap_or_default();
-    let mut told = failure(status, &String::from_utf8_lossy(&body)).into_response();
+    let mut told = unreadable(status, &String::from_utf8_lossy(&body)).into_response();
     if let Some(allow) = parts.headers.get(header::ALLOW) {
         told.headers_mut().insert(header::ALLOW, allow.clone());
     }
     told
 }
 
-fn failure(status: StatusCode, said: &str) -> Failure {
+/// What axum says of a request that it cannot read, as a failure.
+pub(crate) fn unreadable(status: StatusCode, said: &str) -> Failure {
     match status {
         StatusCode::METHOD_NOT_ALLOWED => {
             let what = text!("this path does not know the method", "该路径不支持此方法");

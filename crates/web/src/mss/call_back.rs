@@ -7,7 +7,8 @@
 mod message;
 mod orders;
 
-use super::{Changes, is_among, settings};
+use super::port::Port;
+use super::{is_among, settings};
 use crate::Office;
 use crate::calls::new_id;
 use crate::events::{Fact, Kind, Kinds, Reader};
@@ -17,8 +18,7 @@ use orders::{Act, Orders};
 use pbx::event::CallState;
 use pbx::id::{CallId, TenantId};
 use pbx::record::CallRecord;
-use pbx::settings::Settings;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::time::Interval;
@@ -26,60 +26,41 @@ use tokio::time::Interval;
 /// How often it is looked whether the time of an order is over.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Listens where the settings say.
+/// Listens where the settings say. What was ordered is known wherever the port goes.
 pub(super) async fn serve(office: Office) {
-    let port = |it: &Settings| it.call_back_port;
-    let mut changes = Changes::of(&office);
-    loop {
-        let now = port(&settings(&office));
-        tokio::select! {
-            () = listen(&office, now) => {}
-            () = changes.away_from(&office, &now, port) => {}
-        }
-    }
-}
-
-/// Never ends by itself.
-async fn listen(office: &Office, port: u16) {
-    let socket = match port {
-        0 => return std::future::pending().await,
-        port => bind(port).await,
-    };
+    let mut port = Port::of(&office, "call-back", |it| it.call_back_port);
     let reader = Kinds::parse("call.*").ok();
+    // From the start on: later, others may have taken all places.
     let reader = reader.and_then(|it| office.running.events().read(None, it));
-    match (socket, reader) {
-        (Ok(socket), Some(reader)) => {
-            let ticks = tokio::time::interval(TICK);
-            let listener = Listener { office: office.clone(), socket, orders: Orders::default() };
-            listener.run(reader, ticks).await;
-        }
-        (Err(error), _) => {
-            tracing::error!(%error, port, "no call-back: the port cannot be opened");
-            std::future::pending().await
-        }
-        (Ok(_), None) => {
-            tracing::error!("no call-back: too many programs read events");
-            std::future::pending().await
+    let Some(mut reader) = reader else {
+        tracing::error!("no call-back: too many programs read events");
+        return;
+    };
+    let mut orders = Orders::default();
+    loop {
+        let socket: UdpSocket = port.open().await;
+        let listener = Listener { office: &office, socket, orders: &mut orders };
+        let ticks = tokio::time::interval(TICK);
+        tokio::select! {
+            () = listener.run(&mut reader, ticks) => {}
+            () = port.moved() => {}
         }
     }
 }
 
-/// For both versions of IP, where there are both.
-async fn bind(port: u16) -> std::io::Result<UdpSocket> {
-    match UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)).await {
-        Ok(socket) => Ok(socket),
-        Err(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).await,
-    }
+/// See [`message::holds`].
+pub(super) fn fuzz(bytes: &[u8]) {
+    message::holds(bytes);
 }
 
-struct Listener {
-    office: Office,
+struct Listener<'a> {
+    office: &'a Office,
     socket: UdpSocket,
-    orders: Orders,
+    orders: &'a mut Orders,
 }
 
-impl Listener {
-    async fn run(mut self, mut reader: Reader, mut ticks: Interval) {
+impl Listener<'_> {
+    async fn run(mut self, reader: &mut Reader, mut ticks: Interval) {
         // One octet more than is read: a longer message is known by it.
         let mut buffer = [0; MESSAGE_MAX + 1];
         loop {
@@ -89,7 +70,7 @@ impl Listener {
                     // What was sent before could not be delivered.
                     Err(_) => vec![],
                 },
-                () = reader.wait() => self.followed(&mut reader),
+                () = reader.wait() => self.followed(reader),
                 _ = ticks.tick() => self.orders.tick(now()),
             };
             for act in acts {
@@ -99,7 +80,7 @@ impl Listener {
     }
 
     fn heard(&mut self, bytes: &[u8], from: SocketAddr) -> Vec<Act> {
-        let settings = settings(&self.office);
+        let settings = settings(self.office);
         if !is_among(from.ip(), &settings.call_back_clients) {
             return vec![];
         }
@@ -135,7 +116,7 @@ impl Listener {
                     acts.extend(self.orders.ended(record, now()));
                 } else if *kind != Kind::CallTransferred {
                     // Of a transfer the end is told besides.
-                    self.orders.changed(record, now());
+                    acts.extend(self.orders.changed(record, now()));
                 }
             }
         }

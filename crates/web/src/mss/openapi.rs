@@ -3,10 +3,14 @@
 //! The query is a JSON object, percent-encoded or as it is; without an operation it is `query`. `syskey` is an API key,
 //! whose scopes count here as they do elsewhere: an administrator's password in a URL would end up in
 //! every log on the way. POST takes the object as its body, with the key in the header of the API.
+//! Each answer ends its connection, so that the next request is the first one of its own: only that may
+//! have JSON as it is in it ([`Requoted`](super::Requoted)).
 
 use super::settings;
 use crate::access::{Principal, Scope};
 use crate::control_router;
+use crate::conventions::merged;
+use crate::extensions::check_password;
 use crate::pages::api::{Api, segment};
 use crate::resource::{
     AddRequest, Change, Credentials, Extension, Failure, NewExtension, PasswordRequest, Status,
@@ -14,7 +18,7 @@ use crate::resource::{
 use crate::{Office, Running};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -29,6 +33,10 @@ pub(crate) const PATH: &str = "/openapi/";
 
 /// Extensions of one answer; the next ones begin after the last `userName` of it.
 const ROWS: &str = "500";
+
+/// What the object may have; anything else is named in the answer, and changes nothing.
+const FIELDS: [&str; 8] =
+    ["syskey", "userName", "after", "password", "description", "ipAddress", "maxCalls", "devices"];
 
 /// What a program may ask for or change. Absent is unchanged.
 #[derive(Debug, Default, Deserialize)]
@@ -57,12 +65,9 @@ pub(crate) fn is_on(office: &Office) -> bool {
     settings(office).mss_openapi
 }
 
-/// The scope for a path.
-pub(crate) fn needed(path: &str) -> Scope {
-    match path.rsplit('/').next() {
-        Some("set" | "delete") => Scope::Config,
-        Some(_) | None => Scope::Read,
-    }
+/// The scope for an operation.
+fn needed(operation: &str) -> Scope {
+    if operation == "query" { Scope::Read } else { Scope::Config }
 }
 
 /// The key in the query.
@@ -77,7 +82,17 @@ pub(crate) fn refused(failure: &Failure, language: Language) -> Response {
         Language::En => &failure.detail_en,
         Language::Zh => &failure.detail_zh,
     };
-    (status, Json(json!({ "result": "error", "reason": detail }))).into_response()
+    let mut said = json!({ "result": "error", "reason": detail });
+    if let Some(field) = &failure.field {
+        said["field"] = (**field).into();
+    }
+    last((status, Json(said)).into_response())
+}
+
+/// The last answer of its connection.
+fn last(mut answer: Response) -> Response {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 fn object(query: &str) -> Option<Map<String, Value>> {
@@ -104,24 +119,40 @@ async fn on_operation(
     body: Bytes,
 ) -> Response {
     let language = principal.language;
-    let running = Arc::clone(&office.running);
-    let api = Api::new(control_router(office), Some(principal));
-    let asked = match uri.query().and_then(object) {
-        Some(it) => serde_json::from_value(Value::Object(it)).ok(),
-        None if body.is_empty() => Some(Asked::default()),
-        None => serde_json::from_slice(&body).ok(),
+    let asked = match (body.is_empty(), uri.query()) {
+        (false, _) => serde_json::from_slice(&body).ok(),
+        (true, Some(query)) => object(query),
+        (true, None) => Some(Map::new()),
     };
     let outcome = match asked {
-        Some(asked) => answer((&api, &*running), (&name, &operation), &asked).await,
+        Some(asked) => on_object(office, principal, (&name, &operation), asked).await,
         None => Err(invalid("userName, password …")),
     };
     match outcome {
-        Ok(mut answer) => {
-            answer.insert("result".to_owned(), "ok".into());
-            Json(answer).into_response()
-        }
+        Ok(answer) => last(Json(answer).into_response()),
         Err(failure) => refused(&failure, language),
     }
+}
+
+async fn on_object(
+    office: Office,
+    principal: Principal,
+    (name, operation): (&str, &str),
+    object: Map<String, Value>,
+) -> Result<Map<String, Value>, Failure> {
+    // Not by the path, in which a letter may be written in more ways than one.
+    principal.permitted(needed(operation))?;
+    let is_unknown = |it: &&String| !FIELDS.contains(&it.as_str());
+    let ignored: Vec<Value> = object.keys().filter(is_unknown).cloned().map(Value::from).collect();
+    let asked: Asked = merged(object, &Map::new())?;
+    let running = Arc::clone(&office.running);
+    let api = Api::new(control_router(office), Some(principal));
+    let mut answer = answer((&api, &*running), (name, operation), &asked).await?;
+    answer.insert("result".to_owned(), "ok".into());
+    if !ignored.is_empty() {
+        answer.insert("ignored".to_owned(), ignored.into());
+    }
+    Ok(answer)
 }
 
 async fn answer(
@@ -178,6 +209,10 @@ async fn users(
 /// Adds the extension, or changes it.
 async fn set(api: &Api, asked: &Asked) -> Result<Map<String, Value>, Failure> {
     let path = path(asked)?;
+    // A password that is refused later would leave half of it done.
+    if let (Some(number), Some(password)) = (&asked.user_name, &asked.password) {
+        check_password(number, password)?;
+    }
     let change = Change {
         name: asked.description.clone(),
         addresses: asked.ip_address.clone(),
@@ -260,14 +295,18 @@ mod tests {
             (ask("version", &json!({})),                                            401, "reason", "sign in, or show an API key"),
             ("/openapi/version?{".to_owned(),                                       401, "reason", "sign in, or show an API key"),
             (ask("localuser/set", &set(&reader)),                                   403, "reason", "the API key may not do this: it lacks the scope config"),
+            (ask("localuser/%73et", &set(&reader)),                                 403, "reason", "the API key may not do this: it lacks the scope config"),
+            (ask("localuser/delet%65", &set(&reader)),                              403, "reason", "the API key may not do this: it lacks the scope config"),
             (ask("localuser/set", &set(&all)),                                      200, "result", "ok"),
             (ask("localuser/set", &json!({ "syskey": all })),                       422, "reason", "the object is wrong or lacks userName"),
+            (ask("localuser/set", &json!({ "syskey": all, "userName": "600", "maxCalls": "3" })), 422, "field", "maxCalls"),
             (ask("prepaid", &json!({ "syskey": all })),                             404, "reason", "there is no such object or operation"),
         ];
         for (path, status, name, value) in table {
             let answer = scene.get(&path).send().await;
             assert_eq!(answer.status, status, "{path}: {}", answer.body);
             assert_eq!(answer.json()[name], value, "{path}: {}", answer.body);
+            assert_eq!(answer.header("connection"), "close", "{path}");
         }
         let one = scene.get(&ask("localuser", &json!({ "syskey": reader, "userName": "600" })));
         let user = one.send().await.json()["localuser"][0].clone();
@@ -279,6 +318,31 @@ mod tests {
         let gone = json!({ "syskey": all, "userName": "600" });
         assert_eq!(scene.get(&ask("localuser/delete", &gone)).status().await, 200);
         assert_eq!(scene.get(&ask("localuser/delete", &gone)).status().await, 404);
+    }
+
+    #[tokio::test]
+    async fn a_set_is_done_whole_and_says_what_it_passed_over() {
+        let scene = Scene::new().await;
+        switched_on(&scene).await;
+        let key = key(&scene, &["read", "config"]).await;
+        let ask = |what: &str, mut object: Value| {
+            object["syskey"] = key.clone().into();
+            ask(what, &object)
+        };
+        let new = json!({ "userName": "600", "description": "Door", "callForward": "1", "x": 1 });
+        let done = scene.get(&ask("localuser/set", new)).send().await;
+        assert_eq!(done.json()["ignored"], json!(["callForward", "x"]), "{}", done.body);
+        let weak = json!({ "userName": "600", "description": "Hall", "password": "600" });
+        assert_eq!(scene.get(&ask("localuser/set", weak)).status().await, 422);
+        let user = scene.get(&ask("localuser", json!({ "userName": "600" }))).send().await;
+        assert_eq!(user.json()["localuser"][0]["description"], "Door", "nothing was changed");
+        // The key in the header, the object in the body; a query that is no object asks for nothing.
+        let bearer = format!("Bearer {key}");
+        let post = scene.post("/openapi/localuser/set").with("authorization", &bearer);
+        let hall = json!({ "userName": "600", "description": "Hall" });
+        assert_eq!(post.json(&hall).status().await, 200);
+        let broken = scene.get("/openapi/localuser?%7B%22userName").with("authorization", &bearer);
+        assert_eq!(broken.status().await, 422);
     }
 
     #[tokio::test]

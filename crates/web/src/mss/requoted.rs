@@ -92,7 +92,8 @@ fn right(read: &[u8]) -> Vec<u8> {
     let (target, version) = line.split_at(version);
     let mut right = b"GET ".to_vec();
     for &byte in &target[b"GET ".len()..] {
-        if matches!(byte, b'"' | b' ' | b'<' | b'>') {
+        // What stands after # would be no part of the query.
+        if matches!(byte, b'"' | b' ' | b'<' | b'>' | b'#' | 0x80..) {
             right.extend_from_slice(format!("%{byte:02X}").as_bytes());
         } else {
             right.push(byte);
@@ -112,12 +113,16 @@ mod tests {
         let raw = "GET /openapi/version?{\"syskey\": \"1234\"} HTTP/1.1\r\nHost: \"x\"\r\n\r\n";
         let put_right =
             "GET /openapi/version?{%22syskey%22:%20%221234%22} HTTP/1.1\r\nHost: \"x\"\r\n\r\n";
+        let password =
+            "GET /openapi/x?{\"password\":\"a#b\",\"description\":\"门\"} HTTP/1.1\r\n\r\n";
+        let of_password = "GET /openapi/x?{%22password%22:%22a%23b%22,%22description%22:%22%E9%97%A8%22} HTTP/1.1\r\n\r\n";
         let long = format!("GET /openapi/x?{} HTTP/1.1\r\n\r\n", "\"".repeat(LINE_MAX));
         let other = "POST /api/v1/calls HTTP/1.1\r\n\r\n{\"from\":\"GET /openapi/\"}";
         #[rustfmt::skip]
         let table = [
             (raw,                                    put_right),
             ("GET /openapi/version HTTP/1.1\r\n\r\n", "GET /openapi/version HTTP/1.1\r\n\r\n"),
+            (password,                               of_password),
             (other,                                  other),
             ("GET /open",                            "GET /open"),
             ("GET /openapi/x?\"",                    "GET /openapi/x?\""),

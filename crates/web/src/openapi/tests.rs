@@ -6,11 +6,12 @@ use super::*;
 use crate::scene::Scene;
 
 /// Paths that routers of this crate are told, as their sources say.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     include_str!("../lib.rs"),
     include_str!("../access.rs"),
     include_str!("../webhooks.rs"),
     include_str!("../backups/api.rs"),
+    include_str!("../captures.rs"),
 ];
 
 #[test]
@@ -39,6 +40,8 @@ const STORY: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/extensions", r#"{"extensions":[{"number":"100-102"}]}"#),
     ("PATCH", "/api/v1/extensions/{number}", r#"{"name":"Hall","forward":{"busy":"101"}}"#),
     ("POST", "/api/v1/extensions/{number}:passwd", "{}"),
+    ("POST", "/api/v1/calls", r#"{"from":"100","to":"101"}"#),
+    ("POST", "/api/v1/captures", r#"{"ext":"100"}"#),
     ("POST", "/api/v1/external-lines", r#"{"account":"100","domain":"sip.example.com"}"#),
     ("PATCH", "/api/v1/external-lines/{account}", r#"{"interop":{"reliable":"off"}}"#),
     ("POST", "/api/v1/sip-trunks", r#"{"id":100,"addresses":[{"host":"10.0.0.1"}]}"#),
@@ -94,7 +97,8 @@ async fn answers_are_as_the_document_says() {
     for step in STORY {
         statuses.push(answered(&scene, &document, *step).await);
     }
-    let expected = [200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 401, 422, 200];
+    let expected =
+        [200, 200, 200, 202, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 401, 422, 200];
     assert_eq!(statuses, expected);
     // Streams do not end.
     for operation in OPERATIONS.iter().filter(|it| it.gives.is_none_or(|kind| kind == "text/csv")) {

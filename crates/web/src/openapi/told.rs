@@ -4,7 +4,7 @@
 use super::schemas::Schemas;
 use crate::access::Principal;
 use crate::access::sessions::Begun;
-use crate::conventions::Listed;
+use crate::conventions::{Accepted, Listed};
 use crate::resource::access::SignedIn;
 use axum::body::{Body, Bytes};
 use axum::extract::ws::WebSocketUpgrade;
@@ -26,6 +26,8 @@ pub(super) struct Told {
     pub(super) answer: Option<Value>,
     /// `Link` leads to the next page.
     pub(super) linked: bool,
+    /// It has only begun: 202.
+    pub(super) accepted: bool,
 }
 
 /// What a handler says of itself.
@@ -143,6 +145,13 @@ impl<T: JsonSchema> Answer for Listed<T> {
     fn tell(told: &mut Told, schemas: &mut Schemas) {
         told.answer = Some(schemas.written::<Vec<T>>());
         told.linked = true;
+    }
+}
+
+impl<T: JsonSchema> Answer for Accepted<T> {
+    fn tell(told: &mut Told, schemas: &mut Schemas) {
+        told.answer = Some(schemas.written::<T>());
+        told.accepted = true;
     }
 }
 

@@ -48,6 +48,7 @@ const NAMES: &[(&str, Text)] = &[
     ("mss_openapi", Text::fixed("miniSIPServer openAPI", "miniSIPServer openAPI接口")),
     ("event_channel_port", Text::fixed("Event channel: port", "事件通道：端口")),
     ("event_channel_clients", Text::fixed("Event channel: clients", "事件通道：允许的地址")),
+    ("event_channel_origins", Text::fixed("Event channel: web pages", "事件通道：允许的网页")),
     ("call_back_port", Text::fixed("Call-back: local listen port", "回呼：本地监听端口")),
     ("call_back_clients", Text::fixed("Call-back: application servers", "回呼：应用服务器地址")),
     ("call_back_caller", Text::fixed("Call-back: default caller number", "回呼：默认主叫号码")),

@@ -89,7 +89,7 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Message<'_>> {
     let mut it = Message { method, id: "", caller1, called1, caller2, called2, duration_s };
     for parameter in parameters.split([',', ';', '\r', '\n']).take(PARAMETERS_MAX) {
         let Some((name, value)) = parameter.split_once('=') else { continue };
-        let value = value.trim().trim_matches('"');
+        let value = value.trim_matches(|it: char| it == '"' || it.is_whitespace());
         match name.trim().to_ascii_lowercase().as_str() {
             "id" => it.id = value,
             "caller1" => it.caller1 = value,
@@ -102,6 +102,27 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Message<'_>> {
     }
     let graphic = it.id.bytes().all(|it| it.is_ascii_graphic());
     ((1..=ID_MAX).contains(&it.id.len()) && graphic).then_some(it)
+}
+
+/// What is true of every datagram: it is read or passed over, and what was read, said once more, is read as
+/// the same.
+pub(super) fn holds(bytes: &[u8]) {
+    let Some(it) = parse(bytes) else { return };
+    assert!((1..=ID_MAX).contains(&it.id.len()), "a name that cannot be answered");
+    let Message { method, id, caller1, called1, caller2, called2, duration_s } = it;
+    let method = match method {
+        Method::Request => "REQUEST",
+        Method::Cancel => "CANCEL",
+    };
+    let duration = duration_s.map(|it| it.to_string()).unwrap_or_default();
+    let again = format!(
+        "{method}: id={id}\ncaller1={caller1}\ncalled1={called1}\ncaller2={caller2}\ncalled2={called2}\nduration={duration}"
+    );
+    let is_short = again.len() <= MESSAGE_MAX;
+    assert!(
+        !is_short || parse(again.as_bytes()).as_ref() == Some(&it),
+        "read otherwise: {again:?}"
+    );
 }
 
 #[cfg(test)]
@@ -172,9 +193,18 @@ mod tests {
                     _ => bytes.extend_from_within(at..),
                 }
             }
-            if let Some(it) = parse(&bytes) {
-                assert!(!it.id.is_empty() && it.id.len() <= ID_MAX);
-            }
+            holds(&bytes);
+        }
+    }
+
+    /// The kept inputs of the fuzz target.
+    #[test]
+    fn the_corpus_holds() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/call_back");
+        let files: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
+        assert!(!files.is_empty(), "the corpus is empty");
+        for file in files {
+            holds(&std::fs::read(file.unwrap().path()).unwrap());
         }
     }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// Orders at a time; one more is refused.
+/// Orders at a time; one more takes the place of the oldest that is over, or is refused.
 const ORDERS_MAX: usize = 256;
 /// Calls of one order; one more counts for nothing.
 const CALLS_MAX: usize = 16;
@@ -49,6 +49,8 @@ struct Entry {
     /// Longest that they may talk, once the first party has answered.
     most: Option<Duration>,
     ends_at: Option<Instant>,
+    /// It was cancelled, or its time is over: a call that is told of later ends too.
+    is_to_end: bool,
     state: State,
 }
 
@@ -102,6 +104,7 @@ impl Orders {
             }
             (Method::Request, None) => match self.wanted(message, office) {
                 Ok(order) => {
+                    self.make_room();
                     let most = message.duration_s.filter(|it| *it > 0);
                     let most = most.map(|it| Duration::from_secs(it.into()));
                     self.entries.insert(key, Entry::new(from, order.call, most, now));
@@ -110,6 +113,7 @@ impl Orders {
                 Err(result) => vec![ack(result)],
             },
             (Method::Cancel, Some(known)) => {
+                known.is_to_end = true;
                 let hang_up = known.up().map(Act::HangUp);
                 std::iter::once(ack(Refused::No)).chain(hang_up).collect()
             }
@@ -128,7 +132,8 @@ impl Orders {
         let named = [caller1, called1, usual];
         let by = named.into_iter().find(|it| !it.is_empty() && (office.is_extension)(it));
         let by = by.ok_or(Refused::Rights)?;
-        let full = self.entries.len() >= ORDERS_MAX;
+        let is_over = |it: &Entry| matches!(it.state, State::Over(_));
+        let full = self.entries.len() >= ORDERS_MAX && !self.entries.values().any(is_over);
         let call = office.new_call.filter(|_| !full).ok_or(Refused::Busy)?;
         let caller = [caller1, usual].into_iter().find(|it| !it.is_empty());
         Ok(Order {
@@ -144,14 +149,29 @@ impl Orders {
         })
     }
 
+    /// Forgets the oldest order that is over, where there is no room for one more.
+    fn make_room(&mut self) {
+        if self.entries.len() < ORDERS_MAX {
+            return;
+        }
+        let over = self.entries.iter().filter_map(|(key, it)| match it.state {
+            State::Over(until) => Some((until, key)),
+            State::Running | State::Between(_) => None,
+        });
+        if let Some(oldest) = over.min().map(|it| it.1.clone()) {
+            self.entries.remove(&oldest);
+        }
+    }
+
     /// A call began or changed.
-    pub(super) fn changed(&mut self, record: &CallRecord, now: Instant) {
-        let Some((_, entry)) = self.find(record) else { return };
+    pub(super) fn changed(&mut self, record: &CallRecord, now: Instant) -> Option<Act> {
+        let (_, entry) = self.find(record)?;
         entry.know(record.call_id);
         if entry.is_first(record) && record.answered_at.is_some() {
             let ends_at = entry.most.map(|it| now + it);
             entry.ends_at = entry.ends_at.or(ends_at);
         }
+        entry.is_to_end.then_some(Act::HangUp(record.call_id))
     }
 
     /// A call ended.
@@ -193,7 +213,8 @@ impl Orders {
         let mut acts = vec![];
         for entry in self.entries.values_mut() {
             if entry.ends_at.is_some_and(|it| it <= now) {
-                entry.ends_at = None;
+                (entry.ends_at, entry.most) = (None, None);
+                entry.is_to_end = true;
                 acts.extend(entry.up().map(Act::HangUp));
             }
         }
@@ -227,7 +248,8 @@ impl Entry {
         let (talked_ms, cause) = (0, NOT_PLACED);
         let state = State::Between(now + BETWEEN);
         let (calls, up) = (vec![call], vec![]);
-        Self { at, calls, up, talked_ms, cause, most, ends_at: None, state }
+        let (ends_at, is_to_end) = (None, false);
+        Self { at, calls, up, talked_ms, cause, most, ends_at, is_to_end, state }
     }
 
     fn is_first(&self, record: &CallRecord) -> bool {

@@ -120,6 +120,44 @@ fn it_is_cancelled_and_has_its_time() {
     assert_eq!(sent(&heard(&mut orders, "CANCEL: id=8", at)), ["ACK: id=8, result=4"]);
 }
 
+/// One call of the chain is over and the next is not told of yet: it ends as soon as it is.
+#[test]
+fn who_cancels_between_two_calls_is_heard() {
+    let forwarded = Some(ReleaseCode::CalleeForwardedBusy);
+    for by_time in [false, true] {
+        let (mut orders, begun) = (Orders::default(), now());
+        let at = |seconds: u64| begun + Duration::from_secs(seconds);
+        heard(&mut orders, ORDER, begun);
+        orders.changed(&record(1, None, None), begun);
+        orders.changed(&record(2, Some(1), None), begun);
+        orders.ended(&record(1, None, Some(ReleaseCode::SystemJoined)), begun);
+        orders.ended(&record(2, Some(1), forwarded), at(58));
+        if by_time {
+            orders.tick(at(60));
+        } else {
+            heard(&mut orders, "CANCEL: id=7", at(60));
+        }
+        let next = orders.changed(&record(3, Some(2), None), at(61));
+        assert_eq!(next, Some(Act::HangUp(call(3))), "{by_time}");
+    }
+}
+
+#[test]
+fn a_new_order_takes_the_place_of_one_that_is_over() {
+    let (mut orders, at) = (Orders::default(), now());
+    let order = |id: usize| format!("REQUEST: id={id}, called1=100, called2=101");
+    for id in 0..ORDERS_MAX {
+        heard(&mut orders, &order(id), at);
+    }
+    assert!(sent(&heard(&mut orders, &order(999), at))[0].ends_with("=3"), "all are running");
+    assert_eq!(orders.tick(at + BETWEEN).len(), ORDERS_MAX, "nothing came of them");
+    for id in 0..ORDERS_MAX + 3 {
+        let acts = heard(&mut orders, &order(1000 + id), at + BETWEEN);
+        let result = if id < ORDERS_MAX { "=0" } else { "=3" };
+        assert!(sent(&acts)[0].ends_with(result), "{id}");
+    }
+}
+
 #[test]
 fn what_is_never_told_of_is_over() {
     let (mut orders, at) = (Orders::default(), now());
