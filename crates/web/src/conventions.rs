@@ -19,4 +19,4 @@ pub(crate) use page::{Listed, PageQuery, not_of_this_list};
 pub(crate) use patch::Patch;
 pub(crate) use plain::plain;
 pub(crate) use refusal::{explained, unreadable};
-pub(crate) use tag::{Compared, is_tagged, unchanged};
+pub(crate) use tag::{Compared, conflict, is_tagged, unchanged};

@@ -140,8 +140,16 @@ fn local(office: &Office, at: &str) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
-/// Names who changed it, and when.
 async fn changed(office: &Office, kind: &str, name: &str, tag: Option<String>) -> Response {
+    let mut response = conflict(office, kind, name).await.into_response();
+    if let Some(tag) = tag.and_then(|it| HeaderValue::from_str(&it).ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// Names who changed it, and when.
+pub(crate) async fn conflict(office: &Office, kind: &str, name: &str) -> Failure {
     let last = if kind == audit::DIAL_PLAN {
         audit::last_of_plan(&office.db).await
     } else {
@@ -149,7 +157,7 @@ async fn changed(office: &Office, kind: &str, name: &str, tag: Option<String>) -
     };
     let last = match last {
         Ok(last) => last,
-        Err(failure) => return failure.into_response(),
+        Err(failure) => return failure,
     };
     let what = match last {
         Some(it) => {
@@ -158,11 +166,7 @@ async fn changed(office: &Office, kind: &str, name: &str, tag: Option<String>) -
         }
         None => text!("this has been changed: load it again", "内容已被修改，请重新加载"),
     };
-    let mut response = Failure::new(412, "changed", what).into_response();
-    if let Some(tag) = tag.and_then(|it| HeaderValue::from_str(&it).ok()) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
+    Failure::new(412, "changed", what)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! the grid, saved or not, as calls are decided.
 
 mod grid;
+mod held;
 mod rows;
 mod simulator;
 mod tables;
@@ -12,12 +13,16 @@ use super::failure::{PageFailure, sentences};
 use super::form::{self, Sent};
 use super::viewer::Viewer;
 use super::{query, render, to};
-use crate::conventions::plain;
+use crate::audit::DIAL_PLAN;
+use crate::conventions::{conflict, plain};
 use crate::resource::{Failure, Imported};
 use axum::Form as Body;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use pbx::dialplan::Tables;
+use pbx::dialplan::plan::DialPlan;
+use pbx::directory::Tenant;
+use pbx::id::TenantId;
 use pbx::text;
 use rows::{Edited, edited, merged, unfit};
 use serde::Deserialize;
@@ -29,12 +34,25 @@ use tables::{Table, named};
 const HOME: &str = "/dial-plan";
 const API: &str = "/api/v1/dial-plan";
 
-/// From which row on the grid is shown, and what the page came from.
+/// Which rows the grid shows, and what the page came from.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Came {
-    from: usize,
+    /// Those behind this one.
+    after: u32,
+    /// Those that begin so.
+    q: String,
     saved: Option<String>,
+}
+
+impl Came {
+    /// The page with the rows behind `after`.
+    fn page(&self, table: &Table, after: u32, saved: bool) -> String {
+        let after = if after == 0 { String::new() } else { after.to_string() };
+        let saved = if saved { "1" } else { "" };
+        let fields = [("after", &*after), ("q", self.q.trim()), ("saved", saved)];
+        query(&format!("{HOME}/{}", table.path), &fields)
+    }
 }
 
 pub(crate) async fn on_table(
@@ -43,11 +61,10 @@ pub(crate) async fn on_table(
     Query(came): Query<Came>,
 ) -> Result<Response, PageFailure> {
     let table = known(&path)?;
-    let (before, tag): (Value, String) = viewer.api.get_tagged(API).await?;
-    let mut grid = grid::stored(table, &before, came.from);
-    grid.tag = tag;
-    let simulated = simulator::run(&viewer, &before, Asked::default()).await;
-    Ok(grid::page(&viewer, table, &before, grid, came.saved.is_some(), None, simulated))
+    let tenant = tenant(&viewer);
+    let grid = grid::stored(table, &tenant.dial_plan, &came);
+    let simulated = simulator::run(&viewer, Ok(tenant), Asked::default()).await;
+    Ok(grid::page(&viewer, table, grid, &came, None, simulated))
 }
 
 /// All rows or none.
@@ -58,26 +75,22 @@ pub(crate) async fn on_save(
     Body(sent): Body<Sent>,
 ) -> Result<Response, PageFailure> {
     let table = known(&path)?;
-    let before: Value = viewer.api.get(API).await?;
     let edited = edited(table, &sent);
     let wrong = match unfit(table, &edited) {
         Some((place, failure)) => Some((Some(place), failure)),
-        None => save(&viewer, table, &before, &sent, &edited).await.err().map(|it| (None, it)),
+        None => save(&viewer, table, &sent, &edited).await.err().map(|it| (None, it)),
     };
     match wrong {
-        None => {
-            let from = if came.from == 0 { String::new() } else { came.from.to_string() };
-            Ok(to(&query(&format!("{HOME}/{path}"), &[("from", &from), ("saved", "1")])))
-        }
+        None => Ok(to(&came.page(table, came.after, true))),
         Some((place, failure)) => {
             let again = form::tag_again(&sent, &failure);
             let wrong =
                 grid::Wrong { place, sentences: sentences(&failure, viewer.language), failure };
-            let after = after(table, &before, &edited);
-            let simulated = simulator::run(&viewer, &after, simulator::asked(&sent)).await;
-            let mut grid = grid::written(table, &edited);
+            let after = after(&viewer, table, &edited);
+            let simulated = simulator::run(&viewer, after, simulator::asked(&sent)).await;
+            let mut grid = grid::written(&edited);
             grid.tag = again;
-            Ok(grid::page(&viewer, table, &before, grid, false, Some(wrong), simulated))
+            Ok(grid::page(&viewer, table, grid, &came, Some(wrong), simulated))
         }
     }
 }
@@ -86,39 +99,51 @@ pub(crate) async fn on_save(
 pub(crate) async fn on_try(
     viewer: Viewer,
     Path(path): Path<String>,
+    Query(came): Query<Came>,
     Body(sent): Body<Sent>,
 ) -> Result<Response, PageFailure> {
     let table = known(&path)?;
-    let before: Value = viewer.api.get(API).await?;
     let edited = edited(table, &sent);
+    let asked = simulator::asked(&sent);
     let simulated = match unfit(table, &edited) {
-        None => {
-            simulator::run(&viewer, &after(table, &before, &edited), simulator::asked(&sent)).await
-        }
-        Some((_, failure)) => Simulated::refused(&viewer, simulator::asked(&sent), &failure),
+        None => simulator::run(&viewer, after(&viewer, table, &edited), asked).await,
+        Some((_, failure)) => Simulated::refused(&viewer, asked, &failure),
     };
-    let mut grid = grid::written(table, &edited);
+    let mut grid = grid::written(&edited);
     form::tag(&sent).clone_into(&mut grid.tag);
-    Ok(grid::page(&viewer, table, &before, grid, false, None, simulated))
+    Ok(grid::page(&viewer, table, grid, &came, None, simulated))
 }
 
+/// What is stored is read here, once, and must be what the form was made from; the API sees to it that it still is when
+/// it is replaced.
 async fn save(
     viewer: &Viewer,
     table: &Table,
-    before: &Value,
     sent: &Sent,
     edited: &[Edited],
 ) -> Result<(), Failure> {
+    let (before, tag): (Value, String) = viewer.api.get_tagged(API).await?;
+    let seen = form::tag(sent);
+    let plan = parsed(&before)?.in_place_of(&Tenant::default()).dial_plan;
+    if !seen.is_empty() && seen != held::tag(&plan, table) {
+        return Err(conflict(&viewer.pages.office, DIAL_PLAN, "").await);
+    }
     let rows = merged(&before[table.list], edited);
     let request = json!({ "tables": { table.list: rows }, "only": [table.name] });
-    viewer.api.put_if::<Imported>(API, &request, form::tag(sent)).await.map(|_| ())
+    viewer.api.put_if::<Imported>(API, &request, &tag).await.map(|_| ())
 }
 
-/// All tables as they would be.
-fn after(table: &Table, before: &Value, edited: &[Edited]) -> Value {
-    let mut after = before.clone();
-    after[table.list] = merged(&before[table.list], edited).into();
-    after
+/// The office as the server holds it.
+fn tenant(viewer: &Viewer) -> Tenant {
+    let directory = viewer.pages.running.directory();
+    directory.tenant(TenantId::default()).cloned().unwrap_or_default()
+}
+
+/// The office as it would be.
+fn after(viewer: &Viewer, table: &Table, edited: &[Edited]) -> Result<Tenant, Failure> {
+    let tenant = tenant(viewer);
+    let dial_plan: DialPlan = held::changed(&tenant.dial_plan, table, edited)?;
+    Ok(Tenant { dial_plan, ..tenant })
 }
 
 fn known(path: &str) -> Result<&'static Table, Failure> {

@@ -3,7 +3,7 @@
 use super::rows::{Edited, shown};
 use super::simulator::{Simulated, said};
 use super::tables::Table;
-use super::{HOME, query, render};
+use super::{Came, HOME, held, render};
 use crate::pages::form::{Input, at, input};
 use crate::pages::layout::Layout;
 use crate::pages::viewer::Viewer;
@@ -11,6 +11,7 @@ use crate::pages::words::words;
 use crate::resource::{Failure, Finding};
 use askama::Template;
 use axum::response::Response;
+use pbx::dialplan::plan::DialPlan;
 use pbx::dialplan::transition::Transition;
 use pbx::language::Language;
 use serde_json::{Map, Value};
@@ -33,6 +34,8 @@ words! {
         new: "new row", "新记录";
         value: "Value", "值";
         example: "Example", "示例";
+        begins: "Rows that begin with", "号码开头";
+        find: "Find", "查找";
         next: "Next rows", "后面的记录";
         first: "First rows", "前面的记录";
     }
@@ -58,35 +61,35 @@ pub(super) struct Grid {
     /// Of the tables that were there when the rows were shown.
     pub(super) tag: String,
     lines: Vec<Line>,
-    from: usize,
-    next: Option<usize>,
+    /// There are more behind this one.
+    next: Option<u32>,
 }
 
-/// The rows that are stored, from one of them on.
-pub(super) fn stored(table: &Table, all: &Value, from: usize) -> Grid {
-    let none = Vec::new();
-    let rows = all[table.list].as_array().unwrap_or(&none);
-    let window = rows.iter().skip(from).take(ROWS).enumerate();
-    let line = |(place, row): (usize, &Value)| Line {
+/// The rows that are there, of those that are asked for.
+pub(super) fn stored(table: &Table, plan: &DialPlan, came: &Came) -> Grid {
+    let mut rows = held::window(plan, table, (came.after, came.q.trim()), ROWS + 1);
+    let more = rows.len() > ROWS;
+    rows.truncate(ROWS);
+    let next = rows.last().filter(|_| more).map(|it| it.id());
+    let line = |(place, row): (usize, &&dyn held::Row)| Line {
         place,
-        was: row["id"].as_u64(),
+        was: Some(row.id().into()),
         deleted: false,
-        values: shown(row.clone()),
+        values: shown(row.json()),
     };
-    let lines = window.map(line).collect();
-    let next = (rows.len() > from + ROWS).then_some(from + ROWS);
-    Grid { tag: String::new(), lines, from, next }
+    let lines = rows.iter().enumerate().map(line).collect();
+    Grid { tag: held::tag(plan, table), lines, next }
 }
 
 /// The rows as they came back.
-pub(super) fn written(_: &Table, edited: &[Edited]) -> Grid {
+pub(super) fn written(edited: &[Edited]) -> Grid {
     let line = |it: &Edited| Line {
         place: it.place,
         was: it.was,
         deleted: it.row.is_none(),
         values: it.row.clone().unwrap_or_default(),
     };
-    Grid { tag: String::new(), lines: edited.iter().map(line).collect(), from: 0, next: None }
+    Grid { tag: String::new(), lines: edited.iter().map(line).collect(), next: None }
 }
 
 #[derive(Template)]
@@ -105,6 +108,9 @@ struct Page {
     examples: bool,
     rows: Vec<Row>,
     plans: Vec<String>,
+    /// What the rows that are shown begin with.
+    q: String,
+    home: String,
     next: Option<String>,
     first: Option<String>,
     simulated: Simulated,
@@ -133,39 +139,39 @@ struct Cell {
 pub(super) fn page(
     viewer: &Viewer,
     table: &'static Table,
-    all: &Value,
     grid: Grid,
-    saved: bool,
+    came: &Came,
     wrong: Option<Wrong>,
     simulated: Simulated,
 ) -> Response {
     let language = viewer.language;
     let w = Words::of(language);
-    let own = format!("{HOME}/{}", table.path);
-    let Grid { tag, mut lines, from, next } = grid;
+    let home = format!("{HOME}/{}", table.path);
+    let Grid { tag, mut lines, next } = grid;
     let behind = lines.iter().map(|it| it.place + 1).max().unwrap_or(0);
     let empty =
         |place| Line { place, was: None, deleted: false, values: Value::Object(Map::new()) };
     lines.extend((behind..behind + EMPTY_ROWS).map(empty));
     let rows = lines.iter().map(|it| row(table, it, &simulated.findings, wrong.as_ref(), language));
-    let plans = all["plans"].as_array().cloned().unwrap_or_default();
-    let plans = plans.iter().filter_map(Value::as_str).map(str::to_owned);
-    let page = |from: usize| query(&own, &[("from", &from.to_string())]);
+    let action = came.page(table, came.after, false);
+    let attempt = action.replacen(&home, &format!("{home}/try"), 1);
     render(&Page {
         page: viewer.layout(),
         w,
         title: table.title.get(language),
         help: table.help.get(language),
-        action: if from == 0 { own.clone() } else { page(from) },
-        attempt: format!("{own}/try"),
+        saved: came.saved.is_some() && wrong.is_none(),
+        action,
+        attempt,
         tag,
-        saved,
         heads: table.fields().iter().map(|it| it.label.get(language)).collect(),
         examples: table.path == "transitions",
         rows: rows.collect(),
-        plans: std::iter::once("default".to_owned()).chain(plans).collect(),
-        next: next.map(page),
-        first: (from > 0).then(|| own.clone()),
+        plans: viewer.plans(),
+        q: came.q.trim().to_owned(),
+        next: next.map(|it| came.page(table, it, false)),
+        first: (came.after > 0).then(|| came.page(table, 0, false)),
+        home,
         wrong: wrong.map(|it| it.sentences).unwrap_or_default(),
         simulated,
     })

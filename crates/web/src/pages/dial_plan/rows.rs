@@ -73,7 +73,7 @@ pub(super) fn merged(before: &Value, edited: &[Edited]) -> Vec<Value> {
 }
 
 /// What is not there has its default; the route as the API writes it.
-fn stored(row: Value) -> Value {
+pub(super) fn stored(row: Value) -> Value {
     let Value::Object(fields) = row else { return row };
     let kept = fields.into_iter().filter(|(_, value)| !value.is_null() && *value != "");
     let written = |(name, value): (String, Value)| {

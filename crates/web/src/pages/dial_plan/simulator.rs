@@ -1,7 +1,7 @@
 //! The simulator of the dial plan: the decision on a call that nobody places, by tables that may not be saved yet.
 
 use super::tables::TABLES;
-use super::{API, HOME, parsed};
+use super::{HOME, tenant};
 use crate::dial_plan::{findings, simulate};
 use crate::pages::failure::{PageFailure, sentences};
 use crate::pages::form::Sent;
@@ -17,7 +17,6 @@ use pbx::directory::{Directory, Tenant};
 use pbx::id::TenantId;
 use pbx::language::Language;
 use serde::Deserialize;
-use serde_json::Value;
 use std::sync::Arc;
 
 words! {
@@ -87,12 +86,16 @@ impl Simulated {
     }
 }
 
-/// Decides by these tables, and says what is wrong with them.
-pub(super) async fn run(viewer: &Viewer, tables: &Value, asked: Asked) -> Simulated {
+/// Decides by the tables of this office, and says what is wrong with them.
+pub(super) async fn run(
+    viewer: &Viewer,
+    office: Result<Tenant, Failure>,
+    asked: Asked,
+) -> Simulated {
     let language = viewer.language;
     let w = Words::of(language);
-    let directory = match directory(viewer, tables) {
-        Ok(directory) => directory,
+    let directory = match office {
+        Ok(office) => directory(viewer, office),
         Err(failure) => return Simulated::refused(viewer, asked, &failure),
     };
     let running = &*viewer.pages.running;
@@ -122,15 +125,11 @@ pub(super) fn said(finding: &Finding, language: Language) -> String {
     finding.line(language).replacen(&named, bare, 1)
 }
 
-/// The directory that calls are decided by, with these tables in the place of its own.
-fn directory(viewer: &Viewer, tables: &Value) -> Result<Directory, Failure> {
+/// The directory that calls are decided by, with this office in the place of its own.
+fn directory(viewer: &Viewer, office: Tenant) -> Directory {
     let mut directory = Directory::clone(&viewer.pages.running.directory());
-    let tenant = TenantId::default();
-    let next = directory.tenant(tenant).map(|it| parsed(tables).map(|new| new.in_place_of(it)));
-    if let Some(next) = next.transpose()? {
-        directory.tenants.insert(tenant, next);
-    }
-    Ok(directory)
+    directory.tenants.insert(TenantId::default(), office);
+    directory
 }
 
 fn request(asked: &Asked) -> SimulateRequest {
@@ -181,8 +180,7 @@ pub(crate) async fn on_simulator(
     Query(it): Query<InUrl>,
 ) -> Result<Response, PageFailure> {
     let asked = Asked { from: it.sim_from, way: it.sim_way, dial: it.sim_dial, at: it.sim_at };
-    let tables: Value = viewer.api.get(API).await?;
-    let simulated = run(&viewer, &tables, asked).await;
+    let simulated = run(&viewer, Ok(tenant(&viewer)), asked).await;
     let language: Language = viewer.language;
     let tables = TABLES.iter().map(|it| (format!("{HOME}/{}", it.path), it.title.get(language)));
     let page = Page { page: viewer.layout(), w: simulated.w, simulated, tables: tables.collect() };
