@@ -68,6 +68,8 @@ enum Leg {
 struct Page {
     call: Call,
     ladder: Vec<Traced>,
+    #[serde(default)]
+    followed_by: Vec<String>,
 }
 
 pub(super) fn run(common: &Common, arguments: Arguments, output: &mut Output) -> Result<()> {
@@ -231,6 +233,10 @@ fn list(calls: &[Call], language: Language) -> String {
 
 fn detail(page: &Page, language: Language) -> String {
     let mut text = head(&page.call, language);
+    for id in &page.followed_by {
+        text.push_str(text!("goes on in {id}", "转移至 {id}").get(language));
+        text.push('\n');
+    }
     text.push_str(&happenings(&page.call.timeline, language));
     let row = |leg: &resource::Leg| {
         vec![

@@ -381,6 +381,34 @@ async fn the_simulator_decides_by_what_is_written_and_saving_takes_all_or_nothin
 }
 
 #[tokio::test]
+async fn a_grid_shows_what_is_looked_for_and_overwrites_nothing_unseen() {
+    let scene = Scene::new().await;
+    let path = "/dial-plan/black-list";
+    let seen = fields(&scene.get(path).await.body);
+    let with_caller = |number: &str| {
+        let mut fields = seen.clone();
+        fields.retain(|it| it.0 != "r0.caller");
+        fields.push(("r0.caller".to_owned(), number.to_owned()));
+        fields
+    };
+    assert_eq!(scene.post(path, &pairs(&with_caller("4000"))).await.status, 303);
+    for (language, who) in
+        [("en", "the command line changed this at 2026-"), ("zh", "命令行已于2026-")]
+    {
+        let late = scene.post(&with_language(path, language), &pairs(&with_caller("4002"))).await;
+        check(&late.body).unwrap();
+        assert!(late.body.contains(who), "{}", late.body);
+    }
+    let shows = async |query: &str| {
+        let page = scene.get(&format!("{path}?{query}")).await.body;
+        check(&page).unwrap();
+        page.contains("value=\"4000\"")
+    };
+    assert!(shows("").await && shows("q=40").await);
+    assert!(!shows("q=41").await && !shows("after=1").await);
+}
+
+#[tokio::test]
 async fn the_first_minute_leads_from_the_set_up_to_the_cards() {
     let scene = Scene::new().await;
     let weak = scene.post("/setup?lang=zh", &[("name", "admin"), ("password", "admin")]).await;
@@ -413,7 +441,11 @@ async fn a_key_is_shown_once_and_an_administrator_is_added() {
     assert!(made.body.contains("id=\"key\"") && made.body.contains("dialtone_"), "{}", made.body);
     assert!(!scene.get("/api-keys").await.body.contains("dialtone_"));
     let weak = scene.post("/administrators?lang=zh", &[("name", "eve"), ("password", "eve")]).await;
-    assert!(weak.body.contains("aria-describedby=\"password-error password-help\""), "{}", weak.body);
+    assert!(
+        weak.body.contains("aria-describedby=\"password-error password-help\""),
+        "{}",
+        weak.body
+    );
     let added = scene
         .post("/administrators", &[("name", "eve"), ("password", "a horse and a battery")])
         .await;
