@@ -62,10 +62,10 @@ class Person {
     check((await this.page.locator('#saved').count()) === 1, `${name}: it is not saved: ${await this.trouble()}`);
   }
 
-  // The field is shown with what is wrong with it; in a form of two fields it stands above them.
-  async isRefused(fields, name, where = '.field.wrong .error') {
+  // The field is shown with what is wrong with it.
+  async isRefused(fields, name) {
     await this.save(fields);
-    const wrong = this.page.locator(`${where}:visible`).first();
+    const wrong = this.page.locator('.field.wrong .error:visible').first();
     if ((await wrong.count()) === 0) return check(false, `${name}: no field is wrong: ${await this.trouble()}`);
     this.speaks(await wrong.innerText(), name);
     await this.look(name);
@@ -203,7 +203,8 @@ async function codesAndSettings(it) {
 async function people(it, browser) {
   const { page } = it;
   await go(page, '/api-keys');
-  await it.isRefused({ name: 'Board' }, 'key-refused', '#wrong');
+  await it.isRefused({ name: 'Board' }, 'key-refused');
+  check((await page.inputValue('[name=name]')) === 'Board', 'what was entered is lost');
   await it.fill({ name: 'Board' });
   await page.check('#scope-read');
   await it.leave(() => page.press('[name=name]', 'Enter'));
@@ -220,7 +221,7 @@ async function people(it, browser) {
 
   const other = { name: it.language === 'zh' ? '王芳' : 'wang', password: 'Lamp-52-river' };
   await go(page, '/administrators');
-  await it.isRefused({ name: other.name, password: 'short' }, 'administrator-refused', '#wrong');
+  await it.isRefused({ name: other.name, password: 'short' }, 'administrator-refused');
   await it.save(other);
   const second = await open(browser, { language: it.language });
   await go(second, '/login');
@@ -258,7 +259,9 @@ async function conflict(it) {
   await other.fill(`[name="${there}.caller"]`, it.own(4000));
   await Promise.all([other.waitForNavigation(), other.click('#save')]);
   await it.save({ [`${here}.caller`]: it.own(4002) });
-  it.speaks(await it.trouble(), 'a grid that was changed meanwhile');
+  const unseen = await it.trouble();
+  it.speaks(unseen, 'a grid that was changed meanwhile');
+  check(unseen.includes(known.administrator.name), `who changed the grid is not said: ${unseen}`);
   check((await page.locator('#saved').count()) === 0, 'a grid overwrites unseen');
   await it.saves({}, 'a grid whose change was seen');
   await other.close();

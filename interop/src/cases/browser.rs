@@ -109,6 +109,11 @@ pub(super) fn browser_pages(context: &Context) -> Result<()> {
         "/extensions/range",
         "/external-lines/new",
         "/sip-trunks/new",
+        "/help",
+        "/help/dial-plan",
+        "/help/api",
+        "/help/reference/settings",
+        "/help/reference/lines",
     ];
     let more = more.map(str::to_owned).into_iter().chain([format!("/calls/{id}")]);
     known["more"] = more.collect();
