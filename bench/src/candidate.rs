@@ -28,6 +28,9 @@ pub(crate) const SETTINGS: [&str; 6] = [
     "guard.known_burst=1000000",
 ];
 
+/// For a server to answer.
+const START: Duration = Duration::from_secs(10);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Dialtone,
@@ -89,8 +92,18 @@ impl Candidate {
             }
         };
         let candidate = Self { at, running, _folder: folder };
-        clock::wait_for(kind.name(), Duration::from_secs(10), || Ok(candidate.answers().ok()))?;
+        clock::wait_for(kind.name(), START, || Ok(candidate.answers().ok()))?;
         Ok(candidate)
+    }
+
+    /// Stops and starts ours, which has its users from then on as on any other day.
+    pub(crate) fn start_anew(&mut self) -> Result<()> {
+        let Running::Dialtone(server) = &mut self.running else { return Ok(()) };
+        server.terminate()?;
+        server.run()?;
+        self.at = server.udp();
+        clock::wait_for("dialtone", START, || Ok(self.answers().ok()))?;
+        Ok(())
     }
 
     fn answers(&self) -> Result<()> {

@@ -46,7 +46,9 @@ pub(super) fn run() -> Result<Report> {
 fn one(kind: Kind, relay: &str, talks: bool) -> Result<[Figure; 3]> {
     let extensions = ["--relay", relay];
     let extensions = if relay.is_empty() { &[] } else { &extensions[..] };
-    let candidate = Candidate::start_with(kind, extensions)?;
+    let mut candidate = Candidate::start_with(kind, extensions)?;
+    let added = look(&candidate)?;
+    candidate.start_anew()?;
     let start = look(&candidate)?;
 
     let users = users();
@@ -85,7 +87,12 @@ fn one(kind: Kind, relay: &str, talks: bool) -> Result<[Figure; 3]> {
         ..Figure::default()
     };
     let size = match kind {
-        Kind::Dialtone => format!("MiB, {RING_MIB} of them the ring; {} users", users.len()),
+        Kind::Dialtone => {
+            let users = users.len();
+            format!(
+                "MiB, {RING_MIB} of them the ring; {users} users; {added:.1} once they were added"
+            )
+        }
         Kind::Kamailio { .. } => "MiB; it keeps no users".to_owned(),
     };
     let in_all = format!("{registered:.1} MiB in all");

@@ -1,7 +1,7 @@
 //! The loop of the core thread: takes what happened, gives it to the core, does what it asks.
 //!
-//! It owns the UDP sockets of SIP and the core, and waits for new input only, but for the 2 ms that it rests in a
-//! stream of REGISTERs ([`rest`]).
+//! It owns the UDP sockets of SIP and the core, and waits for new input only, but for the milliseconds that it rests
+//! in a stream of messages ([`rest`]).
 //! One turn takes, in this order, each within its budget so that none starves another:
 //! 1. timers, 2. orders of other threads, 3. media events, 4. names, 5. streams, 6. UDP by batches.
 //!
@@ -232,7 +232,7 @@ impl Driver {
         }
         let now = clock::now();
         self.more = self.turn(now);
-        let rest = self.rest.after(self.parts.core.counters(), now.instant);
+        let rest = self.rest.after(now.instant);
         if !self.more && !rest.is_zero() {
             #[expect(clippy::disallowed_methods, reason = "not to be woken is the purpose")]
             std::thread::sleep(rest);
@@ -388,6 +388,7 @@ impl Driver {
     /// One message: into the core, into the ring, and its consequences into the outbox.
     fn take_message(&mut self, flow: Flow, bytes: &[u8], now: Now) {
         let throttled = self.parts.core.counters().throttled;
+        self.rest.came(bytes);
         let call = self.handle(Input::Message { flow, bytes }, now);
         // What was dropped unread must not push what matters out of the ring.
         if self.parts.core.counters().throttled == throttled && !bytes.trim_ascii().is_empty() {

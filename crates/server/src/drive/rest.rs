@@ -6,95 +6,107 @@
 //! calls would notice, so it does not rest while anything but REGISTER comes; only the message that ends
 //! such a quiet may wait, for as long as one rest.
 
-use pbx::counters::Counters;
 use std::time::{Duration, Instant};
 
 /// How long it rests, and so the longest that anything waits for it.
-pub(super) const REST: Duration = Duration::from_millis(2);
-/// Turns are close together when so little time is between them, or when one takes so many.
-const CLOSE: Duration = Duration::from_micros(500);
-const TOGETHER: u64 = 3;
-/// So many turns close together are a stream.
-const STREAM: u32 = 4;
-/// It does not rest until so long after anything else came.
+pub(super) const REST: Duration = Duration::from_millis(10);
+/// So many messages within a window are a stream: 400 a second.
+const WINDOW: Duration = Duration::from_millis(50);
+const STREAM: u32 = 20;
+/// It does not rest until so long after anything but a REGISTER came.
 const QUIET: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 pub(super) struct Rest {
-    registers: u64,
-    others: u64,
-    /// When the last turn with a REGISTER was, and the last with anything else.
-    registered: Option<Instant>,
+    /// What has come since the last rest was decided.
+    registers: u32,
+    others: u32,
+    /// When the window under way began, what it has seen, and what the one before saw.
+    since: Option<Instant>,
+    counted: u32,
+    lately: u32,
+    /// When anything but a REGISTER came last.
     disturbed: Option<Instant>,
-    close_turns: u32,
 }
 
 impl Rest {
-    /// How long to rest after a turn, by what has been received up to its end.
-    pub(super) fn after(&mut self, counters: &Counters, now: Instant) -> Duration {
-        let before = (self.registers, self.others);
-        (self.registers, self.others) = received(counters);
-        let came = self.registers - before.0;
-        if self.others != before.1 {
+    /// A message has come.
+    pub(super) fn came(&mut self, message: &[u8]) {
+        if message.starts_with(b"REGISTER ") {
+            self.registers += 1;
+        } else {
+            self.others += 1;
+        }
+    }
+
+    /// How long to rest after a turn that began then.
+    pub(super) fn after(&mut self, now: Instant) -> Duration {
+        let came = self.registers + self.others;
+        if self.others > 0 {
             self.disturbed = Some(now);
         }
+        (self.registers, self.others) = (0, 0);
         if came == 0 {
             return Duration::ZERO;
         }
-        let within = |at: Option<Instant>, time| {
-            at.is_some_and(|it| now.saturating_duration_since(it) <= time)
-        };
-        let close = came >= TOGETHER || within(self.registered, CLOSE);
-        self.registered = Some(now);
-        self.close_turns = if close { self.close_turns.saturating_add(1) } else { 0 };
-        let rests = self.close_turns >= STREAM && !within(self.disturbed, QUIET);
+        let since = *self.since.get_or_insert(now);
+        let age = now.saturating_duration_since(since);
+        if age >= WINDOW {
+            // What came so long ago says nothing of what comes.
+            self.lately = if age < 2 * WINDOW { self.counted } else { 0 };
+            (self.since, self.counted) = (Some(now), 0);
+        }
+        self.counted = self.counted.saturating_add(came);
+        let within = |it: Instant| now.saturating_duration_since(it) < QUIET;
+        let rests = self.lately >= STREAM && !self.disturbed.is_some_and(within);
         if rests { REST } else { Duration::ZERO }
     }
-}
-
-/// REGISTERs, and all other messages.
-fn received(counters: &Counters) -> (u64, u64) {
-    let requests: u64 = counters.requests_in.iter().flatten().sum();
-    let responses: u64 = counters.responses_in.as_flattened().iter().sum();
-    let registers = counters.registers_in();
-    (registers, requests + responses - registers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn flow() -> sip::Flow {
-        let local = "192.0.2.1:5060".parse().expect("an address");
-        sip::Flow { transport: sip::Transport::Udp, local, remote: local, connection: None }
+    /// So many turns, so far apart, that take so many of these messages each: the last rest.
+    fn turns(
+        rest: &mut Rest,
+        at: &mut Instant,
+        turns: u32,
+        apart_us: u64,
+        came: &[&str],
+    ) -> Duration {
+        let mut last = Duration::ZERO;
+        for _ in 0..turns {
+            *at += Duration::from_micros(apart_us);
+            came.iter().for_each(|it| rest.came(it.as_bytes()));
+            last = rest.after(*at);
+        }
+        last
     }
 
     #[test]
     fn only_a_stream_of_registers_lets_it_rest() {
-        const R: &[u8] = b"REGISTER sip:";
-        const I: &[u8] = b"INVITE sip:";
-        let start = crate::clock::now().instant;
-        let (mut rest, mut counters) = (Rest::default(), Counters::default());
-        // Microseconds since the start, what has come, whether it rests.
+        const R: &str = "REGISTER sip:";
+        const I: &str = "INVITE sip:";
+        const OK: &str = "SIP/2.0 200 OK";
         #[rustfmt::skip]
-        let turns: [(u64, &[&[u8]], bool); 17] = [
-            (0, &[R], false), (100, &[R], false), (200, &[R], false), (300, &[R], false),
-            (400, &[R], true), (2_500, &[R, R, R, R], true), (4_600, &[R, R, R], true),
-            // Too few have gathered.
-            (6_700, &[R, R], false), (6_800, &[R], false),
-            // A phone that is challenged alone does not make a stream.
-            (50_000, &[R], false), (50_100, &[R], false), (90_000, &[R], false),
-            (90_100, &[R, R, R, I], false), (90_200, &[R], false), (90_300, &[R], false),
-            (90_400, &[R], false), (190_200, &[R, R, R], true),
+        let rows: [(&str, u32, u64, &[&str], Duration); 9] = [
+            ("a phone is challenged",                   2,  1_000, &[R],             Duration::ZERO),
+            ("10,000 phones register every 300 s",     50, 15_000, &[R],             Duration::ZERO),
+            ("after a power cut",                     200,  1_250, &[R],             REST),
+            ("the rests gather them",                  20,  5_000, &[R, R, R, R],    REST),
+            ("somebody calls meanwhile",                1,  5_000, &[R, R, I],       Duration::ZERO),
+            ("and is answered",                        10,  5_000, &[R, R, OK],      Duration::ZERO),
+            ("then they are alone again",              40,  5_000, &[R, R, R],       REST),
+            ("400 calls a second",                    500,    300, &[I],             Duration::ZERO),
+            ("1,600 calls a second",                 2000,     70, &[I],             Duration::ZERO),
         ];
-        for (at_us, came, rests) in turns {
-            for it in came {
-                counters.received(&flow(), it);
-            }
-            let rested = rest.after(&counters, start + Duration::from_micros(at_us));
-            assert_eq!(rested > Duration::ZERO, rests, "at {at_us} us");
+        let (mut rest, mut at) = (Rest::default(), crate::clock::now().instant);
+        for (what, count, apart_us, came, expected) in rows {
+            assert_eq!(turns(&mut rest, &mut at, count, apart_us, came), expected, "{what}");
         }
-        // A turn in which nothing came.
-        assert_eq!(rest.after(&counters, start + Duration::from_millis(191)), Duration::ZERO);
+        assert_eq!(rest.after(at), Duration::ZERO, "a turn in which nothing came");
+        at += Duration::from_secs(1);
+        assert_eq!(turns(&mut rest, &mut at, 1, 0, &[I]), Duration::ZERO, "a second later");
     }
 }
