@@ -62,8 +62,12 @@ impl Sleep {
         // Not to be moved before the event is in.
         fence(Ordering::SeqCst);
         if self.deep.load(Ordering::SeqCst) && self.deep.swap(false, Ordering::SeqCst) {
-            self.thread.get().map(Thread::unpark);
+            self.interrupt();
         }
+    }
+
+    fn interrupt(&self) {
+        self.thread.get().map(Thread::unpark);
     }
 }
 
@@ -76,6 +80,8 @@ pub(crate) struct Dropped {
 
 impl Sink {
     pub(crate) fn publish(&self, event: Event) {
+        // Whoever asked for it waits.
+        let is_answer = matches!(event, Event::Tried { .. });
         let (channel, counter) = match event {
             Event::AuthFailed { .. } | Event::Throttled { .. } => {
                 (&self.strangers, &self.dropped.strangers)
@@ -95,7 +101,11 @@ impl Sink {
         if let Err(TrySendError::Full(_)) = channel.try_send(event) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        self.watcher.end();
+        if is_answer {
+            self.watcher.interrupt();
+        } else {
+            self.watcher.end();
+        }
     }
 }
 

@@ -63,6 +63,8 @@ pub const DATABASE_FILE: &str = "dialtone.db";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The projection tries again by itself, and must not hold up the end of the server.
 const PROJECTION_BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Of the database, what each connection keeps in memory: the system keeps the file anyway. Unit: KiB.
+const CACHE_KIB: u32 = 512;
 /// Connections for pages and commands; SQLite has one writer at a time anyway.
 const CONNECTIONS_MAX: u32 = 4;
 /// Rows in one INSERT: 45 columns each stay below SQLite's limit of 32,766 parameters.
@@ -212,6 +214,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
+        .pragma("cache_size", format!("-{CACHE_KIB}"))
         .disable_statement_logging()
 }
 
