@@ -122,6 +122,14 @@ async function secondFactor(browser) {
   check(await enter(code(secret, 1)), 'the right code does not open');
   check(await enter(emergency[0]), 'a recovery code does not open');
   check(!(await enter(emergency[0])), 'a recovery code opens twice');
+  await go(page, '/administrators/mei/totp');
+  await accessible(page, 'second factor that is on');
+  await page.fill('#current-renew', person.password);
+  await Promise.all([page.waitForNavigation(), page.click('#renew')]);
+  const others = await page.locator('#recovery-codes code').allInnerTexts();
+  check(others.length === emergency.length && !others.includes(emergency[1]), 'the same recovery codes');
+  check(!(await enter(emergency[1])), 'an earlier recovery code opens');
+  check(await enter(others[0]), 'a new recovery code does not open');
 }
 
 main(async (browser) => {
