@@ -165,7 +165,7 @@ impl DeliveryInfo {
         match (&self.error, self.status) {
             (Some(error), _) => attempt::told(error),
             (None, Some(status)) => Text::same(status.to_string()),
-            (None, None) => Text::fixed("", ""),
+            (None, None) => Text::same(""),
         }
     }
 

@@ -92,7 +92,7 @@ fn text(it: &Shown, language: Language) -> String {
         "\nThe installed certificate cannot be used; the log says why.",
         "\n已安装的证书无法使用，原因见日志。"
     );
-    let broken = if it.is_unusable { broken } else { Text::fixed("", "") };
+    let broken = if it.is_unusable { broken } else { Text::same("") };
     let text = text!(
         "for {names}\n{}\nfrom {begins} to {ends}{}",
         "用于{names}\n{}\n有效期：{begins}至{ends}{}",

@@ -43,6 +43,9 @@ async fn an_endpoint_is_changed_and_what_is_wrong_stays_to_be_mended() {
     assert_eq!(scene.post(&path, &fields("https://crm/")).await.status, 303);
     let changed = scene.get(&path).await.body;
     assert!(changed.contains("value=\"https://crm/\"") && changed.contains("value=\"CRM\""));
+    assert_eq!(scene.post(&format!("{path}/test"), &[]).await.status, 303);
+    let waiting = scene.get(&path).await.body;
+    assert!(waiting.contains("webhook.test") && waiting.contains("id=\"resend-1\""), "{waiting}");
     // The switch of the language asks for the address of a form that was refused.
     for form in ["test", "enabled", "rotate"] {
         assert_eq!(scene.get(&format!("{path}/{form}?lang=zh")).await.status, 200, "{form}");
