@@ -9,7 +9,7 @@ use crate::secret::SecretKey;
 use pbx::id::TenantId;
 use pbx::time::UnixMillis;
 use sha2::Digest as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use tempfile::TempDir;
 
 const TENANT: TenantId = TenantId(0);
@@ -261,6 +261,35 @@ fn names_lead_nowhere_else() {
         });
         let refused = manifest(&path).unwrap_err();
         assert!(matches!(refused, BackupError::Damaged(_)), "{name}: {refused}");
+    }
+}
+
+/// The superuser restores, and the server's own user starts.
+#[test]
+fn what_root_has_staged_is_the_servers_to_take() {
+    let dir = TempDir::new().unwrap();
+    let uid = |path: &Path| fs::metadata(path).unwrap().uid();
+    if uid(dir.path()) != 0 {
+        return testkit::skip::skip("store::owner_of_files", "needs root");
+    }
+    let data = dir.path().join("data");
+    fs::create_dir(&data).unwrap();
+    chown(&data, Some(12345), Some(12345)).unwrap();
+    let file = run(async {
+        let offline = crate::open_offline(&data, "test").await.unwrap();
+        let file = create(&offline.db, plan(Some(password(1)))).await.unwrap();
+        let key = Some(password(1).0);
+        let unpacked = unpack(&file, &offline.db.backups(), key).await.unwrap();
+        stage(&offline.db, unpacked, &staged(true)).await.unwrap();
+        offline.db.close().await;
+        file
+    });
+    let staged = data.join("restore");
+    let new = staged.join("new");
+    let ready = staged.join("ready");
+    for path in [&file, &data.join(FOLDER), &ready, &new, &new.join(DATABASE), &new.join(KEY_FILE)]
+    {
+        assert_eq!(uid(path), 12345, "{}", path.display());
     }
 }
 
