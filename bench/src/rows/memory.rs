@@ -86,15 +86,6 @@ fn one(kind: Kind, relay: &str, talks: bool) -> Result<[Figure; 3]> {
         detail,
         ..Figure::default()
     };
-    let size = match kind {
-        Kind::Dialtone => {
-            let users = users.len();
-            format!(
-                "MiB, {RING_MIB} of them the ring; {users} users; {added:.1} once they were added"
-            )
-        }
-        Kind::Kamailio { .. } => "MiB; it keeps no users".to_owned(),
-    };
     let in_all = format!("{registered:.1} MiB in all");
     let mut call = figure(
         if talks { "each call with media" } else { "each call" },
@@ -111,10 +102,22 @@ fn one(kind: Kind, relay: &str, talks: bool) -> Result<[Figure; 3]> {
     );
     call.problem = (up < CALLS).then(|| format!("only {up} calls: {}", caller.outcome));
     Ok([
-        figure("at the start", start, "MiB", size),
+        figure("at the start", start, "MiB", at_the_start(kind, added)),
         figure("each phone", each(registered - start, users.len()), "KiB", in_all),
         call,
     ])
+}
+
+fn at_the_start(kind: Kind, added: f64) -> String {
+    match kind {
+        Kind::Dialtone => {
+            let users = users().len();
+            format!(
+                "MiB, {RING_MIB} of them the ring; {users} users; {added:.1} once they were added"
+            )
+        }
+        Kind::Kamailio { .. } => "MiB; it keeps no users".to_owned(),
+    }
 }
 
 /// One after the other, so that the offers the callees saw have the order of the calls.
