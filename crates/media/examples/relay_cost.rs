@@ -14,6 +14,7 @@ use pbx::media::{
 use std::error::Error;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -202,8 +203,9 @@ fn plan(pairs: [PortPair; 2], phones: [SocketAddr; 2]) -> Plan {
         transports: vec![transport(0), transport(1)],
         streams: [stream(0), stream(1)].into(),
         links: [link(0, 1), link(1, 0)].into(),
-        silence: Some(Duration::from_secs(60)),
+        silence_ms: NonZeroU32::new(60_000),
         digits: None,
+        tone: None,
     }
 }
 

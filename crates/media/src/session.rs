@@ -10,6 +10,7 @@ mod figures;
 mod jitter;
 mod latch;
 pub mod rtp;
+mod tone;
 mod transport;
 
 use digits::Digits;
@@ -18,6 +19,7 @@ use pbx::media::{Figures, Plan, PortPair, StreamId, TransportId};
 use rtp::Kind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
+use tone::Tone;
 use transport::Running;
 
 /// Transports a session may have; a plan with more is refused. So many take the 16 `m=` lines that
@@ -83,6 +85,8 @@ pub enum BadPlan {
     LinkWithoutStream(StreamId),
     #[error("digits of transport {0:?}, which is not there")]
     DigitsWithoutTransport(TransportId),
+    #[error("a tone for transport {0:?}, which is not there")]
+    ToneWithoutTransport(TransportId),
 }
 
 /// A packet of our own, and where it goes.
@@ -96,6 +100,8 @@ pub struct Session {
     targets: Vec<Targets>,
     /// Digits that change their form on the way; `None` in most calls.
     digits: Option<Box<Digits>>,
+    /// What is played to one peer; `None` in most calls.
+    tone: Option<Box<Tone>>,
     silence: Option<Duration>,
     revision: u32,
 }
@@ -113,6 +119,7 @@ impl Session {
             transports: Vec::new(),
             targets: Vec::new(),
             digits: None,
+            tone: None,
             silence: None,
             revision: 0,
         };
@@ -139,7 +146,8 @@ impl Session {
         }
         self.targets = targets;
         self.digits = Digits::of(plan.digits.as_deref(), self.digits.take());
-        self.silence = plan.silence;
+        self.tone = Tone::of(plan.tone.as_deref(), self.tone.take());
+        self.silence = plan.silence_ms.map(|it| Duration::from_millis(it.get().into()));
         self.revision = plan.revision;
         Ok(())
     }
@@ -198,7 +206,7 @@ impl Session {
     }
 
     /// Sends a digit to a transport's peer, in the place of voice or, where none flows, as
-    /// [`Session::play_digits`] is called.
+    /// [`Session::play`] is called.
     pub fn press(&mut self, transport: TransportId, press: Press) {
         if let Some(digits) = &mut self.digits {
             digits.press(transport, press);
@@ -213,12 +221,28 @@ impl Session {
 
     /// Packets of our own that are to be sent now.
     pub fn take_made(&mut self) -> Vec<Made> {
-        self.digits.as_mut().map(|it| it.take_made()).unwrap_or_default()
+        let mut made = self.digits.as_mut().map(|it| it.take_made()).unwrap_or_default();
+        made.extend(self.tone.as_mut().map(|it| it.take_made()).unwrap_or_default());
+        made
     }
 
     /// Digits that were heard since the last time.
     pub fn take_pressed(&mut self) -> Vec<(TransportId, Press)> {
         self.digits.as_mut().map(|it| it.take_pressed()).unwrap_or_default()
+    }
+
+    /// Sends what is due of digits and tones; when to call it next, while there are any.
+    pub fn play(&mut self, now: Instant) -> Option<Instant> {
+        [self.play_digits(now), self.play_tone(now)].into_iter().flatten().min()
+    }
+
+    fn play_tone(&mut self, now: Instant) -> Option<Instant> {
+        let tone = self.tone.as_mut()?;
+        let mut transports = self.transports.iter_mut().enumerate();
+        let (at, transport) = transports.find(|(_, it)| it.id == tone.transport())?;
+        let (sent, due) = tone.play(transport.own_outgoing(at), now);
+        transport.sent(sent);
+        Some(due)
     }
 
     /// Sends what is due of digits for which no voice flows; when to call it next, while there are
@@ -296,6 +320,11 @@ fn targets(plan: &Plan) -> Result<Vec<Targets>, BadPlan> {
         if plan.transports.iter().all(|it| it.id != way.transport) {
             return Err(BadPlan::DigitsWithoutTransport(way.transport));
         }
+    }
+    if let Some(tone) = plan.tone.as_deref()
+        && plan.transports.iter().all(|it| it.id != tone.transport)
+    {
+        return Err(BadPlan::ToneWithoutTransport(tone.transport));
     }
     let index_of = |id: StreamId| {
         let stream = plan.streams.iter().find(|it| it.id == id)?;

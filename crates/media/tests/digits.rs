@@ -47,7 +47,8 @@ fn plan(digits: &[(u8, Option<TelephoneEvents>, Option<TelephoneEvents>)]) -> Pl
         transports: [(0, ALICE), (1, CARRIER)].map(transport).into(),
         streams: [stream(0), stream(1)].into(),
         links: [link(0, 1), link(1, 0)].into(),
-        silence: None,
+        silence_ms: None,
+        tone: None,
         digits: (!digits.ways.is_empty()).then(|| Box::new(digits)),
     }
 }

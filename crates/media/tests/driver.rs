@@ -12,6 +12,7 @@ use pbx::media::{
 use smallvec::smallvec;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -160,8 +161,9 @@ fn two_way(a: Transport, b: Transport) -> Plan {
         streams: [stream(0, a.id), stream(1, b.id)].into(),
         transports: vec![a, b],
         links: [link(0, 1), link(1, 0)].into(),
-        silence: None,
+        silence_ms: None,
         digits: None,
+        tone: None,
     }
 }
 
@@ -299,8 +301,9 @@ fn an_echo_gives_back_the_voice_and_nothing_else() {
         transports: vec![alice.transport(0, ports, "127.0.0.1", SEPARATE)],
         streams: smallvec![stream],
         links: smallvec![Link { from: StreamId(0), to: StreamId(0) }],
-        silence: None,
+        silence_ms: None,
         digits: None,
+        tone: None,
     };
     edge.configure(1, plan);
     alice.rtcp.send_to(&receiver_report(1), ("127.0.0.1", ports.rtcp())).unwrap();
@@ -506,7 +509,7 @@ fn running_sessions_report_their_figures_and_silence() {
     let (a, b) = (edge.lease(), edge.lease());
     let transport = |id, pair| alice.transport(id, pair, "127.0.0.1", SEPARATE);
     let mut plan = two_way(transport(0, a), transport(1, b));
-    plan.silence = Some(Duration::from_millis(1));
+    plan.silence_ms = NonZeroU32::new(1);
     plan.transports[1].watched = false;
     edge.configure(1, plan);
     let silent = Event::Silent { call: call(1), transport: TransportId(0) };

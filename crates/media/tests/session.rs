@@ -8,6 +8,7 @@ use pbx::media::{
     TransportId,
 };
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 const ALICE: &str = "198.51.100.7:4000";
@@ -47,8 +48,9 @@ fn plan(transports: Vec<Transport>, links: &[(u8, u8)]) -> Plan {
         streams: transports.iter().map(stream).collect(),
         transports,
         links: links.iter().map(link).collect(),
-        silence: Some(Duration::from_secs(60)),
+        silence_ms: NonZeroU32::new(60_000),
         digits: None,
+        tone: None,
     }
 }
 
@@ -370,7 +372,7 @@ fn silence_is_reported_once_and_only_while_watched() {
     assert!(story.silent().is_empty());
     story.wait(60_000);
     assert_eq!(story.silent(), [0, 1]);
-    held.silence = None;
+    held.silence_ms = None;
     story.apply(&held);
     story.wait(60_000);
     assert!(story.silent().is_empty());

@@ -34,6 +34,7 @@ mod redirect;
 pub mod refer_to;
 mod relay_request;
 mod reliable;
+mod ringback;
 mod status;
 pub mod transfer;
 mod update;

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::num::NonZeroU32;
 
 /// An even port for RTP and the next one for RTCP (RFC 3550 §11), both bound by the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,11 +61,13 @@ pub struct Plan {
     pub transports: Vec<Transport>,
     pub streams: SmallVec<[Stream; 2]>,
     pub links: SmallVec<[Link; 2]>,
-    /// A watched transport that receives nothing this long is reported [`Event::Silent`], once.
-    /// `None`: never. Default of the system: 60 s.
-    pub silence: Option<Duration>,
+    /// A watched transport that receives nothing for so many milliseconds is reported
+    /// [`Event::Silent`], once. `None`: never. Default of the system: 60 s.
+    pub silence_ms: Option<NonZeroU32>,
     /// Digits that change their form on the way. `None`, as in most calls: nothing is looked at.
     pub digits: Option<Box<Digits>>,
+    /// What the session plays of its own. `None`, as in most calls: nothing.
+    pub tone: Option<Box<Tone>>,
 }
 
 /// A leased port pair and the peer expected behind it.
@@ -105,6 +107,29 @@ pub struct TelephoneEvents {
     pub payload_type: u8,
     /// Clock rate in Hz, never 0.
     pub clock: u32,
+}
+
+/// A tone for the peer of one transport, whose only stream is voice without encryption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tone {
+    pub transport: TransportId,
+    pub companding: Companding,
+    pub signal: Signal,
+    pub ssrc: u32,
+}
+
+/// The two laws of G.711, each with its static payload type (RFC 3551 §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Companding {
+    ULaw,
+    ALaw,
+}
+
+/// What a tone says (ITU-T E.180).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Signal {
+    /// The other side is being alerted.
+    Ringing,
 }
 
 /// Where RTCP goes.
@@ -198,7 +223,7 @@ pub enum Event {
         transport: TransportId,
         press: Press,
     },
-    /// A watched transport received nothing for [`Plan::silence`].
+    /// A watched transport received nothing for [`Plan::silence_ms`].
     Silent {
         call: CallId,
         transport: TransportId,

@@ -22,7 +22,7 @@
 //! wait 500ms              time passes; what is sent must be sent at its end
 //! wait 32s resends        … except copies of what was sent before
 //! wait 10min next         until the server sends something, at most this long
-//! media alice hears bob
+//! media alice hears bob                     `nobody`; `ringing`: the tone
 //! digits alice sends 5 | digits bob hears 5     as telephone events; `dtmf=5` is the body of an INFO
 //! record release=caller.hangup status=200   the next call record
 //! record guilty=us says="…" zh="…"          its verdict

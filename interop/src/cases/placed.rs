@@ -19,10 +19,15 @@ const SOON: Duration = Duration::from_secs(5);
 /// No answer comes.
 const NEVER: Duration = Duration::from_millis(500);
 
+/// The ringing tone.
+const RINGING_HZ: u32 = 425;
+/// So much of its first second.
+const RINGING_S: f64 = 0.5;
+
 /// A stranger on the same machine.
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9));
 
-/// 101 is called first and answers, then 100: both hear each other.
+/// 101 is called first and answers, then 100: 101 hears that it rings, and both hear each other.
 pub(super) fn placed_call(context: &Context) -> Result<()> {
     let server = Server::start(context)?;
     server.add("100-101", &[])?;
@@ -30,6 +35,7 @@ pub(super) fn placed_call(context: &Context) -> Result<()> {
     let placed = server.json(&["calls", "place", "101", "100", "--auto-answer"])?;
     bob.wait("CALL_ESTABLISHED")?;
     alice.wait("CALL_INCOMING")?;
+    bob.wait_heard(RINGING_HZ, RINGING_S)?;
     talk(&mut alice, &mut bob)?;
     alice.hang_up()?;
     bob.wait("CALL_CLOSED")?;

@@ -80,7 +80,7 @@ pub(super) struct Worker {
     ticking: bool,
     /// Commands came in the last turn.
     commanded: bool,
-    /// Calls with digits that last or wait, and when to look at the first of them.
+    /// Calls with a tone, or digits that last or wait, and when to look at the first of them.
     playing: Vec<CallId>,
     play_at: Option<Instant>,
     room: Room,
@@ -230,7 +230,7 @@ impl Worker {
         }
         self.tally.truncated += batch.truncated() - truncated;
         if entry.running.session.has_digits() {
-            pass_digits(&mut entry, &mut self.tally, &mut self.pending);
+            pass_made(&mut entry, &mut self.tally, &mut self.pending);
         }
         // What leaves from one socket goes to the kernel together.
         let same_socket = |(_, a): &(usize, Outgoing), (_, b): &(usize, Outgoing)| {
@@ -280,7 +280,12 @@ impl Worker {
             }
             Command::Configure { call, plan } => {
                 let revision = plan.revision;
-                match self.sessions.configure(call, &plan, &mut pool, now) {
+                let configured = self.sessions.configure(call, &plan, &mut pool, now);
+                drop(pool);
+                if plan.tone.is_some() {
+                    self.play_from(call, now);
+                }
+                match configured {
                     Ok(()) => Event::Configured { call, revision },
                     Err(error) => Event::Failed { call, reason: error.to_string() },
                 }
@@ -296,14 +301,20 @@ impl Worker {
                 // A session that has ended needs no digits.
                 if let Some(entry) = self.sessions.entry_of(call) {
                     entry.running.session.press(transport, press);
-                    if !self.playing.contains(&call) {
-                        self.playing.push(call);
-                    }
-                    self.play_at = Some(now);
+                    drop(pool);
+                    self.play_from(call, now);
                 }
                 return None;
             }
         })
+    }
+
+    /// A call has something to play.
+    fn play_from(&mut self, call: CallId, now: Instant) {
+        if !self.playing.contains(&call) {
+            self.playing.push(call);
+        }
+        self.play_at = Some(now);
     }
 
     /// Looks after a slice of the sessions, and the ports.
@@ -333,7 +344,7 @@ impl Worker {
         self.tend_ports(now);
     }
 
-    /// Sends the digits that are due and have no voice whose places they could take.
+    /// Sends the tones that are due, and the digits that have no voice whose places they could take.
     fn play(&mut self) {
         let now = clock();
         if self.play_at.is_none_or(|it| now < it) {
@@ -343,8 +354,8 @@ impl Worker {
         let mut first = None;
         playing.retain(|call| {
             let Some(mut entry) = sessions.entry_of(*call) else { return false };
-            let due = entry.running.session.play_digits(now);
-            pass_digits(&mut entry, tally, pending);
+            let due = entry.running.session.play(now);
+            pass_made(&mut entry, tally, pending);
             first = [first, due].into_iter().flatten().min();
             due.is_some()
         });
@@ -380,8 +391,8 @@ impl Worker {
     }
 }
 
-/// Sends the events that a session made, and reports the digits it heard.
-fn pass_digits(entry: &mut Entry<'_>, tally: &mut Tally, pending: &mut VecDeque<Event>) {
+/// Sends the packets that a session made, and reports the digits it heard.
+fn pass_made(entry: &mut Entry<'_>, tally: &mut Tally, pending: &mut VecDeque<Event>) {
     for (outgoing, bytes) in entry.running.session.take_made() {
         let Outgoing { to, source, .. } = outgoing;
         let transmits = [Transmit { to, source, bytes: &bytes }];

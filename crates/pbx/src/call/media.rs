@@ -23,6 +23,7 @@ use sip::message::block::{self, Life};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 /// How long the edge has to acknowledge a plan or a close.
@@ -86,11 +87,11 @@ pub(super) struct Line {
     rtp: Option<SocketAddr>,
     rtcp: Option<SocketAddr>,
     pub(super) muxed: bool,
-    is_rtp: bool,
+    pub(super) is_rtp: bool,
     /// It brings candidates (RFC 8839): where media comes from is settled without us.
     has_ice: bool,
     sends: bool,
-    receives: bool,
+    pub(super) receives: bool,
 }
 
 /// A phone's newest description.
@@ -98,7 +99,7 @@ pub(super) struct Line {
 pub struct Description {
     pub(super) lines: SmallVec<[Line; 2]>,
     held: bool,
-    codec: SmolStr,
+    pub(super) codec: SmolStr,
     video: bool,
     /// Known only where digits change their form.
     pub(super) voice: Option<Voice>,
@@ -137,7 +138,7 @@ pub struct CallMedia {
     pub(super) ways: Ways,
     closed: bool,
     /// There is no caller: the callee's half waits for somebody.
-    alone: bool,
+    pub(super) alone: Option<super::ringback::Alone>,
     /// Pairs that were in a plan: the edge rests them.
     planned: Lease,
 }
@@ -410,20 +411,20 @@ impl CallMedia {
 
     /// A half that has nobody to talk to yet.
     pub(super) fn learn_alone(&mut self, half: Half, description: Description, peer: Peer) {
-        self.alone = true;
+        self.alone.get_or_insert_default();
         self.side(half).learn(description, peer);
     }
 
     fn plan(&mut self, settings: &Settings, answered: bool) -> Option<Plan> {
-        if self.alone {
-            return self.plan_alone();
+        if let Some(alone) = self.alone {
+            return self.plan_alone(alone);
         }
         let caller = self.caller.description.as_ref()?;
-        let silence = Duration::from_secs(settings.rtp_timeout_s.into());
-        let watching = answered && !silence.is_zero() && !self.is_held();
+        let silence_ms = NonZeroU32::new(settings.rtp_timeout_s.saturating_mul(1000));
+        let watching = answered && silence_ms.is_some() && !self.is_held();
         let mut plan = Plan {
             revision: self.revision + 1,
-            silence: watching.then_some(silence),
+            silence_ms: silence_ms.filter(|_| watching),
             ..Plan::default()
         };
         if self.echo.is_some() {
@@ -459,12 +460,13 @@ impl CallMedia {
     }
 
     /// The callee's half as it is, linked to nothing: nobody watches its silence either.
-    fn plan_alone(&mut self) -> Option<Plan> {
+    fn plan_alone(&mut self, alone: super::ringback::Alone) -> Option<Plan> {
         let callee = self.callee.description.as_ref()?;
         let mut plan = Plan { revision: self.revision + 1, ..Plan::default() };
         for one in callee.lines.iter().enumerate().filter(|(_, it)| !it.rejected) {
             add(&mut plan, Half::Callee, &self.callee, one, 0, false)?;
         }
+        plan.tone = alone.tone(callee, &plan).map(Box::new);
         self.revision += 1;
         Some(plan)
     }

@@ -173,6 +173,7 @@ impl Call {
         now: Instant,
     ) {
         self.notify(office, status, now);
+        self.second_rings(office, status, now);
         if status >= 200 {
             self.transfer = None;
             self.second_failed(office, (status, code), now);

@@ -36,6 +36,61 @@ fn both_talk() {
     ));
 }
 
+/// Who was called first hears that the second party is alerted, in the codec it speaks, and no more
+/// than that.
+#[test]
+fn the_first_party_hears_ringing() {
+    check(
+        "
+        place 100 101
+        alice <- pbx          INVITE sdp=offer(pcma,pcmu,telephone-event)
+        alice -> pbx          200 sdp=answer(pcmu)
+        alice <- pbx          ACK
+                 pbx -> bob   INVITE
+        media alice hears nobody
+                 pbx <- bob   180
+        media alice hears ringing
+        wait 1s
+                 pbx <- bob   180
+        media alice hears ringing
+                 pbx <- bob   200 sdp=offer(pcmu)
+        alice <- pbx          INVITE
+        alice -> pbx          200
+        alice <- pbx          ACK
+                 pbx -> bob   ACK
+        media alice hears bob
+        record release=system.joined
+                 pbx <- bob   BYE
+                 pbx -> bob   200
+        alice <- pbx          BYE
+        alice -> pbx          200
+        record release=callee.hangup
+        ",
+    );
+    // Neither on hold nor in a codec that is not ours.
+    for answer in ["answer(pcma) direction=sendonly", "answer(opus)"] {
+        check(&format!(
+            "
+        place 100 101
+        alice <- pbx          INVITE
+        alice -> pbx          200 sdp={answer}
+        alice <- pbx          ACK
+                 pbx -> bob   INVITE
+                 pbx <- bob   180
+        media alice hears nobody
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob   CANCEL
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+        record release=caller.cancelled
+        record release=callee.hangup
+            "
+        ));
+    }
+}
+
 /// Of the first party's phones the one that answers is taken.
 #[test]
 fn the_first_party_has_two_phones() {

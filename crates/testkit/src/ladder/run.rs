@@ -421,6 +421,9 @@ impl Run {
                 heard.push(phone.name.as_str());
             }
         }
+        if edge.rings(to, now) {
+            heard.push("ringing");
+        }
         expect::same("who is heard", &heard.join(" and "), speaker.unwrap_or_default())
     }
 

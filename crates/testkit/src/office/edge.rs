@@ -134,6 +134,16 @@ impl Edge {
         Ok(())
     }
 
+    /// Whether a tone is played to a phone.
+    pub fn rings(&mut self, phone: SocketAddr, now: Instant) -> bool {
+        let mut rings = false;
+        for Running { session, .. } in self.sessions.values_mut() {
+            session.play(now);
+            rings |= session.take_made().iter().any(|it| it.0.to == phone);
+        }
+        rings
+    }
+
     /// The digits that came to a phone since the last time.
     pub fn take_digits(&mut self, phone: SocketAddr) -> String {
         let digits = self.digits.extract_if(.., |it| it.0 == phone);
