@@ -428,8 +428,21 @@ impl Live for Office {
         self.trunks.find(tenant, id).map_or(0, |it| it.calls_out)
     }
 
-    fn extension_is_registered(&self, tenant: TenantId, number: &str) -> bool {
-        !self.registrar.bindings(tenant, number).is_empty()
+    fn line_calls_in(&self, tenant: TenantId, account: &str) -> u16 {
+        self.lines.find(tenant, account).map_or(0, |it| it.calls_in)
+    }
+
+    fn trunk_calls_in(&self, tenant: TenantId, id: u32) -> u16 {
+        self.trunks.find(tenant, id).map_or(0, |it| it.calls_in)
+    }
+
+    fn phones_of(&self, tenant: TenantId, extension: &Extension) -> usize {
+        self.registrar.bindings(tenant, &extension.number).len()
+    }
+
+    fn extension_may_call(&self, tenant: TenantId, it: &Extension) -> bool {
+        let now = self.busy.get(&Busy(tenant, &it.number)).copied().unwrap_or_default();
+        now.has_room(it.calls_max, &it.services, Role::Caller)
     }
 
     fn forwards_to(&self, tenant: TenantId, number: &str, when: Forwarding) -> Option<&str> {

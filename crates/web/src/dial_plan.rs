@@ -141,6 +141,7 @@ fn shown(
     let (en, zh) = (text(Language::En), text(Language::Zh));
     let (at, last) = (explanation.at, explanation.last());
     let (candidates, refusal) = match &last.route.outcome {
+        _ if last.kept_back.is_some() => (vec![], last.end()),
         Ok(candidates) => (candidates.iter().map(|it| endpoint(tenant, it)).collect(), last.end()),
         Err(it) => (vec![], Some(*it)),
     };

@@ -13,6 +13,7 @@ use crate::release::ReleaseCode;
 use crate::trunk::Trunk;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Lines and trunks that are told of where they cannot take a call: the first of thousands.
@@ -25,6 +26,8 @@ pub(super) struct Choice {
     /// Only for the eye: empty unless steps are wanted.
     skipped_lines: Vec<(Box<str>, Skip)>,
     skipped_trunks: Vec<(u32, Skip)>,
+    /// Where those are that are skipped and not told: one can be met more than once.
+    untold: BTreeSet<usize>,
     /// The nearest any of the others came.
     nearest: Option<Skip>,
 }
@@ -55,8 +58,8 @@ impl Choice {
     }
 
     /// Whether one more that is skipped is told.
-    fn tells_more<T: Trace>(&self) -> bool {
-        T::WANTED && self.skipped_lines.len() + self.skipped_trunks.len() < SKIPPED_MAX
+    fn tells_more(&self) -> bool {
+        self.skipped_lines.len() + self.skipped_trunks.len() < SKIPPED_MAX
     }
 
     fn skip(&mut self, why: Skip) {
@@ -140,13 +143,19 @@ impl<T: Trace> Decision<'_, T> {
         match self.judge_line(line) {
             None => {
                 found.skipped_lines.retain(|(it, _)| *it != line.account);
+                found.untold.remove(&Arc::as_ptr(line).addr());
                 found.ways.push(Way::Line(Arc::clone(line), pool));
             }
             Some(why) => {
                 found.skip(why);
                 let is_told = |(it, _): &(Box<str>, Skip)| *it == line.account;
-                if found.tells_more::<T>() && !found.skipped_lines.iter().any(is_told) {
+                if !T::WANTED || found.skipped_lines.iter().any(is_told) {
+                    return;
+                }
+                if found.tells_more() {
                     found.skipped_lines.push((line.account.clone(), why));
+                } else {
+                    found.untold.insert(Arc::as_ptr(line).addr());
                 }
             }
         }
@@ -181,13 +190,19 @@ impl<T: Trace> Decision<'_, T> {
         match self.judge_trunk(trunk) {
             None => {
                 found.skipped_trunks.retain(|(it, _)| *it != trunk.id);
+                found.untold.remove(&Arc::as_ptr(trunk).addr());
                 found.ways.push(Way::Trunk(Arc::clone(trunk)));
             }
             Some(why) => {
                 found.skip(why);
                 let is_told = |(it, _): &(u32, Skip)| *it == trunk.id;
-                if found.tells_more::<T>() && !found.skipped_trunks.iter().any(is_told) {
+                if !T::WANTED || found.skipped_trunks.iter().any(is_told) {
+                    return;
+                }
+                if found.tells_more() {
                     found.skipped_trunks.push((trunk.id, why));
+                } else {
+                    found.untold.insert(Arc::as_ptr(trunk).addr());
                 }
             }
         }
@@ -302,6 +317,7 @@ impl<T: Trace> Decision<'_, T> {
             choice: choice.clone(),
             chosen: found.lines().map(taken).collect(),
             skipped: found.skipped_lines.clone(),
+            more: found.untold.len(),
         });
     }
 
@@ -316,6 +332,7 @@ impl<T: Trace> Decision<'_, T> {
             choice: choice.clone(),
             chosen: found.trunks().map(taken).collect(),
             skipped: found.skipped_trunks.clone(),
+            more: found.untold.len(),
         });
     }
 }

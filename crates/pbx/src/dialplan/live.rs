@@ -23,8 +23,17 @@ pub trait Live {
     /// Outgoing calls the trunk has now.
     fn trunk_calls_out(&self, tenant: TenantId, id: u32) -> u16;
 
-    /// A phone of the extension is registered.
-    fn extension_is_registered(&self, tenant: TenantId, number: &str) -> bool;
+    /// Incoming calls the line has now.
+    fn line_calls_in(&self, tenant: TenantId, account: &str) -> u16;
+
+    /// Incoming calls the trunk has now.
+    fn trunk_calls_in(&self, tenant: TenantId, id: u32) -> u16;
+
+    /// How many phones of the extension are registered.
+    fn phones_of(&self, tenant: TenantId, extension: &Extension) -> usize;
+
+    /// It may begin one more call.
+    fn extension_may_call(&self, tenant: TenantId, extension: &Extension) -> bool;
 
     /// Where the extension sends its calls then; it has the right to it.
     fn forwards_to(&self, tenant: TenantId, number: &str, when: Forwarding) -> Option<&str>;
@@ -61,7 +70,19 @@ impl Live for AllUp {
         0
     }
 
-    fn extension_is_registered(&self, _: TenantId, _: &str) -> bool {
+    fn line_calls_in(&self, _: TenantId, _: &str) -> u16 {
+        0
+    }
+
+    fn trunk_calls_in(&self, _: TenantId, _: u32) -> u16 {
+        0
+    }
+
+    fn phones_of(&self, _: TenantId, extension: &Extension) -> usize {
+        extension.devices_max.map_or(1, usize::from)
+    }
+
+    fn extension_may_call(&self, _: TenantId, _: &Extension) -> bool {
         true
     }
 

@@ -13,7 +13,9 @@ use super::rows::{CalledRow, DEFAULT_PLAN, LineChoice, RouteType, TrunkChoice};
 use super::step::{Explanation, Fallback, Found, Step, Trace};
 use super::time::Clock;
 use super::transition::Transition;
-use crate::directory::{Directory, Tenant};
+use crate::directory::{Directory, Extension, Tenant};
+use crate::id::TenantId;
+use crate::interop::Room;
 use crate::line::config::Incoming;
 use crate::release::ReleaseCode;
 use crate::supplementary::Forwarding;
@@ -32,15 +34,48 @@ pub fn route(directory: &Directory, live: &dyn Live, query: &Query<'_>) -> Route
 
 /// The same decision, with its steps; and those after it, where extensions send the call on.
 pub fn explain(directory: &Directory, live: &dyn Live, query: &Query<'_>) -> Explanation {
-    explain_after(directory, live, query, &mut vec![])
+    let kept_back = kept_back(directory, live, query);
+    let mut explanation = explain_after(directory, live, query, (query.caller, &mut vec![]));
+    // No limit keeps an emergency call back.
+    if let Some(code) = kept_back.filter(|_| !explanation.route.is_emergency()) {
+        explanation.kept_back = Some(code);
+        (explanation.reception, explanation.not_answered, explanation.onward) = (None, None, None);
+    }
+    explanation
 }
 
-/// These extensions have sent it on before.
+/// Whoever calls has all the calls he may have, or the line or trunk he calls by has.
+fn kept_back(directory: &Directory, live: &dyn Live, query: &Query<'_>) -> Option<ReleaseCode> {
+    let id = query.tenant;
+    let tenant = directory.tenant(id)?;
+    match query.caller {
+        Caller::Extension(number) => {
+            let may_call = live.extension_may_call(id, tenant.extension(number)?);
+            (!may_call).then_some(ReleaseCode::CallerLimit)
+        }
+        Caller::Line { account, .. } => {
+            match tenant.lines.get(account)?.calls_in_max.room(live.line_calls_in(id, account)) {
+                Room::Free => None,
+                Room::Full => Some(ReleaseCode::LineIncomingBusy),
+                Room::Closed => Some(ReleaseCode::LineTakesNone),
+            }
+        }
+        Caller::Trunk { id: trunk, .. } => {
+            match tenant.trunks.get(&trunk)?.calls_in_max.room(live.trunk_calls_in(id, trunk)) {
+                Room::Free => None,
+                Room::Full => Some(ReleaseCode::TrunkIncomingBusy),
+                Room::Closed => Some(ReleaseCode::TrunkTakesNone),
+            }
+        }
+    }
+}
+
+/// Who called first, and the extensions that have sent it on since.
 fn explain_after(
     directory: &Directory,
     live: &dyn Live,
     query: &Query<'_>,
-    before: &mut Vec<SmolStr>,
+    (first, before): (Caller<'_>, &mut Vec<SmolStr>),
 ) -> Explanation {
     let mut steps = Vec::new();
     let route = decide(directory, live, query, &mut steps);
@@ -50,9 +85,7 @@ fn explain_after(
     let mut explanation = Explanation::new(query, at, steps, route);
     let candidates = explanation.route.outcome.as_deref().unwrap_or_default();
     let Some(Candidate::Extension(extension)) = candidates.first() else { return explanation };
-    // Known by its address, it need not register.
-    let has_phone = extension.addresses.iter().any(|it| it.host().is_some())
-        || live.extension_is_registered(query.tenant, &extension.number);
+    let has_phone = has_phone(live, query.tenant, extension, first);
     let arriving = Arriving { has_phone, may_be_sent_on: true };
     let reception = Reception::of(live, query.tenant, extension, arriving);
     let by = extension.number.clone();
@@ -67,10 +100,10 @@ fn explain_after(
         }
         Reception::SentOn { number, .. } if may_go_to(number, before) => {
             before.push(by.clone());
-            let first = query.on_behalf_of.unwrap_or_else(|| query.caller.number());
+            let shown = query.on_behalf_of.unwrap_or_else(|| query.caller.number());
             let caller = Caller::Extension(&by);
-            let query = Query { caller, dialled: number, on_behalf_of: Some(first), ..*query };
-            let onward = explain_after(directory, live, &query, before);
+            let query = Query { caller, dialled: number, on_behalf_of: Some(shown), ..*query };
+            let onward = explain_after(directory, live, &query, (first, before));
             explanation.onward = Some(Ok(Box::new(onward)));
         }
         Reception::SentOn { .. } => explanation.onward = Some(Err(ReleaseCode::LoopDetected)),
@@ -78,6 +111,15 @@ fn explain_after(
     }
     explanation.reception = Some(reception);
     explanation
+}
+
+/// A phone of the extension can be called. One that calls its own number is not called itself.
+fn has_phone(live: &dyn Live, id: TenantId, extension: &Extension, first: Caller<'_>) -> bool {
+    let calls = usize::from(first == Caller::Extension(&extension.number));
+    let registered = live.phones_of(id, extension);
+    // Known by its address, it need not register.
+    let known = || extension.addresses.iter().filter(|it| it.host().is_some()).count();
+    registered > calls || (registered == 0 && known() > calls)
 }
 
 fn decide(

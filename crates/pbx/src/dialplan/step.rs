@@ -44,6 +44,8 @@ pub struct Explanation {
     pub at: LocalTime,
     pub steps: Vec<Step>,
     pub route: Route,
+    /// Whoever calls, or what he calls by, has all the calls it may have: the route counts for nothing.
+    pub kept_back: Option<ReleaseCode>,
     /// What meets the call at the extension it is for.
     pub reception: Option<Reception>,
     /// Where it goes on to where that extension's phones ring and nobody answers.
@@ -61,6 +63,7 @@ impl Explanation {
             at,
             steps,
             route,
+            kept_back: None,
             reception: None,
             not_answered: None,
             onward: None,
@@ -88,11 +91,11 @@ impl Explanation {
         })
     }
 
-    /// What ends the call here: its extension takes none, or may not send it on.
+    /// What ends the call here: its caller may have no more, its extension takes none, or may not send it on.
     pub fn end(&self) -> Option<Refusal> {
         let at_the_extension = || self.reception.as_ref()?.release();
         let looped = self.onward.as_ref().and_then(|it| it.as_ref().err().copied());
-        looped.or_else(at_the_extension).map(Into::into)
+        self.kept_back.or(looped).or_else(at_the_extension).map(Into::into)
     }
 }
 
@@ -144,11 +147,14 @@ pub enum Step {
         choice: LineChoice,
         chosen: Vec<Taken<Box<str>>>,
         skipped: Vec<(Box<str>, Skip)>,
+        /// Others that are skipped too.
+        more: usize,
     },
     TrunkChoice {
         choice: TrunkChoice,
         chosen: Vec<Taken<u32>>,
         skipped: Vec<(u32, Skip)>,
+        more: usize,
     },
     /// The last change of the caller number, then of the called number.
     Refine {

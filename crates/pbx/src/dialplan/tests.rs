@@ -2,10 +2,10 @@
 
 mod emergency;
 mod onward;
+mod present;
 mod random;
 
 use super::levels::Levels;
-use super::live::Live;
 use super::query::{Caller, Candidate, Query, Route};
 use super::rows::*;
 use super::time::Zone;
@@ -17,71 +17,17 @@ use crate::interop::CallLimit;
 use crate::language::Language;
 use crate::line::Line;
 use crate::line::config::{CallerNumber, Incoming};
-use crate::line::table::Pool;
 use crate::media::MediaSource;
 use crate::settings::Settings;
-use crate::supplementary::Forwarding;
 use crate::time::UnixMillis;
 use crate::trunk::Trunk;
 use crate::trunk::config::TrunkAddress;
 use jiff::tz::TimeZone;
+use present::Present;
 use std::sync::Arc;
 
 /// Thursday, 2026-11-26 02:15 UTC.
 pub(super) const AT: UnixMillis = UnixMillis(1_795_659_300_000);
-
-/// The present of a test: everything is there and idle, but for this.
-#[derive(Default)]
-struct Present {
-    unregistered: Vec<&'static str>,
-    calls: Vec<(&'static str, u16)>,
-    last: Option<&'static str>,
-    silent: Vec<u32>,
-    trunk_calls: u16,
-    forwards: Vec<(&'static str, Forwarding, &'static str)>,
-    undisturbed: Vec<&'static str>,
-    full: Vec<&'static str>,
-    without_phone: Vec<&'static str>,
-}
-
-impl Live for Present {
-    fn line_is_registered(&self, _: TenantId, account: &str) -> bool {
-        !self.unregistered.contains(&account)
-    }
-
-    fn line_calls_out(&self, _: TenantId, account: &str) -> u16 {
-        self.calls.iter().find(|(it, _)| *it == account).map_or(0, |(_, calls)| *calls)
-    }
-
-    fn last_taken(&self, _: TenantId, _: Pool) -> Option<&str> {
-        self.last
-    }
-
-    fn trunk_is_healthy(&self, _: TenantId, id: u32) -> bool {
-        !self.silent.contains(&id)
-    }
-
-    fn trunk_calls_out(&self, _: TenantId, _: u32) -> u16 {
-        self.trunk_calls
-    }
-
-    fn extension_is_registered(&self, _: TenantId, number: &str) -> bool {
-        !self.without_phone.contains(&number)
-    }
-
-    fn forwards_to(&self, _: TenantId, number: &str, when: Forwarding) -> Option<&str> {
-        let set = self.forwards.iter().find(|it| it.0 == number && it.1 == when)?;
-        Some(set.2)
-    }
-
-    fn does_not_disturb(&self, _: TenantId, number: &str) -> bool {
-        self.undisturbed.contains(&number)
-    }
-
-    fn extension_has_room(&self, _: TenantId, it: &Extension) -> bool {
-        !self.full.contains(&it.number.as_str())
-    }
-}
 
 pub(super) fn extension(number: &str) -> Extension {
     Extension {

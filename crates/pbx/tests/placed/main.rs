@@ -65,8 +65,20 @@ impl Live for Books {
         self.trunks_in_use.iter().filter(|it| **it == id).count().try_into().unwrap()
     }
 
-    fn extension_is_registered(&self, _: TenantId, _: &str) -> bool {
-        false
+    fn line_calls_in(&self, _: TenantId, _: &str) -> u16 {
+        0
+    }
+
+    fn trunk_calls_in(&self, _: TenantId, _: u32) -> u16 {
+        0
+    }
+
+    fn phones_of(&self, _: TenantId, _: &Extension) -> usize {
+        0
+    }
+
+    fn extension_may_call(&self, _: TenantId, _: &Extension) -> bool {
+        true
     }
 
     fn forwards_to(&self, _: TenantId, number: &str, when: Forwarding) -> Option<&str> {

@@ -73,11 +73,11 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
         }
         Step::NoTransition(id) => (format!("号码变换{id}"), name("不存在：号码不变")),
         Step::Fallback(it) => (name("没有匹配的记录"), fallback(it)),
-        Step::LineChoice { choice, chosen, skipped } => {
-            (name("选择外线"), format!("{}：{}", lines(choice), taken(chosen, skipped)))
+        Step::LineChoice { choice, chosen, skipped, more } => {
+            (name("选择外线"), format!("{}：{}", lines(choice), taken(chosen, skipped, *more)))
         }
-        Step::TrunkChoice { choice, chosen, skipped } => {
-            (name("选择SIP中继"), format!("{}：{}", trunks(choice), taken(chosen, skipped)))
+        Step::TrunkChoice { choice, chosen, skipped, more } => {
+            (name("选择SIP中继"), format!("{}：{}", trunks(choice), taken(chosen, skipped, *more)))
         }
         Step::Refine { which, group, found, transition, before, after } => {
             let which = match which {
@@ -95,6 +95,10 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
 }
 
 pub(super) fn result(it: &Explanation) -> String {
+    if let Some(code) = it.kept_back {
+        let (status, sentence) = (code.status(), code.text());
+        return format!("结果：呼叫拒绝，{status}（{code}）。{}。", sentence.get(Language::Zh));
+    }
     let first = match &it.route.outcome {
         Ok(candidates) => candidates.first(),
         Err(refusal) => {
@@ -244,7 +248,7 @@ fn fallback(it: &Fallback) -> String {
     }
 }
 
-fn taken<T: Display>(chosen: &[Taken<T>], skipped: &[(T, Skip)]) -> String {
+fn taken<T: Display>(chosen: &[Taken<T>], skipped: &[(T, Skip)], more: usize) -> String {
     let mut text = String::new();
     for (index, Taken { name, calls, most }) in chosen.iter().enumerate() {
         let calls = match most {
@@ -259,6 +263,9 @@ fn taken<T: Display>(chosen: &[Taken<T>], skipped: &[(T, Skip)]) -> String {
     }
     for (name, why) in skipped {
         text += &format!("；{name} {}", skip(*why));
+    }
+    if more > 0 {
+        text += &format!("；另有{more}条未列出");
     }
     text
 }

@@ -72,11 +72,11 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
             (format!("Transition {id}"), name("does not exist: the number is kept"))
         }
         Step::Fallback(it) => (name("No row"), fallback(it)),
-        Step::LineChoice { choice, chosen, skipped } => {
-            (name("Line choice"), format!("{}: {}", lines(choice), taken(chosen, skipped)))
+        Step::LineChoice { choice, chosen, skipped, more } => {
+            (name("Line choice"), format!("{}: {}", lines(choice), taken(chosen, skipped, *more)))
         }
-        Step::TrunkChoice { choice, chosen, skipped } => {
-            (name("Trunk choice"), format!("{}: {}", trunks(choice), taken(chosen, skipped)))
+        Step::TrunkChoice { choice, chosen, skipped, more } => {
+            (name("Trunk choice"), format!("{}: {}", trunks(choice), taken(chosen, skipped, *more)))
         }
         Step::Refine { which, group, found, transition, before, after } => {
             let which = match which {
@@ -94,6 +94,10 @@ pub(super) fn step(step: &Step, of: &Explanation) -> (String, String) {
 }
 
 pub(super) fn result(it: &Explanation) -> String {
+    if let Some(code) = it.kept_back {
+        let (status, sentence) = (code.status(), code.text());
+        return format!("Result: refused with {status} ({code}). {}", sentence.get(Language::En));
+    }
     let first = match &it.route.outcome {
         Ok(candidates) => candidates.first(),
         Err(refusal) => {
@@ -230,7 +234,7 @@ fn fallback(it: &Fallback) -> String {
     }
 }
 
-fn taken<T: Display>(chosen: &[Taken<T>], skipped: &[(T, Skip)]) -> String {
+fn taken<T: Display>(chosen: &[Taken<T>], skipped: &[(T, Skip)], more: usize) -> String {
     let mut text = String::new();
     for (index, Taken { name, calls, most }) in chosen.iter().enumerate() {
         let calls = match most {
@@ -245,6 +249,9 @@ fn taken<T: Display>(chosen: &[Taken<T>], skipped: &[(T, Skip)]) -> String {
     }
     for (name, why) in skipped {
         text += &format!("; not {name}: {}", skip(*why));
+    }
+    if more > 0 {
+        text += &format!("; and {more} more, not told here");
     }
     text
 }

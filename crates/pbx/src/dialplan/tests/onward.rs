@@ -1,10 +1,13 @@
 //! What meets a call at an extension, as the simulator tells it.
 
-use super::{AT, Present, extension, office};
+use super::{AT, Present, extension, line, office};
 use crate::dialplan::{Caller, Query, explain, print};
 use crate::directory::{AllowedAddress, Directory};
 use crate::id::TenantId;
+use crate::interop::CallLimit;
 use crate::language::Language;
+use crate::line::Line;
+use crate::line::config::Incoming;
 use crate::release::ReleaseCode;
 use crate::supplementary::Forwarding;
 
@@ -80,6 +83,86 @@ fn by(why: &str) -> String {
 fn who_is_known_by_his_address_need_not_register() {
     let present = Present { without_phone: vec!["107"], ..Present::default() };
     assert_eq!(told(&present, "107"), (vec!["would ring extension 107.".to_owned()], None));
+}
+
+/// The phone that calls is not called itself, as in a real call; another one of the same number is.
+#[test]
+fn who_calls_his_own_number_reaches_his_other_phones() {
+    let rings = "would ring extension 100";
+    let alone = format!("{rings} - no phone of it is registered now.");
+    let not_registered = Some(ReleaseCode::CalleeNotRegistered);
+    assert_eq!(told(&Present::default(), "100"), (vec![alone], not_registered));
+    let present = Present { with_two_phones: vec!["100"], ..Present::default() };
+    assert_eq!(told(&present, "100"), (vec![format!("{rings}.")], None));
+    // He hears of his own number again where somebody sends his call there.
+    let forwards = vec![("101", Forwarding::Always, "100")];
+    let (results, end) = told(&Present { forwards, ..Present::default() }, "101");
+    assert!(results[1].ends_with("no phone of it is registered now."), "{results:?}");
+    assert_eq!(end, not_registered);
+}
+
+#[test]
+fn who_has_all_the_calls_he_may_have_begins_none() {
+    let present = Present { calling: vec!["100"], ..Present::default() };
+    for dialled in ["101", "9", "404", "*43"] {
+        let (results, end) = told(&present, dialled);
+        assert!(results[0].starts_with("refused with 486 (caller.limit)"), "{results:?}");
+        assert_eq!(end, Some(ReleaseCode::CallerLimit), "{dialled}");
+    }
+    // It counts for who calls, not for who is called.
+    let present = Present { calling: vec!["101"], ..Present::default() };
+    assert_eq!(told(&present, "101").1, None);
+}
+
+#[test]
+fn a_line_with_all_the_calls_it_takes_lets_nobody_in() {
+    for (most, expected) in [
+        (None, None),
+        (Some(2), None),
+        (Some(1), Some(ReleaseCode::LineIncomingBusy)),
+        (Some(0), Some(ReleaseCode::LineTakesNone)),
+    ] {
+        let mut tenant = office();
+        let incoming = Incoming::Extension("101".into());
+        let calls_in_max = CallLimit(most);
+        tenant.lines.put(Line { incoming, calls_in_max, ..line("5") });
+        let mut directory = Directory::default();
+        directory.tenants.insert(TenantId::default(), tenant);
+        let caller = Caller::Line { account: "5", number: "138" };
+        let tenant = TenantId::default();
+        let query = Query { tenant, caller, dialled: "5", on_behalf_of: None, at: AT, dice: 0 };
+        let present = Present { calls_in: 1, ..Present::default() };
+        let explanation = explain(&directory, &present, &query);
+        assert_eq!(explanation.end().map(|it| it.code), expected, "{most:?}");
+    }
+}
+
+/// An office may have thousands of lines; those that are not named are counted, each once.
+#[test]
+fn skipped_lines_that_are_not_named_are_counted() {
+    let mut tenant = office();
+    for number in 1000..1060 {
+        tenant.lines.put(line(&number.to_string()));
+    }
+    let mut directory = Directory::default();
+    directory.tenants.insert(TenantId::default(), tenant);
+    let tenant = TenantId::default();
+    let caller = Caller::Extension("100");
+    let text = |present: &Present, dialled, language| {
+        let query = Query { tenant, caller, dialled, on_behalf_of: None, at: AT, dice: 0 };
+        print(&explain(&directory, present, &query), language)
+    };
+    let all = Present { all_unregistered: true, ..Present::default() };
+    assert!(text(&all, "97", Language::En).contains("; and 10 more"));
+    assert!(text(&all, "97", Language::Zh).contains("；另有10条未列出"));
+    // What carries an emergency call after all is not skipped.
+    let emergency = text(&all, "112", Language::En);
+    assert!(
+        emergency.contains("would send 112") && emergency.contains("; and 10 more"),
+        "{emergency}"
+    );
+    let one = Present { unregistered: vec!["1000"], ..Present::default() };
+    assert!(!text(&one, "97", Language::En).contains(" more"));
 }
 
 #[test]

@@ -145,8 +145,12 @@ impl Dice {
             trunk.group = self.id(3) - 1;
             tenant.put_trunk(trunk);
         }
-        let mut live =
-            Present { last: self.one_in(2).then(|| self.pick(&ACCOUNTS)), ..Present::default() };
+        let mut live = Present {
+            last: self.one_in(2).then(|| self.pick(&ACCOUNTS)),
+            // He may dial his own number.
+            with_two_phones: vec![CALLER],
+            ..Present::default()
+        };
         for account in ACCOUNTS {
             if self.one_in(4) {
                 live.unregistered.push(account);
