@@ -3,6 +3,7 @@
 use super::{BACKUPS, Maker, create, delete, list, path, preview, restore, show, transfer};
 use crate::access::Principal;
 use crate::audit::Author;
+use crate::conventions::plain;
 use crate::resource::Failure;
 use crate::resource::backup::{
     BackupInfo, BackupPassword, RestorePreview, RestoreRequest, Restoring, Standby,
@@ -157,7 +158,7 @@ fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Failure> {
     let object: Result<Map<String, Value>, _> = serde_json::from_slice(body);
     object
         .and_then(|it| serde_json::from_value(Value::Object(it)))
-        .map_err(|error| Failure::new(422, "invalid", text!("{error}", "请求无效：{error}")))
+        .map_err(|error| Failure::new(422, "invalid", plain(&error.to_string())))
 }
 
 pub(crate) async fn on_standby(State(office): State<Office>) -> Json<Standby> {

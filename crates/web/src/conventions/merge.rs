@@ -1,8 +1,8 @@
 //! JSON merge patches (RFC 7396) of resources whose changes have a type of their own: `null` is the default.
 
+use super::plain;
 use crate::outside::Fields;
 use crate::resource::Failure;
-use pbx::text;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -22,5 +22,5 @@ pub(crate) fn merged<T: DeserializeOwned>(fields: Fields, defaults: &Fields) -> 
 
 fn read<T: DeserializeOwned>(fields: Fields) -> Result<T, Failure> {
     serde_json::from_value(Value::Object(fields))
-        .map_err(|error| Failure::new(422, "invalid", text!("{error}", "请求无效：{error}")))
+        .map_err(|error| Failure::new(422, "invalid", plain(&error.to_string())))
 }

@@ -1,7 +1,7 @@
 //! Refusals that come before a handler has its say: a body that is no JSON, a field of another type, a method that a
 //! path does not know. They are told as all others are.
 
-use super::plain;
+use super::plain::{is_path, no_json, plain};
 use crate::resource::Failure;
 use axum::body::to_bytes;
 use axum::extract::Request;
@@ -12,8 +12,10 @@ use pbx::text;
 
 /// Longest text that becomes a failure. Unit: octets.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
-/// Stands before the field and what is wrong with it.
-const OF_FIELD: &str = "target type: ";
+/// One of these stands before the field and what is wrong with it.
+const BEFORE_FIELD: [&str; 3] = ["target type: ", "query string: ", "form body: "];
+/// So begins what is said of a body that is none at all.
+const NO_JSON: &str = "Failed to parse the request body as JSON";
 
 pub(crate) async fn explained(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
@@ -50,7 +52,11 @@ pub(crate) fn unreadable(status: StatusCode, said: &str) -> Failure {
             Failure::new(413, "too_large", text!("the request is too long", "请求过长"))
         }
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
-            let about = said.split_once(OF_FIELD).map_or(said, |(_, about)| about).trim();
+            if said.starts_with(NO_JSON) {
+                return Failure::new(422, "invalid", no_json(said));
+            }
+            let behind = |it: &str| said.split_once(it).map(|(_, about)| about);
+            let about = BEFORE_FIELD.into_iter().find_map(behind).unwrap_or(said).trim();
             let failure = Failure::new(422, "invalid", plain(about));
             match field(about) {
                 Some(field) => failure.at(field),
@@ -63,11 +69,7 @@ pub(crate) fn unreadable(status: StatusCode, said: &str) -> Failure {
 
 /// The path of a field before what is wrong with it, or the name of one that does not exist.
 fn field(about: &str) -> Option<&str> {
-    let is_path = |it: &&str| {
-        let is_part = |it: char| it.is_ascii_alphanumeric() || "._[]-".contains(it);
-        !it.is_empty() && it.chars().all(is_part)
-    };
-    let before = about.split_once(": ").map(|(it, _)| it).filter(is_path);
+    let before = about.split_once(": ").map(|(it, _)| it).filter(|it| is_path(it));
     let quoted = || about.strip_prefix("unknown field `")?.split('`').next();
     let missing = || about.strip_prefix("missing field `")?.split('`').next();
     before.or_else(quoted).or_else(missing)
@@ -89,6 +91,21 @@ mod tests {
         ];
         for (about, expected) in table {
             assert_eq!(field(about), expected, "{about}");
+        }
+    }
+
+    #[test]
+    fn what_axum_says_is_told_in_both_languages() {
+        #[rustfmt::skip]
+        let table = [
+            ("Failed to deserialize query string: limit: invalid digit found in string", Some("limit"), "limit：应为整数"),
+            ("Failed to deserialize the JSON body into the target type: missing field `from` at line 1 column 2", Some("from"), "缺少from"),
+            ("Failed to deserialize form body: missing field `name`", Some("name"), "缺少name"),
+            ("Failed to parse the request body as JSON: expected ident at line 1 column 2", None, "请求内容不是有效的JSON：请检查第1行第2列"),
+        ];
+        for (said, field, zh) in table {
+            let failure = unreadable(StatusCode::UNPROCESSABLE_ENTITY, said);
+            assert_eq!((failure.field.as_deref(), &*failure.detail_zh), (field, zh), "{said}");
         }
     }
 }
