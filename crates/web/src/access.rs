@@ -39,7 +39,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{delete, get, post};
 use ipnet::IpNet;
 use password::Hasher;
 use pbx::id::TenantId;
@@ -167,14 +167,17 @@ pub(crate) fn routes() -> Router<Office> {
         .route("/api/v1/users", get(users::on_list).post(users::on_add))
         .route(
             "/api/v1/users/{name}",
-            patch(users::on_set).delete(users::on_delete).post(users::on_verb),
+            get(users::on_show).patch(users::on_set).delete(users::on_delete).post(users::on_verb),
         )
         .route("/api/v1/users/{name}/totp", get(totp::on_show).post(totp::on_begin))
         .route("/api/v1/users/{name}/totp:confirm", post(totp::on_confirm))
         .route("/api/v1/users/{name}/totp:renew", post(totp::on_renew))
         .route("/api/v1/users/{name}/totp:off", post(totp::on_off))
         .route("/api/v1/api-keys", get(keys::on_list).post(keys::on_add))
-        .route("/api/v1/api-keys/{id}", patch(keys::on_set).delete(keys::on_delete))
+        .route(
+            "/api/v1/api-keys/{id}",
+            get(keys::on_show).patch(keys::on_set).delete(keys::on_delete),
+        )
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 

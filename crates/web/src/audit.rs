@@ -38,7 +38,9 @@ pub(crate) const USERS: &str = "users";
 pub(crate) const API_KEYS: &str = "api_keys";
 pub(crate) const CALLS: &str = "calls";
 pub(crate) const DIAL_PLAN: &str = "dial_plan";
-const CERTIFICATE: &str = "certificate";
+pub(crate) const CERTIFICATE: &str = "certificate";
+/// The certificate's name.
+pub(crate) const HTTPS: &str = "https";
 
 /// Who edits, where, and when.
 #[derive(Clone, Debug)]
@@ -129,7 +131,7 @@ impl<'a> Author<'a> {
 
     /// Another certificate is in use.
     pub async fn certificate(&self, before: &Shown, after: &Shown) {
-        self.changed(CERTIFICATE, "https", Some(before), Some(after)).await;
+        self.changed(CERTIFICATE, HTTPS, Some(before), Some(after)).await;
     }
 
     /// Something of this kind and name was one thing and is another.

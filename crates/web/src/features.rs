@@ -20,6 +20,15 @@ pub async fn list(db: &Db) -> Result<Vec<FeatureCode>, Failure> {
     Ok(codes.all().map(shown).collect())
 }
 
+/// One of them.
+async fn show(db: &Db, name: &str) -> Result<FeatureCode, Failure> {
+    let feature = known(name)?.as_str();
+    let found = list(db).await?.into_iter().find(|it| it.feature == feature);
+    found.ok_or_else(|| {
+        Failure::new(404, "not_found", text!("there is no feature {name}", "没有功能{name}"))
+    })
+}
+
 /// Gives a feature this code; `off` takes it away.
 pub async fn set(db: &Db, name: &str, code: &str, now: UnixMillis) -> Result<FeatureCode, Failure> {
     let feature = known(name)?;
@@ -66,6 +75,13 @@ pub(crate) async fn on_list(
     State(office): State<Office>,
 ) -> Result<Json<Vec<FeatureCode>>, Failure> {
     list(&office.db).await.map(Json)
+}
+
+pub(crate) async fn on_show(
+    State(office): State<Office>,
+    Path(name): Path<String>,
+) -> Result<Json<FeatureCode>, Failure> {
+    show(&office.db, &name).await.map(Json)
 }
 
 pub(crate) async fn on_set(

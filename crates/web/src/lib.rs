@@ -42,7 +42,7 @@ use access::Access;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{any, get, patch, post};
+use axum::routing::{any, get, post};
 use certificate::Certificate;
 use conventions::Again;
 use ipnet::IpNet;
@@ -185,7 +185,7 @@ fn resources() -> Router<Office> {
         .route("/api/v1/feature-codes", get(features::on_list))
         .route(
             "/api/v1/feature-codes/{feature}",
-            patch(features::on_set).delete(features::on_reset),
+            get(features::on_show).patch(features::on_set).delete(features::on_reset),
         )
         .route("/api/v1/external-lines", get(outside::lines::on_list).post(outside::lines::on_add))
         .route(

@@ -37,7 +37,7 @@ const WEBHOOKS_MAX: usize = 20;
 const ROTATION: Duration = Duration::from_secs(24 * 60 * 60);
 const DESCRIPTION_CHARS_MAX: usize = 200;
 /// As the audit names them.
-const WEBHOOKS: &str = "webhooks";
+pub(crate) const WEBHOOKS: &str = "webhooks";
 /// The type of an event that somebody asked for to see it arrive.
 const TEST: &str = "webhook.test";
 const PAGE: u32 = 50;

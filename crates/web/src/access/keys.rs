@@ -147,6 +147,13 @@ pub(crate) async fn on_list(
     Ok(Listed { shown: listed.shown.into_iter().map(shown).collect(), next: listed.next })
 }
 
+pub(crate) async fn on_show(
+    State(office): State<Office>,
+    Path(id): Path<String>,
+) -> Result<Json<ApiKeyInfo>, Failure> {
+    found(&office.db, &id).await.map(|it| Json(shown(it)))
+}
+
 /// Where a page begins: behind the key that was made then, and has this id.
 fn place(cursor: &str) -> Result<(UnixMillis, &str), Failure> {
     let parts = cursor.split_once('/').and_then(|(at, id)| Some((at.parse().ok()?, id)));

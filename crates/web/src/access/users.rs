@@ -146,6 +146,14 @@ pub(crate) async fn on_list(
     Ok(query.listed("/api/v1/users", found, |it: &UserInfo| it.name.clone()))
 }
 
+pub(crate) async fn on_show(
+    State(office): State<Office>,
+    Path(name): Path<String>,
+) -> Result<Json<UserInfo>, Failure> {
+    let user = office.db.user(TenantId::default(), &name).await?;
+    user.map(|it| Json(shown(it))).ok_or_else(|| missing(&name))
+}
+
 pub(crate) async fn on_add(
     State(office): State<Office>,
     principal: Principal,

@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: a POST that is sent again, because its answer was lost, gets that answer and does nothing a second
 //! time.
 
-use crate::access::Principal;
+use crate::access::{Principal, Who};
 use crate::resource::Failure;
 use crate::{BODY_BYTES_MAX, Office};
 use axum::body::{Body, Bytes, to_bytes};
@@ -135,8 +135,7 @@ pub(crate) async fn once(
     next: Next,
 ) -> Response {
     let given = request.headers().get(KEY).filter(|_| request.method() == Method::POST).cloned();
-    let who = principal.session().unwrap_or_else(|| principal.name());
-    let who = format!("{} {who}", principal.kind());
+    let who = format!("{} {}", principal.kind(), id(&principal));
     let Some(given) = given.filter(|_| principal.kind() != "nobody") else {
         return next.run(request).await;
     };
@@ -163,6 +162,14 @@ pub(crate) async fn once(
             let response = next.run(Request::from_parts(parts, Body::from(body))).await;
             remembered(&pending, response).await
         }
+    }
+}
+
+/// Names are not enough: two keys may have the same, and one shall not read what the other was told.
+fn id(principal: &Principal) -> &str {
+    match &principal.who {
+        Who::User { session: id, .. } | Who::ApiKey { id, .. } => id,
+        Who::Nobody | Who::Cli => "",
     }
 }
 

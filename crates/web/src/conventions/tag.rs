@@ -3,7 +3,7 @@
 
 use crate::access::Principal;
 use crate::resource::Failure;
-use crate::{Office, audit};
+use crate::{Office, audit, webhooks};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -21,16 +21,24 @@ use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
 
 /// Collections whose members have tags, and what the audit calls them.
-const COLLECTIONS: [(&str, &str); 4] = [
+const COLLECTIONS: [(&str, &str); 8] = [
     ("/api/v1/extensions/", audit::EXTENSIONS),
     ("/api/v1/settings/", audit::SETTINGS),
     ("/api/v1/external-lines/", "lines"),
     ("/api/v1/sip-trunks/", "trunks"),
+    ("/api/v1/feature-codes/", "features"),
+    ("/api/v1/users/", audit::USERS),
+    ("/api/v1/api-keys/", audit::API_KEYS),
+    ("/api/v1/webhooks/", webhooks::WEBHOOKS),
 ];
-const DIAL_PLAN: &str = "/api/v1/dial-plan";
+/// Resources of which there is one, with what the audit calls them.
+const SINGLE: [(&str, &str, &str); 2] = [
+    ("/api/v1/dial-plan", audit::DIAL_PLAN, ""),
+    ("/api/v1/certificate", audit::CERTIFICATE, audit::HTTPS),
+];
 
 /// What is of the moment, and not what somebody has set.
-const LIVE: &str = "state";
+const LIVE: [&str; 2] = ["state", "used_at"];
 
 /// The longest resource. Unit: octets.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -81,8 +89,8 @@ pub(crate) async fn unchanged(
 }
 
 fn resource(path: &str) -> Option<(&'static str, String)> {
-    if path == DIAL_PLAN {
-        return Some((audit::DIAL_PLAN, String::new()));
+    if let Some((_, kind, name)) = SINGLE.iter().find(|it| it.0 == path) {
+        return Some((kind, (*name).to_owned()));
     }
     COLLECTIONS.iter().find_map(|(prefix, kind)| {
         let name = path.strip_prefix(prefix)?;
@@ -125,7 +133,8 @@ async fn tagged(response: Response) -> Response {
 
 fn tag(body: &[u8]) -> Option<HeaderValue> {
     let mut shown: Value = serde_json::from_slice(body).ok()?;
-    shown.as_object_mut()?.remove(LIVE);
+    let fields = shown.as_object_mut()?;
+    LIVE.iter().for_each(|it| drop(fields.remove(*it)));
     let digest = Sha256::digest(shown.to_string());
     let text: String = digest.iter().take(12).map(|it| format!("{it:02x}")).collect();
     HeaderValue::from_str(&format!("\"{text}\"")).ok()
@@ -180,6 +189,10 @@ mod tests {
             ("/api/v1/extensions/100",            Some(("extensions", "100"))),
             ("/api/v1/external-lines/5678",       Some(("lines", "5678"))),
             ("/api/v1/dial-plan",                 Some(("dial_plan", ""))),
+            ("/api/v1/certificate",               Some(("certificate", "https"))),
+            ("/api/v1/users/ann@office",          Some(("users", "ann@office"))),
+            ("/api/v1/users/ann/totp",            None),
+            ("/api/v1/webhooks/wh-1:test",        None),
             ("/api/v1/external-lines/%2B86138",   Some(("lines", "+86138"))),
             ("/api/v1/extensions",                None),
             ("/api/v1/extensions/100:passwd",     None),

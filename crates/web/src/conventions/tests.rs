@@ -48,6 +48,63 @@ async fn who_has_not_seen_the_newest_does_not_overwrite_it() {
     }
 }
 
+/// Whatever can be changed: what somebody has seen of it says whether he may.
+#[tokio::test]
+async fn every_resource_that_can_be_changed_has_a_tag() {
+    let scene = with_extension().await;
+    let made = async |path: &str, new: Value| {
+        let answer = send(scene.post(path).json(&new)).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()
+    };
+    made("/api/v1/users", json!({ "name": "ann", "password": "correct horse" })).await;
+    let key = made("/api/v1/api-keys", json!({ "name": "crm", "scopes": ["read"] })).await;
+    let hook = made("/api/v1/webhooks", json!({ "url": "http://crm/" })).await;
+    let line = json!({ "account": "5678", "domain": "sip.example.com" });
+    made("/api/v1/external-lines", line).await;
+    made("/api/v1/sip-trunks", json!({ "id": 1, "addresses": [{ "host": "10.0.0.1" }] })).await;
+    let of = |it: &Value| it["id"].as_str().unwrap_or_default().to_owned();
+    #[rustfmt::skip]
+    let table = [
+        (EXTENSION.to_owned(),                        json!({ "name": "Gate" })),
+        ("/api/v1/settings/no_answer_s".to_owned(),   json!({ "value": 20 })),
+        ("/api/v1/external-lines/5678".to_owned(),    json!({ "description": "x" })),
+        ("/api/v1/sip-trunks/1".to_owned(),           json!({ "description": "x" })),
+        ("/api/v1/feature-codes/echo".to_owned(),     json!({ "code": "*44" })),
+        ("/api/v1/users/ann".to_owned(),              json!({ "language": "zh" })),
+        (format!("/api/v1/api-keys/{}", of(&key)),    json!({ "name": "erp" })),
+        (format!("/api/v1/webhooks/{}", of(&hook)),   json!({ "description": "x" })),
+    ];
+    for (path, change) in table {
+        let tag = send(scene.get(&path)).await.header("etag").to_owned();
+        let asking = || patch(&scene, &path, &change).with("if-match", &tag);
+        let done = send(asking()).await;
+        assert_eq!(done.status, 200, "{path}: {}", done.body);
+        let late = send(asking()).await;
+        assert_eq!((late.status, &*late.code()), (412, "changed"), "{path}");
+        let detail = late.json()["detail_en"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with("the command line changed this"), "{path}: {detail}");
+    }
+}
+
+/// Two keys may have the same name; what one was told is not for the other.
+#[tokio::test]
+async fn an_answer_is_repeated_to_who_had_it_only() {
+    let scene = Scene::new().await;
+    let ann = json!({ "name": "ann", "password": "correct horse" });
+    assert_eq!(send(scene.post("/api/v1/users").json(&ann)).await.status, 200);
+    let new = json!({ "name": "crm", "scopes": ["config"] });
+    let mut told = vec![];
+    for _ in 0..2 {
+        let made = send(scene.post("/api/v1/api-keys").json(&new)).await.json();
+        let bearer = format!("Bearer {}", made["key"].as_str().unwrap());
+        let add = json!({ "extensions": [{ "number": "100" }] });
+        let add = scene.post("/api/v1/extensions").json(&add).with("idempotency-key", "one");
+        told.push(add.with("authorization", &bearer).send().await);
+    }
+    assert_eq!((told[0].status, &*told[1].code()), (200, "exists"), "{}", told[1].body);
+}
+
 #[tokio::test]
 async fn a_request_that_is_sent_again_is_done_once() {
     let scene = Scene::new().await;

@@ -80,6 +80,9 @@ operations! {
     "POST" "/users" users::on_add []
         "Adds an administrator: name, password, language."
         "添加管理员：name、password、language。";
+    "GET" "/users/{name}" users::on_show []
+        "An administrator."
+        "一个管理员。";
     "PATCH" "/users/{name}" users::on_set []
         "Changes the language of an administrator."
         "修改管理员的语言。";
@@ -110,6 +113,9 @@ operations! {
     "POST" "/api-keys" keys::on_add []
         "Makes a key with a name and scopes; it is shown this once."
         "生成密钥：name、scopes；只显示一次。";
+    "GET" "/api-keys/{id}" keys::on_show []
+        "An API key, without its secret."
+        "一个API密钥，不含密钥本身。";
     "PATCH" "/api-keys/{id}" keys::on_set []
         "Changes name or scopes of a key."
         "修改密钥的name或scopes。";
@@ -176,6 +182,9 @@ operations! {
     "GET" "/feature-codes" features::on_list []
         "Features and their codes."
         "业务码。";
+    "GET" "/feature-codes/{feature}" features::on_show []
+        "A feature and its code."
+        "一个业务及其业务码。";
     "PATCH" "/feature-codes/{feature}" features::on_set []
         "Gives a feature another code, or off."
         "更换或关闭业务码。";
