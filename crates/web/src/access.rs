@@ -126,6 +126,14 @@ impl Access {
         self.throttle().attempt_code(account, now).map_err(waiting)
     }
 
+    /// Counts a wrong key of a program.
+    fn attempt_key(&self, principal: &Principal, now: UnixMillis) -> Result<(), Failure> {
+        if self.trusts(&principal.source) {
+            return Ok(());
+        }
+        self.throttle().attempt_key(principal.source.network(), now).map_err(waiting)
+    }
+
     /// The attempt was right.
     fn succeeded(&self, principal: &Principal, account: Option<&str>) {
         self.throttle().succeeded(principal.source.network(), account);

@@ -15,7 +15,8 @@ const FREE: u32 = 3;
 const FREE_CODES: u32 = 10;
 /// The first waiting; each further attempt doubles it.
 const FIRST: Duration = Duration::from_secs(1);
-/// An account belongs to somebody who would like in: this is all that strangers can do to him.
+/// An account belongs to somebody who would like in, and so does an address from which somebody was let in: this is all
+/// that others can do to him.
 const ACCOUNT_MAX: Duration = Duration::from_secs(30);
 const ADDRESS_MAX: Duration = Duration::from_secs(15 * 60);
 /// Without an attempt for so long, everything is forgotten.
@@ -31,6 +32,8 @@ enum Key {
     Account(String),
     /// Of an account, by those who are trusted.
     Code(String),
+    /// Of an address, by programs with keys: one whose key was revoked goes on asking, and keeps nobody from signing in.
+    Program(IpAddr),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +62,15 @@ impl Throttle {
     /// The same for a code by somebody who is trusted: only codes, and only those of the like of him, make him wait.
     pub(super) fn attempt_code(&mut self, account: &str, now: UnixMillis) -> Result<(), Duration> {
         self.count(vec![Key::Code(account.to_lowercase())], now)
+    }
+
+    /// The same for the key of a program.
+    pub(super) fn attempt_key(
+        &mut self,
+        address: Option<IpAddr>,
+        now: UnixMillis,
+    ) -> Result<(), Duration> {
+        self.count(address.map(Key::Program).into_iter().collect(), now)
     }
 
     fn count(&mut self, keys: Vec<Key>, now: UnixMillis) -> Result<(), Duration> {
@@ -102,7 +114,8 @@ impl Throttle {
     fn wait(&self, key: &Key, now: UnixMillis) -> Option<Duration> {
         let tries = self.tries.get(key)?;
         let (free, longest) = match key {
-            Key::Address(_) => (FREE, ADDRESS_MAX),
+            Key::Address(it) if self.is_known(it) => (FREE, ACCOUNT_MAX),
+            Key::Address(_) | Key::Program(_) => (FREE, ADDRESS_MAX),
             Key::Account(_) => (FREE, ACCOUNT_MAX),
             Key::Code(_) => (FREE_CODES, ACCOUNT_MAX),
         };
@@ -110,6 +123,11 @@ impl Throttle {
         let all = FIRST.saturating_mul(1 << doublings).min(longest);
         // A clock that was set back shall not make it longer.
         all.checked_sub(now.since(tries.last)).filter(|it| !it.is_zero())
+    }
+
+    /// Somebody was let in from there.
+    fn is_known(&self, address: &IpAddr) -> bool {
+        self.known.iter().any(|it| it.1 == *address)
     }
 
     fn make_room(&mut self, now: UnixMillis) {
@@ -173,6 +191,25 @@ mod tests {
         }
         assert!(throttle.attempt(THERE, Some("ann"), at(1000)).is_err());
         assert_eq!(throttle.attempt(HERE, Some("ann"), at(1000)), Ok(()));
+    }
+
+    /// Behind one router are the administrator and whoever types wrong passwords, or a program with an old key.
+    #[test]
+    fn an_address_that_others_share_is_not_closed_to_who_was_let_in() {
+        let mut throttle = Throttle::default();
+        throttle.succeeded(HERE, Some("ann"));
+        let mut now = 0;
+        for _ in 0..20 {
+            let _ = throttle.attempt(HERE, Some("bob"), at(now));
+            now += ACCOUNT_MAX.as_secs();
+        }
+        let _ = throttle.attempt(HERE, Some("bob"), at(now));
+        let waits = throttle.attempt(HERE, Some("ann"), at(now));
+        assert!(waits.is_err_and(|it| it <= ACCOUNT_MAX), "{waits:?}");
+
+        let mut throttle = Throttle::default();
+        while throttle.attempt_key(HERE, at(0)).is_ok() {}
+        assert_eq!(throttle.attempt(HERE, Some("ann"), at(0)), Ok(()));
     }
 
     #[test]
