@@ -6,6 +6,7 @@
 
 mod archive;
 mod error;
+mod fuzz;
 mod manifest;
 mod pack;
 mod stage;
@@ -14,6 +15,7 @@ mod tests;
 mod unpack;
 
 pub use error::BackupError;
+pub use fuzz::fuzz;
 pub use manifest::{Counts, Manifest, Reason};
 pub use pack::{Plan, create, file_name};
 pub use stage::{BEFORE_FOLDER, Staged, prove, stage};

@@ -16,6 +16,8 @@ pub mod events;
 pub mod extensions;
 pub mod failure;
 pub mod features;
+#[cfg(test)]
+mod fuzz;
 mod live;
 mod metrics;
 pub mod moment;

@@ -29,6 +29,11 @@ pub fn fuzz_call_back(bytes: &[u8]) {
     call_back::fuzz(bytes);
 }
 
+/// For the fuzz target `request_line`: how a connection of openAPI begins.
+pub fn fuzz_request_line(bytes: &[u8]) {
+    requoted::holds(bytes);
+}
+
 fn settings(office: &Office) -> Arc<Settings> {
     let directory = office.running.directory();
     directory.tenant(TenantId::default()).map(|it| it.settings.clone()).unwrap_or_default()

@@ -22,6 +22,13 @@ impl<W: Write> Packer<W> {
         Self { to: GzEncoder::new(to, Compression::fast()) }
     }
 
+    /// These octets packed, whatever they are.
+    pub(super) fn raw(to: W, bytes: &[u8]) -> io::Result<W> {
+        let mut packer = Self::new(to);
+        packer.to.write_all(bytes)?;
+        packer.to.finish()
+    }
+
     /// Appends a file of exactly this size.
     pub(super) fn append(&mut self, name: &str, size: u64, from: impl Read) -> io::Result<()> {
         self.to.write_all(&head(name, size)?)?;

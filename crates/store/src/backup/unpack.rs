@@ -89,7 +89,7 @@ pub async fn unpack(
     Ok(Unpacked { manifest, contents, names, work })
 }
 
-fn read_manifest<R: Read>(mut entry: Entry<'_, R>) -> Result<Manifest, BackupError> {
+pub(super) fn read_manifest<R: Read>(mut entry: Entry<'_, R>) -> Result<Manifest, BackupError> {
     if entry.name != MANIFEST || entry.size > MANIFEST_BYTES_MAX {
         return Err(BackupError::NoBackup);
     }

@@ -270,3 +270,8 @@ pub(crate) async fn on_import(
     let author = Author::of(&office, &principal);
     import(&office, &author, &sheet, query).await.map(Json)
 }
+
+/// For the fuzz target `sheet`: a sheet of extensions, whatever stands in it.
+pub fn fuzz(bytes: &[u8]) {
+    cells::holds(without_mark(bytes));
+}

@@ -102,6 +102,16 @@ fn right(read: &[u8]) -> Vec<u8> {
     [&right, version, rest].concat()
 }
 
+/// What is true of every beginning of a connection: nothing is lost of it, what was put right is right, and HTTP is not
+/// given what it would take for two requests.
+pub(super) fn holds(bytes: &[u8]) {
+    let once = right(bytes);
+    assert_eq!(right(&once), once, "it is put right once");
+    let breaks = |it: &[u8]| it.iter().filter(|it| matches!(it, b'\r' | b'\n')).count();
+    assert_eq!(breaks(&once), breaks(bytes), "its lines are those that came");
+    assert!(once.len() >= bytes.len());
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -35,8 +35,10 @@ pub(super) const COLUMNS: [&str; 22] = [
 const LISTS: [&str; 3] = ["addresses", "levels", "may_forward"];
 const TEXTS: [&str; 2] = ["name", "plan"];
 const FORWARD: &str = "forward_";
+/// Makes a text of what spreadsheets would run; a text that begins so itself gets another one.
+const GUARD: char = '\'';
 /// What spreadsheets run as a formula where a cell begins with it.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+const FORMULA: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠', GUARD];
 
 /// One row, by its columns.
 pub(super) struct Cells(Vec<(String, String)>);
@@ -71,12 +73,9 @@ pub(super) fn read(head: &StringRecord, row: &StringRecord) -> Result<Cells, Bad
     if row.len() > head.len() {
         return Err((None, text!("the row has more cells than the head", "该行的单元格多于表头")));
     }
-    let cell = |it: &str| {
-        let inner = it.strip_prefix('\'').filter(|it| it.starts_with(FORMULA));
-        inner.unwrap_or(it).to_owned()
-    };
     let cells = head.iter().zip(row.iter());
-    let cells: Vec<_> = cells.map(|(column, it)| (column.trim().to_owned(), cell(it))).collect();
+    let cells = cells.map(|(column, it)| (column.trim().to_owned(), unguarded(it).to_owned()));
+    let cells: Vec<_> = cells.collect();
     Ok(Cells(cells))
 }
 
@@ -86,8 +85,30 @@ pub(super) fn written(fields: &Fields, column: &str) -> String {
         Some(when) => fields.get("forward").and_then(|it| it.get(kebab(when))),
         None => fields.get(column),
     };
-    let text = value.map(text_of).unwrap_or_default();
-    if text.starts_with(FORMULA) { format!("'{text}") } else { text }
+    guarded(value.map(text_of).unwrap_or_default())
+}
+
+fn guarded(text: String) -> String {
+    if text.starts_with(FORMULA) { format!("{GUARD}{text}") } else { text }
+}
+
+/// The same without what [`guarded`] put before it.
+fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix(GUARD).filter(|it| it.starts_with(FORMULA)).unwrap_or(cell)
+}
+
+/// What is true of every sheet: it is read or refused, and what a cell says is said again by the cell written of it.
+pub(super) fn holds(bytes: &[u8]) {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+    let Ok(head) = reader.headers().cloned() else { return };
+    for row in reader.records().flatten() {
+        let Ok(cells) = read(&head, &row) else { continue };
+        let _ = crate::extensions::patched(cells.fields());
+        for (column, cell) in &cells.0 {
+            let again = guarded(cell.clone());
+            assert_eq!(unguarded(&again), cell, "{column}");
+        }
+    }
 }
 
 /// As the fields of the API are written.
@@ -151,10 +172,19 @@ mod tests {
 
     #[test]
     fn a_formula_is_a_text_and_comes_back() {
-        let fields = Fields::from_iter([("name".to_owned(), json!("=1+1"))]);
-        let cell = written(&fields, "name");
-        assert_eq!(cell, "'=1+1");
-        let row = read(&StringRecord::from(vec!["name"]), &StringRecord::from(vec![cell]));
-        assert_eq!(row.map(|it| it.text("name").to_owned()).ok().as_deref(), Some("=1+1"));
+        #[rustfmt::skip]
+        let table = [
+            ("=1+1",  "'=1+1"),
+            ("'=1+1", "''=1+1"),
+            ("＝1",    "'＝1"),
+            ("'hi",   "''hi"),
+            ("Hall",  "Hall"),
+        ];
+        for (name, cell) in table {
+            let fields = Fields::from_iter([("name".to_owned(), json!(name))]);
+            assert_eq!(written(&fields, "name"), cell);
+            let row = read(&StringRecord::from(vec!["name"]), &StringRecord::from(vec![cell]));
+            assert_eq!(row.map(|it| it.text("name").to_owned()).ok().as_deref(), Some(name));
+        }
     }
 }

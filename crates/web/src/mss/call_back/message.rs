@@ -197,17 +197,6 @@ mod tests {
         }
     }
 
-    /// The kept inputs of the fuzz target.
-    #[test]
-    fn the_corpus_holds() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/call_back");
-        let files: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
-        assert!(!files.is_empty(), "the corpus is empty");
-        for file in files {
-            holds(&std::fs::read(file.unwrap().path()).unwrap());
-        }
-    }
-
     #[test]
     fn replies_are_lines() {
         let ack = Reply::Ack { id: "7".into(), result: Refused::Rights };
