@@ -1,9 +1,10 @@
 //! The listeners of HTTP: TCP for monitors and browsers, the Unix socket for the command line.
 //!
-//! Connections are counted, all and those of each source, and heads and bodies must come in time: nobody can take all
-//! descriptors.
+//! Connections are counted, all and those of each source, heads and bodies must come in time, and answers be taken in
+//! time: nobody can take all descriptors.
 
 mod crowd;
+mod patient;
 mod timely;
 
 use crate::access::Peer;
@@ -17,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use patient::Patient;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -218,6 +220,6 @@ where
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     // The reader that went away is the only one it would interest.
-    let stream = TokioIo::new(Requoted::new(stream));
+    let stream = TokioIo::new(Requoted::new(Patient::new(stream)));
     let _ = server.serve_connection(stream, service).with_upgrades().await;
 }
