@@ -90,6 +90,9 @@ impl Running for Live {
             sip_udp: texts(&self.bound.sip_udp),
             sip_tcp: texts(&self.bound.sip_tcp),
             http: texts(&self.bound.http),
+            https: texts(&self.bound.https),
+            // Told to who asks for it: every page asks for the rest.
+            server: String::new(),
             standby: self.db.is_standby(),
             registrations,
             calls,

@@ -211,7 +211,8 @@ pub(crate) async fn readyz(State(running): State<Arc<dyn Running>>) -> impl Into
 }
 
 pub(crate) async fn status(State(office): State<Office>) -> Json<Status> {
-    Json(office.running.status())
+    let running = &office.running;
+    Json(Status { server: running.server_address(), ..running.status() })
 }
 
 pub(crate) async fn registrations(

@@ -180,6 +180,7 @@ fn people_routes() -> Router<Pages> {
         .route("/administrators/{name}/delete", get(people::on_delete_form).post(people::on_delete))
         .route("/administrators/sessions/{id}/end", post(people::on_end_session))
         .route("/api-keys", get(people::on_keys).post(people::on_key_add))
+        .route("/api-keys/{id}", get(people::on_key).post(people::on_key_change))
         .route("/api-keys/{id}/revoke", post(people::on_key_revoke))
 }
 

@@ -465,6 +465,12 @@ pub struct Status {
     pub sip_udp: Vec<String>,
     pub sip_tcp: Vec<String>,
     pub http: Vec<String>,
+    /// HTTP over TLS.
+    #[serde(default)]
+    pub https: Vec<String>,
+    /// Where phones of the network find the server.
+    #[serde(default)]
+    pub server: String,
     /// After a restore: no line registers and no trunk is used until `dialtone standby off`.
     #[serde(default)]
     pub standby: bool,

@@ -71,32 +71,18 @@ const COLUMNS: [Column; 7] = [
 
 fn list(entries: &[AuditEntry], language: Language) -> String {
     let row = |it: &AuditEntry| {
-        let who = if it.actor.is_empty() { &it.actor_kind } else { &it.actor };
-        let what = format!("{} {}", it.kind, it.name);
+        let what = format!("{} {}", it.kind_text().get(language), it.name);
         let undone = it.undone_by.map(|it| it.to_string()).unwrap_or_default();
         vec![
             it.id.to_string(),
             it.at.clone(),
-            who.clone(),
+            it.who().get(language).to_owned(),
             it.source.clone(),
-            action(&it.action).get(language).to_owned(),
+            it.action_text().get(language).to_owned(),
             what,
             undone,
         ]
     };
     let rows: Vec<_> = entries.iter().map(row).collect();
     table(language, &COLUMNS, &rows)
-}
-
-fn action(word: &str) -> pbx::language::Text {
-    match word {
-        "add" => text!("add", "添加"),
-        "change" => text!("change", "修改"),
-        "delete" => text!("delete", "删除"),
-        "password" => text!("password", "设置密码"),
-        "hangup" => text!("hang up", "释放"),
-        "place" => text!("place", "发起"),
-        "transfer" => text!("transfer", "转接"),
-        other => pbx::language::Text::same(other),
-    }
 }

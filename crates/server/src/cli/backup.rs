@@ -42,7 +42,7 @@ pub(super) enum Command {
 
 #[derive(clap::Args)]
 pub(super) struct Password {
-    /// With a password another machine can restore the backup; it is read from this file, `-` is standard input.
+    /// The password of the backup, read from this file, `-` is standard input; with one another machine can restore it.
     #[arg(long = "password-file", value_name = "FILE")]
     backup_password: Option<PathBuf>,
 }

@@ -284,7 +284,10 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("entry", "操作编号，见`audit list`"),
     ("chain", "PEM文件：服务器证书和中间证书"),
     ("cert install key", "PEM文件：私钥，不带密码"),
-    ("backup_password", "设置密码后可在其他机器上恢复；从该文件读取，`-`表示标准输入"),
+    (
+        "backup_password",
+        "备份的密码，从该文件读取，`-`表示标准输入；有密码的备份可在其他机器上恢复",
+    ),
     ("backup", "备份名称，见`list`"),
     ("restore backup", "备份文件，或`backup list`中的名称"),
     ("restore dry_run", "只显示将有哪些变化"),

@@ -21,11 +21,12 @@ pub(super) fn status(common: &Common, output: &mut Output) -> Result<()> {
     output.show(&status, |it, language| {
         let Status { version, uptime_s, registrations, calls, .. } = it;
         let state = if it.ready { text!("ready", "就绪") } else { text!("starting", "正在启动") };
-        let [udp, tcp, http] = [&it.sip_udp, &it.sip_tcp, &it.http].map(|it| it.join(" "));
+        let [udp, tcp, http, https] =
+            [&it.sip_udp, &it.sip_tcp, &it.http, &it.https].map(|it| it.join(" "));
         let text = text!(
-            "dialtone {version}, up {uptime_s} s, {}\nsip udp {udp}\nsip tcp {tcp}\nhttp    {http}\n\
+            "dialtone {version}, up {uptime_s} s, {}\nsip udp {udp}\nsip tcp {tcp}\nhttp    {http}\nhttps   {https}\n\
              {registrations} registrations, {calls} calls",
-            "dialtone {version}，已运行{uptime_s}秒，{}\nsip udp {udp}\nsip tcp {tcp}\nhttp    {http}\n\
+            "dialtone {version}，已运行{uptime_s}秒，{}\nsip udp {udp}\nsip tcp {tcp}\nhttp    {http}\nhttps   {https}\n\
              注册{registrations}个，呼叫{calls}个",
             state
         );

@@ -28,35 +28,6 @@ words! {
         who: "Who", "操作者";
         what: "What", "操作";
         change: "Before and after", "修改前后";
-        cli: "command line", "命令行";
-        key: "API key", "接口密钥";
-        add: "added", "添加";
-        changed: "changed", "修改";
-        delete: "deleted", "删除";
-        password: "new password of", "重置密码";
-        hangup: "hung up", "挂断";
-        totp_on: "turned on the second factor of", "启用两步验证";
-        totp_off: "turned off the second factor of", "关闭两步验证";
-        recovery_codes: "made new recovery codes of", "重新生成恢复码";
-        recovery_code: "signed in by a recovery code as", "使用恢复码登录";
-        place: "placed", "发起";
-        transfer: "transferred", "转接";
-        extensions: "extension", "分机";
-        settings: "setting", "系统设置";
-        lines: "external line", "外线";
-        trunks: "SIP trunk", "SIP中继";
-        backup: "made", "生成";
-        upload: "uploaded", "上传";
-        download: "downloaded", "下载";
-        restore: "restored", "恢复";
-        standby_off: "ended standby", "结束待命";
-        backups: "backup", "备份";
-        webhooks: "webhook", "Webhook端点";
-        certificate: "certificate", "证书";
-        users: "administrator", "管理员";
-        api_keys: "API key", "接口密钥";
-        calls: "call", "呼叫";
-        plan: "dial plan", "拨号规则";
         undo: "Undo", "撤销";
         undone: "undone", "已撤销";
         undoes: "takes back an earlier change", "撤销了先前的修改";
@@ -87,8 +58,8 @@ struct Row {
     at: When,
     who: String,
     source: String,
-    action: &'static str,
-    kind: &'static str,
+    action: String,
+    kind: String,
     name: String,
     /// The fields that differ: name, before, after.
     changes: Vec<(String, String, String)>,
@@ -106,14 +77,10 @@ pub(crate) async fn on_list(
     let row = |it: AuditEntry| Row {
         id: it.id,
         at: when(&it.at, &zone),
-        who: match it.actor_kind.as_str() {
-            "cli" => w.cli.to_owned(),
-            "api-key" => format!("{} {}", w.key, it.actor),
-            _ => it.actor,
-        },
+        who: it.who().get(viewer.language).to_owned(),
+        action: it.action_text().get(viewer.language).to_owned(),
+        kind: it.kind_text().get(viewer.language).to_owned(),
         source: it.source,
-        action: action(&it.action, w),
-        kind: kind(&it.kind, w),
         name: it.name,
         changes: changes(it.before.as_ref(), it.after.as_ref()),
         can_undo: it.can_undo,
@@ -139,43 +106,6 @@ pub(crate) async fn on_undo(
         Some(made) => cards(&viewer, vec![made], false),
         None => to("/audit"),
     })
-}
-
-fn action(word: &str, w: &'static Words) -> &'static str {
-    match word {
-        "add" => w.add,
-        "delete" => w.delete,
-        "password" => w.password,
-        "hangup" => w.hangup,
-        "backup" => w.backup,
-        "upload" => w.upload,
-        "download" => w.download,
-        "restore" => w.restore,
-        "standby_off" => w.standby_off,
-        "totp_on" => w.totp_on,
-        "totp_off" => w.totp_off,
-        "recovery_codes" => w.recovery_codes,
-        "recovery_code" => w.recovery_code,
-        "place" => w.place,
-        "transfer" => w.transfer,
-        _ => w.changed,
-    }
-}
-
-fn kind(word: &str, w: &'static Words) -> &'static str {
-    match word {
-        "extensions" => w.extensions,
-        "settings" => w.settings,
-        "lines" => w.lines,
-        "trunks" => w.trunks,
-        "users" => w.users,
-        "api_keys" => w.api_keys,
-        "calls" => w.calls,
-        "backups" => w.backups,
-        "webhooks" => w.webhooks,
-        "certificate" => w.certificate,
-        _ => w.plan,
-    }
 }
 
 /// The fields of one that differ from those of the other, each as short as it can be written.

@@ -23,8 +23,8 @@ words! {
         save: "Save", "保存";
         saved: "Saved. It is in force.", "已保存并生效。";
         not_saved: "Nothing was saved of this setting and those below it.", "此设置项及其后的设置项未保存。";
-        range: "Must be", "取值应为";
-        default: "Default", "默认值";
+        range: "Must be ", "取值应为";
+        then_default: ". Default: ", "。默认值：";
         empty: "empty", "空";
     }
 }

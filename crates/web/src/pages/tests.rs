@@ -439,7 +439,23 @@ async fn a_key_is_shown_once_and_an_administrator_is_added() {
     let made =
         scene.post("/api-keys", &[("name", "crm"), ("scope", "read"), ("scope", "calls")]).await;
     assert!(made.body.contains("id=\"key\"") && made.body.contains("dialtone_"), "{}", made.body);
-    assert!(!scene.get("/api-keys").await.body.contains("dialtone_"));
+    let list = scene.get("/api-keys").await.body;
+    assert!(!list.contains("dialtone_"));
+    let (_, own) = list.split_once("<a href=\"/api-keys/").unwrap();
+    let own = format!("/api-keys/{}", own.split('"').next().unwrap());
+    let shown = scene.get(&format!("{own}?lang=zh")).await.body;
+    check(&shown).unwrap();
+    assert!(chinese::english_in(&shown).is_empty(), "{shown}");
+    let mut changed = fields(&shown);
+    let none = scene.post(&own, &[("name", "crm")]).await;
+    assert!(none.body.contains("scopes-error"), "{}", none.body);
+    changed.retain(|it| it.0 != "name");
+    changed.push(("name".to_owned(), "erp".to_owned()));
+    let changed: Vec<_> = changed.iter().map(|it| (&*it.0, &*it.1)).collect();
+    assert_eq!(scene.post(&own, &changed).await.status, 303);
+    assert!(scene.get("/api-keys").await.body.contains(">erp</a>"));
+    let late = scene.post(&own, &changed).await;
+    assert!(late.body.contains("load it again"), "{}", late.body);
     let weak = scene.post("/administrators?lang=zh", &[("name", "eve"), ("password", "eve")]).await;
     assert!(
         weak.body.contains("aria-describedby=\"password-error password-help\""),

@@ -19,7 +19,7 @@ pub struct AuditEntry {
     pub actor: String,
     /// The address, or `socket`.
     pub source: String,
-    /// `add`, `change`, `delete`, `password`, `hangup`, `place` or `transfer`.
+    /// `add`, `change`, `delete`, or what else was done, as `password`, `hangup`, `place`, `transfer`, `backup`.
     pub action: String,
     /// `extensions`, `settings`, `users`, `api_keys`, `calls`, a table of the dial plan (`lines` and `trunks` among them),
     /// or `dial_plan` for several rows at once.
@@ -39,9 +39,68 @@ pub struct AuditEntry {
     pub can_undo: bool,
 }
 
+/// What was done, as the entries name it.
+const ACTIONS: [(&str, Text); 19] = [
+    ("add", Text::fixed("added", "添加")),
+    ("change", Text::fixed("changed", "修改")),
+    ("delete", Text::fixed("deleted", "删除")),
+    ("password", Text::fixed("new password of", "重置密码")),
+    ("hangup", Text::fixed("hung up", "挂断")),
+    ("place", Text::fixed("placed", "发起")),
+    ("transfer", Text::fixed("transferred", "转接")),
+    ("backup", Text::fixed("made", "生成")),
+    ("upload", Text::fixed("uploaded", "上传")),
+    ("download", Text::fixed("downloaded", "下载")),
+    ("restore", Text::fixed("restored", "恢复")),
+    ("standby_off", Text::fixed("ended standby", "结束待命")),
+    ("rotate", Text::fixed("new secret of", "更换密钥")),
+    ("totp_on", Text::fixed("turned on the second factor of", "启用两步验证")),
+    ("totp_off", Text::fixed("turned off the second factor of", "关闭两步验证")),
+    ("recovery_codes", Text::fixed("made new recovery codes of", "重新生成恢复码")),
+    ("recovery_code", Text::fixed("signed in by a recovery code as", "使用恢复码登录")),
+    ("export", Text::fixed("exported", "导出")),
+    ("import", Text::fixed("imported", "导入")),
+];
+
+/// What it was done to. Whatever else there is, is of the dial plan.
+const KINDS: [(&str, Text); 18] = [
+    ("extensions", Text::fixed("extension", "分机")),
+    ("settings", Text::fixed("setting", "系统设置")),
+    ("lines", Text::fixed("external line", "外线")),
+    ("trunks", Text::fixed("SIP trunk", "SIP中继")),
+    ("users", Text::fixed("administrator", "管理员")),
+    ("api_keys", Text::fixed("API key", "接口密钥")),
+    ("calls", Text::fixed("call", "呼叫")),
+    ("backups", Text::fixed("backup", "备份")),
+    ("webhooks", Text::fixed("webhook", "Webhook端点")),
+    ("certificate", Text::fixed("certificate", "证书")),
+    ("features", Text::fixed("feature code", "业务码")),
+    ("transitions", Text::fixed("transition", "变换")),
+    ("callers", Text::fixed("row of analyze caller number", "分析主叫号码记录")),
+    ("called", Text::fixed("row of analyze called number", "分析被叫号码记录")),
+    ("refine_caller", Text::fixed("row of refine caller number", "规整主叫号码记录")),
+    ("refine_called", Text::fixed("row of refine called number", "规整被叫号码记录")),
+    ("black_list", Text::fixed("row of the black list", "系统黑名单记录")),
+    ("plans", Text::fixed("dial plan", "拨号计划")),
+];
+
+fn words(table: &[(&str, Text)], word: &str) -> Option<Text> {
+    table.iter().find(|it| it.0 == word).map(|it| it.1.clone())
+}
+
 impl AuditEntry {
+    /// What was done, for people.
+    pub fn action_text(&self) -> Text {
+        words(&ACTIONS, &self.action).unwrap_or_else(|| Text::same(self.action.clone()))
+    }
+
+    /// What it was done to, for people.
+    pub fn kind_text(&self) -> Text {
+        words(&KINDS, &self.kind).unwrap_or(Text::fixed("dial plan", "拨号规则"))
+    }
+
     /// Who it was, for people.
-    pub(crate) fn who(&self) -> Text {
+    pub fn who(&self) -> Text {
         let name = &self.actor;
         match (&*self.actor_kind, name.is_empty()) {
             ("cli", _) => text!("the command line", "命令行"),

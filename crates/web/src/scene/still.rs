@@ -93,6 +93,8 @@ impl Running for Still {
             sip_udp: here(5060),
             sip_tcp: here(5060),
             http: here(8080),
+            https: here(8443),
+            server: String::new(),
             standby: self.db.is_standby(),
             registrations: self.bindings.lock().unwrap().len() as u64,
             calls: self.calls.lock().unwrap().len() as u64,

@@ -92,7 +92,7 @@ async fn page(
 ) -> Result<Response, Failure> {
     let w = Words::of(viewer.language);
     let status: Status = viewer.api.get("/api/v1/status").await?;
-    let server = viewer.pages.running.server_address();
+    let server = status.server;
     let is_local = server.starts_with("127.") || server.starts_with("[::1]");
     let (class, sentence) = match (status.ready, is_local) {
         (false, _) => ("bad", w.not_ready),
