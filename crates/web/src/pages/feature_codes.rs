@@ -1,7 +1,7 @@
 //! Feature codes (业务码): what phones dial for a service.
 
 use super::failure::{PageFailure, beside};
-use super::form::{Came, Sent};
+use super::form::{Came, Sent, seen};
 use super::layout::Layout;
 use super::viewer::Viewer;
 use super::words::words;
@@ -44,6 +44,8 @@ struct Page {
 
 struct Row {
     feature: String,
+    /// What is seen of the code that there is.
+    was: String,
     help: String,
     code: String,
     usual: String,
@@ -65,18 +67,23 @@ pub(crate) async fn on_save(
 ) -> Result<Response, PageFailure> {
     let before: Vec<FeatureCode> = viewer.api.get(API).await?;
     for (feature, code) in &sent {
-        let code = written(code);
         let old = before.iter().find(|it| it.feature == *feature);
-        if old.is_none_or(|it| it.code == code) {
+        let Some(tag) = old.and_then(|it| seen::tag(&sent, feature, code.trim(), shown(it))) else {
             continue;
-        }
-        let request = FeatureCodeRequest { code };
-        let changed = viewer.api.patch::<FeatureCode>(&format!("{API}/{feature}"), &request).await;
+        };
+        let (path, request) =
+            (format!("{API}/{feature}"), FeatureCodeRequest { code: written(code) });
+        let changed = viewer.api.patch_if::<FeatureCode>(&path, &request, tag).await;
         if let Err(failure) = changed {
             return page(&viewer, &sent, Some((feature, &failure)), false).await;
         }
     }
     Ok(to("/feature-codes?saved=1"))
+}
+
+/// Empty: it has none.
+fn shown(it: &FeatureCode) -> &str {
+    if it.code == OFF { "" } else { &it.code }
 }
 
 fn written(code: &str) -> String {
@@ -93,18 +100,19 @@ async fn page(
     let codes: Vec<FeatureCode> = viewer.api.get(API).await?;
     let row = |it: FeatureCode| {
         let failed = failure.filter(|(feature, _)| *feature == it.feature);
+        let was = seen::again(sent, &it.feature, shown(&it), failed.is_some());
         let wrong = failed.map(|(_, failure)| beside(failure, viewer.language));
-        row(it, sent, wrong.unwrap_or_default(), viewer.language)
+        row(it, was, sent, wrong.unwrap_or_default(), viewer.language)
     };
     let rows = codes.into_iter().map(row).collect();
     Ok(render(&Page { page: viewer.layout(), w: Words::of(viewer.language), rows, saved }))
 }
 
-fn row(it: FeatureCode, sent: &Sent, wrong: Vec<String>, language: Language) -> Row {
+fn row(it: FeatureCode, was: String, sent: &Sent, wrong: Vec<String>, language: Language) -> Row {
     let written = sent.iter().find(|(feature, _)| *feature == it.feature);
-    let code = if it.code == OFF { String::new() } else { it.code };
     Row {
-        code: written.map_or(code, |it| it.1.clone()),
+        code: written.map_or_else(|| shown(&it).to_owned(), |it| it.1.clone()),
+        was,
         help: it.help.get(language).to_owned(),
         feature: it.feature,
         usual: it.usual,

@@ -5,6 +5,7 @@
 
 mod beside;
 mod read;
+pub(crate) mod seen;
 
 pub(crate) use beside::Beside;
 pub(crate) use read::{Sent, changes, read};

@@ -1,7 +1,7 @@
 //! System settings (系统信息): every setting there is, with its range and default.
 
 use super::failure::{PageFailure, sentences};
-use super::form::{Came, Sent};
+use super::form::{Came, Sent, seen};
 use super::layout::Layout;
 use super::viewer::Viewer;
 use super::words::words;
@@ -65,6 +65,8 @@ struct Page {
 
 struct Row {
     key: String,
+    /// What is seen of the value that there is.
+    was: String,
     name: String,
     value: String,
     unit: String,
@@ -91,11 +93,11 @@ pub(crate) async fn on_save(
     let before: Vec<Setting> = viewer.api.get(API).await?;
     for (key, value) in &sent {
         let old = before.iter().find(|it| it.key == *key);
-        if old.is_none_or(|it| text_of(&it.value) == value.trim()) {
-            continue;
-        }
+        let tag = old.and_then(|it| seen::tag(&sent, key, value.trim(), &text_of(&it.value)));
+        let Some(tag) = tag else { continue };
         let request = SettingRequest { value: value.trim().into() };
-        let changed = viewer.api.patch::<Setting>(&format!("{API}/{key}"), &request).await;
+        let path = format!("{API}/{key}");
+        let changed = viewer.api.patch_if::<Setting>(&path, &request, tag).await;
         if let Err(failure) = changed {
             return page(&viewer, &sent, Some((key, &failure)), false).await;
         }
@@ -119,18 +121,26 @@ async fn page(
         let written = sent.iter().find(|(key, _)| *key == it.key).map(|(_, value)| value.clone());
         let failed = failure.filter(|(key, _)| *key == it.key);
         let wrong = failed.map(|(_, failure)| sentences(failure, language)).unwrap_or_default();
-        row(it, written, wrong, language)
+        let was = seen::again(sent, &it.key, &text_of(&it.value), failed.is_some());
+        row(it, was, written, wrong, language)
     };
     let rows = sorted.iter().map(row).collect();
     Ok(render(&Page { page: viewer.layout(), w: Words::of(language), rows, saved }))
 }
 
-fn row(it: &Setting, written: Option<String>, wrong: Vec<String>, language: Language) -> Row {
+fn row(
+    it: &Setting,
+    was: String,
+    written: Option<String>,
+    wrong: Vec<String>,
+    language: Language,
+) -> Row {
     let name = NAMES.iter().find(|name| name.0 == it.key);
     let default = text_of(&it.default);
     let w = Words::of(language);
     Row {
         key: it.key.clone(),
+        was,
         name: name.map_or(it.key.as_str(), |it| it.1.get(language)).to_owned(),
         value: written.unwrap_or_else(|| text_of(&it.value)),
         unit: it.unit.as_ref().map_or("", |it| it.get(language)).to_owned(),

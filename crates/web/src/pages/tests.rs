@@ -279,6 +279,44 @@ async fn settings_and_codes_are_saved_or_say_why_not() {
     assert!(scene.get("/feature-codes").await.body.contains("value=\"*123\""));
 }
 
+/// Two administrators have the same form before them: each saves what he has changed, and no more.
+#[tokio::test]
+async fn what_somebody_else_changed_meanwhile_stays() {
+    let scene = Scene::new().await;
+    let with = |form: &[(String, String)], name: &str, value: &str| -> Vec<(String, String)> {
+        let new = |it: &(String, String)| match it.0 == name {
+            true => (name.to_owned(), value.to_owned()),
+            false => it.clone(),
+        };
+        form.iter().map(new).collect()
+    };
+    let seen = fields(&scene.get("/settings").await.body);
+    let other = scene.post("/settings", &pairs(&with(&seen, "no_answer_s", "30"))).await;
+    assert_eq!(other.status, 303, "{}", other.body);
+    let mine = scene.post("/settings", &pairs(&with(&seen, "realm", "office"))).await;
+    assert_eq!(mine.status, 303, "{}", mine.body);
+    let settings = scene.db.settings(pbx::id::TenantId::default()).await.unwrap();
+    assert_eq!((settings.no_answer_s, &*settings.realm), (30, "office"));
+    // The same one: who comes later is told.
+    let late = scene.post("/settings", &pairs(&with(&seen, "no_answer_s", "45"))).await;
+    assert!(late.status == 200 && late.body.contains("load it again"), "{}", late.body);
+    let again = scene.post("/settings", &pairs(&fields(&late.body))).await;
+    assert_eq!(again.status, 303, "{}", again.body);
+    let settings = scene.db.settings(pbx::id::TenantId::default()).await.unwrap();
+    assert_eq!(settings.no_answer_s, 45, "he has seen it now");
+
+    let seen = fields(&scene.get("/feature-codes").await.body);
+    scene.post("/feature-codes", &pairs(&with(&seen, "echo", "*123"))).await;
+    scene.post("/feature-codes", &pairs(&with(&seen, "do-not-disturb", ""))).await;
+    let now = scene.get("/feature-codes").await.body;
+    assert!(
+        now.contains("name=\"echo\" value=\"*123\"")
+            && now.contains("name=\"do-not-disturb\" value=\"\"")
+    );
+    let late = scene.post("/feature-codes", &pairs(&with(&seen, "echo", "*124"))).await;
+    assert!(late.body.contains("load it again"), "{}", late.body);
+}
+
 #[tokio::test]
 async fn the_page_of_a_call_says_why_and_shows_its_messages() {
     let scene = Scene::new().await;

@@ -82,6 +82,8 @@ struct OnePage {
     page: Layout,
     w: &'static Words,
     it: Hook,
+    /// Of what was there when the page was shown.
+    tag: String,
     asked: Asked,
     log: Vec<Row>,
     next: Option<String>,
@@ -188,7 +190,8 @@ pub(crate) async fn on_change(
     Body(sent): Body<Sent>,
 ) -> Result<Response, PageFailure> {
     let asked = Asked::of(&sent);
-    match viewer.api.patch::<WebhookInfo>(&api(&id), &asked.change()).await {
+    let tag = field(&sent, "tag");
+    match viewer.api.patch_if::<WebhookInfo>(&api(&id), &asked.change(), &tag).await {
         Ok(_) => Ok(to(&own(&id))),
         Err(failure) => Ok(one(&viewer, &id, "", Some((&failure, Some(asked)))).await?),
     }
@@ -201,7 +204,7 @@ async fn one(
     refused: Option<(&Failure, Option<Asked>)>,
 ) -> Result<Response, Failure> {
     let w = Words::of(viewer.language);
-    let it: WebhookInfo = viewer.api.get(&api(id)).await?;
+    let (it, tag) = viewer.api.get_tagged::<WebhookInfo>(&api(id)).await?;
     let path = query(&format!("{}/deliveries", api(id)), &[("limit", ROWS), ("cursor", cursor)]);
     let found: DeliveriesPage = viewer.api.get(&path).await?;
     let next = found.next.map(|it| query(&own(id), &[("cursor", &it.to_string())]));
@@ -214,6 +217,7 @@ async fn one(
     Ok(render(&OnePage {
         page: viewer.layout(),
         w,
+        tag,
         asked: asked.unwrap_or_else(present),
         it: hook(it, w),
         log: found.deliveries.into_iter().map(|it| row(viewer, id, it)).collect(),
