@@ -8,12 +8,19 @@ use anyhow::{Context, Result};
 /// What a process tree used since this was made.
 pub(crate) struct Watch {
     root: u32,
-    before: BTreeMap<String, Duration>,
+    before: BTreeMap<String, Time>,
 }
 
 /// CPU time by the names of the threads that took it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Used(BTreeMap<String, Duration>);
+pub(crate) struct Used(BTreeMap<String, Time>);
+
+/// CPU time, and the kernel's share of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Time {
+    all: Duration,
+    kernel: Duration,
+}
 
 impl Watch {
     pub(crate) fn begin(root: u32) -> Result<Self> {
@@ -23,7 +30,9 @@ impl Watch {
     pub(crate) fn used(&self) -> Result<Used> {
         let mut used = cpu_by_thread(self.root)?;
         for (name, time) in &mut used {
-            *time = time.saturating_sub(self.before.get(name).copied().unwrap_or_default());
+            let before = self.before.get(name).copied().unwrap_or_default();
+            time.all = time.all.saturating_sub(before.all);
+            time.kernel = time.kernel.saturating_sub(before.kernel);
         }
         Ok(Used(used))
     }
@@ -31,7 +40,7 @@ impl Watch {
 
 impl Used {
     pub(crate) fn total(&self) -> Duration {
-        self.0.values().sum()
+        self.0.values().map(|it| it.all).sum()
     }
 
     /// For each of so many operations. Unit: milliseconds.
@@ -39,15 +48,20 @@ impl Used {
         each_ms(self.total(), operations)
     }
 
-    /// The same for each thread that took a hundredth of it or more, the largest first.
+    /// The same for each thread that took a hundredth of it or more, the largest first, with what the kernel took
+    /// of the first one's.
     pub(crate) fn by_thread(&self, operations: usize) -> String {
         let total = self.total();
-        let mut threads: Vec<_> = self.0.iter().filter(|(_, it)| **it * 100 >= total).collect();
-        threads.sort_by_key(|(_, time)| std::cmp::Reverse(**time));
-        let text = |(name, time): (&String, &Duration)| {
-            format!("{name} {:.4}", each_ms(*time, operations))
+        let mut threads: Vec<_> = self.0.iter().filter(|(_, it)| it.all * 100 >= total).collect();
+        threads.sort_by_key(|(_, time)| std::cmp::Reverse(time.all));
+        let text = |(at, (name, time)): (usize, (&String, &Time))| {
+            let all = each_ms(time.all, operations);
+            match at {
+                0 => format!("{name} {all:.4} (kernel {:.4})", each_ms(time.kernel, operations)),
+                _ => format!("{name} {all:.4}"),
+            }
         };
-        threads.into_iter().map(text).collect::<Vec<_>>().join(", ")
+        threads.into_iter().enumerate().map(text).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -60,12 +74,12 @@ fn each_ms(time: Duration, operations: usize) -> f64 {
 /// From the scheduler's own nanoseconds of each thread: ticks of 10 ms are too coarse for low rates. Threads that end
 /// between two looks are missing from the second one; the servers measured keep theirs.
 pub(crate) fn cpu(root: u32) -> Result<Duration> {
-    Ok(cpu_by_thread(root)?.values().sum())
+    Ok(cpu_by_thread(root)?.values().map(|it| it.all).sum())
 }
 
-/// The same by the names of the threads.
-fn cpu_by_thread(root: u32) -> Result<BTreeMap<String, Duration>> {
-    let mut all = BTreeMap::<String, Duration>::new();
+/// The same by the names of the threads. The kernel's share is only counted in ticks: of a short time it is a guess.
+fn cpu_by_thread(root: u32) -> Result<BTreeMap<String, Time>> {
+    let mut all = BTreeMap::<String, Time>::new();
     for id in tree(root)? {
         let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else { continue };
         for thread in threads.filter_map(Result::ok) {
@@ -73,10 +87,20 @@ fn cpu_by_thread(root: u32) -> Result<BTreeMap<String, Duration>> {
             let (Ok(text), Ok(name)) = (read("schedstat"), read("comm")) else { continue };
             let first = text.split(' ').next().context("an empty schedstat")?;
             let used = Duration::from_nanos(first.parse()?);
-            *all.entry(name.trim().to_owned()).or_default() += used;
+            let time = all.entry(name.trim().to_owned()).or_default();
+            time.all += used;
+            time.kernel += used.mul_f64(kernel_share(&read("stat").unwrap_or_default()));
         }
     }
     Ok(all)
+}
+
+/// Of a thread's `stat`: `stime` by `utime` and `stime`, 0 to 1.
+fn kernel_share(stat: &str) -> f64 {
+    let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let mut times = after_name.split(' ').skip(11).map_while(|it| it.parse::<f64>().ok());
+    let (Some(user), Some(system)) = (times.next(), times.next()) else { return 0.0 };
+    system / (user + system).max(1.0)
 }
 
 /// Proportional memory of a process and all below it, where shared pages are divided. Unit: KiB.
@@ -127,6 +151,19 @@ mod tests {
         assert!(tree(id).unwrap().contains(&id));
         assert!(cpu(id).unwrap() > Duration::ZERO);
         assert!(memory_kib(id).unwrap() > 100);
+    }
+
+    #[test]
+    fn kernel_share_table() {
+        #[rustfmt::skip]
+        let table = [
+            ("7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 30 10 0 0 20 0", 0.25),
+            ("7 (core) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0",   0.0),
+            ("",                                               0.0),
+        ];
+        for (stat, expected) in table {
+            assert_eq!(kernel_share(stat), expected, "{stat}");
+        }
     }
 
     #[test]
