@@ -116,6 +116,7 @@ fn decision_us(directory: &Directory, number: fn(u32) -> String) -> Result<f64> 
             caller: Caller::Extension(caller),
             dialled,
             on_behalf_of: None,
+            hides: false,
             at: UnixMillis(1_795_659_300_000),
             dice: 50,
         };

@@ -227,6 +227,7 @@ impl Call {
             caller: origin.caller(),
             dialled: &self.record.dialled_number,
             on_behalf_of: for_another.then_some(&*self.record.caller_number),
+            hides: origin.extension().is_none() && self.caller.privacy.identity,
             at,
             dice,
         }

@@ -158,6 +158,7 @@ fn may_forward(
         caller: Caller::Extension(&by.number),
         dialled: number,
         on_behalf_of: None,
+        hides: false,
         at: office.utc,
         dice: dice(&mut *office.rng),
     };

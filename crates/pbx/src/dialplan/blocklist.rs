@@ -2,6 +2,7 @@
 
 use super::prefix::PrefixMap;
 use super::rows::BlockRow;
+use crate::privacy::ANONYMOUS;
 use imbl::OrdMap;
 use std::sync::Arc;
 
@@ -58,13 +59,18 @@ impl BlockList {
         Some(row)
     }
 
-    /// The row that decides on this call.
-    pub fn find(&self, caller: &str, called: &str) -> Option<&Arc<BlockRow>> {
+    /// The row that decides on this call. Of who hides a number that is known all the same, a row for it comes before
+    /// one for those who hide theirs, and that before one for everybody.
+    pub fn find(&self, caller: &str, hides: bool, called: &str) -> Option<&Arc<BlockRow>> {
         if self.rows.is_empty() {
             return None;
         }
         let called = self.by_called.along(called);
-        called.into_iter().rev().find_map(|callers| callers.along(caller).pop())
+        called.into_iter().rev().find_map(|callers| {
+            let own = callers.along(caller).pop();
+            let hidden = || callers.along(ANONYMOUS).pop().filter(|_| hides);
+            own.filter(|it| &*it.caller != ANY).or_else(hidden).or(own)
+        })
     }
 }
 
@@ -119,7 +125,7 @@ mod tests {
             ("200",  "100",          None,    false),
         ];
         for (caller, called, by, blocked) in table {
-            let found = list.find(caller, called);
+            let found = list.find(caller, false, called);
             assert_eq!(found.map(|it| it.id), by, "{caller} -> {called}");
             assert_eq!(found.is_some_and(|it| it.blocks(50)), blocked, "{caller} -> {called}");
         }
@@ -128,8 +134,17 @@ mod tests {
     #[test]
     fn who_hides_his_number_can_be_blocked() {
         let list: BlockList = [row(1, "anonymous", "*", 100)].into_iter().collect();
-        assert!(list.find("anonymous", "100").is_some_and(|it| it.blocks(99)));
-        assert!(list.find("13800", "100").is_none());
+        assert!(list.find("anonymous", true, "100").is_some_and(|it| it.blocks(99)));
+        assert!(list.find("13800", false, "100").is_none());
+        // The carrier knows the number, and so do we.
+        assert!(list.find("13800", true, "100").is_some_and(|it| it.blocks(99)));
+        let rows = [row(1, "anonymous", "*", 100), row(2, "138", "*", 0), row(3, "*", "*", 0)];
+        let list: BlockList = rows.into_iter().collect();
+        let by = |caller, hides| list.find(caller, hides, "100").map(|it| it.id);
+        assert_eq!(
+            [by("13800", true), by("139", true), by("139", false)],
+            [Some(2), Some(1), Some(3)]
+        );
     }
 
     #[test]
@@ -145,9 +160,9 @@ mod tests {
         let mut list: BlockList =
             [row(1, "1", "9", 100), row(2, "*", "9", 100)].into_iter().collect();
         list.remove(1);
-        assert_eq!(list.find("100", "9").map(|it| it.id), Some(2));
+        assert_eq!(list.find("100", false, "9").map(|it| it.id), Some(2));
         list.remove(2);
-        assert!(list.find("100", "9").is_none() && list.is_empty());
+        assert!(list.find("100", false, "9").is_none() && list.is_empty());
         assert!(list.remove(2).is_none());
     }
 }

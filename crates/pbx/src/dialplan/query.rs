@@ -25,6 +25,8 @@ pub struct Query<'a> {
     pub dialled: &'a str,
     /// The number of whom the caller sends on; what goes out shows that one.
     pub on_behalf_of: Option<&'a str>,
+    /// Somebody outside who hides his number, though it is told.
+    pub hides: bool,
     pub at: UnixMillis,
     /// Even over 0..100: decides on the rows of the black list that block a part.
     pub dice: u8,

@@ -255,7 +255,7 @@ impl<'a, T: Trace> Decision<'a, T> {
             return Ok(());
         }
         let dice = self.query.dice;
-        let row = list.find(&self.caller, &self.called);
+        let row = list.find(&self.caller, self.query.hides, &self.called);
         self.trace.step(|| Step::BlockList { row: row.cloned(), dice });
         match row.filter(|it| it.blocks(dice)) {
             Some(row) => Err(Refusal { row: Some(row.id), ..ReleaseCode::SecurityBlocked.into() }),

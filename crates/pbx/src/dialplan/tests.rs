@@ -104,7 +104,15 @@ fn directory(tenant: Tenant) -> Directory {
 
 fn ask<'a>(caller: &'a str, dialled: &'a str) -> Query<'a> {
     let caller = Caller::Extension(caller);
-    Query { tenant: TenantId::default(), caller, dialled, on_behalf_of: None, at: AT, dice: 50 }
+    Query {
+        tenant: TenantId::default(),
+        caller,
+        dialled,
+        on_behalf_of: None,
+        hides: false,
+        at: AT,
+        dice: 50,
+    }
 }
 
 /// `line 1234: 138 as 1234, line 5678: …`, `extension 101`, or the release code.

@@ -58,7 +58,7 @@ impl Trial {
         };
         let Self { tenant, dialled, at, dice, .. } = self;
         let (tenant, at, dice) = (*tenant, *at, *dice);
-        let query = Query { tenant, caller, dialled, on_behalf_of: None, at, dice };
+        let query = Query { tenant, caller, dialled, on_behalf_of: None, hides: false, at, dice };
         explain(&self.directory.0, live, &query)
     }
 }

@@ -63,6 +63,22 @@ fn the_black_list_knows_who_hides() {
     );
 }
 
+/// Who wants no hidden numbers means those too that the carrier tells us alone; his own phones may hide.
+#[test]
+fn the_black_list_blocks_who_hides_though_he_is_known() {
+    check(
+        r#"
+        given line 5678 at=telecom owner=101
+        given blocked 1 caller=anonymous
+        telecom -> pbx           INVITE 5678 nocred from=anonymous header=P-Asserted-Identity:<sip:0138@telecom> header=Privacy:id
+        telecom <- pbx           100
+        telecom <- pbx           603
+        telecom -> pbx           ACK
+        record release=security.blocked caller=0138
+    "#,
+    );
+}
+
 #[test]
 fn a_privacy_that_nobody_knows_and_must_be_had() {
     check(

@@ -385,6 +385,7 @@ fn call(
         caller: attempt.caller(),
         dialled: &attempt.dialled,
         on_behalf_of: None,
+        hides: false,
         at: office.clock.now().utc,
         dice: 0,
     };

@@ -22,7 +22,8 @@ fn told(present: &Present, dialled: &str) -> (Vec<String>, Option<ReleaseCode>) 
     directory.tenants.insert(TenantId::default(), tenant);
     let caller = Caller::Extension("100");
     let tenant = TenantId::default();
-    let query = Query { tenant, caller, dialled, on_behalf_of: None, at: AT, dice: 0 };
+    let query =
+        Query { tenant, caller, dialled, on_behalf_of: None, hides: false, at: AT, dice: 0 };
     let explanation = explain(&directory, present, &query);
     let result = |text: String, word: &str| -> Vec<String> {
         text.lines().filter_map(|it| it.strip_prefix(word)).map(str::to_owned).collect()
@@ -130,7 +131,15 @@ fn a_line_with_all_the_calls_it_takes_lets_nobody_in() {
         directory.tenants.insert(TenantId::default(), tenant);
         let caller = Caller::Line { account: "5", number: "138" };
         let tenant = TenantId::default();
-        let query = Query { tenant, caller, dialled: "5", on_behalf_of: None, at: AT, dice: 0 };
+        let query = Query {
+            tenant,
+            caller,
+            dialled: "5",
+            on_behalf_of: None,
+            hides: false,
+            at: AT,
+            dice: 0,
+        };
         let present = Present { calls_in: 1, ..Present::default() };
         let explanation = explain(&directory, &present, &query);
         assert_eq!(explanation.end().map(|it| it.code), expected, "{most:?}");
@@ -149,7 +158,8 @@ fn skipped_lines_that_are_not_named_are_counted() {
     let tenant = TenantId::default();
     let caller = Caller::Extension("100");
     let text = |present: &Present, dialled, language| {
-        let query = Query { tenant, caller, dialled, on_behalf_of: None, at: AT, dice: 0 };
+        let query =
+            Query { tenant, caller, dialled, on_behalf_of: None, hides: false, at: AT, dice: 0 };
         print(&explain(&directory, present, &query), language)
     };
     let all = Present { all_unregistered: true, ..Present::default() };
