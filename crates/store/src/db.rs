@@ -9,6 +9,7 @@ mod binding;
 mod call_record;
 mod call_search;
 mod dial_plan;
+mod edit;
 mod extension;
 mod line_registration;
 mod migrate;
@@ -26,6 +27,7 @@ pub use api_key::ApiKey;
 pub use audit::{AuditEntry, AuditQuery};
 pub use call_record::{CallPage, CallQuery, StoredCall};
 pub use call_search::{CallPlace, CallSearch, FoundCalls};
+pub use edit::Edit;
 pub use extension::{ExtensionProfile, NewExtension, StoredExtension};
 pub use session::Session;
 pub use setting::TenantName;
@@ -50,11 +52,13 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection as _, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection as _};
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// Name of the database in the data directory.
 pub const DATABASE_FILE: &str = "dialtone.db";
@@ -78,6 +82,8 @@ pub struct Db {
     pool: SqlitePool,
     key: SecretKey,
     path: PathBuf,
+    /// The edit that this is a part of.
+    within: Option<Arc<Mutex<edit::Open>>>,
 }
 
 impl Db {
@@ -94,7 +100,7 @@ impl Db {
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
         let pool = pool.connect_with(options(&path)).await?;
         let key = unlock(&pool, data_dir).await?;
-        Ok(Self { pool, key, path })
+        Ok(Self { pool, key, path, within: None })
     }
 
     /// The key of this database's secrets, from which others may be derived.
@@ -109,9 +115,10 @@ impl Db {
 
     /// The newest record of the journal that is in the database.
     pub async fn applied(&self) -> Result<u64, StoreError> {
-        applied(&mut *self.pool.acquire().await?).await
+        applied(&mut *self.connection().await?).await
     }
 
+    #[cfg(test)]
     pub(crate) fn pool(&self) -> &SqlitePool {
         &self.pool
     }
@@ -129,7 +136,7 @@ impl Db {
     pub(crate) async fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
         let copied = sqlx::query("VACUUM INTO ?")
             .bind(path.to_string_lossy().into_owned())
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await;
         match copied {
             Ok(_) => Ok(()),
@@ -138,12 +145,6 @@ impl Db {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// A transaction that is a writer from its first statement, so that it cannot fail half-way
-    /// because another one wrote in between.
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
 }
 

@@ -75,7 +75,7 @@ impl Db {
         let tenants = sqlx::query(
             "SELECT tenant_id, domains, settings FROM tenants LEFT JOIN settings USING (tenant_id)",
         );
-        for row in tenants.fetch_all(self.pool()).await? {
+        for row in tenants.fetch_all(&mut *self.connection().await?).await? {
             let id = tenant_id(&row)?;
             let domains = serde_json::from_str(row.try_get("domains")?)
                 .map_err(|error| StoreError::damaged("the domains of a tenant", error))?;
@@ -84,7 +84,8 @@ impl Db {
             directory.tenants.insert(id, Tenant { domains, settings, zone, ..Tenant::default() });
         }
         // Row by row: what SQLite's allocator once held for all of them, it keeps.
-        let mut extensions = sqlx::query("SELECT * FROM extensions").fetch(self.pool());
+        let mut connection = self.connection().await?;
+        let mut extensions = sqlx::query("SELECT * FROM extensions").fetch(&mut *connection);
         while let Some(row) = extensions.try_next().await? {
             let id = tenant_id(&row)?;
             if let Some(tenant) = directory.tenants.get_mut(&id) {
@@ -93,6 +94,7 @@ impl Db {
             }
         }
         drop(extensions);
+        drop(connection);
         // A row that cannot be read is worth stopping for; one that is wrong was refused at save.
         for (id, tenant) in directory.tenants.iter_mut() {
             *tenant = self.tables_in_force(*id).await?.in_place_of(tenant);
@@ -143,7 +145,7 @@ impl Db {
         let row = sqlx::query("SELECT * FROM extensions WHERE tenant_id = ? AND number = ?")
             .bind(i64::from(tenant.0))
             .bind(number)
-            .fetch_optional(self.pool())
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         let Some(row) = row else { return Ok(ExtensionChange::Removed(number.into())) };
         let realm = self.settings(tenant).await?.realm;

@@ -32,6 +32,8 @@ pub enum StoreError {
     NoExtension(String),
     #[error("extension {0} exists already")]
     ExtensionExists(String),
+    #[error("the edit ended amid its operations: nothing of it is in force")]
+    Unfinished,
     #[error("there is no tenant {0}")]
     NoTenant(u32),
     #[error("{field} = {value}: {}", .rule.en)]

@@ -1,21 +1,25 @@
 //! The audit: every change by API, page or command line, with what it was before and after, and how it is taken back.
 //!
-//! Whoever edits, edits through here: what is there is read before and after, and written down where it differs.
+//! Whoever edits, edits through here: what is there is read before and after, and written down where it differs, in the
+//! transaction of the edit ([`Editor`]). What is done outside the database is written down when it is done ([`Author`]).
 
+mod editor;
 mod rows;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod together;
 mod undo;
 
+pub use editor::Editor;
 pub use undo::undo;
 
+use crate::Office;
 use crate::access::Principal;
 use crate::certificate::Shown;
-use crate::extensions;
 use crate::moment::rfc3339;
+use crate::resource::Failure;
 use crate::resource::audit::{AuditEntry, AuditPage, Undone};
-use crate::resource::{Extension, Failure};
-use crate::{Office, settings};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use pbx::id::TenantId;
@@ -85,26 +89,10 @@ impl<'a> Author<'a> {
         if self.name.is_empty() { self.kind } else { self.name }
     }
 
-    /// Extensions that were added: one with all of it, several with their numbers.
-    pub(crate) async fn added(&self, numbers: &[String]) {
-        match numbers {
-            [] => {}
-            [number] => {
-                let after = extensions::show(self.db, number).await.ok();
-                self.changed(EXTENSIONS, number, None::<&Extension>, after.as_ref()).await;
-            }
-            many => {
-                let names = rows::ranges(many);
-                let after = Some(names.clone().into());
-                let kind = EXTENSIONS;
-                self.write(Change { action: "add", kind, name: &names, before: None, after }).await;
-            }
-        }
-    }
-
-    /// A password was made or set; what it was and is, is nobody's to read.
-    pub(crate) async fn password(&self, kind: &str, name: &str) {
-        self.write(Change { action: "password", kind, name, before: None, after: None }).await;
+    /// Begins an edit, once no other one is under way.
+    pub async fn edit(self) -> Result<Editor<'a>, Failure> {
+        let edit = self.db.edit().await?;
+        Ok(Editor::new(self, edit))
     }
 
     /// Something was done that leaves no configuration behind.
@@ -131,57 +119,24 @@ impl<'a> Author<'a> {
 
     /// Another certificate is in use.
     pub async fn certificate(&self, before: &Shown, after: &Shown) {
-        self.changed(CERTIFICATE, HTTPS, Some(before), Some(after)).await;
-    }
-
-    /// Something of this kind and name was one thing and is another.
-    pub(crate) async fn changed(
-        &self,
-        kind: &str,
-        name: &str,
-        before: Option<&impl Serialize>,
-        after: Option<&impl Serialize>,
-    ) {
-        let (before, after) = (value(before), value(after));
+        let (before, after) = (value(Some(before)), value(Some(after)));
         let Some(action) = action(before.as_ref(), after.as_ref()) else { return };
-        self.write(Change { action, kind, name, before, after }).await;
+        self.write(Change { action, kind: CERTIFICATE, name: HTTPS, before, after }).await;
     }
 
-    /// Runs an edit of a setting.
-    pub async fn setting<T>(
-        &self,
-        key: &str,
-        edit: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let before = settings::show(self.db, key).await?.value;
-        let done = edit.await?;
-        let after = settings::show(self.db, key).await?.value;
-        self.changed(SETTINGS, key, Some(&before), Some(&after)).await;
-        Ok(done)
-    }
-
-    /// Runs an edit of the tables of the dial plan, of lines and trunks.
-    pub async fn tables<T>(
-        &self,
-        edit: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let tenant = TenantId::default();
-        let before = rows::Rows::of(&self.db.tables(tenant).await?);
-        let done = edit.await?;
-        let after = rows::Rows::of(&self.db.tables(tenant).await?);
-        if let Some(it) = rows::difference(&before, &after) {
-            let rows::Difference { kind, name, before, after } = it;
-            if let Some(action) = action(before.as_ref(), after.as_ref()) {
-                self.write(Change { action, kind: &kind, name: &name, before, after }).await;
-            }
-        }
-        Ok(done)
-    }
-
-    /// The change is in force already: where it cannot be written down, that is an error of the log and no refusal.
+    /// What was done outside the database is done already: where it cannot be written down, that is an error of the log
+    /// and no refusal.
     async fn write(&self, change: Change<'_>) {
+        let entry = self.entry(change);
+        if let Err(error) = self.db.insert_audit_entry(TenantId::default(), &entry).await {
+            let (kind, name) = (entry.kind, entry.name);
+            tracing::error!(%error, kind, name, "something was done and is not in the audit");
+        }
+    }
+
+    fn entry(&self, change: Change<'_>) -> db::AuditEntry {
         let text = |it: Option<Value>| it.map(|it| short(it.to_string()));
-        let entry = db::AuditEntry {
+        db::AuditEntry {
             at: self.now,
             actor_kind: self.kind.to_owned(),
             actor: self.name.to_owned(),
@@ -193,10 +148,6 @@ impl<'a> Author<'a> {
             after: text(change.after),
             undoes: self.undoes,
             ..db::AuditEntry::default()
-        };
-        if let Err(error) = self.db.insert_audit_entry(TenantId::default(), &entry).await {
-            let (kind, name) = (change.kind, change.name);
-            tracing::error!(%error, kind, name, "a change is in force and not in the audit");
         }
     }
 }

@@ -56,12 +56,14 @@ pub async fn show(db: &Db, number: &str) -> Result<Extension, Failure> {
 
 /// Adds all of them or none, while no server runs. The answer is the only place where the passwords
 /// are ever shown.
-pub async fn add(author: &Author<'_>, request: AddRequest) -> Result<Vec<Credentials>, Failure> {
-    let (made, phones) = added(author.db, request).await?;
+pub async fn add(author: Author<'_>, request: AddRequest) -> Result<Vec<Credentials>, Failure> {
+    let author = author.edit().await?;
+    let (made, phones) = added(author.db(), request).await?;
     for (number, changes) in phones {
-        supplementary::set_stored(author.db, &number, changes).await?;
+        supplementary::set_stored(author.db(), &number, changes).await?;
     }
-    author.added(&numbers(&made)).await;
+    author.added(&numbers(&made)).await?;
+    author.commit().await?;
     Ok(made)
 }
 
@@ -120,13 +122,15 @@ fn each(asked: Vec<NewExtension>) -> Result<Vec<(NewExtension, bool)>, Failure> 
 }
 
 /// Changes an extension while no server runs.
-pub async fn set(author: &Author<'_>, number: &str, change: Change) -> Result<Extension, Failure> {
-    let db = author.db;
+pub async fn set(author: Author<'_>, number: &str, change: Change) -> Result<Extension, Failure> {
+    let author = author.edit().await?;
+    let db = author.db();
     let before = show(db, number).await?;
     let changes = stored(db, number, change).await?;
     supplementary::set_stored(db, number, changes).await?;
     let after = show(db, number).await?;
-    author.changed(EXTENSIONS, number, Some(&before), Some(&after)).await;
+    author.changed(EXTENSIONS, number, Some(&before), Some(&after)).await?;
+    author.commit().await?;
     Ok(after)
 }
 
@@ -140,8 +144,9 @@ async fn stored(db: &Db, number: &str, change: Change) -> Result<Vec<PhoneChange
 }
 
 /// Removes an extension that no external line names.
-pub async fn delete(author: &Author<'_>, number: &str) -> Result<(), Failure> {
-    let db = author.db;
+pub async fn delete(author: Author<'_>, number: &str) -> Result<(), Failure> {
+    let author = author.edit().await?;
+    let db = author.db();
     let before = show(db, number).await?;
     let users = db.lines_naming(TenantId::default(), number).await?;
     if !users.is_empty() {
@@ -156,19 +161,21 @@ pub async fn delete(author: &Author<'_>, number: &str) -> Result<(), Failure> {
         return Err(Failure::new(409, "in_use", Text::lines(lines)));
     }
     db.delete_extension(TenantId::default(), number).await?;
-    author.changed(EXTENSIONS, number, Some(&before), None::<&Extension>).await;
-    Ok(())
+    author.changed(EXTENSIONS, number, Some(&before), None::<&Extension>).await?;
+    author.commit().await
 }
 
 /// Sets a password, or makes one.
 pub async fn passwd(
-    author: &Author<'_>,
+    author: Author<'_>,
     number: &str,
     request: PasswordRequest,
 ) -> Result<Credentials, Failure> {
     let password = password(number, request.password.as_deref(), request.allow_weak)?;
-    author.db.set_password(TenantId::default(), number, &password).await?;
-    author.password(EXTENSIONS, number).await;
+    let author = author.edit().await?;
+    author.db().set_password(TenantId::default(), number, &password).await?;
+    author.password(EXTENSIONS, number).await?;
+    author.commit().await?;
     let password = Some(password.reveal().to_owned());
     Ok(Credentials { number: number.to_owned(), password })
 }
@@ -314,11 +321,13 @@ pub(crate) async fn on_show(
 /// As [`add`], and the running server knows it at once.
 pub(crate) async fn add_live(
     office: &Office,
-    author: &Author<'_>,
+    author: Author<'_>,
     request: AddRequest,
 ) -> Result<Vec<Credentials>, Failure> {
-    let (made, phones) = added(&office.db, request).await?;
-    author.added(&numbers(&made)).await;
+    let author = author.edit().await?;
+    let (made, phones) = added(author.db(), request).await?;
+    author.added(&numbers(&made)).await?;
+    author.commit().await?;
     office.running.changed(Edit::Extensions(numbers(&made))).await?;
     for (number, changes) in phones {
         set_by_phone(office, &number, changes).await?;
@@ -329,20 +338,22 @@ pub(crate) async fn add_live(
 /// As [`set`], and the running server knows it at once.
 pub(crate) async fn set_live(
     office: &Office,
-    author: &Author<'_>,
+    author: Author<'_>,
     number: &str,
     change: Change,
 ) -> Result<Extension, Failure> {
-    let db = &office.db;
+    let author = author.edit().await?;
+    let db = author.db();
     let before = show(db, number).await?;
     let changes = stored(db, number, change).await?;
-    office.running.changed(Edit::Extensions(vec![number.to_owned()])).await?;
     // The core has it at once, the database with the journal's next batch: shown is what will be.
     let mut extension = Extension::from(db.extension(TenantId::default(), number).await?);
     let mut settings = db.phone(TenantId::default(), number).await?;
     changes.iter().cloned().for_each(|it| settings.apply(it));
     supplementary::show(&mut extension, &settings);
-    author.changed(EXTENSIONS, number, Some(&before), Some(&extension)).await;
+    author.changed(EXTENSIONS, number, Some(&before), Some(&extension)).await?;
+    author.commit().await?;
+    office.running.changed(Edit::Extensions(vec![number.to_owned()])).await?;
     set_by_phone(office, number, changes).await?;
     Ok(extension)
 }
@@ -350,7 +361,7 @@ pub(crate) async fn set_live(
 /// As [`delete`], and the running server knows it at once.
 pub(crate) async fn delete_live(
     office: &Office,
-    author: &Author<'_>,
+    author: Author<'_>,
     number: &str,
 ) -> Result<(), Failure> {
     delete(author, number).await?;
@@ -363,7 +374,7 @@ pub(crate) async fn on_add(
     Json(request): Json<AddRequest>,
 ) -> Result<Json<Vec<Credentials>>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    add_live(&office, &Author::of(&office, &principal), request).await.map(Json)
+    add_live(&office, Author::of(&office, &principal), request).await.map(Json)
 }
 
 pub(crate) async fn on_set(
@@ -374,7 +385,7 @@ pub(crate) async fn on_set(
 ) -> Result<Json<Extension>, Failure> {
     let change = patched(patch.fields)?;
     let _one_at_a_time = office.edits.lock().await;
-    set_live(&office, &Author::of(&office, &principal), &number, change).await.map(Json)
+    set_live(&office, Author::of(&office, &principal), &number, change).await.map(Json)
 }
 
 /// What follows from other fields, or cannot be set.
@@ -442,7 +453,7 @@ pub(crate) async fn on_delete(
     Path(number): Path<String>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    delete_live(&office, &Author::of(&office, &principal), &number).await.map(Json)
+    delete_live(&office, Author::of(&office, &principal), &number).await.map(Json)
 }
 
 /// `POST …/{number}:passwd`.
@@ -457,7 +468,7 @@ pub(crate) async fn on_verb(
     };
     let _one_at_a_time = office.edits.lock().await;
     let author = Author::of(&office, &principal);
-    let credentials = passwd(&author, number, request).await?;
+    let credentials = passwd(author, number, request).await?;
     office.running.changed(Edit::Extensions(vec![number.to_owned()])).await?;
     Ok(Json(credentials))
 }

@@ -94,6 +94,7 @@ impl From<StoreError> for Failure {
             | StoreError::Io { .. }
             | StoreError::NewerSchema { .. }
             | StoreError::Key(_)
+            | StoreError::Unfinished
             | StoreError::Damaged { .. } => (500, "store"),
         };
         let subject = if let StoreError::ExtensionExists(number) = &error {
@@ -142,6 +143,10 @@ fn of_store(error: StoreError) -> Text {
         StoreError::ExtensionExists(number) => {
             text!("extension {number} exists already", "分机{number}已存在")
         }
+        StoreError::Unfinished => text!(
+            "the edit ended amid its operations: nothing of it is in force. Try again",
+            "操作未完成，未作任何改动，请重试"
+        ),
         StoreError::NoTenant(tenant) => text!("there is no tenant {tenant}", "租户{tenant}不存在"),
         StoreError::Invalid { field, value, rule } => {
             text!("{field} = {value}: {}", "{field} = {value}：{}", rule)

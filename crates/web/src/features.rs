@@ -91,8 +91,9 @@ pub(crate) async fn on_set(
     Json(request): Json<FeatureCodeRequest>,
 ) -> Result<Json<FeatureCode>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal);
-    let changed = author.tables(set(author.db, &name, &request.code, author.now)).await?;
+    let author = Author::of(&office, &principal).edit().await?;
+    let changed = author.tables(set(author.db(), &name, &request.code, author.now)).await?;
+    author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(changed))
 }
@@ -103,8 +104,9 @@ pub(crate) async fn on_reset(
     Path(name): Path<String>,
 ) -> Result<Json<FeatureCode>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal);
-    let changed = author.tables(reset(author.db, &name, author.now)).await?;
+    let author = Author::of(&office, &principal).edit().await?;
+    let changed = author.tables(reset(author.db(), &name, author.now)).await?;
+    author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(changed))
 }

@@ -129,8 +129,9 @@ pub(crate) async fn on_set(
     Json(request): Json<SettingRequest>,
 ) -> Result<Json<Setting>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal);
-    let setting = author.setting(&key, set(&office.db, &key, request.value)).await?;
+    let author = Author::of(&office, &principal).edit().await?;
+    let setting = author.setting(&key, set(author.db(), &key, request.value)).await?;
+    author.commit().await?;
     office.running.changed(Edit::Settings).await?;
     Ok(Json(setting))
 }
@@ -141,8 +142,9 @@ pub(crate) async fn on_reset(
     Path(key): Path<String>,
 ) -> Result<Json<Setting>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal);
-    let setting = author.setting(&key, reset(&office.db, &key)).await?;
+    let author = Author::of(&office, &principal).edit().await?;
+    let setting = author.setting(&key, reset(author.db(), &key)).await?;
+    author.commit().await?;
     office.running.changed(Edit::Settings).await?;
     Ok(Json(setting))
 }

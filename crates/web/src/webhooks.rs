@@ -10,7 +10,7 @@ pub use run::run;
 
 use crate::Office;
 use crate::access::Principal;
-use crate::audit::Author;
+use crate::audit::{Author, Editor};
 use crate::conventions::{Listed, PageQuery, not_of_this_list};
 use crate::events::Kinds;
 use crate::failure::no_random_numbers;
@@ -247,8 +247,9 @@ fn name(now: UnixMillis) -> String {
     format!("wh-{:x}", now.0)
 }
 
-async fn put(office: &Office, hook: &Webhook) -> Result<(), Failure> {
-    office.db.put_webhook(TenantId::default(), hook).await?;
+/// What was edited is in force, and the sender looks at it.
+async fn commit(office: &Office, author: Editor<'_>) -> Result<(), Failure> {
+    author.commit().await?;
     office.webhooks.changed_now();
     Ok(())
 }
@@ -304,10 +305,11 @@ pub(crate) async fn on_add(
         return Err(Failure::new(409, "exists", detail));
     }
     let hook = changed(fresh, change)?;
-    put(&office, &hook).await?;
     let made = shown(&hook, now);
-    let author = Author::of(&office, &principal);
-    author.changed(WEBHOOKS, &hook.id, None::<&WebhookInfo>, Some(&made)).await;
+    let author = Author::of(&office, &principal).edit().await?;
+    author.db().put_webhook(TenantId::default(), &hook).await?;
+    author.changed(WEBHOOKS, &hook.id, None::<&WebhookInfo>, Some(&made)).await?;
+    commit(&office, author).await?;
     Ok(Json(NewSecret { webhook: made, secret: hook.secret }))
 }
 
@@ -321,9 +323,11 @@ pub(crate) async fn on_set(
     let (now, before) = (office.running.now(), find(&office, &id).await?);
     let was = shown(&before, now);
     let hook = changed(before, change)?;
-    put(&office, &hook).await?;
     let is = shown(&hook, now);
-    Author::of(&office, &principal).changed(WEBHOOKS, &id, Some(&was), Some(&is)).await;
+    let author = Author::of(&office, &principal).edit().await?;
+    author.db().put_webhook(TenantId::default(), &hook).await?;
+    author.changed(WEBHOOKS, &id, Some(&was), Some(&is)).await?;
+    commit(&office, author).await?;
     Ok(Json(is))
 }
 
@@ -334,12 +338,12 @@ pub(crate) async fn on_delete(
 ) -> Result<Json<()>, Failure> {
     let _edit = office.edits.lock().await;
     let was = shown(&find(&office, &id).await?, office.running.now());
-    if !office.db.delete_webhook(TenantId::default(), &id).await? {
+    let author = Author::of(&office, &principal).edit().await?;
+    if !author.db().delete_webhook(TenantId::default(), &id).await? {
         return Err(missing(&id));
     }
-    office.webhooks.changed_now();
-    let author = Author::of(&office, &principal);
-    author.changed(WEBHOOKS, &id, Some(&was), None::<&WebhookInfo>).await;
+    author.changed(WEBHOOKS, &id, Some(&was), None::<&WebhookInfo>).await?;
+    commit(&office, author).await?;
     Ok(Json(()))
 }
 
@@ -400,8 +404,10 @@ pub(crate) async fn on_rotate(
     let it = find(&office, &id).await?;
     let previous = Some((it.secret, now.after(ROTATION)));
     let hook = Webhook { secret: secret()?, previous, ..it };
-    put(&office, &hook).await?;
-    Author::of(&office, &principal).done("rotate", WEBHOOKS, &id).await;
+    let author = Author::of(&office, &principal).edit().await?;
+    author.db().put_webhook(TenantId::default(), &hook).await?;
+    author.did("rotate", WEBHOOKS, &id).await?;
+    commit(&office, author).await?;
     Ok(Json(NewSecret { webhook: shown(&hook, now), secret: hook.secret }))
 }
 

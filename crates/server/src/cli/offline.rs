@@ -67,21 +67,21 @@ impl Backend {
     pub(super) async fn add(&mut self, request: AddRequest) -> Result<Vec<Credentials>> {
         match self {
             Self::Online(client) => client.send(Method::POST, "/api/v1/extensions", &request).await,
-            Self::Offline(store) => Ok(extensions::add(&author(store), request).await?),
+            Self::Offline(store) => Ok(extensions::add(author(store), request).await?),
         }
     }
 
     pub(super) async fn set(&mut self, number: &str, change: Change) -> Result<Extension> {
         match self {
             Self::Online(client) => client.send(Method::PATCH, &path(number)?, &change).await,
-            Self::Offline(store) => Ok(extensions::set(&author(store), number, change).await?),
+            Self::Offline(store) => Ok(extensions::set(author(store), number, change).await?),
         }
     }
 
     pub(super) async fn delete(&mut self, number: &str) -> Result<()> {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &path(number)?, &()).await,
-            Self::Offline(store) => Ok(extensions::delete(&author(store), number).await?),
+            Self::Offline(store) => Ok(extensions::delete(author(store), number).await?),
         }
     }
 
@@ -95,7 +95,7 @@ impl Backend {
                 let path = format!("{}:passwd", path(number)?);
                 client.send(Method::POST, &path, &request).await
             }
-            Self::Offline(store) => Ok(extensions::passwd(&author(store), number, request).await?),
+            Self::Offline(store) => Ok(extensions::passwd(author(store), number, request).await?),
         }
     }
 
@@ -118,8 +118,11 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::PATCH, &setting_path(key), &request).await,
             Self::Offline(store) => {
-                let set = settings::set(&store.db, key, request.value);
-                Ok(author(store).setting(key, set).await?)
+                let author = author(store).edit().await?;
+                let done =
+                    author.setting(key, settings::set(author.db(), key, request.value)).await?;
+                author.commit().await?;
+                Ok(done)
             }
         }
     }
@@ -128,8 +131,10 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &setting_path(key), &()).await,
             Self::Offline(store) => {
-                let reset = settings::reset(&store.db, key);
-                Ok(author(store).setting(key, reset).await?)
+                let author = author(store).edit().await?;
+                let done = author.setting(key, settings::reset(author.db(), key)).await?;
+                author.commit().await?;
+                Ok(done)
             }
         }
     }
@@ -167,9 +172,12 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::PUT, DIAL_PLAN, &request).await,
             Self::Offline(store) => {
-                let author = author(store);
-                let import = dial_plan::tables::import(author.db, request, author.now);
-                Ok(author.tables(import).await?)
+                let author = author(store).edit().await?;
+                let done = author
+                    .tables(dial_plan::tables::import(author.db(), request, author.now))
+                    .await?;
+                author.commit().await?;
+                Ok(done)
             }
         }
     }

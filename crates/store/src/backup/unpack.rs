@@ -257,7 +257,7 @@ async fn only_tables(connection: &mut SqliteConnection) -> Result<(), BackupErro
 
 /// What the database in use holds.
 pub async fn present(db: &Db) -> Result<(Contents, Names), BackupError> {
-    contents(&mut *db.pool().acquire().await?).await
+    contents(&mut *db.connection().await?).await
 }
 
 async fn contents(connection: &mut SqliteConnection) -> Result<(Contents, Names), BackupError> {

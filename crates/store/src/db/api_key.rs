@@ -27,7 +27,7 @@ impl Db {
         let rows =
             sqlx::query("SELECT * FROM api_keys WHERE tenant_id = ? ORDER BY created_at, id")
                 .bind(i64::from(tenant.0))
-                .fetch_all(&self.pool)
+                .fetch_all(&mut *self.connection().await?)
                 .await?;
         rows.iter().map(api_key).collect()
     }
@@ -50,7 +50,7 @@ impl Db {
             select.push(" AND instr(lower(name), lower(").push_bind(search).push(")) > 0");
         }
         select.push(" ORDER BY created_at, id LIMIT ").push_bind(i64::from(limit));
-        let rows = select.build().fetch_all(&self.pool).await?;
+        let rows = select.build().fetch_all(&mut *self.connection().await?).await?;
         rows.iter().map(api_key).collect()
     }
 
@@ -58,7 +58,7 @@ impl Db {
         let row = sqlx::query("SELECT * FROM api_keys WHERE tenant_id = ? AND id = ?")
             .bind(i64::from(tenant.0))
             .bind(id)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         row.as_ref().map(api_key).transpose()
     }
@@ -79,7 +79,7 @@ impl Db {
         .bind(scopes)
         .bind(integer(key.created_at.0))
         .bind(&key.created_by)
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Db {
         sqlx::query("UPDATE api_keys SET used_at = ? WHERE id = ?")
             .bind(integer(now.0))
             .bind(id)
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Db {
         let done = sqlx::query("DELETE FROM api_keys WHERE tenant_id = ? AND id = ?")
             .bind(i64::from(tenant.0))
             .bind(id)
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }

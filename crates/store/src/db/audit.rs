@@ -74,6 +74,7 @@ impl Db {
             .bind(id.saturating_sub(ENTRIES_MAX))
             .execute(&mut *transaction)
             .await?;
+        transaction.has_told();
         transaction.commit().await?;
         u64::try_from(id).map_err(|error| StoreError::damaged("the audit", error))
     }
@@ -96,7 +97,7 @@ impl Db {
             select.push(" AND name = ").push_bind(name);
         }
         select.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
-        let rows = select.build().fetch_all(&self.pool).await?;
+        let rows = select.build().fetch_all(&mut *self.connection().await?).await?;
         rows.iter().map(entry).collect()
     }
 
@@ -107,7 +108,7 @@ impl Db {
     ) -> Result<Option<AuditEntry>, StoreError> {
         let mut select = QueryBuilder::<Sqlite>::new(SELECT);
         select.push_bind(i64::from(tenant.0)).push(" AND id = ").push_bind(integer(id));
-        let row = select.build().fetch_optional(&self.pool).await?;
+        let row = select.build().fetch_optional(&mut *self.connection().await?).await?;
         row.as_ref().map(entry).transpose()
     }
 }

@@ -16,13 +16,14 @@ use std::str::FromStr;
 impl Db {
     /// All bindings that have not expired at `now`.
     pub async fn bindings(&self, now: UnixMillis) -> Result<Vec<Binding>, StoreError> {
+        let mut connection = self.connection().await?;
         let mut rows = sqlx::query(
             "SELECT tenant_id, extension, device, contact, transport, local, remote, connection,
                 call_id, cseq, q, user_agent, registered_at, expires_at
             FROM bindings WHERE expires_at > ? ORDER BY tenant_id, extension, device",
         )
         .bind(integer(now.0))
-        .fetch(&self.pool);
+        .fetch(&mut *connection);
         let mut bindings = vec![];
         while let Some(row) = rows.try_next().await? {
             bindings.push(binding(&row)?);

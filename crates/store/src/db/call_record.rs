@@ -71,7 +71,7 @@ impl Db {
             .bind(integer(query.after))
             // One more tells whether there is a next page.
             .bind(i64::from(limit) + 1)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await?;
         let mut calls = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -84,7 +84,7 @@ impl Db {
     pub async fn call_record(&self, call: CallId) -> Result<Option<StoredCall>, StoreError> {
         let row = sqlx::query("SELECT * FROM call_records WHERE call_id = ?")
             .bind(call.to_string())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         row.as_ref().map(stored).transpose()
     }
@@ -97,7 +97,7 @@ impl Db {
             sqlx::query("SELECT * FROM call_records WHERE call_id >= ? AND call_id < ? LIMIT 2")
                 .bind(begins)
                 .bind(beyond)
-                .fetch_all(&self.pool)
+                .fetch_all(&mut *self.connection().await?)
                 .await?;
         rows.iter().map(stored).collect()
     }
@@ -109,7 +109,7 @@ impl Db {
         )
         .bind(call.to_string())
         .bind(FOLLOWING_MAX)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         found.iter().map(|it| call_id(it)).collect()
     }
@@ -128,7 +128,7 @@ impl Db {
         .bind(indexed)
         .bind(length)
         .bind(ends)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         rows.iter().map(stored).collect()
     }

@@ -81,7 +81,7 @@ impl Db {
         query.push(" ORDER BY started_at DESC, journal_seq DESC LIMIT ");
         // One more tells whether there is a next page.
         query.push_bind(i64::from(limit) + 1);
-        let rows = query.build().fetch_all(&self.pool).await?;
+        let rows = query.build().fetch_all(&mut *self.connection().await?).await?;
         let mut calls = rows.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = calls.len() > limit;
@@ -101,7 +101,7 @@ impl Db {
         .bind(time_text(search.newest()))
         .bind(time_text(search.from))
         .bind(LOOK_MAX)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.connection().await?)
         .await?;
         let Some(row) = row else { return Ok(None) };
         let started_at = super::call_record::time(row.try_get("started_at")?)?;

@@ -30,9 +30,10 @@ struct Stored {
 impl Db {
     /// The tables of a tenant.
     pub async fn tables(&self, tenant: TenantId) -> Result<Tables, StoreError> {
+        let mut connection = self.connection().await?;
         let mut rows = sqlx::query("SELECT * FROM dial_plan_rows WHERE tenant_id = ?")
             .bind(i64::from(tenant.0))
-            .fetch(self.pool());
+            .fetch(&mut *connection);
         let mut tables = Tables::default();
         while let Some(row) = rows.try_next().await? {
             take(&mut tables, self.key(), tenant, &row)?;
@@ -46,7 +47,7 @@ impl Db {
             "SELECT definition FROM dial_plan_rows WHERE tenant_id = ? AND kind = 'features'",
         )
         .bind(i64::from(tenant.0))
-        .fetch_all(self.pool())
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         let row = |it: &String| serde_json::from_str::<FeatureRow>(it);
         let codes = rows.iter().map(row).collect::<Result<_, _>>();
@@ -66,7 +67,7 @@ impl Db {
         )
         .bind(i64::from(tenant.0))
         .bind(format!("\"{extension}\""))
-        .fetch_all(self.pool())
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         let mut found = vec![];
         for row in rows {

@@ -140,7 +140,7 @@ impl Db {
     pub async fn extensions(&self, tenant: TenantId) -> Result<Vec<StoredExtension>, StoreError> {
         let rows = sqlx::query("SELECT * FROM extensions WHERE tenant_id = ? ORDER BY number")
             .bind(i64::from(tenant.0))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await?;
         rows.iter().map(stored).collect()
     }
@@ -160,7 +160,7 @@ impl Db {
             select.push(") > 0 OR instr(lower(name), lower(").push_bind(search).push(")) > 0)");
         }
         select.push(" ORDER BY number LIMIT ").push_bind(i64::from(limit));
-        let rows = select.build().fetch_all(&self.pool).await?;
+        let rows = select.build().fetch_all(&mut *self.connection().await?).await?;
         rows.iter().map(stored).collect()
     }
 
@@ -172,7 +172,7 @@ impl Db {
         let row = sqlx::query("SELECT * FROM extensions WHERE tenant_id = ? AND number = ?")
             .bind(i64::from(tenant.0))
             .bind(number)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         row.as_ref().map_or_else(|| Err(StoreError::NoExtension(number.to_owned())), stored)
     }
@@ -240,7 +240,7 @@ impl Db {
         .bind(services_text(&profile)?)
         .bind(i64::from(tenant.0))
         .bind(&profile.number)
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         one_row(done.rows_affected(), &profile.number)
     }
@@ -253,7 +253,7 @@ impl Db {
         )
         .bind(i64::from(tenant.0))
         .bind(plan)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.connection().await?)
         .await?;
         known.map(drop).ok_or_else(|| {
             let rule = text!(
@@ -278,7 +278,7 @@ impl Db {
         .bind(password.is_weak())
         .bind(i64::from(tenant.0))
         .bind(number)
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         one_row(done.rows_affected(), number)
     }

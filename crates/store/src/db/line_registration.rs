@@ -18,7 +18,7 @@ impl Db {
             "SELECT tenant_id, account, call_id, cseq, contact, since, until
             FROM line_registrations ORDER BY tenant_id, account",
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         rows.iter().map(line_registration).collect()
     }

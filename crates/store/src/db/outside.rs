@@ -58,7 +58,7 @@ impl Db {
         mut select: QueryBuilder<Sqlite>,
     ) -> Result<Tables, StoreError> {
         let mut tables = Tables::default();
-        for row in select.build().fetch_all(&self.pool).await? {
+        for row in select.build().fetch_all(&mut *self.connection().await?).await? {
             take(&mut tables, self.key(), tenant, &row)?;
         }
         Ok(tables)

@@ -19,8 +19,9 @@ const COLUMNS: [(Forwarding, &str); 4] = [
 
 impl Db {
     pub async fn phone_settings(&self) -> Result<Vec<PhoneRecord>, StoreError> {
+        let mut connection = self.connection().await?;
         let mut rows = sqlx::query("SELECT * FROM phone_settings ORDER BY tenant_id, extension")
-            .fetch(&self.pool);
+            .fetch(&mut *connection);
         let mut phones = vec![];
         while let Some(row) = rows.try_next().await? {
             phones.push(phone(&row)?);
@@ -42,7 +43,7 @@ impl Db {
         .bind(i64::from(tenant.0))
         .bind(first)
         .bind(last)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         rows.iter().map(phone).collect()
     }
@@ -51,7 +52,7 @@ impl Db {
         let row = sqlx::query("SELECT * FROM phone_settings WHERE tenant_id = ? AND extension = ?")
             .bind(i64::from(tenant.0))
             .bind(number)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         row.as_ref().map_or_else(|| Ok(PhoneSettings::default()), |it| Ok(phone(it)?.settings))
     }

@@ -30,7 +30,7 @@ impl Db {
     pub async fn sessions(&self, tenant: TenantId) -> Result<Vec<Session>, StoreError> {
         let rows = sqlx::query("SELECT * FROM sessions WHERE tenant_id = ? ORDER BY used_at DESC")
             .bind(i64::from(tenant.0))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await?;
         rows.iter().map(session).collect()
     }
@@ -44,7 +44,7 @@ impl Db {
         let row = sqlx::query("SELECT * FROM sessions WHERE tenant_id = ? AND token = ?")
             .bind(i64::from(tenant.0))
             .bind(token)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         row.as_ref().map(session).transpose()
     }
@@ -58,7 +58,7 @@ impl Db {
         let row = sqlx::query("SELECT * FROM sessions WHERE tenant_id = ? AND id = ?")
             .bind(i64::from(tenant.0))
             .bind(id)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         row.as_ref().map(session).transpose()
     }
@@ -102,7 +102,7 @@ impl Db {
         sqlx::query("UPDATE sessions SET used_at = ? WHERE id = ?")
             .bind(integer(now.0))
             .bind(id)
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Db {
         let done = sqlx::query("DELETE FROM sessions WHERE tenant_id = ? AND id = ?")
             .bind(i64::from(tenant.0))
             .bind(id)
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -128,7 +128,7 @@ impl Db {
             .bind(i64::from(tenant.0))
             .bind(user)
             .bind(but)
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Db {
         sqlx::query("DELETE FROM sessions WHERE expires_at <= ? OR used_at <= ?")
             .bind(integer(now.0))
             .bind(integer(idle_since.0))
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(())
     }

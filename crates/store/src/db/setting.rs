@@ -29,7 +29,7 @@ impl Db {
             WHERE tenant_id = ?",
         )
         .bind(i64::from(tenant.0))
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.connection().await?)
         .await?;
         match found {
             Some(text) => parse(tenant, text.as_deref()),

@@ -23,7 +23,7 @@ impl Db {
         let row = sqlx::query("SELECT * FROM totp WHERE tenant_id = ? AND user_name = ?")
             .bind(i64::from(tenant.0))
             .bind(user)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         let Some(row) = row else { return Ok(None) };
         let sealed: Vec<u8> = row.try_get("secret")?;
@@ -51,7 +51,7 @@ impl Db {
         .bind(i64::from(tenant.0))
         .bind(user)
         .bind(self.key.seal(secret, &bound_to(tenant, user))?)
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -126,7 +126,7 @@ impl Db {
         .bind(integer(step))
         .bind(i64::from(tenant.0))
         .bind(user)
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -144,7 +144,7 @@ impl Db {
         .bind(i64::from(tenant.0))
         .bind(user)
         .bind(hash)
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -156,7 +156,7 @@ impl Db {
         )
         .bind(i64::from(tenant.0))
         .bind(user)
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *self.connection().await?)
         .await?;
         Ok(found)
     }
@@ -166,7 +166,7 @@ impl Db {
         let done = sqlx::query("DELETE FROM totp WHERE tenant_id = ? AND user_name = ?")
             .bind(i64::from(tenant.0))
             .bind(user)
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }

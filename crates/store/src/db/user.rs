@@ -32,7 +32,7 @@ impl Db {
             .push_bind(i64::from(tenant.0))
             .push(" ORDER BY users.name")
             .build()
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await?;
         rows.iter().map(user).collect()
     }
@@ -52,7 +52,7 @@ impl Db {
             select.push(" AND instr(lower(users.name), lower(").push_bind(search).push(")) > 0");
         }
         select.push(" ORDER BY users.name LIMIT ").push_bind(i64::from(limit));
-        let rows = select.build().fetch_all(&self.pool).await?;
+        let rows = select.build().fetch_all(&mut *self.connection().await?).await?;
         rows.iter().map(user).collect()
     }
 
@@ -63,7 +63,7 @@ impl Db {
             .push(" AND users.name = ")
             .push_bind(name)
             .build()
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         row.as_ref().map(user).transpose()
     }
@@ -72,7 +72,7 @@ impl Db {
         let found: bool =
             sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE tenant_id = ?)")
                 .bind(i64::from(tenant.0))
-                .fetch_one(&self.pool)
+                .fetch_one(&mut *self.connection().await?)
                 .await?;
         Ok(found)
     }
@@ -109,7 +109,7 @@ impl Db {
             .push_bind(integer(user.created_at.0))
             .push_bind(integer(user.password_at.0));
         insert.push(" ").push(condition);
-        let done = insert.build().execute(&self.pool).await?;
+        let done = insert.build().execute(&mut *self.connection().await?).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -128,7 +128,7 @@ impl Db {
         .bind(integer(now.0))
         .bind(i64::from(tenant.0))
         .bind(name)
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -144,7 +144,7 @@ impl Db {
             .bind(word(language))
             .bind(i64::from(tenant.0))
             .bind(name)
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -157,7 +157,7 @@ impl Db {
         )
         .bind(i64::from(tenant.0))
         .bind(name)
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }

@@ -73,7 +73,7 @@ impl Db {
         let rows =
             sqlx::query("SELECT * FROM webhooks WHERE tenant_id = ? ORDER BY created_at, id")
                 .bind(i64::from(tenant.0))
-                .fetch_all(&self.pool)
+                .fetch_all(&mut *self.connection().await?)
                 .await?;
         rows.iter().map(|it| self.webhook_of(it)).collect()
     }
@@ -102,7 +102,7 @@ impl Db {
         .bind(previous.map(|(secret, _)| seal(secret)).transpose()?)
         .bind(previous.map(|(_, until)| integer(until.0)))
         .bind(integer(it.created_at.0))
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Db {
         let done = sqlx::query("DELETE FROM webhooks WHERE tenant_id = ? AND id = ?")
             .bind(i64::from(tenant.0))
             .bind(id)
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -187,7 +187,7 @@ impl Db {
         .bind(webhook)
         .bind(integer(now.0))
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         rows.iter().map(delivery).collect()
     }
@@ -204,7 +204,7 @@ impl Db {
         )
         .bind(webhook)
         .bind(integer(now.0))
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *self.connection().await?)
         .await?;
         Ok(next.and_then(|it| u64::try_from(it).ok()).map(UnixMillis))
     }
@@ -254,7 +254,7 @@ impl Db {
         .bind(webhook)
         .bind(before.unwrap_or(i64::MAX))
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         rows.iter().map(delivery).collect()
     }
@@ -273,7 +273,7 @@ impl Db {
         .bind(integer(now.0))
         .bind(webhook)
         .bind(id)
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }

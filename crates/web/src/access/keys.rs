@@ -26,9 +26,10 @@ pub async fn list(db: &Db) -> Result<Vec<ApiKeyInfo>, Failure> {
 }
 
 /// Makes a key; the answer is the only place where it is ever shown.
-pub async fn add(author: &Author<'_>, new: NewApiKey) -> Result<MadeApiKey, Failure> {
+pub async fn add(author: Author<'_>, new: NewApiKey) -> Result<MadeApiKey, Failure> {
     check(&new.name, &new.scopes)?;
-    let (db, tenant) = (author.db, TenantId::default());
+    let author = author.edit().await?;
+    let (db, tenant) = (author.db(), TenantId::default());
     if db.api_keys(tenant).await?.len() >= KEYS_MAX {
         let what = text!("at most {KEYS_MAX} API keys", "最多{KEYS_MAX}个API密钥");
         return Err(Failure::new(422, "too_many", what));
@@ -45,16 +46,18 @@ pub async fn add(author: &Author<'_>, new: NewApiKey) -> Result<MadeApiKey, Fail
     };
     db.put_api_key(tenant, &key).await?;
     let info = shown(key);
-    author.changed(API_KEYS, &info.id, None::<&ApiKeyInfo>, Some(&info)).await;
+    author.changed(API_KEYS, &info.id, None::<&ApiKeyInfo>, Some(&info)).await?;
+    author.commit().await?;
     Ok(MadeApiKey { key: format!("{PREFIX}{}_{secret}", info.id), info })
 }
 
 pub async fn set(
-    author: &Author<'_>,
+    author: Author<'_>,
     id: &str,
     change: ApiKeyChange,
 ) -> Result<ApiKeyInfo, Failure> {
-    let mut key = found(author.db, id).await?;
+    let author = author.edit().await?;
+    let mut key = found(author.db(), id).await?;
     let before = shown(key.clone());
     if let Some(name) = change.name {
         key.name = name;
@@ -63,20 +66,22 @@ pub async fn set(
         key.scopes = words(&scopes);
     }
     check(&key.name, &scopes(&key))?;
-    author.db.put_api_key(TenantId::default(), &key).await?;
+    author.db().put_api_key(TenantId::default(), &key).await?;
     let after = shown(key);
-    author.changed(API_KEYS, id, Some(&before), Some(&after)).await;
+    author.changed(API_KEYS, id, Some(&before), Some(&after)).await?;
+    author.commit().await?;
     Ok(after)
 }
 
 /// From now on it opens nothing.
-pub async fn revoke(author: &Author<'_>, id: &str) -> Result<(), Failure> {
-    let before = shown(found(author.db, id).await?);
-    if !author.db.delete_api_key(TenantId::default(), id).await? {
+pub async fn revoke(author: Author<'_>, id: &str) -> Result<(), Failure> {
+    let author = author.edit().await?;
+    let before = shown(found(author.db(), id).await?);
+    if !author.db().delete_api_key(TenantId::default(), id).await? {
         return Err(missing(id));
     }
-    author.changed(API_KEYS, id, Some(&before), None::<&ApiKeyInfo>).await;
-    Ok(())
+    author.changed(API_KEYS, id, Some(&before), None::<&ApiKeyInfo>).await?;
+    author.commit().await
 }
 
 /// The key that a program shows, if it is right.
@@ -166,7 +171,7 @@ pub(crate) async fn on_add(
     Json(new): Json<NewApiKey>,
 ) -> Result<Json<MadeApiKey>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    add(&Author::of(&office, &principal), new).await.map(Json)
+    add(Author::of(&office, &principal), new).await.map(Json)
 }
 
 pub(crate) async fn on_set(
@@ -176,7 +181,7 @@ pub(crate) async fn on_set(
     Json(change): Json<ApiKeyChange>,
 ) -> Result<Json<ApiKeyInfo>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    set(&Author::of(&office, &principal), &id, change).await.map(Json)
+    set(Author::of(&office, &principal), &id, change).await.map(Json)
 }
 
 pub(crate) async fn on_delete(
@@ -185,5 +190,5 @@ pub(crate) async fn on_delete(
     Path(id): Path<String>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    revoke(&Author::of(&office, &principal), &id).await.map(Json)
+    revoke(Author::of(&office, &principal), &id).await.map(Json)
 }

@@ -70,14 +70,15 @@ pub async fn set_up(
     password::check(&request.name, &request.password)?;
     let language = request.language.unwrap_or(principal.language);
     let user = users::made(office, request.name, request.password, language).await?;
-    if !office.db.insert_first_user(TenantId::default(), &user).await? {
-        return Err(settled());
-    }
     let me = Principal {
         who: Who::User { name: user.name.clone(), session: String::new() },
         ..principal.clone()
     };
-    users::made_first(&Author::of(office, &me), &user).await;
+    let author = Author::of(office, &me).edit().await?;
+    if !users::add_first(&author, &user).await? {
+        return Err(settled());
+    }
+    author.commit().await?;
     speak(office, &me, language).await?;
     sessions::begin(office, principal, headers, &user.name, language).await
 }
@@ -90,8 +91,10 @@ async fn speak(office: &Office, me: &Principal, language: Language) -> Result<()
         return Ok(());
     }
     let settings = Settings { language, ..settings };
-    let set = async { Ok(office.db.set_settings(TenantId::default(), settings).await?) };
-    Author::of(office, me).setting("language", set).await?;
+    let author = Author::of(office, me).edit().await?;
+    let set = async { Ok(author.db().set_settings(TenantId::default(), settings).await?) };
+    author.setting("language", set).await?;
+    author.commit().await?;
     office.running.changed(Edit::Settings).await
 }
 

@@ -77,10 +77,11 @@ pub async fn confirm(
     shown: TotpCode,
 ) -> Result<RecoveryCodes, Failure> {
     own(principal, name)?;
-    let (db, tenant) = (&office.db, TenantId::default());
     let now = office.running.now();
     office.access.attempt(principal, Some(name), now)?;
     let _one_at_a_time = office.edits.lock().await;
+    let author = Author::of(office, principal).edit().await?;
+    let (db, tenant) = (author.db(), TenantId::default());
     let Some(totp) = db.totp(tenant, name).await? else {
         let what = text!("the second factor was not begun", "尚未开始设置两步验证");
         return Err(Failure::new(409, "not_begun", what));
@@ -92,9 +93,10 @@ pub async fn confirm(
     if !db.confirm_totp(tenant, name, step, now, &hashes).await? {
         return Err(already(name));
     }
-    office.access.succeeded(principal, Some(name));
     db.delete_sessions_of(tenant, name, principal.session()).await?;
-    Author::of(office, principal).done("totp_on", USERS, name).await;
+    author.did("totp_on", USERS, name).await?;
+    author.commit().await?;
+    office.access.succeeded(principal, Some(name));
     Ok(RecoveryCodes { recovery_codes: codes })
 }
 
@@ -109,10 +111,12 @@ pub async fn renew(
     prove(office, principal, name, proof.current.unwrap_or_default()).await?;
     let (codes, hashes) = recovery_codes()?;
     let _one_at_a_time = office.edits.lock().await;
-    if !office.db.renew_recovery_codes(TenantId::default(), name, &hashes).await? {
+    let author = Author::of(office, principal).edit().await?;
+    if !author.db().renew_recovery_codes(TenantId::default(), name, &hashes).await? {
         return Err(none(name));
     }
-    Author::of(office, principal).done("recovery_codes", USERS, name).await;
+    author.did("recovery_codes", USERS, name).await?;
+    author.commit().await?;
     Ok(RecoveryCodes { recovery_codes: codes })
 }
 
@@ -127,21 +131,23 @@ pub async fn off(
         prove(office, principal, name, proof.current.unwrap_or_default()).await?;
     }
     let _one_at_a_time = office.edits.lock().await;
-    remove(&Author::of(office, principal), name).await
+    remove(Author::of(office, principal), name).await
 }
 
 /// The same while no server runs.
-pub async fn remove(author: &Author<'_>, name: &str) -> Result<(), Failure> {
-    let (db, tenant) = (author.db, TenantId::default());
-    let user = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
-    let was_on = user.totp_at.is_some();
-    if !db.delete_totp(tenant, name).await? {
+pub async fn remove(author: Author<'_>, name: &str) -> Result<(), Failure> {
+    let tenant = TenantId::default();
+    let user = author.db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
+    if user.totp_at.is_none() {
+        // One that was begun and not confirmed was asked of nobody.
+        return if author.db.delete_totp(tenant, name).await? { Ok(()) } else { Err(none(name)) };
+    }
+    let author = author.edit().await?;
+    if !author.db().delete_totp(tenant, name).await? {
         return Err(none(name));
     }
-    if was_on {
-        author.done("totp_off", USERS, &user.name).await;
-    }
-    Ok(())
+    author.did("totp_off", USERS, &user.name).await?;
+    author.commit().await
 }
 
 /// Whether this is a right code of his, which with that is used up.
@@ -163,12 +169,14 @@ pub(super) async fn check(
         }
         None => {
             let hash = token::hash(&plain(given));
-            let found = db.take_recovery_code(tenant, &user.name, &hash).await?;
+            let who = Who::User { name: user.name.clone(), session: String::new() };
+            let me = Principal { who, ..principal.clone() };
+            let author = Author::of(office, &me).edit().await?;
+            let found = author.db().take_recovery_code(tenant, &user.name, &hash).await?;
             if found {
-                let who = Who::User { name: user.name.clone(), session: String::new() };
-                let me = Principal { who, ..principal.clone() };
-                Author::of(office, &me).done("recovery_code", USERS, &user.name).await;
+                author.did("recovery_code", USERS, &user.name).await?;
             }
+            author.commit().await?;
             found
         }
     };

@@ -3,7 +3,7 @@
 use super::password::{self, Hasher};
 use super::principal::{Principal, Who};
 use crate::Office;
-use crate::audit::{Author, USERS};
+use crate::audit::{Author, Editor, USERS};
 use crate::conventions::{Listed, PageQuery};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
@@ -26,8 +26,9 @@ pub async fn list(db: &Db) -> Result<Vec<UserInfo>, Failure> {
 }
 
 /// Adds an administrator. `made` is what [`password::Hasher`] made of the password.
-async fn add(author: &Author<'_>, user: User) -> Result<UserInfo, Failure> {
-    let (db, tenant) = (author.db, TenantId::default());
+async fn add(author: Author<'_>, user: User) -> Result<UserInfo, Failure> {
+    let author = author.edit().await?;
+    let (db, tenant) = (author.db(), TenantId::default());
     if db.users(tenant).await?.len() >= USERS_MAX {
         let what = text!("at most {USERS_MAX} administrators", "最多{USERS_MAX}个管理员");
         return Err(Failure::new(422, "too_many", what));
@@ -38,53 +39,62 @@ async fn add(author: &Author<'_>, user: User) -> Result<UserInfo, Failure> {
         return Err(Failure::new(409, "exists", what).at("name"));
     }
     let shown = shown(user);
-    author.changed(USERS, &shown.name, None::<&UserInfo>, Some(&shown)).await;
+    author.changed(USERS, &shown.name, None::<&UserInfo>, Some(&shown)).await?;
+    author.commit().await?;
     Ok(shown)
 }
 
-/// Writes down who was made by the set-up.
-pub(super) async fn made_first(author: &Author<'_>, user: &User) {
+/// Adds the one whom the set-up makes; false where there is one already.
+pub(super) async fn add_first(author: &Editor<'_>, user: &User) -> Result<bool, Failure> {
+    if !author.db().insert_first_user(TenantId::default(), user).await? {
+        return Ok(false);
+    }
     let shown = shown(user.clone());
-    author.changed(USERS, &shown.name, None::<&UserInfo>, Some(&shown)).await;
+    author.changed(USERS, &shown.name, None::<&UserInfo>, Some(&shown)).await?;
+    Ok(true)
 }
 
 /// The same as [`add`] while no server runs.
-pub async fn add_offline(author: &Author<'_>, new: NewUser) -> Result<UserInfo, Failure> {
+pub async fn add_offline(author: Author<'_>, new: NewUser) -> Result<UserInfo, Failure> {
     check_name(&new.name)?;
     password::check(&new.name, &new.password)?;
     let hash = Hasher::default().hash(new.password).await?;
-    add(author, user(new.name, hash, new.language.unwrap_or_default(), author.now)).await
+    let user = user(new.name, hash, new.language.unwrap_or_default(), author.now);
+    add(author, user).await
 }
 
 /// Sets a password and ends the sessions of whoever knew the old one; all, or all but `but`.
 async fn set_password(
-    author: &Author<'_>,
+    author: Author<'_>,
     name: &str,
     hash: &str,
     but: Option<&str>,
 ) -> Result<(), Failure> {
-    let (db, tenant) = (author.db, TenantId::default());
+    let author = author.edit().await?;
+    let (db, tenant) = (author.db(), TenantId::default());
     if !db.set_user_password(tenant, name, hash, author.now).await? {
         return Err(missing(name));
     }
-    author.password(USERS, name).await;
-    Ok(db.delete_sessions_of(tenant, name, but).await?)
+    db.delete_sessions_of(tenant, name, but).await?;
+    author.password(USERS, name).await?;
+    author.commit().await
 }
 
 /// The same while no server runs.
-pub async fn passwd_offline(author: &Author<'_>, name: &str, text: String) -> Result<(), Failure> {
+pub async fn passwd_offline(author: Author<'_>, name: &str, text: String) -> Result<(), Failure> {
     password::check(name, &text)?;
     let hash = Hasher::default().hash(text).await?;
     set_password(author, name, &hash, None).await
 }
 
 /// Removes an administrator, but never the last.
-pub async fn delete(author: &Author<'_>, name: &str) -> Result<(), Failure> {
-    let (db, tenant) = (author.db, TenantId::default());
+pub async fn delete(author: Author<'_>, name: &str) -> Result<(), Failure> {
+    let author = author.edit().await?;
+    let (db, tenant) = (author.db(), TenantId::default());
     let user = shown(db.user(tenant, name).await?.ok_or_else(|| missing(name))?);
     if db.delete_user(tenant, name).await? {
-        author.changed(USERS, &user.name, Some(&user), None::<&UserInfo>).await;
-        return Ok(());
+        author.changed(USERS, &user.name, Some(&user), None::<&UserInfo>).await?;
+        return author.commit().await;
     }
     let what = text!(
         "{name} is the last administrator. Add another one first",
@@ -164,7 +174,7 @@ pub(crate) async fn on_add(
     let language = new.language.unwrap_or(principal.language);
     let user = made(&office, new.name, new.password, language).await?;
     let _one_at_a_time = office.edits.lock().await;
-    add(&Author::of(&office, &principal), user).await.map(Json)
+    add(Author::of(&office, &principal), user).await.map(Json)
 }
 
 pub(crate) async fn on_set(
@@ -173,16 +183,17 @@ pub(crate) async fn on_set(
     Path(name): Path<String>,
     Json(change): Json<UserChange>,
 ) -> Result<Json<UserInfo>, Failure> {
-    let (db, tenant) = (&office.db, TenantId::default());
     let _one_at_a_time = office.edits.lock().await;
+    let author = Author::of(&office, &principal).edit().await?;
+    let (db, tenant) = (author.db(), TenantId::default());
     let find = async || db.user(tenant, &name).await?.map(shown).ok_or_else(|| missing(&name));
     let before = find().await?;
     if let Some(language) = change.language {
         db.set_user_language(tenant, &name, language).await?;
     }
     let after = find().await?;
-    let author = Author::of(&office, &principal);
-    author.changed(USERS, &after.name, Some(&before), Some(&after)).await;
+    author.changed(USERS, &after.name, Some(&before), Some(&after)).await?;
+    author.commit().await?;
     Ok(Json(after))
 }
 
@@ -192,7 +203,7 @@ pub(crate) async fn on_delete(
     Path(name): Path<String>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    delete(&Author::of(&office, &principal), &name).await.map(Json)
+    delete(Author::of(&office, &principal), &name).await.map(Json)
 }
 
 /// `POST …/{name}:passwd`.
@@ -224,7 +235,7 @@ pub async fn passwd(
     let hash = office.access.hasher.hash(request.password).await?;
     let but = principal.session().filter(|_| is_own);
     let _one_at_a_time = office.edits.lock().await;
-    set_password(&Author::of(office, principal), name, &hash, but).await
+    set_password(Author::of(office, principal), name, &hash, but).await
 }
 
 /// Whoever may have sat down at another's browser shows the password once more.

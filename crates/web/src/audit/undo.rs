@@ -40,14 +40,14 @@ pub async fn undo(office: &Office, principal: &Principal, id: u64) -> Result<Und
     }
     let author = Author { undoes: Some(id), ..Author::of(office, principal) };
     let credentials = match &*entry.kind {
-        EXTENSIONS => undo_extension(office, &author, &entry).await?,
+        EXTENSIONS => undo_extension(office, author, &entry).await?,
         SETTINGS => {
-            undo_setting(&author, &entry).await?;
+            undo_setting(author, &entry).await?;
             office.running.changed(Edit::Settings).await?;
             None
         }
         _ => {
-            undo_rows(&author, &entry).await?;
+            undo_rows(author, &entry).await?;
             office.running.changed(Edit::DialPlan).await?;
             None
         }
@@ -89,35 +89,39 @@ pub(super) fn refusal(entry: &AuditEntry) -> Option<Text> {
     None
 }
 
-async fn undo_setting(author: &Author<'_>, entry: &AuditEntry) -> Result<(), Failure> {
+async fn undo_setting(author: Author<'_>, entry: &AuditEntry) -> Result<(), Failure> {
     let key = &*entry.name;
-    let now = settings::show(author.db, key).await?.value;
+    let author = author.edit().await?;
+    let now = settings::show(author.db(), key).await?.value;
     if parsed::<Value>(entry.after.as_deref()).as_ref() != Some(&now) {
-        return Err(changed_since(author.db, entry).await);
+        return Err(changed_since(author.db(), entry).await);
     }
     let before = parsed(entry.before.as_deref()).unwrap_or_default();
-    author.setting(key, settings::set(author.db, key, before)).await.map(drop)
+    author.setting(key, settings::set(author.db(), key, before)).await?;
+    author.commit().await
 }
 
-async fn undo_rows(author: &Author<'_>, entry: &AuditEntry) -> Result<(), Failure> {
+async fn undo_rows(author: Author<'_>, entry: &AuditEntry) -> Result<(), Failure> {
+    let author = author.edit().await?;
     let read = |it: &Option<String>| parsed::<Value>(it.as_deref()).map(|it| Rows::read(&it));
     let (was, is) =
         (read(&entry.before).unwrap_or_default(), read(&entry.after).unwrap_or_default());
-    let now = Rows::of(&author.db.tables(TenantId::default()).await?);
+    let now = Rows::of(&author.db().tables(TenantId::default()).await?);
     // Those that the entry took away must still be away, the others as it left them.
     if !now.like(&is).is_like(&is) || !now.like(&was).is_like(&now.like(&is).like(&was)) {
-        return Err(changed_since(author.db, entry).await);
+        return Err(changed_since(author.db(), entry).await);
     }
     let back = now.replaced(&is, &was).tables();
     let tables =
         back.map_err(|error| Failure::new(500, "damaged", Text::same(error.to_string())))?;
     let request = DialPlanRequest { tables, only: None, dry_run: false };
-    author.tables(tables::import(author.db, request, author.now)).await.map(drop)
+    author.tables(tables::import(author.db(), request, author.now)).await?;
+    author.commit().await
 }
 
 async fn undo_extension(
     office: &Office,
-    author: &Author<'_>,
+    author: Author<'_>,
     entry: &AuditEntry,
 ) -> Result<Option<Credentials>, Failure> {
     let number = &*entry.name;

@@ -3,23 +3,21 @@
 
 mod cells;
 
-use super::{add_live, change_to, changed, passwd, password, patched, set_live};
+use super::{ByPhone, added, change_to, changed, numbers, password, patched, set_by_phone};
 use crate::access::Principal;
-use crate::audit::Author;
+use crate::audit::{Author, EXTENSIONS, Editor};
 use crate::outside::Fields;
 use crate::resource::sheet::{SheetChange, SheetProblem, SheetReport};
-use crate::resource::{
-    AddRequest, Change, Extension, Failure, Finding, NewExtension, PasswordRequest,
-};
+use crate::resource::{AddRequest, Change, Credentials, Extension, Failure, Finding, NewExtension};
 use crate::{Edit, Office, supplementary};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
-use pbx::directory::Tenant;
+use pbx::id::TenantId;
 use pbx::language::Text;
-use pbx::supplementary::PhoneSettings;
+use pbx::supplementary::{PhoneChange, PhoneSettings};
 use pbx::text;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,6 +25,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use store::Db;
 use store::db::{ExtensionProfile, StoredExtension};
+use store::password::NewPassword;
+use tokio::task::spawn_blocking;
 
 const NUMBER: &str = "number";
 const PASSWORD: &str = "password";
@@ -43,9 +43,18 @@ pub(crate) struct ImportQuery {
 #[derive(Default)]
 struct Plan {
     new: Vec<NewExtension>,
-    changes: Vec<(String, Change)>,
-    passwords: Vec<(String, String)>,
+    changes: Vec<Changing>,
+    passwords: Vec<(String, NewPassword)>,
     report: SheetReport,
+}
+
+/// An extension that is to be another one.
+struct Changing {
+    before: Extension,
+    after: Extension,
+    profile: ExtensionProfile,
+    /// What is to be set in the place of its phones.
+    by_phone: Vec<PhoneChange>,
 }
 
 /// All extensions, without passwords.
@@ -64,10 +73,11 @@ pub async fn export(db: &Db) -> Result<Vec<u8>, Failure> {
 /// Takes a sheet in, all of it or, where something is wrong, nothing.
 async fn import(
     office: &Office,
-    author: &Author<'_>,
-    sheet: &[u8],
+    author: Author<'_>,
+    sheet: Bytes,
     query: ImportQuery,
 ) -> Result<SheetReport, Failure> {
+    // Edits come one by one, so what is compared with is still so when it is written.
     let plan = plan(&office.db, sheet, query).await?;
     let mut report = SheetReport { dry_run: query.dry_run, ..plan.report };
     if query.dry_run {
@@ -76,31 +86,68 @@ async fn import(
     if !report.problems.is_empty() {
         return Err(refused(&report.problems));
     }
+    let changed = plan.changes.iter().map(|it| it.after.number.clone());
+    let mut touched: Vec<String> =
+        changed.chain(plan.passwords.iter().map(|it| it.0.clone())).collect();
     let request =
         AddRequest { extensions: plan.new, allow_weak: query.allow_weak, skip_emergency: false };
-    if !request.extensions.is_empty() {
-        report.credentials = add_live(office, author, request).await?;
+    let author = author.edit().await?;
+    let (made, phones) = write(&author, request, plan.changes, &plan.passwords).await?;
+    author.commit().await?;
+    touched.extend(numbers(&made));
+    if !touched.is_empty() {
+        office.running.changed(Edit::Extensions(touched)).await?;
     }
-    for (number, change) in plan.changes {
-        set_live(office, author, &number, change).await?;
+    for (number, changes) in phones {
+        set_by_phone(office, &number, changes).await?;
     }
-    let numbers: Vec<String> = plan.passwords.iter().map(|it| it.0.clone()).collect();
-    for (number, password) in plan.passwords {
-        let request = PasswordRequest { password: Some(password), allow_weak: query.allow_weak };
-        passwd(author, &number, request).await?;
-    }
-    if !numbers.is_empty() {
-        office.running.changed(Edit::Extensions(numbers)).await?;
-    }
+    report.credentials = made;
     Ok(report)
 }
 
-/// Compares the sheet with what is there.
-async fn plan(db: &Db, sheet: &[u8], query: ImportQuery) -> Result<Plan, Failure> {
+/// All that the sheet asks for, but for what phones could have set, which is the running server's to write.
+async fn write(
+    author: &Editor<'_>,
+    new: AddRequest,
+    changes: Vec<Changing>,
+    passwords: &[(String, NewPassword)],
+) -> Result<(Vec<Credentials>, Vec<ByPhone>), Failure> {
+    let (db, tenant) = (author.db(), TenantId::default());
+    let (made, mut phones) = match &*new.extensions {
+        [] => (vec![], vec![]),
+        _ => added(db, new).await?,
+    };
+    author.added(&numbers(&made)).await?;
+    for Changing { before, after, profile, by_phone } in changes {
+        let number = &*after.number;
+        db.update_extension(tenant, profile).await?;
+        author.changed(EXTENSIONS, number, Some(&before), Some(&after)).await?;
+        if !by_phone.is_empty() {
+            phones.push((after.number, by_phone));
+        }
+    }
+    for (number, password) in passwords {
+        db.set_password(tenant, number, password).await?;
+        author.password(EXTENSIONS, number).await?;
+    }
+    Ok((made, phones))
+}
+
+/// Compares the sheet with what is there, where others are not kept waiting for it: a long one takes a second.
+async fn plan(db: &Db, sheet: Bytes, query: ImportQuery) -> Result<Plan, Failure> {
     let present: BTreeMap<String, Extension> =
         super::list(db).await?.into_iter().map(|it| (it.number.clone(), it)).collect();
-    let directory = db.load_directory(0).await?;
-    let tenant = directory.tenant(pbx::id::TenantId::default());
+    let plans = db.tables(TenantId::default()).await?.plans;
+    let compared = spawn_blocking(move || compare(&present, &plans, &sheet, query)).await;
+    compared.map_err(|error| Failure::new(500, "fault", Text::same(error.to_string())))?
+}
+
+fn compare(
+    present: &BTreeMap<String, Extension>,
+    plans: &[Box<str>],
+    sheet: &[u8],
+    query: ImportQuery,
+) -> Result<Plan, Failure> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(without_mark(sheet));
     let head = reader.headers().map_err(|error| unreadable(&error))?.clone();
     let mut plan = Plan::default();
@@ -124,7 +171,7 @@ async fn plan(db: &Db, sheet: &[u8], query: ImportQuery) -> Result<Plan, Failure
                 let reason = text!("{number} is there twice", "{number}重复");
                 return Err((Some(NUMBER.to_owned()), reason));
             }
-            take(&mut plan, present.get(number), &cells, query, tenant).map_err(|failure| {
+            take(&mut plan, present.get(number), &cells, query, plans).map_err(|failure| {
                 let column = failure.field.as_deref().map(str::to_owned);
                 (column, failure.detail())
             })
@@ -142,19 +189,18 @@ fn take(
     present: Option<&Extension>,
     row: &cells::Cells,
     query: ImportQuery,
-    tenant: Option<&Tenant>,
+    plans: &[Box<str>],
 ) -> Result<(), Failure> {
     let number = row.text(NUMBER).to_owned();
     let secret = Some(row.text(PASSWORD)).filter(|it| !it.is_empty()).map(str::to_owned);
-    if let Some(secret) = &secret {
-        password(&number, Some(secret), query.allow_weak).map_err(|it| it.at(PASSWORD))?;
-    }
+    let checked = |it: &String| password(&number, Some(it), query.allow_weak);
+    let checked = secret.as_ref().map(checked).transpose().map_err(|it| it.at(PASSWORD))?;
     let change = patched(row.fields())?;
     let was = present.map(profile_of).transpose()?;
     let profile = was.unwrap_or_else(|| ExtensionProfile::new(&number));
     let profile = changed(profile, change.clone())?.checked()?;
     let by_phone = supplementary::by_phone(&number, &change)?;
-    let is_plan = |name: &String| tenant.is_some_and(|it| it.dial_plan.names.contains(&**name));
+    let is_plan = |name: &String| plans.iter().any(|it| **it == **name);
     if let Some(name) = profile.plan.as_ref().filter(|it| !is_plan(it)) {
         let what = text!("there is no dial plan {name}", "没有拨号计划{name}");
         return Err(Failure::new(422, "invalid", what).at("plan"));
@@ -165,7 +211,7 @@ fn take(
         return Ok(());
     };
     let stored = StoredExtension {
-        profile,
+        profile: profile.clone(),
         has_password: present.has_password,
         weak_password: present.weak_password,
     };
@@ -183,11 +229,12 @@ fn take(
     let mut names: Vec<String> =
         is.keys().filter(|it| was.get(*it) != is.get(*it)).cloned().collect();
     if !names.is_empty() {
-        plan.changes.push((number.clone(), change_to(&is, &names)?));
+        let by_phone = supplementary::by_phone(&number, &change_to(&is, &names)?)?;
+        plan.changes.push(Changing { before: present.clone(), after, profile, by_phone });
     }
-    if let Some(secret) = secret {
+    if let Some(checked) = checked {
         names.push(PASSWORD.to_owned());
-        plan.passwords.push((number.clone(), secret));
+        plan.passwords.push((number.clone(), checked));
     }
     if names.is_empty() {
         plan.report.unchanged += 1;
@@ -268,7 +315,7 @@ pub(crate) async fn on_import(
 ) -> Result<Json<SheetReport>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
     let author = Author::of(&office, &principal);
-    import(&office, &author, &sheet, query).await.map(Json)
+    import(&office, author, sheet, query).await.map(Json)
 }
 
 /// For the fuzz target `sheet`: a sheet of extensions, whatever stands in it.

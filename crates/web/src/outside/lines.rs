@@ -162,8 +162,9 @@ pub(crate) async fn on_add(
     Json(patch): Json<Patch<Line>>,
 ) -> Result<Json<ExternalLine>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal);
-    let line = author.tables(add(author.db, patch.fields, author.now)).await?;
+    let author = Author::of(&office, &principal).edit().await?;
+    let line = author.tables(add(author.db(), patch.fields, author.now)).await?;
+    author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, line)))
 }
@@ -175,8 +176,9 @@ pub(crate) async fn on_set(
     Json(patch): Json<Patch<Line>>,
 ) -> Result<Json<ExternalLine>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal);
-    let line = author.tables(set(author.db, &account, patch.fields, author.now)).await?;
+    let author = Author::of(&office, &principal).edit().await?;
+    let line = author.tables(set(author.db(), &account, patch.fields, author.now)).await?;
+    author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, line)))
 }
@@ -187,8 +189,9 @@ pub(crate) async fn on_delete(
     Path(account): Path<String>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal);
-    author.tables(delete(author.db, &account, author.now)).await?;
+    let author = Author::of(&office, &principal).edit().await?;
+    author.tables(delete(author.db(), &account, author.now)).await?;
+    author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(()))
 }

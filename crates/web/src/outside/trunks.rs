@@ -149,8 +149,9 @@ pub(crate) async fn on_add(
     Json(patch): Json<Patch<Trunk>>,
 ) -> Result<Json<SipTrunk>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal);
-    let trunk = author.tables(add(author.db, patch.fields, author.now)).await?;
+    let author = Author::of(&office, &principal).edit().await?;
+    let trunk = author.tables(add(author.db(), patch.fields, author.now)).await?;
+    author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, trunk)))
 }
@@ -162,8 +163,9 @@ pub(crate) async fn on_set(
     Json(patch): Json<Patch<Trunk>>,
 ) -> Result<Json<SipTrunk>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal);
-    let trunk = author.tables(set(author.db, id, patch.fields, author.now)).await?;
+    let author = Author::of(&office, &principal).edit().await?;
+    let trunk = author.tables(set(author.db(), id, patch.fields, author.now)).await?;
+    author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(with_state(&office, trunk)))
 }
@@ -174,8 +176,9 @@ pub(crate) async fn on_delete(
     Path(id): Path<u32>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal);
-    author.tables(delete(author.db, id, author.now)).await?;
+    let author = Author::of(&office, &principal).edit().await?;
+    author.tables(delete(author.db(), id, author.now)).await?;
+    author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
     Ok(Json(()))
 }

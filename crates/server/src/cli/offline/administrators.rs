@@ -29,7 +29,7 @@ impl Backend {
     pub(in crate::cli) async fn add_user(&mut self, new: NewUser) -> Result<UserInfo> {
         match self {
             Self::Online(client) => client.send(Method::POST, USERS, &new).await,
-            Self::Offline(store) => Ok(users::add_offline(&author(store), new).await?),
+            Self::Offline(store) => Ok(users::add_offline(author(store), new).await?),
         }
     }
 
@@ -43,9 +43,7 @@ impl Backend {
                 let path = format!("{USERS}/{}:passwd", escaped(name));
                 client.send(Method::POST, &path, &UserPassword { password, current: None }).await
             }
-            Self::Offline(store) => {
-                Ok(users::passwd_offline(&author(store), name, password).await?)
-            }
+            Self::Offline(store) => Ok(users::passwd_offline(author(store), name, password).await?),
         }
     }
 
@@ -54,7 +52,7 @@ impl Backend {
             Self::Online(client) => {
                 client.send(Method::DELETE, &format!("{USERS}/{}", escaped(name)), &()).await
             }
-            Self::Offline(store) => Ok(users::delete(&author(store), name).await?),
+            Self::Offline(store) => Ok(users::delete(author(store), name).await?),
         }
     }
 
@@ -64,7 +62,7 @@ impl Backend {
                 let path = format!("{USERS}/{}/totp:off", escaped(name));
                 client.send(Method::POST, &path, &TotpProof::default()).await
             }
-            Self::Offline(store) => Ok(totp::remove(&author(store), name).await?),
+            Self::Offline(store) => Ok(totp::remove(author(store), name).await?),
         }
     }
 
@@ -78,7 +76,7 @@ impl Backend {
     pub(in crate::cli) async fn add_api_key(&mut self, new: NewApiKey) -> Result<MadeApiKey> {
         match self {
             Self::Online(client) => client.send(Method::POST, API_KEYS, &new).await,
-            Self::Offline(store) => Ok(keys::add(&author(store), new).await?),
+            Self::Offline(store) => Ok(keys::add(author(store), new).await?),
         }
     }
 
@@ -87,7 +85,7 @@ impl Backend {
             Self::Online(client) => {
                 client.send(Method::DELETE, &format!("{API_KEYS}/{}", escaped(id)), &()).await
             }
-            Self::Offline(store) => Ok(keys::revoke(&author(store), id).await?),
+            Self::Offline(store) => Ok(keys::revoke(author(store), id).await?),
         }
     }
 }

@@ -26,9 +26,11 @@ impl Backend {
                 client.send(Method::PATCH, &path(feature), &FeatureCodeRequest { code }).await
             }
             Self::Offline(store) => {
-                let author = author(store);
-                let set = features::set(author.db, feature, &code, author.now);
-                Ok(author.tables(set).await?)
+                let author = author(store).edit().await?;
+                let done =
+                    author.tables(features::set(author.db(), feature, &code, author.now)).await?;
+                author.commit().await?;
+                Ok(done)
             }
         }
     }
@@ -40,9 +42,10 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &path(feature), &()).await,
             Self::Offline(store) => {
-                let author = author(store);
-                let reset = features::reset(author.db, feature, author.now);
-                Ok(author.tables(reset).await?)
+                let author = author(store).edit().await?;
+                let done = author.tables(features::reset(author.db(), feature, author.now)).await?;
+                author.commit().await?;
+                Ok(done)
             }
         }
     }

@@ -34,9 +34,10 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::POST, LINES, &fields).await,
             Self::Offline(store) => {
-                let author = author(store);
-                let edit = lines::add(author.db, fields, author.now);
-                Ok(author.tables(edit).await?)
+                let author = author(store).edit().await?;
+                let done = author.tables(lines::add(author.db(), fields, author.now)).await?;
+                author.commit().await?;
+                Ok(done)
             }
         }
     }
@@ -49,9 +50,11 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::PATCH, &line_path(account), &fields).await,
             Self::Offline(store) => {
-                let author = author(store);
-                let edit = lines::set(author.db, account, fields, author.now);
-                Ok(author.tables(edit).await?)
+                let author = author(store).edit().await?;
+                let done =
+                    author.tables(lines::set(author.db(), account, fields, author.now)).await?;
+                author.commit().await?;
+                Ok(done)
             }
         }
     }
@@ -60,9 +63,9 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &line_path(account), &()).await,
             Self::Offline(store) => {
-                let author = author(store);
-                let edit = lines::delete(author.db, account, author.now);
-                Ok(author.tables(edit).await?)
+                let author = author(store).edit().await?;
+                author.tables(lines::delete(author.db(), account, author.now)).await?;
+                Ok(author.commit().await?)
             }
         }
     }
@@ -101,9 +104,10 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::POST, TRUNKS, &fields).await,
             Self::Offline(store) => {
-                let author = author(store);
-                let edit = trunks::add(author.db, fields, author.now);
-                Ok(author.tables(edit).await?)
+                let author = author(store).edit().await?;
+                let done = author.tables(trunks::add(author.db(), fields, author.now)).await?;
+                author.commit().await?;
+                Ok(done)
             }
         }
     }
@@ -114,9 +118,10 @@ impl Backend {
                 client.send(Method::PATCH, &format!("{TRUNKS}/{id}"), &fields).await
             }
             Self::Offline(store) => {
-                let author = author(store);
-                let edit = trunks::set(author.db, id, fields, author.now);
-                Ok(author.tables(edit).await?)
+                let author = author(store).edit().await?;
+                let done = author.tables(trunks::set(author.db(), id, fields, author.now)).await?;
+                author.commit().await?;
+                Ok(done)
             }
         }
     }
@@ -127,9 +132,9 @@ impl Backend {
                 client.send(Method::DELETE, &format!("{TRUNKS}/{id}"), &()).await
             }
             Self::Offline(store) => {
-                let author = author(store);
-                let edit = trunks::delete(author.db, id, author.now);
-                Ok(author.tables(edit).await?)
+                let author = author(store).edit().await?;
+                author.tables(trunks::delete(author.db(), id, author.now)).await?;
+                Ok(author.commit().await?)
             }
         }
     }

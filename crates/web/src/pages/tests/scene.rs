@@ -41,7 +41,7 @@ async fn fill(db: &Db) {
     let extensions = vec![named("100", "前台"), named("101", ""), named("102", &hostile)];
     let request = AddRequest { extensions, ..AddRequest::default() };
     let author = crate::audit::Author::offline(db, NOW);
-    crate::extensions::add(&author, request).await.unwrap();
+    crate::extensions::add(author, request).await.unwrap();
     let fields = |json: serde_json::Value| json.as_object().unwrap().clone();
     let line = json!({ "account": "1234", "domain": "sip.example.com", "password": "secret-word" });
     crate::outside::lines::add(db, fields(line), NOW).await.unwrap();

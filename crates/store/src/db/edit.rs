@@ -1,0 +1,231 @@
+//! Several operations as one: a change and the entry in the audit that tells of it are in force together, or neither is.
+
+use super::Db;
+use crate::error::StoreError;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Sqlite, Transaction};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// The database within one transaction: what is written through it nobody else sees before [`Edit::commit`], and where
+/// that is not reached nothing of it was.
+///
+/// Nobody else writes meanwhile, so whatever takes its time is done before.
+#[derive(Debug)]
+pub struct Edit(Db);
+
+/// The transaction that all operations of an [`Edit`] share.
+#[derive(Debug)]
+pub(crate) struct Open {
+    transaction: Transaction<'static, Sqlite>,
+    /// Entries in the audit.
+    entries: u32,
+    /// An operation of several statements ended amid them.
+    is_broken: bool,
+}
+
+/// A connection for one operation.
+pub(crate) enum Connection {
+    Own(PoolConnection<Sqlite>),
+    OfEdit(OwnedMutexGuard<Open>),
+}
+
+/// A transaction for one operation, or its part in that of an [`Edit`].
+pub(super) enum Operation {
+    Own(Transaction<'static, Sqlite>),
+    OfEdit(Part),
+}
+
+/// Dropped amid its statements it takes the whole edit with it.
+pub(super) struct Part {
+    open: OwnedMutexGuard<Open>,
+    is_done: bool,
+}
+
+impl Db {
+    /// Begins an edit, once no other one is under way.
+    pub async fn edit(&self) -> Result<Edit, StoreError> {
+        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let open = Open { transaction, entries: 0, is_broken: false };
+        Ok(Edit(Self { within: Some(Arc::new(Mutex::new(open))), ..self.clone() }))
+    }
+
+    /// A connection of the pool, or the one of the edit that this is in. To be given back before the next operation.
+    pub(crate) async fn connection(&self) -> Result<Connection, StoreError> {
+        Ok(match &self.within {
+            Some(open) => Connection::OfEdit(Arc::clone(open).lock_owned().await),
+            None => Connection::Own(self.pool.acquire().await?),
+        })
+    }
+
+    /// A transaction that is a writer from its first statement, so that it cannot fail half-way
+    /// because another one wrote in between.
+    pub(super) async fn begin(&self) -> Result<Operation, StoreError> {
+        Ok(match &self.within {
+            Some(open) => {
+                let open = Arc::clone(open).lock_owned().await;
+                Operation::OfEdit(Part { open, is_done: false })
+            }
+            None => Operation::Own(self.pool.begin_with("BEGIN IMMEDIATE").await?),
+        })
+    }
+}
+
+impl Deref for Edit {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        &self.0
+    }
+}
+
+impl Edit {
+    /// All of it is in force from now on. What has left no entry in the audit has changed nothing that anybody could
+    /// want to know, and is not kept: so there is no change without its entry.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        let open = self.0.within.and_then(Arc::into_inner).map(Mutex::into_inner);
+        let open = open.filter(|it| !it.is_broken).ok_or(StoreError::Unfinished)?;
+        match open.entries {
+            0 => open.transaction.rollback().await?,
+            _ => open.transaction.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+impl Operation {
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Own(transaction) => transaction.commit().await?,
+            Self::OfEdit(mut part) => part.is_done = true,
+        }
+        Ok(())
+    }
+
+    /// It wrote an entry in the audit.
+    pub(super) fn has_told(&mut self) {
+        if let Self::OfEdit(part) = self {
+            part.open.entries += 1;
+        }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.open.is_broken |= !self.is_done;
+    }
+}
+
+impl Deref for Operation {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Own(transaction) => transaction,
+            Self::OfEdit(part) => &part.open.transaction,
+        }
+    }
+}
+
+impl DerefMut for Operation {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Own(transaction) => transaction,
+            Self::OfEdit(part) => &mut part.open.transaction,
+        }
+    }
+}
+
+impl Deref for Connection {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Own(connection) => connection,
+            Self::OfEdit(open) => &open.transaction,
+        }
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Own(connection) => connection,
+            Self::OfEdit(open) => &mut open.transaction,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::db::{AuditEntry, AuditQuery, ExtensionProfile, NewExtension};
+    use pbx::id::TenantId;
+    use pbx::settings::Settings;
+
+    const TENANT: TenantId = TenantId(1);
+
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
+    }
+
+    async fn change(db: &Db) -> Result<(), StoreError> {
+        let new = NewExtension { profile: ExtensionProfile::new("100"), password: None };
+        db.insert_extensions(TENANT, vec![new]).await?;
+        let settings = Settings { no_answer_s: 30, ..db.settings(TENANT).await? };
+        db.set_settings(TENANT, settings).await.map(drop)
+    }
+
+    /// Extensions, whether the setting is another one, and entries.
+    async fn seen(db: &Db) -> (usize, bool, usize) {
+        let query = AuditQuery { limit: 10, ..AuditQuery::default() };
+        let is_set = db.settings(TENANT).await.unwrap().no_answer_s == 30;
+        let extensions = db.extensions(TENANT).await.unwrap().len();
+        (extensions, is_set, db.audit_entries(TENANT, &query).await.unwrap().len())
+    }
+
+    #[test]
+    fn what_is_committed_is_there_with_its_entry_and_nothing_before() {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let db = Db::open(folder.path()).await.unwrap();
+            let edit = db.edit().await.unwrap();
+            change(&edit).await.unwrap();
+            edit.insert_audit_entry(TENANT, &AuditEntry::default()).await.unwrap();
+            assert_eq!(seen(&edit).await, (1, true, 1));
+            assert_eq!(seen(&db).await, (0, false, 0), "others see nothing of it yet");
+            edit.commit().await.unwrap();
+            assert_eq!(seen(&db).await, (1, true, 1));
+        });
+    }
+
+    #[test]
+    fn without_commit_entry_or_end_nothing_is_kept() {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let db = Db::open(folder.path()).await.unwrap();
+            let edit = db.edit().await.unwrap();
+            change(&edit).await.unwrap();
+            edit.insert_audit_entry(TENANT, &AuditEntry::default()).await.unwrap();
+            drop(edit);
+            assert_eq!(seen(&db).await, (0, false, 0), "it was given up");
+
+            let edit = db.edit().await.unwrap();
+            change(&edit).await.unwrap();
+            edit.commit().await.unwrap();
+            assert_eq!(seen(&db).await, (0, false, 0), "it has no entry");
+
+            let edit = db.edit().await.unwrap();
+            change(&edit).await.unwrap();
+            edit.insert_audit_entry(TENANT, &AuditEntry::default()).await.unwrap();
+            assert!(change(&edit).await.is_err(), "the number is taken");
+            let ended = edit.commit().await;
+            assert!(matches!(ended, Err(StoreError::Unfinished)), "a part of it failed: {ended:?}");
+            assert_eq!(seen(&db).await, (0, false, 0));
+        });
+    }
+}
