@@ -83,6 +83,7 @@ impl Running for Live {
     fn status(&self) -> Status {
         let (registrations, calls) = self.board.figures();
         let texts = |it: &[SocketAddr]| it.iter().map(ToString::to_string).collect();
+        let disk = rustix::fs::statvfs(&self.data_dir).ok();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_s: clock::now().instant.duration_since(self.started_at).as_secs(),
@@ -96,6 +97,10 @@ impl Running for Live {
             standby: self.db.is_standby(),
             registrations,
             calls,
+            disk_free: disk.as_ref().map(|it| it.f_bavail.saturating_mul(it.f_frsize)),
+            disk_size: disk.as_ref().map(|it| it.f_blocks.saturating_mul(it.f_frsize)),
+            // The web tells them, which knows of backups and certificates.
+            troubles: vec![],
         }
     }
 

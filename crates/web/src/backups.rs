@@ -10,6 +10,9 @@ mod refusal;
 mod transfer;
 
 pub(crate) use api::routes;
+pub(crate) use nightly::Nightly;
+#[cfg(test)]
+pub(crate) use nightly::night as look_at_night;
 pub use nightly::run as run_nightly;
 
 use crate::access::password::Hasher;

@@ -32,6 +32,7 @@ mod scene;
 pub mod settings;
 mod socket;
 mod supplementary;
+mod troubles;
 pub mod webhooks;
 mod whole;
 mod zipped;
@@ -68,6 +69,7 @@ pub struct Office {
     /// Held by whoever compares a resource with what he has seen, and then changes it.
     comparing: Arc<Mutex<()>>,
     again: Arc<Again>,
+    pub(crate) nightly: Arc<backups::Nightly>,
     pub(crate) webhooks: Arc<webhooks::Webhooks>,
     pub(crate) captures: Arc<captures::Captures>,
     pub(crate) access: Arc<Access>,
@@ -87,6 +89,7 @@ impl Office {
             uploads: Arc::default(),
             comparing: Arc::default(),
             again: Arc::default(),
+            nightly: Arc::default(),
             webhooks: Arc::default(),
             captures: Arc::default(),
             access: Arc::new(Access::new(vec![])),

@@ -1,12 +1,12 @@
 //! What runs: status, registrations, calls and the trace, and their handlers.
 
-use crate::Office;
 use crate::access::Principal;
 use crate::audit::{Author, CALLS};
 use crate::captures::Sieve;
 use crate::conventions::{Listed, PageQuery, not_of_this_list};
 use crate::events::Ring;
 use crate::resource::{Call, Failure, Registration, Status, Traced};
+use crate::{Office, troubles};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -210,9 +210,11 @@ pub(crate) async fn readyz(State(running): State<Arc<dyn Running>>) -> impl Into
     }
 }
 
-pub(crate) async fn status(State(office): State<Office>) -> Json<Status> {
+pub(crate) async fn status(State(office): State<Office>) -> Result<Json<Status>, Failure> {
     let running = &office.running;
-    Json(Status { server: running.server_address(), ..running.status() })
+    let status = Status { server: running.server_address(), ..running.status() };
+    let troubles = troubles::of(&office, &status).await?;
+    Ok(Json(Status { troubles, ..status }))
 }
 
 pub(crate) async fn registrations(

@@ -476,6 +476,14 @@ pub struct Status {
     pub standby: bool,
     pub registrations: u64,
     pub calls: u64,
+    /// Of the disk with the data directory, where that is known. Unit: octets.
+    #[serde(default)]
+    pub disk_free: Option<u64>,
+    #[serde(default)]
+    pub disk_size: Option<u64>,
+    /// What the server does by itself and could not do, and what will soon be in its way.
+    #[serde(default)]
+    pub troubles: Vec<outside::Trouble>,
 }
 
 /// What went wrong, after RFC 9457.

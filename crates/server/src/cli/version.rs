@@ -1,7 +1,7 @@
 //! `dialtone version` and `dialtone status`.
 
 use super::client::Client;
-use super::output::Output;
+use super::output::{Output, plain};
 use super::{Common, Result, block_on};
 use pbx::text;
 use serde_json::json;
@@ -35,6 +35,8 @@ pub(super) fn status(common: &Common, output: &mut Output) -> Result<()> {
             "\n待命状态：外线不注册、中继不使用，直到运行`dialtone standby off`"
         );
         let standby = if it.standby { standby.get(language) } else { "" };
-        format!("{}{standby}", text.get(language))
+        let troubles = it.troubles.iter().flat_map(|it| [&it.sentence, &it.remedy]);
+        let troubles: String = troubles.map(|it| format!("\n{}", plain(it.get(language)))).collect();
+        format!("{}{standby}{troubles}", text.get(language))
     })
 }

@@ -167,7 +167,7 @@ mod tests {
     use pbx::id::TenantId;
     use pbx::settings::Settings;
 
-    const TENANT: TenantId = TenantId(1);
+    const TENANT: TenantId = TenantId(0);
 
     fn run<T>(test: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)

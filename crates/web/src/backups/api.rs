@@ -43,6 +43,8 @@ pub(crate) async fn on_create(
 ) -> Result<Json<BackupInfo>, Failure> {
     let _one_at_a_time = office.backups.lock().await;
     let made = create(&office.db, &maker(&office), Reason::Asked, request.password).await?;
+    // What kept the nightly one from being made is over.
+    office.nightly.is(None);
     Author::of(&office, &principal).done("backup", BACKUPS, &made.name).await;
     Ok(Json(made))
 }

@@ -1,14 +1,17 @@
 //! The nightly backup: made by itself, and the oldest of its kind removed.
 
 use super::{BACKUPS, Maker, create, delete, list};
-use crate::Office;
 use crate::access::Principal;
 use crate::audit::Author;
+use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::backup::BackupInfo;
+use crate::resource::outside::Trouble;
+use crate::{Office, troubles};
 use pbx::id::TenantId;
 use pbx::language::Language;
 use pbx::time::UnixMillis;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use store::backup::Reason;
 
@@ -16,10 +19,26 @@ use store::backup::Reason;
 const LOOK: Duration = Duration::from_secs(10 * 60);
 /// The hour of the office in which it is made.
 const HOUR: i8 = 3;
-/// A machine that is off at night makes it when it is on.
-const LATE: u64 = 36 * 60 * 60 * 1000;
+/// A machine that is off at night makes it when it is on; one that failed at night tries until it has one.
+const LATE: u64 = 26 * 60 * 60 * 1000;
 /// Two in one night are one too many. Unit: milliseconds.
 const APART: u64 = 12 * 60 * 60 * 1000;
+
+/// What became of the last one.
+#[derive(Default)]
+pub(crate) struct Nightly(Mutex<Option<Trouble>>);
+
+impl Nightly {
+    /// Why there is none of last night.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// One was made, or could not be.
+    pub(crate) fn is(&self, trouble: Option<Trouble>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}
 
 /// Makes them until it is dropped.
 pub async fn run(office: Office) {
@@ -36,20 +55,42 @@ pub async fn run(office: Office) {
 async fn look(office: &Office) -> Result<(), Failure> {
     let keep = office.db.settings(TenantId::default()).await?.backup_keep as usize;
     if keep == 0 {
+        office.nightly.is(None);
         return Ok(());
     }
     let now = office.running.now();
-    let nightly = |it: &BackupInfo| it.reason == Reason::Nightly;
-    let mut all: Vec<BackupInfo> = list(&office.db).into_iter().filter(nightly).collect();
+    let all: Vec<BackupInfo> = nightly(office);
     let newest = all.first().and_then(|it| it.created_at.parse::<jiff::Timestamp>().ok());
     let newest = newest.and_then(|it| u64::try_from(it.as_millisecond()).ok()).map(UnixMillis);
     let directory = office.running.directory();
     let zone = directory.tenant(TenantId::default()).map(|it| it.zone.0.clone());
     let at = i64::try_from(now.0).ok().and_then(|it| jiff::Timestamp::from_millisecond(it).ok());
     let hour = at.map_or(0, |it| it.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC)).hour());
-    if !is_due(hour, newest, now) {
+    // One that failed is tried again at once, whatever the hour.
+    if !is_due(hour, newest, now) && office.nightly.trouble().is_none() {
         return Ok(());
     }
+    night(office).await
+}
+
+/// Those that are there, the newest first.
+fn nightly(office: &Office) -> Vec<BackupInfo> {
+    list(&office.db).into_iter().filter(|it| it.reason == Reason::Nightly).collect()
+}
+
+/// Makes one and makes room; what comes of it is told until it is something else.
+pub(crate) async fn night(office: &Office) -> Result<(), Failure> {
+    let made = make(office).await;
+    let trouble = made.as_ref().err();
+    let at = rfc3339(office.running.now());
+    office.nightly.is(trouble.map(|failure| troubles::backup(&at, &failure.clone().detail())));
+    made
+}
+
+async fn make(office: &Office) -> Result<(), Failure> {
+    let keep = office.db.settings(TenantId::default()).await?.backup_keep as usize;
+    let now = office.running.now();
+    let mut all = nightly(office);
     let _one_at_a_time = office.backups.lock().await;
     let maker = Maker { host: office.running.events().node.to_string(), now };
     let made = create(&office.db, &maker, Reason::Nightly, None).await?;
@@ -81,8 +122,8 @@ mod tests {
             (4,  None,         false),
             (3,  Some(24 * H), true),
             (3,  Some(H / 2),  false),
-            (12, Some(24 * H), false),
-            (12, Some(36 * H), true),
+            (12, Some(25 * H), false),
+            (12, Some(26 * H), true),
         ];
         let now = UnixMillis(1_795_659_300_000);
         for (hour, age, due) in table {

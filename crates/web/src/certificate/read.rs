@@ -80,7 +80,7 @@ impl Shown {
         self.ends_before(now.after(SOON))
     }
 
-    pub(super) fn ends_before(&self, at: UnixMillis) -> bool {
+    pub(crate) fn ends_before(&self, at: UnixMillis) -> bool {
         self.end < at
     }
 

@@ -1,6 +1,7 @@
 //! Backups (备份): made, downloaded, uploaded, and restored after a look at what would change.
 
 use super::api::segment;
+use super::dashboard::troubles;
 use super::delete::{Delete, delete_page};
 use super::failure::{PageFailure, sentences};
 use super::form::Sent;
@@ -10,10 +11,11 @@ use super::when::{When, when};
 use super::words::words;
 use super::{render, to};
 use crate::backups::{figures, kind, reason};
-use crate::resource::Failure;
 use crate::resource::backup::{
     BackupInfo, BackupPassword, RestoreDifference, RestorePreview, RestoreRequest, Restoring,
 };
+use crate::resource::{Failure, Status};
+use crate::troubles::is_of_backups;
 use askama::Template;
 use axum::Form as Body;
 use axum::extract::Path;
@@ -75,6 +77,8 @@ struct ListPage {
     page: Layout,
     w: &'static Words,
     backups: Vec<Row>,
+    /// Why there is none of last night, and what to do.
+    troubles: Vec<(String, String)>,
     wrong: Vec<String>,
 }
 
@@ -124,10 +128,13 @@ pub(crate) async fn on_list(viewer: Viewer) -> Result<Response, PageFailure> {
 
 async fn list(viewer: &Viewer, failure: Option<&Failure>) -> Result<Response, Failure> {
     let all: Vec<BackupInfo> = viewer.api.get(API).await?;
+    let mut server: Status = viewer.api.get("/api/v1/status").await?;
+    server.troubles.retain(is_of_backups);
     let page = render(&ListPage {
         page: viewer.layout(),
         w: Words::of(viewer.language),
         backups: all.into_iter().map(|it| row(viewer, it)).collect(),
+        troubles: troubles(&server.troubles, viewer.language),
         wrong: failure.map(|it| sentences(it, viewer.language)).unwrap_or_default(),
     });
     Ok((status(failure), page).into_response())

@@ -9,7 +9,7 @@ use super::when::{When, when};
 use super::words::words;
 use crate::records::search::CallsFound;
 use crate::resource::Status;
-use crate::resource::outside::{ExternalLine, SipTrunk};
+use crate::resource::outside::{ExternalLine, SipTrunk, Trouble};
 use askama::Template;
 use axum::response::Response;
 use pbx::id::TenantId;
@@ -35,6 +35,7 @@ words! {
         all_calls: "All call records", "全部话单";
         uptime: "Running for", "已运行";
         version: "Version", "版本";
+        disk: "Disk left", "磁盘剩余";
     }
 }
 
@@ -44,7 +45,11 @@ struct Page {
     page: Layout,
     w: &'static Words,
     light: Light,
+    /// What else the server could not do, and what to do about it.
+    troubles: Vec<(String, String)>,
     status: Status,
+    /// Empty where it is not known.
+    disk: String,
     uptime: String,
     outside: Vec<Outside>,
     /// What there is besides: how many, and the list of them.
@@ -96,12 +101,29 @@ pub(crate) async fn on_dashboard(viewer: Viewer) -> Result<Response, PageFailure
         page: viewer.layout(),
         w: Words::of(language),
         light: light(&status, &lines, &trunks, language),
+        troubles: troubles(&status.troubles, language),
+        disk: disk(&status),
         uptime: viewer.say(&period(status.uptime_s)).to_owned(),
         outside: outside.collect(),
         more: more(&viewer, lines.len(), trunks.len()),
         failed: failed.collect(),
         status,
     }))
+}
+
+/// Each with its remedy.
+pub(super) fn troubles(all: &[Trouble], language: Language) -> Vec<(String, String)> {
+    let said = |it: &Text| it.get(language).to_owned();
+    all.iter().map(|it| (said(&it.sentence), said(&it.remedy))).collect()
+}
+
+fn disk(status: &Status) -> String {
+    const GIB: u64 = 1024 * 1024 * 1024;
+    let share = |(free, size): (u64, u64)| {
+        let percent = u128::from(free) * 100 / u128::from(size.max(1));
+        format!("{}.{} GiB ({percent} %)", free / GIB, free % GIB * 10 / GIB)
+    };
+    status.disk_free.zip(status.disk_size).map(share).unwrap_or_default()
 }
 
 /// Lines and trunks that there was no room for.
@@ -157,6 +179,11 @@ fn light(
     };
     match of_line.or_else(of_trunk) {
         Some((sentence, remedy)) => say("warn", sentence, remedy),
+        None if !status.troubles.is_empty() => {
+            let sentence =
+                text!("Calls are well; something else is not:", "呼叫正常，但有其他问题：");
+            say("warn", sentence, Text::same(""))
+        }
         None => say("good", text!("All is well.", "一切正常。"), Text::same("")),
     }
 }

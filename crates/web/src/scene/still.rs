@@ -98,6 +98,9 @@ impl Running for Still {
             standby: self.db.is_standby(),
             registrations: self.bindings.lock().unwrap().len() as u64,
             calls: self.calls.lock().unwrap().len() as u64,
+            disk_free: Some(90),
+            disk_size: Some(100),
+            troubles: vec![],
         }
     }
 
