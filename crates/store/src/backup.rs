@@ -9,6 +9,7 @@ mod error;
 mod fuzz;
 mod manifest;
 mod pack;
+mod since;
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -194,6 +194,8 @@ pub fn kind(word: &str) -> Text {
     match word {
         "extensions" => Text::fixed("extensions", "分机"),
         "external_lines" => Text::fixed("external lines", "外线"),
+        "administrators" => Text::fixed("administrators", "管理员"),
+        "api_keys" => Text::fixed("API keys", "接口密钥"),
         _ => Text::fixed("SIP trunks", "SIP中继"),
     }
 }

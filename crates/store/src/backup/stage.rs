@@ -4,6 +4,7 @@
 //! What was there is moved aside and stays in `before-restore` until the next restore. Each step is a rename that can be
 //! done again, so that a cut in between is made good by the start after it.
 
+use super::since;
 use super::unpack::open;
 use super::{
     BackupError, CERTIFICATES, DATABASE, FOLDER, KEY_FILE, STANDBY_FILE, Unpacked, private_file,
@@ -125,6 +126,7 @@ async fn prepare(db: &Db, unpacked: &Unpacked) -> Result<(), BackupError> {
     // The journal begins anew behind every number that was ever given.
     let applied = db::applied(&mut connection).await?.max(db.applied().await?);
     db::set_applied(&mut connection, applied.saturating_add(SEQUENCES_SKIPPED)).await?;
+    since::carry_over(db, &mut connection).await?;
     // Who was signed in then is not for that signed in now.
     sqlx::query("DELETE FROM sessions").execute(&mut connection).await?;
     sqlx::Connection::close(connection).await?;

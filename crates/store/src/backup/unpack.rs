@@ -2,6 +2,7 @@
 
 use super::archive::{Archive, Entry};
 use super::manifest::{Counts, FORMAT, Manifest, Packed, hex};
+use super::since;
 use super::{
     BackupError, CERTIFICATES, DATABASE, KEY_FILE, MANIFEST, SEALED, SECRET_BYTES_MAX, Work,
     need_room, private_file, private_folder,
@@ -12,7 +13,7 @@ use crate::secret::SecretKey;
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -51,6 +52,11 @@ pub struct Names {
     pub extensions: BTreeSet<String>,
     pub external_lines: BTreeSet<String>,
     pub sip_trunks: BTreeSet<String>,
+    pub administrators: BTreeSet<String>,
+    /// Their names by their ids.
+    pub api_keys: BTreeMap<String, String>,
+    /// The ids of those that were revoked: no restore brings them back.
+    pub revoked: BTreeSet<String>,
 }
 
 /// What a backup says of itself. Its files are not looked at.
@@ -290,11 +296,22 @@ async fn names(connection: &mut SqliteConnection) -> Result<Names, BackupError> 
     // The first schemas had none.
     let rows: Vec<(String, String)> =
         sqlx::query_as(rows).fetch_all(&mut *connection).await.unwrap_or_default();
+    let administrators: Vec<String> = sqlx::query_scalar("SELECT name FROM users")
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap_or_default();
+    let api_keys: Vec<(String, String)> = sqlx::query_as("SELECT id, name FROM api_keys")
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap_or_default();
     let of = |kind: &str| rows.iter().filter(|it| it.0 == kind).map(|it| it.1.clone()).collect();
     Ok(Names {
         extensions: extensions.into_iter().collect(),
         external_lines: of("lines"),
         sip_trunks: of("trunks"),
+        administrators: administrators.into_iter().collect(),
+        api_keys: api_keys.into_iter().collect(),
+        revoked: since::revoked(connection).await,
     })
 }
 

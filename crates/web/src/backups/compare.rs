@@ -13,10 +13,14 @@ pub(super) fn preview(
     (present, names): &(Contents, Names),
 ) -> RestorePreview {
     let then = &unpacked.names;
+    let keys_then = keys(then, &names.revoked);
+    let keys_now = keys(names, &BTreeSet::new());
     let differences = [
         ("extensions", &then.extensions, &names.extensions),
         ("external_lines", &then.external_lines, &names.external_lines),
         ("sip_trunks", &then.sip_trunks, &names.sip_trunks),
+        ("administrators", &then.administrators, &names.administrators),
+        ("api_keys", &keys_then, &keys_now),
     ];
     let differences = differences.into_iter().filter_map(|(kind, then, now)| {
         let difference = difference(kind, then, now);
@@ -28,6 +32,12 @@ pub(super) fn preview(
         now: present.counts,
         differences: differences.collect(),
     }
+}
+
+/// Names are not unique, ids say little.
+fn keys(of: &Names, but: &BTreeSet<String>) -> BTreeSet<String> {
+    let shown = of.api_keys.iter().filter(|(id, _)| !but.contains(*id));
+    shown.map(|(id, name)| format!("{name} ({id})")).collect()
 }
 
 fn difference(kind: &str, then: &BTreeSet<String>, now: &BTreeSet<String>) -> RestoreDifference {

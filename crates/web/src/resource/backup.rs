@@ -60,10 +60,10 @@ pub struct RestorePreview {
     pub differences: Vec<RestoreDifference>,
 }
 
-/// Of extensions, external lines or SIP trunks.
+/// Of extensions, external lines, SIP trunks, administrators or API keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RestoreDifference {
-    /// `extensions`, `external_lines` or `sip_trunks`.
+    /// `extensions`, `external_lines`, `sip_trunks`, `administrators` or `api_keys`.
     pub kind: String,
     /// In the backup and not there now: the first of them.
     pub comes: Vec<String>,
