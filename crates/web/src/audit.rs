@@ -41,6 +41,8 @@ pub(crate) const SETTINGS: &str = "settings";
 pub(crate) const USERS: &str = "users";
 pub(crate) const API_KEYS: &str = "api_keys";
 pub(crate) const CALLS: &str = "calls";
+pub(crate) const CALL_RECORDS: &str = "call_records";
+pub(crate) const CAPTURES: &str = "captures";
 pub(crate) const DIAL_PLAN: &str = "dial_plan";
 pub(crate) const CERTIFICATE: &str = "certificate";
 /// The certificate's name.

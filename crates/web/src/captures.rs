@@ -10,6 +10,7 @@ mod sieve;
 pub(crate) use sieve::Sieve;
 
 use crate::access::Principal;
+use crate::audit::{Author, CAPTURES};
 use crate::live::{TraceFilter, TraceSource};
 use crate::moment::rfc3339;
 use crate::resource::{Capture, CapturePage, Failure, Traced};
@@ -202,7 +203,7 @@ pub(crate) async fn on_list(State(office): State<Office>) -> Json<Vec<Capture>> 
 
 pub(crate) async fn on_begin(
     State(office): State<Office>,
-    _: Principal,
+    principal: Principal,
     Json(wanted): Json<NewCapture>,
 ) -> Result<Json<Capture>, Failure> {
     let minutes = wanted.minutes.unwrap_or(MINUTES);
@@ -213,7 +214,21 @@ pub(crate) async fn on_begin(
     let NewCapture { ext, ip, line, trunk, .. } = wanted;
     let filter = TraceFilter { ext, ip, line, trunk, ..TraceFilter::default() };
     let sieve = Sieve::of(filter, None, &*office.running)?;
-    office.captures.begin(sieve, minutes, &*office.running).map(Json)
+    let begun = office.captures.begin(sieve, minutes, &*office.running)?;
+    let name = format!("{} {}, {minutes} min", begun.id, followed(&begun));
+    Author::of(&office, &principal).done("begin", CAPTURES, &name).await;
+    Ok(Json(begun))
+}
+
+/// As the audit names it.
+fn followed(it: &Capture) -> &str {
+    if it.follows.is_empty() { "*" } else { &it.follows }
+}
+
+/// Somebody did something with a capture.
+async fn told(office: &Office, principal: &Principal, action: &'static str, it: &Capture) {
+    let name = format!("{} {}", it.id, followed(it));
+    Author::of(office, principal).done(action, CAPTURES, &name).await;
 }
 
 /// From which message on.
@@ -250,30 +265,38 @@ fn stop(office: &Office, id: u64) -> Result<Json<Capture>, Failure> {
 /// `POST …/{id}:stop`.
 pub(crate) async fn on_verb(
     State(office): State<Office>,
+    principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<Capture>, Failure> {
-    match id.strip_suffix(":stop").and_then(|it| it.parse().ok()) {
-        Some(id) => stop(&office, id),
-        None => Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作"))),
-    }
+    let Some(id) = id.strip_suffix(":stop").and_then(|it| it.parse().ok()) else {
+        return Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")));
+    };
+    let stopped = stop(&office, id)?;
+    told(&office, &principal, "stop", &stopped).await;
+    Ok(stopped)
 }
 
 pub(crate) async fn on_delete(
     State(office): State<Office>,
+    principal: Principal,
     Path(id): Path<u64>,
 ) -> Result<Json<Capture>, Failure> {
     let info = office.captures.with(id, |it| it.info.clone())?;
     office.captures.lock().each.retain(|it| it.info.id != id);
+    told(&office, &principal, "delete", &info).await;
     Ok(Json(info))
 }
 
 pub(crate) async fn on_pcap(
     State(office): State<Office>,
+    principal: Principal,
     Path(id): Path<u64>,
 ) -> Result<Response, Failure> {
     office.captures.follow(office.running.now());
     // Shared: the lock is not held for as long as all of them take.
-    let messages = office.captures.with(id, |it| it.messages.clone())?;
+    let (info, messages) =
+        office.captures.with(id, |it| (it.info.clone(), it.messages.clone()))?;
+    told(&office, &principal, "download", &info).await;
     let mut file = pcap::head();
     messages.iter().for_each(|it| pcap::append(&mut file, it));
     let headers = [

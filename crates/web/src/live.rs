@@ -1,7 +1,7 @@
 //! What runs: status, registrations, calls and the trace, and their handlers.
 
 use crate::access::Principal;
-use crate::audit::{Author, CALLS};
+use crate::audit::{Author, CALLS, CAPTURES};
 use crate::captures::Sieve;
 use crate::conventions::{Listed, PageQuery, not_of_this_list};
 use crate::events::Ring;
@@ -336,6 +336,7 @@ pub(crate) async fn hangup(
 
 pub(crate) async fn trace(
     State(office): State<Office>,
+    principal: Principal,
     Query(filter): Query<TraceFilter>,
 ) -> Result<Response, Failure> {
     let call = match &filter.call {
@@ -345,7 +346,11 @@ pub(crate) async fn trace(
     let source = office.running.trace(filter.past);
     let interval = tokio::time::interval(TRACE_INTERVAL);
     let ends = filter.ends;
+    let followed = call.clone();
     let sieve = Sieve::of(filter, call, &*office.running)?;
+    let name = followed.unwrap_or_else(|| sieve.to_string());
+    let name = if name.is_empty() { "*" } else { &name };
+    Author::of(&office, &principal).done("trace", CAPTURES, name).await;
     let body = Body::new(TraceBody { source, interval, sieve, ends, is_over: false });
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }

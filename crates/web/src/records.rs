@@ -3,6 +3,8 @@
 pub(crate) mod search;
 
 use crate::Office;
+use crate::access::Principal;
+use crate::audit::{Author, CALL_RECORDS};
 use crate::resource::Failure;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -67,8 +69,13 @@ pub async fn page(db: &Db, query: RecordsQuery) -> Result<RecordsPage, Failure> 
 
 pub(crate) async fn on_page(
     State(office): State<Office>,
+    principal: Principal,
     Query(query): Query<RecordsQuery>,
 ) -> Result<Json<RecordsPage>, Failure> {
+    // An export goes on page by page: it is one.
+    if query.csv && query.after == 0 {
+        Author::of(&office, &principal).done("export", CALL_RECORDS, "").await;
+    }
     page(&office.db, query).await.map(Json)
 }
 

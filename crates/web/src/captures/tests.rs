@@ -49,6 +49,13 @@ async fn messages_are_kept_until_it_is_stopped_and_taken_away() {
     let gone = scene.ask(Method::DELETE, "/api/v1/captures/1").by_socket();
     assert_eq!(gone.status().await, 200);
     assert_eq!(scene.get("/api/v1/captures/1").by_socket().status().await, 404);
+    let path = "/api/v1/audit-entries?kind=captures";
+    let audit = scene.get(path).by_socket().send().await.json();
+    let told = |it: &serde_json::Value| format!("{} {}", it["action"], it["name"]).replace('"', "");
+    let told: Vec<String> = audit["entries"].as_array().unwrap().iter().map(told).collect();
+    let expected =
+        ["delete 1 ext=100", "stop 1 ext=100", "download 1 ext=100", "begin 1 ext=100, 10 min"];
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]

@@ -369,6 +369,14 @@ async fn a_capture_is_begun_looked_at_stopped_and_forgotten() {
     assert!(page.contains("hx-get=\"/trace/1/more?after=0\""), "{page}");
     let wrong = scene.post("/trace", &[("kind", "ip"), ("value", "here"), ("minutes", "5")]).await;
     assert_eq!(wrong.status, 422);
+    check(&wrong.body).unwrap();
+    // It stands beside its field, which has what was entered.
+    assert!(wrong.body.contains("id=\"value-error\"") && wrong.body.contains("value=\"here\""));
+    let form = [("kind", "line"), ("value", "nowhere"), ("minutes", "5")];
+    let wrong = scene.post("/trace", &form).await;
+    assert!(wrong.status == 422 && wrong.body.contains("id=\"value-error\""), "{}", wrong.body);
+    let wrong = scene.post("/trace", &[("kind", "all"), ("minutes", "600")]).await;
+    assert!(wrong.status == 422 && wrong.body.contains("id=\"minutes-error\""), "{}", wrong.body);
     let file = scene.get("/trace/1/capture.pcap").await;
     assert_eq!(file.header("content-type").as_deref(), Some("application/vnd.tcpdump.pcap"));
     assert_eq!(scene.post("/trace/1/stop", &[]).await.status, 303);

@@ -3,6 +3,7 @@
 
 use super::api::segment;
 use super::failure::PageFailure;
+use super::form::Beside;
 use super::layout::Layout;
 use super::viewer::Viewer;
 use super::when::{When, clock, when};
@@ -13,13 +14,15 @@ use crate::resource::{Capture, CapturePage, Failure, Traced};
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use jiff::tz::TimeZone;
 use pbx::text;
 use serde::Deserialize;
 
 const API: &str = "/api/v1/captures";
+/// What is followed, as the API names it.
+const VALUES: [&str; 4] = ["ext", "ip", "line", "trunk"];
 
 words! {
     Words {
@@ -60,9 +63,13 @@ struct ListPage {
     page: Layout,
     w: &'static Words,
     help: String,
-    usual: u32,
     most: u32,
     rows: Vec<Row>,
+    /// What can be followed: word, name, and whether it is chosen.
+    kinds: Vec<(&'static str, &'static str, bool)>,
+    /// What was entered, and why it was not taken.
+    wanted: Wanted,
+    wrong: Beside,
 }
 
 #[derive(Template)]
@@ -106,8 +113,9 @@ struct Message {
 }
 
 /// What the form brings back.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct Wanted {
+    #[serde(default)]
     kind: String,
     #[serde(default)]
     value: String,
@@ -122,20 +130,53 @@ pub(crate) struct After {
 }
 
 pub(crate) async fn on_list(viewer: Viewer) -> Result<Response, PageFailure> {
+    let wanted = Wanted { minutes: MINUTES.to_string(), ..Wanted::default() };
+    Ok(list(&viewer, wanted, None).await?)
+}
+
+async fn list(
+    viewer: &Viewer,
+    wanted: Wanted,
+    failure: Option<&Failure>,
+) -> Result<Response, Failure> {
     let found: Vec<Capture> = viewer.api.get(API).await?;
     let (zone, w) = (viewer.zone(), Words::of(viewer.language));
     let rows = found.iter().map(|it| row(it, w, &zone)).collect();
     let help = w.help.replace("{mib}", &(BYTES_MAX / 1024 / 1024).to_string());
-    let (page, usual, most) = (viewer.layout(), MINUTES, MINUTES_MAX);
-    Ok(render(&ListPage { page, w, help, usual, most, rows }))
+    let (page, most) = (viewer.layout(), MINUTES_MAX);
+    let wrong = failure.map(|it| Beside::of(it, viewer.language, &["value", "minutes"]));
+    let wrong = wrong.unwrap_or_default();
+    let kinds = [
+        ("ext", w.extension),
+        ("line", w.line),
+        ("trunk", w.trunk),
+        ("ip", w.address),
+        ("all", w.everything),
+    ];
+    let kinds = kinds.into_iter().map(|(word, name)| (word, name, word == wanted.kind)).collect();
+    let page = render(&ListPage { page, w, help, most, rows, kinds, wanted, wrong });
+    let status = failure.and_then(|it| StatusCode::from_u16(it.status).ok()).unwrap_or_default();
+    Ok((status, page).into_response())
 }
 
 pub(crate) async fn on_begin(
     viewer: Viewer,
     Form(wanted): Form<Wanted>,
 ) -> Result<Response, PageFailure> {
-    let begun: Capture = viewer.api.post(API, &read(&wanted)?).await?;
-    Ok(to(&format!("/trace/{}", begun.id)))
+    let begun = match read(&wanted) {
+        Ok(new) => viewer.api.post::<Capture>(API, &new).await,
+        Err(failure) => Err(failure),
+    };
+    match begun {
+        Ok(begun) => Ok(to(&format!("/trace/{}", begun.id))),
+        Err(mut failure) => {
+            // One field of the page is any of these of the API.
+            if failure.field.as_deref().is_some_and(|it| VALUES.contains(&it)) {
+                failure.field = Some("value".into());
+            }
+            Ok(list(&viewer, wanted, Some(&failure)).await?)
+        }
+    }
 }
 
 fn read(wanted: &Wanted) -> Result<NewCapture, Failure> {

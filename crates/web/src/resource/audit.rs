@@ -40,7 +40,7 @@ pub struct AuditEntry {
 }
 
 /// What was done, as the entries name it.
-const ACTIONS: [(&str, Text); 19] = [
+const ACTIONS: [(&str, Text); 22] = [
     ("add", Text::fixed("added", "添加")),
     ("change", Text::fixed("changed", "修改")),
     ("delete", Text::fixed("deleted", "删除")),
@@ -58,12 +58,15 @@ const ACTIONS: [(&str, Text); 19] = [
     ("totp_off", Text::fixed("turned off the second factor of", "关闭两步验证")),
     ("recovery_codes", Text::fixed("made new recovery codes of", "重新生成恢复码")),
     ("recovery_code", Text::fixed("signed in by a recovery code as", "使用恢复码登录")),
+    ("begin", Text::fixed("began", "开始")),
+    ("stop", Text::fixed("stopped", "停止")),
+    ("trace", Text::fixed("followed", "查看")),
     ("export", Text::fixed("exported", "导出")),
     ("import", Text::fixed("imported", "导入")),
 ];
 
 /// What it was done to. Whatever else there is, is of the dial plan.
-const KINDS: [(&str, Text); 18] = [
+const KINDS: [(&str, Text); 20] = [
     ("extensions", Text::fixed("extension", "分机")),
     ("settings", Text::fixed("setting", "系统设置")),
     ("lines", Text::fixed("external line", "外线")),
@@ -71,6 +74,8 @@ const KINDS: [(&str, Text); 18] = [
     ("users", Text::fixed("administrator", "管理员")),
     ("api_keys", Text::fixed("API key", "接口密钥")),
     ("calls", Text::fixed("call", "呼叫")),
+    ("call_records", Text::fixed("call records", "话单")),
+    ("captures", Text::fixed("SIP messages", "SIP消息")),
     ("backups", Text::fixed("backup", "备份")),
     ("webhooks", Text::fixed("webhook", "Webhook端点")),
     ("certificate", Text::fixed("certificate", "证书")),
