@@ -294,8 +294,7 @@ pub(crate) async fn on_pcap(
 ) -> Result<Response, Failure> {
     office.captures.follow(office.running.now());
     // Shared: the lock is not held for as long as all of them take.
-    let (info, messages) =
-        office.captures.with(id, |it| (it.info.clone(), it.messages.clone()))?;
+    let (info, messages) = office.captures.with(id, |it| (it.info.clone(), it.messages.clone()))?;
     told(&office, &principal, "download", &info).await;
     let mut file = pcap::head();
     messages.iter().for_each(|it| pcap::append(&mut file, it));

@@ -30,11 +30,22 @@ pub fn findings(directory: &Directory, now: UnixMillis) -> Result<Vec<Finding>, 
     Ok(lint::lint(tenant(directory)?, now).iter().map(Finding::from).collect())
 }
 
-/// The decision on a call that nobody places, as the core would decide it now.
+/// The same of what is in force, looked for once.
+pub(crate) async fn checked(
+    office: &Office,
+    directory: &Arc<Directory>,
+) -> Result<Arc<Vec<finding::Finding>>, Failure> {
+    let now = office.running.now();
+    let all = move |it: &Directory| tenant(it).map(|it| lint::lint(it, now)).unwrap_or_default();
+    office.findings.get(directory, now, all).await
+}
+
+/// The decision on a call that nobody places, as the core would decide it now. `findings` are those of its directory.
 pub(crate) async fn simulate(
     running: &dyn Running,
     directory: Arc<Directory>,
     request: &SimulateRequest,
+    findings: &[finding::Finding],
 ) -> Result<Simulation, Failure> {
     let now = running.now();
     let trial = trial(directory, request, now)?;
@@ -42,7 +53,7 @@ pub(crate) async fn simulate(
         let detail = text!("the server does not answer now; try again", "服务器暂无响应，请重试");
         Failure::new(503, "busy", detail)
     })?;
-    shown(tenant(&told.trial.directory.0)?, &told.explanation, now)
+    shown(tenant(&told.trial.directory.0)?, &told.explanation, findings)
 }
 
 /// The same where everything is registered, answers and is idle.
@@ -51,8 +62,18 @@ pub fn simulate_all_up(
     request: &SimulateRequest,
     now: UnixMillis,
 ) -> Result<Simulation, Failure> {
+    let findings = lint::lint(tenant(&directory)?, now);
+    all_up(directory, request, now, &findings)
+}
+
+fn all_up(
+    directory: Arc<Directory>,
+    request: &SimulateRequest,
+    now: UnixMillis,
+    findings: &[finding::Finding],
+) -> Result<Simulation, Failure> {
     let trial = trial(directory, request, now)?;
-    shown(tenant(&trial.directory.0)?, &trial.explain(&AllUp), now)
+    shown(tenant(&trial.directory.0)?, &trial.explain(&AllUp), findings)
 }
 
 fn trial(
@@ -127,9 +148,9 @@ fn about(explanation: &Explanation, findings: &[finding::Finding]) -> Vec<Findin
 fn shown(
     tenant: &Tenant,
     explanation: &Explanation,
-    now: UnixMillis,
+    findings: &[finding::Finding],
 ) -> Result<Simulation, Failure> {
-    let warnings = about(explanation, &lint::lint(tenant, now));
+    let warnings = about(explanation, findings);
     let text = |language| {
         let mut text = print(explanation, language);
         for it in &warnings {
@@ -214,8 +235,8 @@ impl Finding {
 }
 
 pub(crate) async fn on_lint(State(office): State<Office>) -> Result<Json<Vec<Finding>>, Failure> {
-    let running = &office.running;
-    findings(&running.directory(), running.now()).map(Json)
+    let found = checked(&office, &office.running.directory()).await?;
+    Ok(Json(found.iter().map(Finding::from).collect()))
 }
 
 pub(crate) async fn on_simulate(
@@ -224,9 +245,10 @@ pub(crate) async fn on_simulate(
 ) -> Result<Json<Simulation>, Failure> {
     let running = &*office.running;
     let directory = running.directory();
+    let findings = checked(&office, &directory).await?;
     let simulation = match request.all_up {
-        true => simulate_all_up(directory, &request, running.now()),
-        false => simulate(running, directory, &request).await,
+        true => all_up(directory, &request, running.now(), &findings),
+        false => simulate(running, directory, &request, &findings).await,
     };
     simulation.map(Json)
 }

@@ -11,6 +11,7 @@ pub mod calls;
 pub mod captures;
 pub mod certificate;
 mod conventions;
+mod derived;
 pub mod dial_plan;
 pub mod events;
 pub mod extensions;
@@ -48,7 +49,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use certificate::Certificate;
 use conventions::Again;
+use derived::Derived;
 use ipnet::IpNet;
+use pbx::dialplan::lint::finding::Finding;
 use std::sync::Arc;
 use store::Db;
 use tokio::sync::Mutex;
@@ -70,6 +73,8 @@ pub struct Office {
     comparing: Arc<Mutex<()>>,
     again: Arc<Again>,
     pub(crate) nightly: Arc<backups::Nightly>,
+    /// What is wrong with the dial plan in force.
+    findings: Arc<Derived<Vec<Finding>>>,
     pub(crate) webhooks: Arc<webhooks::Webhooks>,
     pub(crate) captures: Arc<captures::Captures>,
     pub(crate) access: Arc<Access>,
@@ -90,6 +95,7 @@ impl Office {
             comparing: Arc::default(),
             again: Arc::default(),
             nightly: Arc::default(),
+            findings: Arc::default(),
             webhooks: Arc::default(),
             captures: Arc::default(),
             access: Arc::new(Access::new(vec![])),

@@ -32,6 +32,7 @@ mod webhooks;
 mod when;
 mod words;
 
+use crate::derived::Derived;
 use crate::{Office, Running, control_router};
 use askama::Template;
 use axum::Router;
@@ -50,6 +51,8 @@ pub(crate) struct Pages {
     api: Router,
     running: Arc<dyn Running>,
     offers: Arc<Offers>,
+    /// Of the tables of the dial plan in force.
+    tags: Arc<Derived<dial_plan::Tags>>,
 }
 
 /// The pages and what they load; any other path is a page that says so.
@@ -59,6 +62,7 @@ pub fn pages_router(office: Office) -> Router {
         api: control_router(office.clone()),
         office,
         offers: Arc::default(),
+        tags: Arc::default(),
     };
     Router::new()
         .route("/", get(dashboard::on_dashboard))

@@ -21,18 +21,23 @@ use axum::extract::{Path, Query};
 use axum::response::Response;
 use pbx::dialplan::Tables;
 use pbx::dialplan::plan::DialPlan;
-use pbx::directory::Tenant;
+use pbx::directory::{Directory, Tenant};
 use pbx::id::TenantId;
 use pbx::text;
 use rows::{Edited, edited, merged, unfit};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use simulator::{Asked, Simulated};
-use tables::{Table, named};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tables::{TABLES, Table, named};
 
 /// Where the tables are, of pages and of the API.
 const HOME: &str = "/dial-plan";
 const API: &str = "/api/v1/dial-plan";
+
+/// Of each table by its path.
+pub(crate) type Tags = BTreeMap<&'static str, String>;
 
 /// Which rows the grid shows, and what the page came from.
 #[derive(Clone, Default, Deserialize)]
@@ -61,9 +66,8 @@ pub(crate) async fn on_table(
     Query(came): Query<Came>,
 ) -> Result<Response, PageFailure> {
     let table = known(&path)?;
-    let tenant = tenant(&viewer);
-    let grid = grid::stored(table, &tenant.dial_plan, &came);
-    let simulated = simulator::run(&viewer, Ok(tenant), Asked::default()).await;
+    let grid = grid::stored(table, &tenant(&viewer).dial_plan, &came, tag(&viewer, table).await?);
+    let simulated = simulator::run(&viewer, None, Asked::default()).await;
     Ok(grid::page(&viewer, table, grid, &came, None, simulated))
 }
 
@@ -87,7 +91,7 @@ pub(crate) async fn on_save(
             let wrong =
                 grid::Wrong { place, sentences: sentences(&failure, viewer.language), failure };
             let after = after(&viewer, table, &edited);
-            let simulated = simulator::run(&viewer, after, simulator::asked(&sent)).await;
+            let simulated = simulator::run(&viewer, Some(after), simulator::asked(&sent)).await;
             let mut grid = grid::written(&edited);
             grid.tag = again;
             Ok(grid::page(&viewer, table, grid, &came, Some(wrong), simulated))
@@ -106,7 +110,7 @@ pub(crate) async fn on_try(
     let edited = edited(table, &sent);
     let asked = simulator::asked(&sent);
     let simulated = match unfit(table, &edited) {
-        None => simulator::run(&viewer, after(&viewer, table, &edited), asked).await,
+        None => simulator::run(&viewer, Some(after(&viewer, table, &edited)), asked).await,
         Some((_, failure)) => Simulated::refused(&viewer, asked, &failure),
     };
     let mut grid = grid::written(&edited);
@@ -131,6 +135,18 @@ async fn save(
     let rows = merged(&before[table.list], edited);
     let request = json!({ "tables": { table.list: rows }, "only": [table.name] });
     viewer.api.put_if::<Imported>(API, &request, &tag).await.map(|_| ())
+}
+
+/// Of a table in force. Those of all tables are made at once: to make one, all of its rows are read.
+async fn tag(viewer: &Viewer, table: &Table) -> Result<String, Failure> {
+    let running = &viewer.pages.running;
+    let all = |it: &Directory| {
+        let plan = it.tenant(TenantId::default()).map(|it| it.dial_plan.clone());
+        let plan = plan.unwrap_or_default();
+        TABLES.iter().map(|it| (it.path, held::tag(&plan, it))).collect()
+    };
+    let tags: Arc<Tags> = viewer.pages.tags.get(&running.directory(), running.now(), all).await?;
+    Ok(tags.get(table.path).cloned().unwrap_or_default())
 }
 
 /// The office as the server holds it.

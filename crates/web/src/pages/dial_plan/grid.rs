@@ -11,10 +11,12 @@ use crate::pages::words::words;
 use crate::resource::{Failure, Finding};
 use askama::Template;
 use axum::response::Response;
+use pbx::dialplan::lint::finding;
 use pbx::dialplan::plan::DialPlan;
 use pbx::dialplan::transition::Transition;
 use pbx::language::Language;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// Rows of a page.
 const ROWS: usize = 200;
@@ -66,7 +68,7 @@ pub(super) struct Grid {
 }
 
 /// The rows that are there, of those that are asked for.
-pub(super) fn stored(table: &Table, plan: &DialPlan, came: &Came) -> Grid {
+pub(super) fn stored(table: &Table, plan: &DialPlan, came: &Came, tag: String) -> Grid {
     let mut rows = held::window(plan, table, (came.after, came.q.trim()), ROWS + 1);
     let more = rows.len() > ROWS;
     rows.truncate(ROWS);
@@ -78,7 +80,7 @@ pub(super) fn stored(table: &Table, plan: &DialPlan, came: &Came) -> Grid {
         values: shown(row.json()),
     };
     let lines = rows.iter().enumerate().map(line).collect();
-    Grid { tag: held::tag(plan, table), lines, next }
+    Grid { tag, lines, next }
 }
 
 /// The rows as they came back.
@@ -152,7 +154,8 @@ pub(super) fn page(
     let empty =
         |place| Line { place, was: None, deleted: false, values: Value::Object(Map::new()) };
     lines.extend((behind..behind + EMPTY_ROWS).map(empty));
-    let rows = lines.iter().map(|it| row(table, it, &simulated.findings, wrong.as_ref(), language));
+    let findings = about(table, &lines, &simulated.findings);
+    let rows = lines.iter().map(|it| row(table, it, &findings, wrong.as_ref(), language));
     let action = came.page(table, came.after, false);
     let attempt = action.replacen(&home, &format!("{home}/try"), 1);
     render(&Page {
@@ -175,6 +178,14 @@ pub(super) fn page(
         wrong: wrong.map(|it| it.sentences).unwrap_or_default(),
         simulated,
     })
+}
+
+/// The findings on rows that are shown; there may be many others.
+fn about(table: &Table, lines: &[Line], findings: &[finding::Finding]) -> Vec<Finding> {
+    let ids: BTreeSet<String> =
+        lines.iter().filter_map(|it| it.values["id"].as_u64()).map(|it| it.to_string()).collect();
+    let meant = |it: &&finding::Finding| it.table == table.name && ids.contains(&*it.row);
+    findings.iter().filter(meant).map(Finding::from).collect()
 }
 
 fn row(

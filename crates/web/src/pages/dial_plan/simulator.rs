@@ -1,23 +1,33 @@
 //! The simulator of the dial plan: the decision on a call that nobody places, by tables that may not be saved yet.
 
+use super::HOME;
+use super::held::rows;
 use super::tables::TABLES;
-use super::{HOME, tenant};
-use crate::dial_plan::{findings, simulate};
+use crate::dial_plan::{checked, simulate};
 use crate::pages::failure::{PageFailure, sentences};
 use crate::pages::form::Sent;
 use crate::pages::layout::Layout;
 use crate::pages::render;
 use crate::pages::viewer::Viewer;
 use crate::pages::words::words;
-use crate::resource::{Failure, Finding, SimulateRequest};
+use crate::resource::{self, Failure, SimulateRequest};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
+use pbx::dialplan::lint::{self, finding::Finding};
 use pbx::directory::{Directory, Tenant};
 use pbx::id::TenantId;
 use pbx::language::Language;
+use pbx::text;
+use pbx::time::UnixMillis;
 use serde::Deserialize;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// Rows of all tables that are checked as they are written.
+const CHECKED_ROWS_MAX: usize = 5000;
+/// Findings that a page shows.
+const LINES_MAX: usize = 100;
 
 words! {
     Words {
@@ -34,6 +44,7 @@ words! {
         empty: "Enter a caller number and what he dials.", "请输入主叫号码和所拨号码。";
         findings: "Checks", "检查结果";
         no_findings: "Nothing is wrong with the dial plan.", "拨号规则没有问题。";
+        as_saved: "Of the tables as they are saved: in long ones, what is written is checked when it is saved.", "以下为已保存规则的检查结果：记录较多时，修改内容在保存时检查。";
         tables: "Tables", "拨号规则表";
     }
 }
@@ -67,7 +78,9 @@ pub(super) struct Simulated {
     ways: Vec<(String, String)>,
     /// The steps, or why there are none.
     text: String,
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Arc<Vec<Finding>>,
+    /// The findings are not of what is written.
+    as_saved: bool,
     lines: Vec<String>,
 }
 
@@ -80,43 +93,84 @@ impl Simulated {
             asked,
             ways: vec![],
             text,
-            findings: vec![],
+            findings: Arc::default(),
+            as_saved: false,
             lines: vec![],
         }
     }
 }
 
-/// Decides by the tables of this office, and says what is wrong with them.
+/// Decides by what is written, or else by what is in force, and says what is wrong with it.
 pub(super) async fn run(
     viewer: &Viewer,
-    office: Result<Tenant, Failure>,
+    written: Option<Result<Tenant, Failure>>,
     asked: Asked,
 ) -> Simulated {
     let language = viewer.language;
     let w = Words::of(language);
-    let directory = match office {
-        Ok(office) => directory(viewer, office),
-        Err(failure) => return Simulated::refused(viewer, asked, &failure),
-    };
     let running = &*viewer.pages.running;
-    let directory = Arc::new(directory);
-    let findings = findings(&directory, running.now()).unwrap_or_default();
+    let (directory, checked) = match written {
+        None => (running.directory(), None),
+        Some(Err(failure)) => return Simulated::refused(viewer, asked, &failure),
+        Some(Ok(office)) => {
+            let checked = check(&office, running.now()).await;
+            (Arc::new(directory(viewer, office)), Some(checked))
+        }
+    };
+    let as_saved = checked.as_ref().is_some_and(Option::is_none);
+    let findings = match checked.flatten() {
+        Some(findings) => Arc::new(findings),
+        None => in_force(viewer).await,
+    };
     let text = if asked.from.is_empty() && asked.way.is_empty() {
         w.empty.to_owned()
     } else {
         let request = request(&asked);
-        match simulate(running, Arc::clone(&directory), &request).await {
+        match simulate(running, Arc::clone(&directory), &request, &findings).await {
             Ok(simulation) => simulation.text.get(language).trim_end().to_owned(),
             Err(failure) => sentences(&failure, language).join("\n"),
         }
     };
-    let lines = findings.iter().map(|it| said(it, language)).collect();
+    let lines = lines(&findings, language);
     let ways = ways(directory.tenant(TenantId::default()), w);
-    Simulated { w, asked, ways, text, findings, lines }
+    Simulated { w, asked, ways, text, findings, as_saved, lines }
+}
+
+/// What is wrong with tables that are written and not saved. Whoever writes waits for it: long ones are not looked
+/// through at every letter.
+async fn check(office: &Tenant, now: UnixMillis) -> Option<Vec<Finding>> {
+    let length = |table| rows(&office.dial_plan, table).take(CHECKED_ROWS_MAX + 1).count();
+    if TABLES.iter().map(length).sum::<usize>() > CHECKED_ROWS_MAX {
+        return None;
+    }
+    let office = office.clone();
+    spawn_blocking(move || lint::lint(&office, now)).await.ok()
+}
+
+async fn in_force(viewer: &Viewer) -> Arc<Vec<Finding>> {
+    let directory = viewer.pages.running.directory();
+    // Without them the simulator is as right as with them.
+    checked(&viewer.pages.office, &directory).await.unwrap_or_default()
+}
+
+/// The first of them, and how many there are besides.
+fn lines(findings: &[Finding], language: Language) -> Vec<String> {
+    let first = findings.iter().take(LINES_MAX);
+    let mut lines: Vec<String> =
+        first.map(|it| said(&resource::Finding::from(it), language)).collect();
+    let more = findings.len().saturating_sub(LINES_MAX);
+    if more > 0 {
+        let text = text!(
+            "and {more} more: `dialtone dialplan lint` shows them all",
+            "还有{more}条，可用`dialtone dialplan lint`查看全部"
+        );
+        lines.push(text.get(language).to_owned());
+    }
+    lines
 }
 
 /// The finding without the name that its field has in the API.
-pub(super) fn said(finding: &Finding, language: Language) -> String {
+pub(super) fn said(finding: &resource::Finding, language: Language) -> String {
     let field = &finding.field;
     let (named, bare) = match language {
         Language::En => (format!(", {field}: "), ": "),
@@ -180,7 +234,7 @@ pub(crate) async fn on_simulator(
     Query(it): Query<InUrl>,
 ) -> Result<Response, PageFailure> {
     let asked = Asked { from: it.sim_from, way: it.sim_way, dial: it.sim_dial, at: it.sim_at };
-    let simulated = run(&viewer, Ok(tenant(&viewer)), asked).await;
+    let simulated = run(&viewer, None, asked).await;
     let language: Language = viewer.language;
     let tables = TABLES.iter().map(|it| (format!("{HOME}/{}", it.path), it.title.get(language)));
     let page = Page { page: viewer.layout(), w: simulated.w, simulated, tables: tables.collect() };
