@@ -9,6 +9,7 @@ mod binding;
 mod call_record;
 mod call_search;
 mod dial_plan;
+mod durations;
 mod edit;
 mod extension;
 mod line_registration;
@@ -27,6 +28,7 @@ pub use api_key::ApiKey;
 pub use audit::{AuditEntry, AuditQuery};
 pub use call_record::{CallPage, CallQuery, StoredCall};
 pub use call_search::{CallPlace, CallSearch, FoundCalls};
+pub use durations::{Durations, LIMITS_US};
 pub use edit::Edit;
 pub use extension::{ExtensionProfile, NewExtension, StoredExtension};
 pub use session::Session;
@@ -84,6 +86,7 @@ pub struct Db {
     path: PathBuf,
     /// The edit that this is a part of.
     within: Option<Arc<Mutex<edit::Open>>>,
+    durations: Arc<Durations>,
 }
 
 impl Db {
@@ -100,7 +103,7 @@ impl Db {
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
         let pool = pool.connect_with(options(&path)).await?;
         let key = unlock(&pool, data_dir).await?;
-        Ok(Self { pool, key, path, within: None })
+        Ok(Self { pool, key, path, within: None, durations: Arc::default() })
     }
 
     /// The key of this database's secrets, from which others may be derived.
@@ -125,6 +128,11 @@ impl Db {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How long its operations took.
+    pub fn durations(&self) -> &Durations {
+        &self.durations
     }
 
     /// The data directory.

@@ -2,7 +2,7 @@
 //! sentence in both languages for the person who must act.
 
 use crate::resource::Failure;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pbx::dialplan::lint::finding::Finding;
 use pbx::language::Text;
@@ -12,6 +12,9 @@ use store::StoreError;
 use store::lock::LockError;
 use store::password::PasswordError;
 use store::secret::KeyError;
+
+/// How many attempts are left, and when there are more (draft-ietf-httpapi-ratelimit-headers).
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 impl Failure {
     pub fn new(status: u16, code: &str, detail: Text) -> Self {
@@ -55,12 +58,19 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status);
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after_s = self.retry_after_s;
+        // What is too busy now is not for long.
+        let soon = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        let retry_after_s = self.retry_after_s.or(soon);
         let mut response = (status, axum::Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
+            if status == StatusCode::TOO_MANY_REQUESTS
+                && let Ok(none_left) = format!("\"attempts\";r=0;t={seconds}").parse()
+            {
+                headers.insert(RATE_LIMIT, none_left);
+            }
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -39,8 +39,8 @@ const REFUSALS: [(u16, &str); 12] = [
     (413, "The body is too long."),
     (415, "The body is of another type."),
     (422, "A value does not fit; `field` names it."),
-    (429, "Too many attempts; Retry-After says how long to wait."),
-    (503, "The server is too busy, or ending."),
+    (429, "Too many attempts; Retry-After and RateLimit say how long to wait."),
+    (503, "The server is too busy, or ending; Retry-After says when to try again."),
     (507, "The disk is full."),
 ];
 

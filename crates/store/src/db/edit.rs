@@ -1,6 +1,7 @@
 //! Several operations as one: a change and the entry in the audit that tells of it are in force together, or neither is.
 
 use super::Db;
+use super::durations::Watch;
 use crate::error::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteConnection;
@@ -27,19 +28,29 @@ pub(crate) struct Open {
 }
 
 /// A connection for one operation.
-pub(crate) enum Connection {
+pub(crate) struct Connection {
+    held: Held,
+    _watch: Watch,
+}
+
+enum Held {
     Own(PoolConnection<Sqlite>),
     OfEdit(OwnedMutexGuard<Open>),
 }
 
 /// A transaction for one operation, or its part in that of an [`Edit`].
-pub(super) enum Operation {
+pub(super) struct Operation {
+    place: Place,
+    _watch: Watch,
+}
+
+enum Place {
     Own(Transaction<'static, Sqlite>),
     OfEdit(Part),
 }
 
 /// Dropped amid its statements it takes the whole edit with it.
-pub(super) struct Part {
+struct Part {
     open: OwnedMutexGuard<Open>,
     is_done: bool,
 }
@@ -54,22 +65,26 @@ impl Db {
 
     /// A connection of the pool, or the one of the edit that this is in. To be given back before the next operation.
     pub(crate) async fn connection(&self) -> Result<Connection, StoreError> {
-        Ok(match &self.within {
-            Some(open) => Connection::OfEdit(Arc::clone(open).lock_owned().await),
-            None => Connection::Own(self.pool.acquire().await?),
-        })
+        let watch = Watch::begin(&self.durations);
+        let held = match &self.within {
+            Some(open) => Held::OfEdit(Arc::clone(open).lock_owned().await),
+            None => Held::Own(self.pool.acquire().await?),
+        };
+        Ok(Connection { held, _watch: watch })
     }
 
     /// A transaction that is a writer from its first statement, so that it cannot fail half-way
     /// because another one wrote in between.
     pub(super) async fn begin(&self) -> Result<Operation, StoreError> {
-        Ok(match &self.within {
+        let watch = Watch::begin(&self.durations);
+        let place = match &self.within {
             Some(open) => {
                 let open = Arc::clone(open).lock_owned().await;
-                Operation::OfEdit(Part { open, is_done: false })
+                Place::OfEdit(Part { open, is_done: false })
             }
-            None => Operation::Own(self.pool.begin_with("BEGIN IMMEDIATE").await?),
-        })
+            None => Place::Own(self.pool.begin_with("BEGIN IMMEDIATE").await?),
+        };
+        Ok(Operation { place, _watch: watch })
     }
 }
 
@@ -97,16 +112,16 @@ impl Edit {
 
 impl Operation {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Self::Own(transaction) => transaction.commit().await?,
-            Self::OfEdit(mut part) => part.is_done = true,
+        match self.place {
+            Place::Own(transaction) => transaction.commit().await?,
+            Place::OfEdit(mut part) => part.is_done = true,
         }
         Ok(())
     }
 
     /// It wrote an entry in the audit.
     pub(super) fn has_told(&mut self) {
-        if let Self::OfEdit(part) = self {
+        if let Place::OfEdit(part) = &mut self.place {
             part.open.entries += 1;
         }
     }
@@ -122,18 +137,18 @@ impl Deref for Operation {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        match self {
-            Self::Own(transaction) => transaction,
-            Self::OfEdit(part) => &part.open.transaction,
+        match &self.place {
+            Place::Own(transaction) => transaction,
+            Place::OfEdit(part) => &part.open.transaction,
         }
     }
 }
 
 impl DerefMut for Operation {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        match self {
-            Self::Own(transaction) => transaction,
-            Self::OfEdit(part) => &mut part.open.transaction,
+        match &mut self.place {
+            Place::Own(transaction) => transaction,
+            Place::OfEdit(part) => &mut part.open.transaction,
         }
     }
 }
@@ -142,18 +157,18 @@ impl Deref for Connection {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        match self {
-            Self::Own(connection) => connection,
-            Self::OfEdit(open) => &open.transaction,
+        match &self.held {
+            Held::Own(connection) => connection,
+            Held::OfEdit(open) => &open.transaction,
         }
     }
 }
 
 impl DerefMut for Connection {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        match self {
-            Self::Own(connection) => connection,
-            Self::OfEdit(open) => &mut open.transaction,
+        match &mut self.held {
+            Held::Own(connection) => connection,
+            Held::OfEdit(open) => &mut open.transaction,
         }
     }
 }

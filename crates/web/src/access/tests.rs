@@ -276,6 +276,7 @@ async fn wrong_passwords_cost_time_but_never_where_one_is_trusted() {
     let waiting = log_in(OFFICE, PASSWORD).send().await;
     assert_eq!((waiting.status, &*waiting.code()), (429, "too_many_attempts"));
     assert_eq!(waiting.header("retry-after"), "2");
+    assert_eq!(waiting.header("ratelimit"), "\"attempts\";r=0;t=2");
     for trusted in [HERE, TRUSTED] {
         for _ in 0..10 {
             assert_eq!(log_in(trusted, "wrong horse").status().await, 401, "{trusted}");
