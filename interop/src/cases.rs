@@ -17,6 +17,7 @@ mod failover;
 mod flood;
 mod framing;
 mod joined;
+mod left_out;
 mod manual;
 mod media;
 mod names;
@@ -67,6 +68,7 @@ cases! {
     manual: manual_commands;
     access: set_up_and_sign_in api_keys;
     api: api_schemathesis;
+    left_out: api_left_out;
     backup: backup_and_restore;
     doctor: doctor_findings carrier_challenges;
     browser: browser_first_minute browser_pages browser_hostile browser_live browser_crud

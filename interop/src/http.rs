@@ -1,10 +1,10 @@
 //! One request of HTTP and its answer, as a browser or a program sends it.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 /// Longer than anything takes that is not stuck.
@@ -45,19 +45,45 @@ impl Request {
         this
     }
 
+    /// As it is, without a type.
+    #[must_use]
+    pub fn text(self, body: &str) -> Self {
+        Self { body: body.to_owned(), ..self }
+    }
+
     pub fn send(self) -> Result<Answer> {
+        let mut stream = self.sent()?;
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all)?;
+        answer(&all)
+    }
+
+    /// The head of an answer that may not end by itself.
+    pub fn begin(self) -> Result<Answer> {
+        let mut stream = BufReader::new(self.sent()?);
+        let mut all = Vec::new();
+        while !all.ends_with(b"\r\n\r\n") {
+            let read = stream.read_until(b'\n', &mut all)?;
+            ensure!(read > 0, "the answer ends in its head");
+        }
+        answer(&all)
+    }
+
+    fn sent(self) -> Result<TcpStream> {
         let mut stream = TcpStream::connect(self.server)?;
         stream.set_read_timeout(Some(LIMIT))?;
         let Self { head, body, .. } = self;
         write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len())?;
-        let mut all = Vec::new();
-        stream.read_to_end(&mut all)?;
-        let end = all.windows(4).position(|it| it == b"\r\n\r\n").context("no end of the head")?;
-        let (head, body) = (String::from_utf8_lossy(&all[..end]), &all[end + 4..]);
-        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).context("no status")?;
-        let text = String::from_utf8_lossy(body).into_owned();
-        Ok(Answer { status, head: head.into_owned(), octets: body.len(), body: text })
+        Ok(stream)
     }
+}
+
+fn answer(all: &[u8]) -> Result<Answer> {
+    let end = all.windows(4).position(|it| it == b"\r\n\r\n").context("no end of the head")?;
+    let (head, body) = (String::from_utf8_lossy(&all[..end]), &all[end + 4..]);
+    let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).context("no status")?;
+    let text = String::from_utf8_lossy(body).into_owned();
+    Ok(Answer { status, head: head.into_owned(), octets: body.len(), body: text })
 }
 
 impl Answer {

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod fits;
+mod links;
 mod operations;
 mod schemas;
 #[cfg(test)]
@@ -150,6 +151,9 @@ fn answer(operation: &Operation, told: &Told) -> (&'static str, Value) {
         let link =
             json!({ "description": "The next page (RFC 8288).", "schema": { "type": "string" } });
         answer["headers"] = json!({ "Link": link });
+    }
+    if let Some(links) = links::of(operation) {
+        answer["links"] = links.into();
     }
     (if told.accepted { "202" } else { "200" }, answer)
 }

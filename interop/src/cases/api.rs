@@ -18,14 +18,18 @@ const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemathesis/re
 /// The virtual environment, beside what is built.
 const ENVIRONMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/schemathesis");
 
-const SCOPES: [&str; 4] = ["read", "config", "calls", "admin"];
+pub(super) const SCOPES: [&str; 4] = ["read", "config", "calls", "admin"];
 
 /// What is asked, and what is held true of every answer.
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemathesis/schemathesis.toml");
 
 /// Streams that do not end by themselves, the doctor, who asks carriers that are not there, the archive that
-/// schemathesis cannot write, and what puts another state in the place of the one that is examined.
+/// schemathesis cannot write, and what puts another state in the place of the one that is examined: the case
+/// `api_left_out` asks those.
 const LEFT_OUT: &str = "/(events|ws|trace)$|:(doctor|upload|restore)$";
+
+/// One operation at a time, with a key of each scope.
+const PHASES: &str = "coverage,fuzzing";
 
 /// The lines that are shown of what was found.
 const TOLD_LINES_MAX: usize = 120;
@@ -37,23 +41,32 @@ pub(super) fn api_schemathesis(context: &Context) -> Result<()> {
     let server = office(context)?;
     server.json(&["admin", "add", "ann"])?;
     server.json(&["line", "add", "5678", "--domain", "127.0.0.1", "--register", "false"])?;
-    let key = |scope: &str| -> Result<String> {
-        let made = server.json(&["apikey", "add", scope, "--scope", scope])?;
-        Ok(made["key"].as_str().context("no key")?.to_owned())
-    };
-    // Only who may read is shown it.
-    let document = context.folder.join("openapi.json");
-    let ask = Request::new(server.http_address(), "GET", "/api/v1/openapi.json");
-    let answer = ask.with("Authorization", &format!("Bearer {}", key("read")?)).send()?;
-    ensure!(answer.status == 200, "the document: {}", answer.status);
-    std::fs::write(&document, answer.body)?;
+    let path = context.folder.join("openapi.json");
+    std::fs::write(&path, document(&server, &key(&server, "read")?)?)?;
     let mut found = vec![];
     for scope in SCOPES {
-        let told = faults(context, &program, &document, &server, (scope, &key(scope)?))?;
-        found.extend(told);
+        let key = key(&server, scope)?;
+        found.extend(faults(context, &program, &path, &server, (scope, &key, PHASES))?);
     }
+    // What is made is looked at, changed and removed: that needs every right.
+    let key = key(&server, &SCOPES.join(","))?;
+    found.extend(faults(context, &program, &path, &server, ("stateful", &key, "stateful"))?);
     ensure!(found.is_empty(), "{}", found.join("\n"));
     Ok(())
+}
+
+/// A key with this scope.
+pub(super) fn key(server: &Server, scope: &str) -> Result<String> {
+    let made = server.json(&["apikey", "add", scope, "--scope", scope])?;
+    Ok(made["key"].as_str().context("no key")?.to_owned())
+}
+
+/// The document of the API. Only who may read is shown it.
+pub(super) fn document(server: &Server, key: &str) -> Result<String> {
+    let ask = Request::new(server.http_address(), "GET", "/api/v1/openapi.json");
+    let answer = ask.with("Authorization", &format!("Bearer {key}")).send()?;
+    ensure!(answer.status == 200, "the document: {}", answer.status);
+    Ok(answer.body)
 }
 
 /// What a program with this key finds; `None`: nothing.
@@ -62,11 +75,12 @@ fn faults(
     program: &Path,
     document: &Path,
     server: &Server,
-    (scope, key): (&str, &str),
+    (name, key, phases): (&str, &str, &str),
 ) -> Result<Option<String>> {
-    let folder = context.subfolder(scope)?;
+    let folder = context.subfolder(name)?;
     let output = Command::new(program)
         .args(["--config-file", RULES, "run", "--exclude-path-regex", LEFT_OUT])
+        .args(["--phases", phases])
         .args(["--url", &format!("http://{}", server.http_address())])
         .arg(document)
         .args(["--header", &format!("Authorization: Bearer {key}")])
@@ -76,13 +90,13 @@ fn faults(
     let said = String::from_utf8_lossy(&output.stdout);
     std::fs::write(folder.join("said.txt"), said.as_bytes())?;
     let cases = said.lines().map(str::trim).find(|it| it.contains(" generated"));
-    context.note(&format!("{scope}: {}", cases.unwrap_or("no count of cases")));
+    context.note(&format!("{name}: {}", cases.unwrap_or("no count of cases")));
     if output.status.success() {
         return Ok(None);
     }
     let failures = said.split_once("= FAILURES =").map_or(&*said, |(_, it)| it);
     let told: Vec<&str> = failures.lines().take(TOLD_LINES_MAX).collect();
-    Ok(Some(format!("with the scope {scope}:\n{}", told.join("\n"))))
+    Ok(Some(format!("{name}:\n{}", told.join("\n"))))
 }
 
 /// The program, installed where what it needs has changed.
