@@ -6,6 +6,8 @@
 mod dialplan;
 #[path = "commands/lines.rs"]
 mod lines;
+#[path = "commands/offline.rs"]
+mod offline;
 #[path = "commands/refused.rs"]
 mod refused;
 
