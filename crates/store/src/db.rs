@@ -60,7 +60,6 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
 
 /// Name of the database in the data directory.
 pub const DATABASE_FILE: &str = "dialtone.db";
@@ -85,7 +84,7 @@ pub struct Db {
     key: SecretKey,
     path: PathBuf,
     /// The edit that this is a part of.
-    within: Option<Arc<Mutex<edit::Open>>>,
+    within: Option<Arc<edit::Within>>,
     durations: Arc<Durations>,
 }
 
@@ -144,7 +143,7 @@ impl Db {
     pub(crate) async fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
         let copied = sqlx::query("VACUUM INTO ?")
             .bind(path.to_string_lossy().into_owned())
-            .execute(&mut *self.connection().await?)
+            .execute(&mut *self.writing().await?)
             .await;
         match copied {
             Ok(_) => Ok(()),

@@ -91,10 +91,10 @@ impl<'a> Author<'a> {
         if self.name.is_empty() { self.kind } else { self.name }
     }
 
-    /// Begins an edit, once no other one is under way.
-    pub async fn edit(self) -> Result<Editor<'a>, Failure> {
-        let edit = self.db.edit().await?;
-        Ok(Editor::new(self, edit))
+    /// Begins an edit.
+    pub fn edit(self) -> Editor<'a> {
+        let edit = self.db.edit();
+        Editor::new(self, edit)
     }
 
     /// Something was done that leaves no configuration behind.

@@ -57,7 +57,7 @@ pub async fn show(db: &Db, number: &str) -> Result<Extension, Failure> {
 /// Adds all of them or none, while no server runs. The answer is the only place where the passwords
 /// are ever shown.
 pub async fn add(author: Author<'_>, request: AddRequest) -> Result<Vec<Credentials>, Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let (made, phones) = added(author.db(), request).await?;
     for (number, changes) in phones {
         supplementary::set_stored(author.db(), &number, changes).await?;
@@ -123,7 +123,7 @@ fn each(asked: Vec<NewExtension>) -> Result<Vec<(NewExtension, bool)>, Failure> 
 
 /// Changes an extension while no server runs.
 pub async fn set(author: Author<'_>, number: &str, change: Change) -> Result<Extension, Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let db = author.db();
     let before = show(db, number).await?;
     let changes = stored(db, number, change).await?;
@@ -145,7 +145,7 @@ async fn stored(db: &Db, number: &str, change: Change) -> Result<Vec<PhoneChange
 
 /// Removes an extension that no external line names.
 pub async fn delete(author: Author<'_>, number: &str) -> Result<(), Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let db = author.db();
     let before = show(db, number).await?;
     let users = db.lines_naming(TenantId::default(), number).await?;
@@ -172,7 +172,7 @@ pub async fn passwd(
     request: PasswordRequest,
 ) -> Result<Credentials, Failure> {
     let password = password(number, request.password.as_deref(), request.allow_weak)?;
-    let author = author.edit().await?;
+    let author = author.edit();
     author.db().set_password(TenantId::default(), number, &password).await?;
     author.password(EXTENSIONS, number).await?;
     author.commit().await?;
@@ -324,7 +324,7 @@ pub(crate) async fn add_live(
     author: Author<'_>,
     request: AddRequest,
 ) -> Result<Vec<Credentials>, Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let (made, phones) = added(author.db(), request).await?;
     author.added(&numbers(&made)).await?;
     author.commit().await?;
@@ -342,7 +342,7 @@ pub(crate) async fn set_live(
     number: &str,
     change: Change,
 ) -> Result<Extension, Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let db = author.db();
     let before = show(db, number).await?;
     let changes = stored(db, number, change).await?;

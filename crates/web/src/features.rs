@@ -91,7 +91,7 @@ pub(crate) async fn on_set(
     Json(request): Json<FeatureCodeRequest>,
 ) -> Result<Json<FeatureCode>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     let changed = author.tables(set(author.db(), &name, &request.code, author.now)).await?;
     author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
@@ -104,7 +104,7 @@ pub(crate) async fn on_reset(
     Path(name): Path<String>,
 ) -> Result<Json<FeatureCode>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     let changed = author.tables(reset(author.db(), &name, author.now)).await?;
     author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;

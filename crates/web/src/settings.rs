@@ -129,7 +129,7 @@ pub(crate) async fn on_set(
     Json(request): Json<SettingRequest>,
 ) -> Result<Json<Setting>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     let setting = author.setting(&key, set(author.db(), &key, request.value)).await?;
     author.commit().await?;
     office.running.changed(Edit::Settings).await?;
@@ -142,7 +142,7 @@ pub(crate) async fn on_reset(
     Path(key): Path<String>,
 ) -> Result<Json<Setting>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     let setting = author.setting(&key, reset(author.db(), &key)).await?;
     author.commit().await?;
     office.running.changed(Edit::Settings).await?;

@@ -306,7 +306,7 @@ pub(crate) async fn on_add(
     }
     let hook = changed(fresh, change)?;
     let made = shown(&hook, now);
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     author.db().put_webhook(TenantId::default(), &hook).await?;
     author.changed(WEBHOOKS, &hook.id, None::<&WebhookInfo>, Some(&made)).await?;
     commit(&office, author).await?;
@@ -324,7 +324,7 @@ pub(crate) async fn on_set(
     let was = shown(&before, now);
     let hook = changed(before, change)?;
     let is = shown(&hook, now);
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     author.db().put_webhook(TenantId::default(), &hook).await?;
     author.changed(WEBHOOKS, &id, Some(&was), Some(&is)).await?;
     commit(&office, author).await?;
@@ -338,7 +338,7 @@ pub(crate) async fn on_delete(
 ) -> Result<Json<()>, Failure> {
     let _edit = office.edits.lock().await;
     let was = shown(&find(&office, &id).await?, office.running.now());
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     if !author.db().delete_webhook(TenantId::default(), &id).await? {
         return Err(missing(&id));
     }
@@ -404,7 +404,7 @@ pub(crate) async fn on_rotate(
     let it = find(&office, &id).await?;
     let previous = Some((it.secret, now.after(ROTATION)));
     let hook = Webhook { secret: secret()?, previous, ..it };
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     author.db().put_webhook(TenantId::default(), &hook).await?;
     author.did("rotate", WEBHOOKS, &id).await?;
     commit(&office, author).await?;

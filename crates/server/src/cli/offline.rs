@@ -118,7 +118,7 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::PATCH, &setting_path(key), &request).await,
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 let done =
                     author.setting(key, settings::set(author.db(), key, request.value)).await?;
                 author.commit().await?;
@@ -131,7 +131,7 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &setting_path(key), &()).await,
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 let done = author.setting(key, settings::reset(author.db(), key)).await?;
                 author.commit().await?;
                 Ok(done)
@@ -172,7 +172,7 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::PUT, DIAL_PLAN, &request).await,
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 let done = author
                     .tables(dial_plan::tables::import(author.db(), request, author.now))
                     .await?;

@@ -4,7 +4,6 @@
 
 use super::BackupError;
 use crate::db::Db;
-use crate::error::StoreError;
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeSet;
 
@@ -186,7 +185,7 @@ mod tests {
         let file = create(&db, plan).await.unwrap();
         assert!(db.take_recovery_code(TENANT, "ann", &[1; 32]).await.unwrap());
         assert!(db.take_totp_step(TENANT, "ann", 9).await.unwrap());
-        let edit = db.edit().await.unwrap();
+        let edit = db.edit();
         assert!(edit.delete_api_key(TENANT, "revoked").await.unwrap());
         let entry = AuditEntry {
             kind: "api_keys".to_owned(),

@@ -79,7 +79,7 @@ impl Db {
         .bind(scopes)
         .bind(integer(key.created_at.0))
         .bind(&key.created_by)
-        .execute(&mut *self.connection().await?)
+        .execute(&mut *self.writing().await?)
         .await?;
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Db {
         sqlx::query("UPDATE api_keys SET used_at = ? WHERE id = ?")
             .bind(integer(now.0))
             .bind(id)
-            .execute(&mut *self.connection().await?)
+            .execute(&mut *self.writing().await?)
             .await?;
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Db {
         let done = sqlx::query("DELETE FROM api_keys WHERE tenant_id = ? AND id = ?")
             .bind(i64::from(tenant.0))
             .bind(id)
-            .execute(&mut *self.connection().await?)
+            .execute(&mut *self.writing().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }

@@ -8,24 +8,33 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Sqlite, Transaction};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
+
+/// A writer from its first statement.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// The database within one transaction: what is written through it nobody else sees before [`Edit::commit`], and where
 /// that is not reached nothing of it was.
 ///
-/// Nobody else writes meanwhile, so whatever takes its time is done before.
+/// The transaction begins with the first change: what is read and judged before keeps nobody else from writing.
 #[derive(Debug)]
 pub struct Edit(Db);
 
-/// The transaction that all operations of an [`Edit`] share.
-#[derive(Debug)]
-pub(crate) struct Open {
-    transaction: Transaction<'static, Sqlite>,
+/// What all operations of an [`Edit`] share.
+#[derive(Debug, Default)]
+pub(super) struct Within {
+    /// `None` until something is changed.
+    transaction: Arc<Mutex<Option<Transaction<'static, Sqlite>>>>,
     /// Entries in the audit.
-    entries: u32,
+    entries: AtomicU32,
     /// An operation of several statements ended amid them.
-    is_broken: bool,
+    is_broken: AtomicBool,
 }
+
+/// The transaction of an edit, for as long as an operation takes.
+type Shared =
+    OwnedMappedMutexGuard<Option<Transaction<'static, Sqlite>>, Transaction<'static, Sqlite>>;
 
 /// A connection for one operation.
 pub(crate) struct Connection {
@@ -35,7 +44,7 @@ pub(crate) struct Connection {
 
 enum Held {
     Own(PoolConnection<Sqlite>),
-    OfEdit(OwnedMutexGuard<Open>),
+    OfEdit(Shared),
 }
 
 /// A transaction for one operation, or its part in that of an [`Edit`].
@@ -51,23 +60,35 @@ enum Place {
 
 /// Dropped amid its statements it takes the whole edit with it.
 struct Part {
-    open: OwnedMutexGuard<Open>,
+    transaction: Shared,
+    within: Arc<Within>,
     is_done: bool,
 }
 
 impl Db {
-    /// Begins an edit, once no other one is under way.
-    pub async fn edit(&self) -> Result<Edit, StoreError> {
-        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let open = Open { transaction, entries: 0, is_broken: false };
-        Ok(Edit(Self { within: Some(Arc::new(Mutex::new(open))), ..self.clone() }))
+    /// Begins an edit. Whoever calls sees to it that nobody else edits the same meanwhile.
+    pub fn edit(&self) -> Edit {
+        Edit(Self { within: Some(Arc::default()), ..self.clone() })
     }
 
-    /// A connection of the pool, or the one of the edit that this is in. To be given back before the next operation.
+    /// For one statement that reads: a connection of the pool, or the transaction of the edit that this is in. To be
+    /// given back before the next operation.
     pub(crate) async fn connection(&self) -> Result<Connection, StoreError> {
         let watch = Watch::begin(&self.durations);
+        if let Some(within) = &self.within {
+            let held = Arc::clone(&within.transaction).lock_owned().await;
+            if let Ok(transaction) = OwnedMutexGuard::try_map(held, Option::as_mut) {
+                return Ok(Connection { held: Held::OfEdit(transaction), _watch: watch });
+            }
+        }
+        Ok(Connection { held: Held::Own(self.pool.acquire().await?), _watch: watch })
+    }
+
+    /// For one statement that writes.
+    pub(super) async fn writing(&self) -> Result<Connection, StoreError> {
+        let watch = Watch::begin(&self.durations);
         let held = match &self.within {
-            Some(open) => Held::OfEdit(Arc::clone(open).lock_owned().await),
+            Some(within) => Held::OfEdit(self.begun(within).await?),
             None => Held::Own(self.pool.acquire().await?),
         };
         Ok(Connection { held, _watch: watch })
@@ -78,13 +99,21 @@ impl Db {
     pub(super) async fn begin(&self) -> Result<Operation, StoreError> {
         let watch = Watch::begin(&self.durations);
         let place = match &self.within {
-            Some(open) => {
-                let open = Arc::clone(open).lock_owned().await;
-                Place::OfEdit(Part { open, is_done: false })
+            Some(within) => {
+                let transaction = self.begun(within).await?;
+                Place::OfEdit(Part { transaction, within: Arc::clone(within), is_done: false })
             }
-            None => Place::Own(self.pool.begin_with("BEGIN IMMEDIATE").await?),
+            None => Place::Own(self.pool.begin_with(BEGIN).await?),
         };
         Ok(Operation { place, _watch: watch })
+    }
+
+    async fn begun(&self, within: &Within) -> Result<Shared, StoreError> {
+        let mut held = Arc::clone(&within.transaction).lock_owned().await;
+        if held.is_none() {
+            *held = Some(self.pool.begin_with(BEGIN).await?);
+        }
+        OwnedMutexGuard::try_map(held, Option::as_mut).map_err(|_| StoreError::Unfinished)
     }
 }
 
@@ -100,11 +129,16 @@ impl Edit {
     /// All of it is in force from now on. What has left no entry in the audit has changed nothing that anybody could
     /// want to know, and is not kept: so there is no change without its entry.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let open = self.0.within.and_then(Arc::into_inner).map(Mutex::into_inner);
-        let open = open.filter(|it| !it.is_broken).ok_or(StoreError::Unfinished)?;
-        match open.entries {
-            0 => open.transaction.rollback().await?,
-            _ => open.transaction.commit().await?,
+        let within = self.0.within.and_then(Arc::into_inner).ok_or(StoreError::Unfinished)?;
+        let Within { transaction, entries, is_broken } = within;
+        if is_broken.into_inner() {
+            return Err(StoreError::Unfinished);
+        }
+        let transaction = Arc::into_inner(transaction).ok_or(StoreError::Unfinished)?;
+        let Some(transaction) = transaction.into_inner() else { return Ok(()) };
+        match entries.into_inner() {
+            0 => transaction.rollback().await?,
+            _ => transaction.commit().await?,
         }
         Ok(())
     }
@@ -120,16 +154,18 @@ impl Operation {
     }
 
     /// It wrote an entry in the audit.
-    pub(super) fn has_told(&mut self) {
-        if let Place::OfEdit(part) = &mut self.place {
-            part.open.entries += 1;
+    pub(super) fn has_told(&self) {
+        if let Place::OfEdit(part) = &self.place {
+            part.within.entries.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        self.open.is_broken |= !self.is_done;
+        if !self.is_done {
+            self.within.is_broken.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -139,7 +175,7 @@ impl Deref for Operation {
     fn deref(&self) -> &SqliteConnection {
         match &self.place {
             Place::Own(transaction) => transaction,
-            Place::OfEdit(part) => &part.open.transaction,
+            Place::OfEdit(part) => &part.transaction,
         }
     }
 }
@@ -148,7 +184,7 @@ impl DerefMut for Operation {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         match &mut self.place {
             Place::Own(transaction) => transaction,
-            Place::OfEdit(part) => &mut part.open.transaction,
+            Place::OfEdit(part) => &mut part.transaction,
         }
     }
 }
@@ -159,7 +195,7 @@ impl Deref for Connection {
     fn deref(&self) -> &SqliteConnection {
         match &self.held {
             Held::Own(connection) => connection,
-            Held::OfEdit(open) => &open.transaction,
+            Held::OfEdit(transaction) => transaction,
         }
     }
 }
@@ -168,7 +204,7 @@ impl DerefMut for Connection {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         match &mut self.held {
             Held::Own(connection) => connection,
-            Held::OfEdit(open) => &mut open.transaction,
+            Held::OfEdit(transaction) => transaction,
         }
     }
 }
@@ -208,7 +244,7 @@ mod tests {
         run(async {
             let folder = tempfile::tempdir().unwrap();
             let db = Db::open(folder.path()).await.unwrap();
-            let edit = db.edit().await.unwrap();
+            let edit = db.edit();
             change(&edit).await.unwrap();
             edit.insert_audit_entry(TENANT, &AuditEntry::default()).await.unwrap();
             assert_eq!(seen(&edit).await, (1, true, 1));
@@ -219,22 +255,35 @@ mod tests {
     }
 
     #[test]
+    fn until_it_changes_something_it_keeps_nobody_from_writing() {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let db = Db::open(folder.path()).await.unwrap();
+            let edit = db.edit();
+            assert_eq!(seen(&edit).await, (0, false, 0));
+            change(&db).await.unwrap();
+            assert_eq!(seen(&edit).await, (1, true, 0));
+            edit.commit().await.unwrap();
+        });
+    }
+
+    #[test]
     fn without_commit_entry_or_end_nothing_is_kept() {
         run(async {
             let folder = tempfile::tempdir().unwrap();
             let db = Db::open(folder.path()).await.unwrap();
-            let edit = db.edit().await.unwrap();
+            let edit = db.edit();
             change(&edit).await.unwrap();
             edit.insert_audit_entry(TENANT, &AuditEntry::default()).await.unwrap();
             drop(edit);
             assert_eq!(seen(&db).await, (0, false, 0), "it was given up");
 
-            let edit = db.edit().await.unwrap();
+            let edit = db.edit();
             change(&edit).await.unwrap();
             edit.commit().await.unwrap();
             assert_eq!(seen(&db).await, (0, false, 0), "it has no entry");
 
-            let edit = db.edit().await.unwrap();
+            let edit = db.edit();
             change(&edit).await.unwrap();
             edit.insert_audit_entry(TENANT, &AuditEntry::default()).await.unwrap();
             assert!(change(&edit).await.is_err(), "the number is taken");

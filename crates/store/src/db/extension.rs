@@ -240,7 +240,7 @@ impl Db {
         .bind(services_text(&profile)?)
         .bind(i64::from(tenant.0))
         .bind(&profile.number)
-        .execute(&mut *self.connection().await?)
+        .execute(&mut *self.writing().await?)
         .await?;
         one_row(done.rows_affected(), &profile.number)
     }
@@ -278,7 +278,7 @@ impl Db {
         .bind(password.is_weak())
         .bind(i64::from(tenant.0))
         .bind(number)
-        .execute(&mut *self.connection().await?)
+        .execute(&mut *self.writing().await?)
         .await?;
         one_row(done.rows_affected(), number)
     }
@@ -303,7 +303,7 @@ impl Db {
                 .execute(&mut *transaction)
                 .await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 }
 

@@ -61,7 +61,7 @@ impl Db {
     pub async fn put_phone(&self, it: &PhoneRecord) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         replace_phones(&mut transaction, &[it]).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 }
 

@@ -95,14 +95,14 @@ impl Db {
         .bind(SESSIONS_PER_USER_MAX)
         .execute(&mut *transaction)
         .await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     pub async fn use_session(&self, id: &str, now: UnixMillis) -> Result<(), StoreError> {
         sqlx::query("UPDATE sessions SET used_at = ? WHERE id = ?")
             .bind(integer(now.0))
             .bind(id)
-            .execute(&mut *self.connection().await?)
+            .execute(&mut *self.writing().await?)
             .await?;
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Db {
         let done = sqlx::query("DELETE FROM sessions WHERE tenant_id = ? AND id = ?")
             .bind(i64::from(tenant.0))
             .bind(id)
-            .execute(&mut *self.connection().await?)
+            .execute(&mut *self.writing().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -128,7 +128,7 @@ impl Db {
             .bind(i64::from(tenant.0))
             .bind(user)
             .bind(but)
-            .execute(&mut *self.connection().await?)
+            .execute(&mut *self.writing().await?)
             .await?;
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Db {
         sqlx::query("DELETE FROM sessions WHERE expires_at <= ? OR used_at <= ?")
             .bind(integer(now.0))
             .bind(integer(idle_since.0))
-            .execute(&mut *self.connection().await?)
+            .execute(&mut *self.writing().await?)
             .await?;
         Ok(())
     }

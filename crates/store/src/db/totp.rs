@@ -51,7 +51,7 @@ impl Db {
         .bind(i64::from(tenant.0))
         .bind(user)
         .bind(self.key.seal(secret, &bound_to(tenant, user))?)
-        .execute(&mut *self.connection().await?)
+        .execute(&mut *self.writing().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -126,7 +126,7 @@ impl Db {
         .bind(integer(step))
         .bind(i64::from(tenant.0))
         .bind(user)
-        .execute(&mut *self.connection().await?)
+        .execute(&mut *self.writing().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -144,7 +144,7 @@ impl Db {
         .bind(i64::from(tenant.0))
         .bind(user)
         .bind(hash)
-        .execute(&mut *self.connection().await?)
+        .execute(&mut *self.writing().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -166,7 +166,7 @@ impl Db {
         let done = sqlx::query("DELETE FROM totp WHERE tenant_id = ? AND user_name = ?")
             .bind(i64::from(tenant.0))
             .bind(user)
-            .execute(&mut *self.connection().await?)
+            .execute(&mut *self.writing().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }

@@ -109,7 +109,7 @@ impl Db {
             .push_bind(integer(user.created_at.0))
             .push_bind(integer(user.password_at.0));
         insert.push(" ").push(condition);
-        let done = insert.build().execute(&mut *self.connection().await?).await?;
+        let done = insert.build().execute(&mut *self.writing().await?).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -128,7 +128,7 @@ impl Db {
         .bind(integer(now.0))
         .bind(i64::from(tenant.0))
         .bind(name)
-        .execute(&mut *self.connection().await?)
+        .execute(&mut *self.writing().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -144,7 +144,7 @@ impl Db {
             .bind(word(language))
             .bind(i64::from(tenant.0))
             .bind(name)
-            .execute(&mut *self.connection().await?)
+            .execute(&mut *self.writing().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -157,7 +157,7 @@ impl Db {
         )
         .bind(i64::from(tenant.0))
         .bind(name)
-        .execute(&mut *self.connection().await?)
+        .execute(&mut *self.writing().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }

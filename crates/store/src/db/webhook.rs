@@ -102,7 +102,7 @@ impl Db {
         .bind(previous.map(|(secret, _)| seal(secret)).transpose()?)
         .bind(previous.map(|(_, until)| integer(until.0)))
         .bind(integer(it.created_at.0))
-        .execute(&mut *self.connection().await?)
+        .execute(&mut *self.writing().await?)
         .await?;
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Db {
         let done = sqlx::query("DELETE FROM webhooks WHERE tenant_id = ? AND id = ?")
             .bind(i64::from(tenant.0))
             .bind(id)
-            .execute(&mut *self.connection().await?)
+            .execute(&mut *self.writing().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -130,7 +130,7 @@ impl Db {
             .bind(word(DeliveryState::Waiting))
             .execute(&mut *transaction)
             .await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Writes what is to be sent; how many were not taken because too many wait.
@@ -237,7 +237,7 @@ impl Db {
             .execute(&mut *transaction)
             .await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// The log of an endpoint, the newest first, from before this delivery on.
@@ -273,7 +273,7 @@ impl Db {
         .bind(integer(now.0))
         .bind(webhook)
         .bind(id)
-        .execute(&mut *self.connection().await?)
+        .execute(&mut *self.writing().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }

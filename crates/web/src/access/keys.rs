@@ -28,7 +28,7 @@ pub async fn list(db: &Db) -> Result<Vec<ApiKeyInfo>, Failure> {
 /// Makes a key; the answer is the only place where it is ever shown.
 pub async fn add(author: Author<'_>, new: NewApiKey) -> Result<MadeApiKey, Failure> {
     check(&new.name, &new.scopes)?;
-    let author = author.edit().await?;
+    let author = author.edit();
     let (db, tenant) = (author.db(), TenantId::default());
     if db.api_keys(tenant).await?.len() >= KEYS_MAX {
         let what = text!("at most {KEYS_MAX} API keys", "最多{KEYS_MAX}个API密钥");
@@ -56,7 +56,7 @@ pub async fn set(
     id: &str,
     change: ApiKeyChange,
 ) -> Result<ApiKeyInfo, Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let mut key = found(author.db(), id).await?;
     let before = shown(key.clone());
     if let Some(name) = change.name {
@@ -75,7 +75,7 @@ pub async fn set(
 
 /// From now on it opens nothing.
 pub async fn revoke(author: Author<'_>, id: &str) -> Result<(), Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let before = shown(found(author.db(), id).await?);
     if !author.db().delete_api_key(TenantId::default(), id).await? {
         return Err(missing(id));

@@ -74,7 +74,7 @@ pub async fn set_up(
         who: Who::User { name: user.name.clone(), session: String::new() },
         ..principal.clone()
     };
-    let author = Author::of(office, &me).edit().await?;
+    let author = Author::of(office, &me).edit();
     if !users::add_first(&author, &user).await? {
         return Err(settled());
     }
@@ -91,7 +91,7 @@ async fn speak(office: &Office, me: &Principal, language: Language) -> Result<()
         return Ok(());
     }
     let settings = Settings { language, ..settings };
-    let author = Author::of(office, me).edit().await?;
+    let author = Author::of(office, me).edit();
     let set = async { Ok(author.db().set_settings(TenantId::default(), settings).await?) };
     author.setting("language", set).await?;
     author.commit().await?;

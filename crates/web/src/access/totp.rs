@@ -80,7 +80,7 @@ pub async fn confirm(
     let now = office.running.now();
     office.access.attempt(principal, Some(name), now)?;
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(office, principal).edit().await?;
+    let author = Author::of(office, principal).edit();
     let (db, tenant) = (author.db(), TenantId::default());
     let Some(totp) = db.totp(tenant, name).await? else {
         let what = text!("the second factor was not begun", "尚未开始设置两步验证");
@@ -111,7 +111,7 @@ pub async fn renew(
     prove(office, principal, name, proof.current.unwrap_or_default()).await?;
     let (codes, hashes) = recovery_codes()?;
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(office, principal).edit().await?;
+    let author = Author::of(office, principal).edit();
     if !author.db().renew_recovery_codes(TenantId::default(), name, &hashes).await? {
         return Err(none(name));
     }
@@ -142,7 +142,7 @@ pub async fn remove(author: Author<'_>, name: &str) -> Result<(), Failure> {
         // One that was begun and not confirmed was asked of nobody.
         return if author.db.delete_totp(tenant, name).await? { Ok(()) } else { Err(none(name)) };
     }
-    let author = author.edit().await?;
+    let author = author.edit();
     if !author.db().delete_totp(tenant, name).await? {
         return Err(none(name));
     }
@@ -171,7 +171,7 @@ pub(super) async fn check(
             let hash = token::hash(&plain(given));
             let who = Who::User { name: user.name.clone(), session: String::new() };
             let me = Principal { who, ..principal.clone() };
-            let author = Author::of(office, &me).edit().await?;
+            let author = Author::of(office, &me).edit();
             let found = author.db().take_recovery_code(tenant, &user.name, &hash).await?;
             if found {
                 author.did("recovery_code", USERS, &user.name).await?;

@@ -27,7 +27,7 @@ pub async fn list(db: &Db) -> Result<Vec<UserInfo>, Failure> {
 
 /// Adds an administrator. `made` is what [`password::Hasher`] made of the password.
 async fn add(author: Author<'_>, user: User) -> Result<UserInfo, Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let (db, tenant) = (author.db(), TenantId::default());
     if db.users(tenant).await?.len() >= USERS_MAX {
         let what = text!("at most {USERS_MAX} administrators", "最多{USERS_MAX}个管理员");
@@ -70,7 +70,7 @@ async fn set_password(
     hash: &str,
     but: Option<&str>,
 ) -> Result<(), Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let (db, tenant) = (author.db(), TenantId::default());
     if !db.set_user_password(tenant, name, hash, author.now).await? {
         return Err(missing(name));
@@ -89,7 +89,7 @@ pub async fn passwd_offline(author: Author<'_>, name: &str, text: String) -> Res
 
 /// Removes an administrator, but never the last.
 pub async fn delete(author: Author<'_>, name: &str) -> Result<(), Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let (db, tenant) = (author.db(), TenantId::default());
     let user = shown(db.user(tenant, name).await?.ok_or_else(|| missing(name))?);
     if db.delete_user(tenant, name).await? {
@@ -184,7 +184,7 @@ pub(crate) async fn on_set(
     Json(change): Json<UserChange>,
 ) -> Result<Json<UserInfo>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     let (db, tenant) = (author.db(), TenantId::default());
     let find = async || db.user(tenant, &name).await?.map(shown).ok_or_else(|| missing(&name));
     let before = find().await?;

@@ -91,7 +91,7 @@ pub(super) fn refusal(entry: &AuditEntry) -> Option<Text> {
 
 async fn undo_setting(author: Author<'_>, entry: &AuditEntry) -> Result<(), Failure> {
     let key = &*entry.name;
-    let author = author.edit().await?;
+    let author = author.edit();
     let now = settings::show(author.db(), key).await?.value;
     if parsed::<Value>(entry.after.as_deref()).as_ref() != Some(&now) {
         return Err(changed_since(author.db(), entry).await);
@@ -102,7 +102,7 @@ async fn undo_setting(author: Author<'_>, entry: &AuditEntry) -> Result<(), Fail
 }
 
 async fn undo_rows(author: Author<'_>, entry: &AuditEntry) -> Result<(), Failure> {
-    let author = author.edit().await?;
+    let author = author.edit();
     let read = |it: &Option<String>| parsed::<Value>(it.as_deref()).map(|it| Rows::read(&it));
     let (was, is) =
         (read(&entry.before).unwrap_or_default(), read(&entry.after).unwrap_or_default());

@@ -110,7 +110,7 @@ pub(crate) async fn on_import(
 ) -> Result<Json<Imported>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
     let dry_run = request.dry_run;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     let imported = author.tables(import(author.db(), request, author.now)).await?;
     author.commit().await?;
     if !dry_run {

@@ -91,7 +91,7 @@ async fn import(
         changed.chain(plan.passwords.iter().map(|it| it.0.clone())).collect();
     let request =
         AddRequest { extensions: plan.new, allow_weak: query.allow_weak, skip_emergency: false };
-    let author = author.edit().await?;
+    let author = author.edit();
     let (made, phones) = write(&author, request, plan.changes, &plan.passwords).await?;
     author.commit().await?;
     touched.extend(numbers(&made));

@@ -162,7 +162,7 @@ pub(crate) async fn on_add(
     Json(patch): Json<Patch<Line>>,
 ) -> Result<Json<ExternalLine>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     let line = author.tables(add(author.db(), patch.fields, author.now)).await?;
     author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
@@ -176,7 +176,7 @@ pub(crate) async fn on_set(
     Json(patch): Json<Patch<Line>>,
 ) -> Result<Json<ExternalLine>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     let line = author.tables(set(author.db(), &account, patch.fields, author.now)).await?;
     author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
@@ -189,7 +189,7 @@ pub(crate) async fn on_delete(
     Path(account): Path<String>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     author.tables(delete(author.db(), &account, author.now)).await?;
     author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;

@@ -149,7 +149,7 @@ pub(crate) async fn on_add(
     Json(patch): Json<Patch<Trunk>>,
 ) -> Result<Json<SipTrunk>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     let trunk = author.tables(add(author.db(), patch.fields, author.now)).await?;
     author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
@@ -163,7 +163,7 @@ pub(crate) async fn on_set(
     Json(patch): Json<Patch<Trunk>>,
 ) -> Result<Json<SipTrunk>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     let trunk = author.tables(set(author.db(), id, patch.fields, author.now)).await?;
     author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;
@@ -176,7 +176,7 @@ pub(crate) async fn on_delete(
     Path(id): Path<u32>,
 ) -> Result<Json<()>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit().await?;
+    let author = Author::of(&office, &principal).edit();
     author.tables(delete(author.db(), id, author.now)).await?;
     author.commit().await?;
     office.running.changed(Edit::DialPlan).await?;

@@ -26,7 +26,7 @@ impl Backend {
                 client.send(Method::PATCH, &path(feature), &FeatureCodeRequest { code }).await
             }
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 let done =
                     author.tables(features::set(author.db(), feature, &code, author.now)).await?;
                 author.commit().await?;
@@ -42,7 +42,7 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &path(feature), &()).await,
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 let done = author.tables(features::reset(author.db(), feature, author.now)).await?;
                 author.commit().await?;
                 Ok(done)

@@ -34,7 +34,7 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::POST, LINES, &fields).await,
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 let done = author.tables(lines::add(author.db(), fields, author.now)).await?;
                 author.commit().await?;
                 Ok(done)
@@ -50,7 +50,7 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::PATCH, &line_path(account), &fields).await,
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 let done =
                     author.tables(lines::set(author.db(), account, fields, author.now)).await?;
                 author.commit().await?;
@@ -63,7 +63,7 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::DELETE, &line_path(account), &()).await,
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 author.tables(lines::delete(author.db(), account, author.now)).await?;
                 Ok(author.commit().await?)
             }
@@ -104,7 +104,7 @@ impl Backend {
         match self {
             Self::Online(client) => client.send(Method::POST, TRUNKS, &fields).await,
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 let done = author.tables(trunks::add(author.db(), fields, author.now)).await?;
                 author.commit().await?;
                 Ok(done)
@@ -118,7 +118,7 @@ impl Backend {
                 client.send(Method::PATCH, &format!("{TRUNKS}/{id}"), &fields).await
             }
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 let done = author.tables(trunks::set(author.db(), id, fields, author.now)).await?;
                 author.commit().await?;
                 Ok(done)
@@ -132,7 +132,7 @@ impl Backend {
                 client.send(Method::DELETE, &format!("{TRUNKS}/{id}"), &()).await
             }
             Self::Offline(store) => {
-                let author = author(store).edit().await?;
+                let author = author(store).edit();
                 author.tables(trunks::delete(author.db(), id, author.now)).await?;
                 Ok(author.commit().await?)
             }
