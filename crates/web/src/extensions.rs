@@ -146,8 +146,14 @@ async fn stored(db: &Db, number: &str, change: Change) -> Result<Vec<PhoneChange
 /// Removes an extension that no external line names.
 pub async fn delete(author: Author<'_>, number: &str) -> Result<(), Failure> {
     let author = author.edit();
-    let db = author.db();
-    let before = show(db, number).await?;
+    let before = show(author.db(), number).await?;
+    remove(author.db(), number).await?;
+    author.changed(EXTENSIONS, number, Some(&before), None::<&Extension>).await?;
+    author.commit().await
+}
+
+/// The same without a word of it.
+pub(crate) async fn remove(db: &Db, number: &str) -> Result<(), Failure> {
     let users = db.lines_naming(TenantId::default(), number).await?;
     if !users.is_empty() {
         let head = text!(
@@ -160,9 +166,7 @@ pub async fn delete(author: Author<'_>, number: &str) -> Result<(), Failure> {
         let lines = std::iter::once(head).chain(users.into_iter().map(user));
         return Err(Failure::new(409, "in_use", Text::lines(lines)));
     }
-    db.delete_extension(TenantId::default(), number).await?;
-    author.changed(EXTENSIONS, number, Some(&before), None::<&Extension>).await?;
-    author.commit().await
+    Ok(db.delete_extension(TenantId::default(), number).await?)
 }
 
 /// Sets a password, or makes one.

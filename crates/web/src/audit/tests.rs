@@ -72,6 +72,42 @@ async fn an_extension_is_as_it_was_after_each_undo() {
     assert_eq!(scene.get(EXTENSION).by_socket().status().await, 404);
 }
 
+/// Somebody has added the wrong range.
+#[tokio::test]
+async fn a_range_that_was_added_is_taken_back_whole_or_not_at_all() {
+    let scene = Scene::new().await;
+    let add = |number: &str| {
+        let new = json!({ "extensions": [{ "number": number }] });
+        scene.post("/api/v1/extensions").json(&new)
+    };
+    ok(add("200-209")).await;
+    undone(&scene).await;
+    assert_eq!(ok(scene.get("/api/v1/extensions")).await, json!([]));
+    let newest = &entries(&scene).await[0];
+    assert_eq!(
+        json!([newest["action"], newest["name"], newest["can_undo"]]),
+        json!(["delete", "200-209", false])
+    );
+
+    ok(add("200-209")).await;
+    let id = entries(&scene).await[0]["id"].clone();
+    ok(change(&scene, "/api/v1/extensions/205", &json!({ "name": "Hall" }))).await;
+    let undo = format!("/api/v1/audit-entries/{id}:undo");
+    let refused = scene.post(&undo).by_socket().send().await;
+    assert_eq!((refused.status, &*refused.code()), (409, "changed_since"), "{}", refused.body);
+    undone(&scene).await;
+    let line = json!({ "account": "5678", "domain": "sip.example.com", "owner": "207" });
+    ok(scene.post("/api/v1/external-lines").json(&line)).await;
+    ok(add("300-301")).await;
+    let id = entries(&scene).await[0]["id"].clone();
+    let line = json!({ "owner": "301" });
+    ok(change(&scene, "/api/v1/external-lines/5678", &line)).await;
+    let undo = format!("/api/v1/audit-entries/{id}:undo");
+    let refused = scene.post(&undo).by_socket().send().await;
+    assert_eq!((refused.status, &*refused.code()), (409, "in_use"), "{}", refused.body);
+    assert_eq!(scene.get("/api/v1/extensions/300").by_socket().status().await, 200, "none is gone");
+}
+
 #[tokio::test]
 async fn what_was_changed_since_stays() {
     let scene = Scene::new().await;

@@ -1,5 +1,7 @@
 //! Takes a change back, where what it was before says all that is needed and nobody has changed it since.
 
+mod many;
+
 use super::rows::{MASKED_NEW, Rows};
 use super::{Author, DIAL_PLAN, EXTENSIONS, SETTINGS, last, missing, shown, value};
 use crate::access::Principal;
@@ -40,6 +42,10 @@ pub async fn undo(office: &Office, principal: &Principal, id: u64) -> Result<Und
     }
     let author = Author { undoes: Some(id), ..Author::of(office, principal) };
     let credentials = match &*entry.kind {
+        EXTENSIONS if many::is(&entry) => {
+            many::undo(office, author, &entry).await?;
+            None
+        }
         EXTENSIONS => undo_extension(office, author, &entry).await?,
         SETTINGS => {
             undo_setting(author, &entry).await?;
@@ -67,8 +73,10 @@ pub(super) fn refusal(entry: &AuditEntry) -> Option<Text> {
         return Some(text!("passwords are not kept: set another one", "不保存旧密码，请重新设置"));
     }
     let is_kept = [EXTENSIONS, SETTINGS].contains(&&*entry.kind) || TABLES.contains(&&*entry.kind);
-    let is_one = entry.kind != EXTENSIONS || !entry.name.contains(['-', ',']);
-    if !is_kept || !is_one || is_lost(&entry.before) || is_lost(&entry.after) {
+    // Of many that are gone, there are the numbers alone.
+    let is_list = |it: &Option<String>| it.as_deref().is_some_and(|it| it.starts_with('"'));
+    let are_gone = entry.kind == EXTENSIONS && is_list(&entry.before);
+    if !is_kept || are_gone || is_lost(&entry.before) || is_lost(&entry.after) {
         return Some(text!(
             "what is kept of this change does not suffice to take it back",
             "所保存的内容不足以撤销该操作"

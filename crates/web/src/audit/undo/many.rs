@@ -1,0 +1,75 @@
+//! Takes back that many extensions were added at once: the wrong range is the first thing that somebody gets wrong.
+
+use super::changed_since;
+use crate::audit::{Author, EXTENSIONS};
+use crate::extensions::{self, range};
+use crate::resource::Failure;
+use crate::{Edit, Office};
+use pbx::id::TenantId;
+use pbx::text;
+use std::collections::BTreeSet;
+use store::Db;
+use store::db::{AuditEntry, AuditQuery};
+
+/// More than these are not taken back: other changes wait meanwhile.
+const EXTENSIONS_MAX: usize = 10_000;
+/// Entries that are read at once.
+const ENTRIES: u32 = 500;
+
+/// Whether an entry is of many that were added: it has their numbers, and nothing else of them.
+pub(super) fn is(entry: &AuditEntry) -> bool {
+    let is_list = |it: &Option<String>| it.as_deref().is_some_and(|it| it.starts_with('"'));
+    entry.kind == EXTENSIONS && entry.before.is_none() && is_list(&entry.after)
+}
+
+/// Removes all of them, or none: whoever changed one of them since has a use for it.
+pub(super) async fn undo(
+    office: &Office,
+    author: Author<'_>,
+    entry: &AuditEntry,
+) -> Result<(), Failure> {
+    let numbers = numbers(&entry.name);
+    if numbers.len() > EXTENSIONS_MAX {
+        let what = text!(
+            "more than {EXTENSIONS_MAX} extensions are not taken back at once: delete them in parts",
+            "一次最多撤销{EXTENSIONS_MAX}个分机，请分批删除"
+        );
+        return Err(Failure::new(409, "cannot_undo", what));
+    }
+    let touched = touched(author.db, entry.id).await?;
+    if let Some(number) = numbers.iter().find(|it| touched.contains(*it)) {
+        let one = AuditEntry { name: number.clone(), ..entry.clone() };
+        return Err(changed_since(author.db, &one).await);
+    }
+    let author = author.edit();
+    for number in &numbers {
+        extensions::remove(author.db(), number).await?;
+    }
+    author.changed(EXTENSIONS, &entry.name, Some(&entry.name), None::<&String>).await?;
+    author.commit().await?;
+    office.running.changed(Edit::Extensions(numbers)).await
+}
+
+/// The numbers that an entry names, as `100-199, 300`.
+fn numbers(name: &str) -> Vec<String> {
+    // One that is no range is a number.
+    let of = |it: &str| range::numbers(it).unwrap_or_else(|_| vec![it.to_owned()]);
+    name.split(", ").flat_map(of).collect()
+}
+
+/// The extensions that were changed after an entry.
+async fn touched(db: &Db, since: u64) -> Result<BTreeSet<String>, Failure> {
+    let mut touched = BTreeSet::new();
+    let mut before = None;
+    loop {
+        let kind = Some(EXTENSIONS.to_owned());
+        let query = AuditQuery { before, kind, name: None, limit: ENTRIES };
+        let found = db.audit_entries(TenantId::default(), &query).await?;
+        let later: Vec<_> = found.iter().take_while(|it| it.id > since).collect();
+        later.iter().for_each(|it| touched.extend(numbers(&it.name)));
+        if later.len() < found.len() || found.is_empty() {
+            return Ok(touched);
+        }
+        before = found.last().map(|it| it.id);
+    }
+}
