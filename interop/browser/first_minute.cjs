@@ -42,6 +42,20 @@ main(async (browser) => {
   check(took < PROMISED_S, `${took} s`);
   note(`from the first page to two phones that hear each other: ${took} s of ${PROMISED_S}`);
 
+  // The history knows the real phone, who else tried, and how it left.
+  await go(page, '/registrations/101');
+  const history = page.locator('#changes tbody tr');
+  check((await history.count()) === 1, `${await history.count()} changes of one phone`);
+  const first = await history.first().innerText();
+  check(/registered/.test(first) && /baresip/i.test(first), `the history begins with ${first}`);
+  await ask('try a wrong password');
+  await page.waitForSelector('#changes :text("refused: wrong password")', REGISTERED);
+  await ask('leave');
+  await page.waitForSelector('#changes :text("gone: the phone signed off")', REGISTERED);
+  await page.waitForSelector('#none-now', REGISTERED);
+  check((await history.count()) === 3, `${await history.count()} changes after it left`);
+  await look('6-history');
+
   // The set-up is closed behind him.
   const stranger = await open(browser);
   await stranger.goto(new URL('/setup', known.url).href);

@@ -135,7 +135,7 @@ main(async (browser) => {
   const links = await page.$$eval('nav a[href^="/"]', (all) => all.map((it) => it.getAttribute('href')));
   const numbers = [...Array(10).keys()].map((it) => `/extensions/10${it}`);
   const pages = [...new Set(links), ...numbers, ...known.calls, '/extensions/new', '/external-lines/5550',
-    '/external-lines/5551/doctor', '/sip-trunks/10', '/administrators/lin/password'];
+    '/external-lines/5551/doctor', '/sip-trunks/10', '/administrators/lin/password', '/registrations/100'];
   for (const path of pages) await visit(page, path);
   while (await page.locator('#next').count()) await visit(page, await page.getAttribute('#next', 'href'));
   for (const path of ['/audit', '/webhooks']) {

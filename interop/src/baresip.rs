@@ -29,7 +29,7 @@ pub struct Baresip {
     control: TcpStream,
     unread: Vec<u8>,
     events: Vec<Value>,
-    _process: Process,
+    process: Process,
 }
 
 /// What makes one phone differ from another.
@@ -69,8 +69,7 @@ impl Baresip {
         })?;
         let name = account.number.to_owned();
         let folder = folder.to_owned();
-        let phone =
-            Self { name, folder, control, unread: vec![], events: vec![], _process: process };
+        let phone = Self { name, folder, control, unread: vec![], events: vec![], process };
         phone.wait_registered()?;
         Ok(phone)
     }
@@ -103,6 +102,15 @@ impl Baresip {
 
     pub fn hang_up(&mut self) -> Result<()> {
         self.command("hangup", "")
+    }
+
+    /// Signs off and ends.
+    pub fn leave(mut self) -> Result<()> {
+        self.command("quit", "")?;
+        let name = self.name.clone();
+        clock::wait_for(&format!("baresip {name} to end"), LIMIT, || {
+            Ok(self.process.ended()?.map(drop))
+        })
     }
 
     /// Says what it hears, so that the recording of what it says holds it.

@@ -27,6 +27,9 @@ const EXAMINED_MAX: usize = 16;
 /// A lost event is noticed; a call that no report confirms for this long is taken off.
 const CONFIRM: Duration = Duration::from_secs(10);
 
+/// The core ends a registration first, and what it says of it takes a moment.
+const LATE: Duration = Duration::from_millis(500);
+
 /// Longest that a reader waits for the picture to be brought up to date.
 const FRESH: Duration = Duration::from_millis(200);
 
@@ -156,7 +159,7 @@ impl Board {
     /// Removes what only a lost event could have removed; whether calls were among it. Called about once a second.
     pub(crate) fn sweep(&self, now: Instant) -> bool {
         let mut picture = self.lock();
-        picture.bindings.retain(|_, ends_at| *ends_at > now);
+        picture.bindings.retain(|_, ends_at| *ends_at + LATE > now);
         let Some(lagged_at) = picture.lagged_at.filter(|it| now > *it + CONFIRM) else {
             return false;
         };
@@ -166,9 +169,9 @@ impl Board {
         picture.calls.len() < before
     }
 
-    /// Whether this device is registered already.
-    pub(crate) fn knows(&self, key: &BindingKey) -> bool {
-        self.lock().bindings.contains_key(key)
+    /// This device, where it is registered already.
+    pub(crate) fn binding(&self, key: &BindingKey) -> Option<Arc<Binding>> {
+        self.lock().bindings.get_key_value(key).map(|(it, _)| Arc::clone(&it.0))
     }
 
     /// Bindings after this one, in their order, up to so many.
@@ -321,7 +324,8 @@ mod tests {
         let board = Board::new(&[binding("100", 5_000)], at(start, 0));
         board.take(&Event::Registered(Arc::new(binding("101", 9_000))), at(start, 1));
         assert_eq!(board.figures(), (2, 0));
-        assert!(board.knows(&binding("101", 0).key) && !board.knows(&binding("102", 0).key));
+        let knows = |extension| board.binding(&binding(extension, 0).key).is_some();
+        assert!(knows("101") && !knows("102"));
         board.sweep(at(start, 6_000).instant);
         let left = board.bindings(None, 10);
         assert_eq!(left.iter().map(|it| &*it.key.extension).collect::<Vec<_>>(), ["101"]);

@@ -116,7 +116,7 @@ enum Command {
     #[command(subcommand)]
     Dialplan(dialplan::Command),
     /// Which phones are registered.
-    Registrations,
+    Registrations(registrations::Arguments),
     /// Calls that are up.
     Calls(calls::Arguments),
     /// The calls as they happen, until `q` is pressed.
@@ -203,7 +203,7 @@ fn run(cli: Cli, output: &mut Output) -> Result<()> {
         Command::Setting(command) => setting::run(&common, command, output),
         Command::Feature(command) => feature::run(&common, command, output),
         Command::Dialplan(command) => dialplan::run(&common, command, output),
-        Command::Registrations => registrations::run(&common, output),
+        Command::Registrations(arguments) => registrations::run(&common, arguments, output),
         Command::Calls(arguments) => calls::run(&common, arguments, output),
         Command::Top(arguments) => top::run(&common, &arguments, output),
         Command::Webhook(command) => webhook::run(&common, command, output),

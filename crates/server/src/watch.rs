@@ -4,9 +4,12 @@
 //! cause (failed authentication, throttling) has a channel of its own, so that a flood of those
 //! cannot push out what the board needs.
 
+mod calm;
+
 use crate::board::Board;
 use crate::private::Private;
-use pbx::event::{CallState, Event};
+use calm::{Bucket, Named};
+use pbx::event::{AuthFailure, CallState, Event};
 use pbx::line::live::LineStatus;
 use pbx::line::register::Standing;
 use pbx::record::CallRecord;
@@ -30,10 +33,9 @@ const SECURITY_RATE: u32 = 20;
 const SECURITY_BURST: u32 = 500;
 /// Calls whose state is remembered so that each change is told once.
 const STATES_MAX: usize = 65_536;
-/// A throttled source is named once in this time.
-const THROTTLED_AGAIN: Duration = Duration::from_secs(60);
-/// Sources remembered for that; when there are more, all are forgotten.
-const THROTTLED_MAX: usize = 1024;
+/// Refusals that are told as events: per second, and saved up. Forged sources can cause as many as they like.
+const REFUSED_RATE: u32 = 2;
+const REFUSED_BURST: u32 = 200;
 /// How much the thread gives way to those that carry calls.
 const NICE: i32 = 5;
 const SWEEP: Duration = Duration::from_secs(1);
@@ -127,8 +129,10 @@ pub(crate) fn start(
         dropped: Arc::clone(&dropped),
         dropped_seen: 0,
         states: BTreeMap::new(),
-        security: Bucket::default(),
-        throttled: BTreeMap::new(),
+        security: Bucket::new(SECURITY_RATE, SECURITY_BURST),
+        throttled: Named::default(),
+        refusals: Bucket::new(REFUSED_RATE, REFUSED_BURST),
+        refused: Named::default(),
     };
     std::thread::Builder::new()
         .name("board".to_owned())
@@ -146,7 +150,10 @@ struct Watcher {
     states: BTreeMap<pbx::id::CallId, CallState>,
     security: Bucket,
     /// When each source was last said to be throttled.
-    throttled: BTreeMap<IpAddr, Instant>,
+    throttled: Named<IpAddr>,
+    refusals: Bucket,
+    /// When each was last refused from the same source.
+    refused: Named<(Box<str>, IpAddr)>,
 }
 
 impl Watcher {
@@ -175,7 +182,9 @@ impl Watcher {
             }
             if now.instant.duration_since(swept) >= SWEEP {
                 swept = now.instant;
-                self.security.report(now.instant);
+                if let Some(lines) = self.security.left_out(now.instant) {
+                    tracing::warn!(target: "security", lines, "lines left out");
+                }
                 if self.board.sweep(now.instant) {
                     self.tell_gap(now);
                 }
@@ -205,6 +214,7 @@ impl Watcher {
         self.board.end_pass();
         self.ring.wake();
         for event in strangers.try_iter().take(STRANGER_EVENTS_MAX) {
+            self.tell_refusal(&event, now);
             self.log_stranger(&event, now.instant);
             found += 1;
         }
@@ -222,7 +232,8 @@ impl Watcher {
     fn before(&mut self, event: &Event) -> Before {
         let none = Before::default();
         match event {
-            Event::Registered(it) => Before { is_registered: self.board.knows(&it.key), ..none },
+            Event::Registered(it) => Before { binding: self.board.binding(&it.key), ..none },
+            Event::Unregistered { key, .. } => Before { binding: self.board.binding(key), ..none },
             Event::Call(status) => {
                 let known = self.states.get(&status.call).copied();
                 let is_full = known.is_none() && self.states.len() >= STATES_MAX;
@@ -237,8 +248,7 @@ impl Watcher {
             }
             Event::Line(it) => Before { line: self.board.line(it.tenant, &it.account), ..none },
             Event::Trunk(it) => Before { trunk: self.board.trunk(it.tenant, it.id), ..none },
-            Event::Unregistered { .. }
-            | Event::LineGone { .. }
+            Event::LineGone { .. }
             | Event::TrunkGone { .. }
             | Event::AuthFailed { .. }
             | Event::Examined { .. }
@@ -265,9 +275,29 @@ impl Watcher {
         self.ring.wake();
     }
 
+    /// Whoever looks after the extension wants to know: a phone with an old password does not say so itself.
+    fn tell_refusal(&mut self, event: &Event, now: Now) {
+        let Event::AuthFailed { source, user, method, why } = event else { return };
+        let is_told = match why {
+            AuthFailure::BadDigest
+            | AuthFailure::WeakPasswordFromOutside
+            | AuthFailure::WrongIdentity => &**method == "REGISTER",
+            // There is no such extension, or no mistake of its phone.
+            AuthFailure::UnknownUser | AuthFailure::Replay => false,
+        };
+        if is_told
+            && self.refused.is_new((user.clone(), source.ip()), now.instant)
+            && self.refusals.take(now.instant)
+        {
+            let (extension, source, why) = (user.clone(), *source, *why);
+            self.ring.push(now.utc, Fact::Refused { extension, source, why });
+            self.ring.wake();
+        }
+    }
+
     fn log_stranger(&mut self, event: &Event, now: Instant) {
         if let Event::Throttled { source } = event
-            && !is_news(&mut self.throttled, source.ip(), now)
+            && !self.throttled.is_new(source.ip(), now)
         {
             return;
         }
@@ -300,7 +330,7 @@ impl Watcher {
 /// Writes what somebody may want to know of an event later.
 fn log(event: &Event, before: &Before) {
     match event {
-        Event::Registered(it) if before.is_registered => tracing::debug!(
+        Event::Registered(it) if before.binding.is_some() => tracing::debug!(
             target: "registrar", ext = %Private(&*it.key.extension), "refreshed"
         ),
         Event::Registered(it) => tracing::info!(
@@ -382,18 +412,6 @@ fn log_trunk(status: &TrunkStatus, before: Option<&TrunkStatus>) {
     }
 }
 
-/// Notes the source; whether it was not noted within [`THROTTLED_AGAIN`].
-fn is_news(noted: &mut BTreeMap<IpAddr, Instant>, source: IpAddr, now: Instant) -> bool {
-    if noted.get(&source).is_some_and(|at| now.duration_since(*at) < THROTTLED_AGAIN) {
-        return false;
-    }
-    if noted.len() >= THROTTLED_MAX {
-        noted.clear();
-    }
-    noted.insert(source, now);
-    true
-}
-
 fn log_end(record: &CallRecord) {
     let code = record.release_code.map_or("", |it| it.as_str());
     tracing::info!(
@@ -418,43 +436,6 @@ fn auth_failed(source: SocketAddr, user: &str, reason: &str) -> String {
     format!("auth_failed proto=sip addr={} user={user} reason={reason}", source.ip())
 }
 
-/// Lets [`SECURITY_BURST`] lines pass at once and [`SECURITY_RATE`] a second, and counts the rest.
-#[derive(Default)]
-struct Bucket {
-    tokens: u32,
-    filled_at: Option<Instant>,
-    suppressed: u64,
-}
-
-impl Bucket {
-    fn take(&mut self, now: Instant) -> bool {
-        let filled_at = *self.filled_at.get_or_insert_with(|| {
-            self.tokens = SECURITY_BURST;
-            now
-        });
-        let seconds = u32::try_from(now.duration_since(filled_at).as_secs()).unwrap_or(u32::MAX);
-        if seconds > 0 {
-            let gained = seconds.saturating_mul(SECURITY_RATE);
-            self.tokens = self.tokens.saturating_add(gained).min(SECURITY_BURST);
-            self.filled_at = Some(now);
-        }
-        if self.tokens == 0 {
-            self.suppressed += 1;
-            return false;
-        }
-        self.tokens -= 1;
-        true
-    }
-
-    /// Says how many lines were left out, once there is a token for it.
-    fn report(&mut self, now: Instant) {
-        if self.suppressed > 0 && self.take(now) {
-            let lines = std::mem::take(&mut self.suppressed);
-            tracing::warn!(target: "security", lines, "lines left out");
-        }
-    }
-}
-
 fn instant() -> Instant {
     crate::clock::now().instant
 }
@@ -475,31 +456,5 @@ mod tests {
         for (user, expected) in table {
             assert_eq!(auth_failed(source, user, "bad_digest"), expected);
         }
-    }
-
-    #[test]
-    fn a_throttled_source_is_named_once_a_minute() {
-        let mut noted = BTreeMap::new();
-        let start = instant();
-        let source = |last: u8| IpAddr::from([10, 0, 0, last]);
-        assert!(is_news(&mut noted, source(1), start));
-        assert!(!is_news(&mut noted, source(1), start + Duration::from_secs(59)));
-        assert!(is_news(&mut noted, source(2), start));
-        assert!(is_news(&mut noted, source(1), start + Duration::from_secs(60)));
-        for at in 0..=THROTTLED_MAX {
-            is_news(&mut noted, IpAddr::from(u32::try_from(at).unwrap().to_be_bytes()), start);
-        }
-        assert!(noted.len() <= THROTTLED_MAX);
-    }
-
-    #[test]
-    fn a_flood_writes_less_than_a_megabyte() {
-        let mut bucket = Bucket::default();
-        let start = instant();
-        let lines = (0..20_000_u64)
-            .filter(|at| bucket.take(start + Duration::from_micros(at * 500)))
-            .count();
-        assert!((500..800).contains(&lines), "{lines} lines in ten seconds");
-        assert_eq!(bucket.suppressed, 20_000 - lines as u64);
     }
 }

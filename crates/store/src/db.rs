@@ -16,6 +16,7 @@ mod line_registration;
 mod migrate;
 mod outside;
 mod phone;
+mod registration_change;
 mod session;
 mod setting;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use call_search::{CallPlace, CallSearch, FoundCalls};
 pub use durations::{Durations, LIMITS_US};
 pub use edit::Edit;
 pub use extension::{ExtensionProfile, NewExtension, StoredExtension};
+pub use registration_change::{RegistrationChange, What, Why};
 pub use session::Session;
 pub use setting::TenantName;
 pub use totp::Totp;
@@ -197,7 +199,7 @@ pub(crate) fn integer(number: u64) -> i64 {
 }
 
 /// The text of an enum, as serde names it: one spelling for SQL, CSV and JSON.
-pub(crate) fn word<T: serde::Serialize>(value: T) -> String {
+pub fn word<T: serde::Serialize>(value: T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         // Used for plain enums only, which are strings.

@@ -26,7 +26,7 @@ pub struct Recovery {
     /// The records of the calls that were left open.
     pub crashed: Vec<CallRecord>,
     /// Bindings that expired while nobody was there to notice.
-    pub expired: Vec<BindingKey>,
+    pub expired: Vec<Binding>,
     /// Damage in the journal behind what the database holds.
     pub gaps: Vec<Gap>,
     /// The newest record in the journal or the database; 0 where both are new.
@@ -37,7 +37,7 @@ impl Recovery {
     /// What the start itself adds to the journal, before anything else.
     pub fn records(&self) -> Vec<Record> {
         let crashed = self.crashed.iter().map(|it| Record::CallEnded(Arc::new(it.clone())));
-        let expired = self.expired.iter().map(|it| Record::Unbound(it.clone()));
+        let expired = self.expired.iter().map(|it| Record::Unbound(it.key.clone()));
         crashed.chain(expired).collect()
     }
 }
@@ -70,11 +70,11 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
     recovery.newest = recovery.newest.max(applied);
     recovery.recovered.lines = tail.lines.into_values().collect();
     recovery.recovered.phones = tail.phones.into_values().collect();
-    for (key, binding) in tail.bindings {
+    for binding in tail.bindings.into_values() {
         if binding.expires_at > now {
             recovery.recovered.bindings.push(binding);
         } else {
-            recovery.expired.push(key);
+            recovery.expired.push(binding);
         }
     }
     for (call, open) in tail.open {

@@ -3,7 +3,7 @@
 //! Three threads besides the core's: the keeper of the journal, the projection with a small
 //! runtime of its own, and SQLite's.
 
-use crate::db::{AuditEntry, Db};
+use crate::db::{AuditEntry, Db, RegistrationChange, What, Why};
 use crate::error::StoreError;
 use crate::journal::{Disk, KeeperHandle, Sequence, State, Status, Writer};
 use crate::lock::DataDirLock;
@@ -12,7 +12,9 @@ use crate::projection::csv::CsvFiles;
 use crate::projection::{Progress, Projection};
 use crate::recover::{Recovery, recover};
 use pbx::id::TenantId;
+use pbx::record::Binding;
 use pbx::time::UnixMillis;
+use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -103,6 +105,7 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
     let (mut writer, status, keeper) = Writer::open(disk, next).map_err(StoreError::io(&dir))?;
     // Whatever the outcome: until they are on the disk, the next start makes them again.
     let _ = writer.append_batch(&recovery.records());
+    tell_expired(&db, &recovery).await;
 
     let progress = projection.progress();
     let (stop, stopped) = watch::channel(false);
@@ -119,6 +122,21 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
     let probe = StoreProbe { status, progress };
     let handle = StoreHandle { probe, keeper, projection, stop, _lock: lock };
     Ok(Started { writer, db, recovery, handle })
+}
+
+/// The history of the devices that nobody was there to see leave. The server starts without it too.
+async fn tell_expired(db: &Db, recovery: &Recovery) {
+    let gone =
+        |it: &Binding| RegistrationChange::of(it, it.expires_at, What::Gone, Why::ExpiredWhileOff);
+    let mut by_tenant: BTreeMap<TenantId, Vec<RegistrationChange>> = BTreeMap::new();
+    for binding in &recovery.expired {
+        by_tenant.entry(binding.key.tenant).or_default().push(gone(binding));
+    }
+    for (tenant, changes) in by_tenant {
+        if let Err(error) = db.note_registration_changes(tenant, &changes).await {
+            tracing::warn!(%error, "the history of registrations misses some that ended");
+        }
+    }
 }
 
 /// Opens the database for a command while no server runs.

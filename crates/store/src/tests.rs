@@ -249,6 +249,11 @@ fn expired_bindings_are_gone_unless_they_were_renewed() {
         let mut store = started(dir.path()).await;
         let mut renewed = samples::binding("101", "desk", 2);
         renewed.expires_at = after_s(7200);
+        let new = ["100", "101"].map(|number| {
+            let profile = crate::db::ExtensionProfile::new(number);
+            crate::db::NewExtension { profile, password: None }
+        });
+        store.db.insert_extensions(TenantId(0), new.into()).await.unwrap();
         let _ = store.writer.append_batch(&[bound(100), bound(101)]);
         let _ = store.writer.append_batch(&[Record::Bound(Arc::new(renewed.clone()))]);
         let after = killed(dir.path());
@@ -259,6 +264,10 @@ fn expired_bindings_are_gone_unless_they_were_renewed() {
         let db = again.db.clone();
         stop(again);
         assert_eq!(db.bindings(UnixMillis(0)).await.unwrap(), [renewed]);
+        let told = db.registration_changes(TenantId(0), "100").await.unwrap();
+        let [gone] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((gone.why, gone.at), (crate::db::Why::ExpiredWhileOff, after_s(3600)));
+        assert_eq!(db.registration_changes(TenantId(0), "101").await.unwrap(), []);
     });
 }
 

@@ -11,7 +11,7 @@ mod sse;
 mod ws;
 
 pub use catalogue::{Kind, Kinds};
-pub use news::{Before, Fact, news};
+pub use news::{Before, Fact, Novelty, news};
 pub(crate) use render::{LOST, lost};
 pub use ring::{Batch, Happened, Position, Reader, Ring};
 pub(crate) use sse::{on_events, too_many};

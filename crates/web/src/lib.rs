@@ -27,6 +27,7 @@ pub mod openapi;
 pub mod outside;
 mod pages;
 pub mod records;
+pub mod registration_history;
 pub mod resource;
 #[cfg(test)]
 mod scene;
@@ -179,6 +180,10 @@ fn resources() -> Router<Office> {
                 .patch(extensions::on_set)
                 .delete(extensions::on_delete)
                 .post(extensions::on_verb),
+        )
+        .route(
+            "/api/v1/extensions/{number}/registration-history",
+            get(registration_history::on_history),
         )
         .route("/api/v1/extensions:import", post(extensions::sheet::on_import))
         .route("/api/v1/extensions:export", get(extensions::sheet::on_export))

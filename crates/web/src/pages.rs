@@ -104,6 +104,7 @@ pub fn pages_router(office: Office) -> Router {
         .route("/dial-plan/{table}/try", post(dial_plan::on_try))
         .route("/feature-codes", get(feature_codes::on_codes).post(feature_codes::on_save))
         .route("/registrations", get(registrations::on_list))
+        .route("/registrations/{number}", get(registrations::on_history))
         .route("/settings", get(settings::on_settings).post(settings::on_save))
         .route("/help", get(help::on_manual))
         .route("/help/{name}", get(help::on_chapter))

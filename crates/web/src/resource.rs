@@ -8,6 +8,8 @@ pub mod outside;
 mod registration;
 pub mod sheet;
 
+pub use registration::{Registration, RegistrationChange, RegistrationHistory};
+
 use pbx::dialplan::Tables;
 use pbx::dialplan::levels::Levels;
 use pbx::dialplan::lint::finding::TableName;
@@ -300,22 +302,6 @@ pub struct FeatureCode {
 #[serde(deny_unknown_fields)]
 pub struct FeatureCodeRequest {
     pub code: String,
-}
-
-/// A registered device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Registration {
-    pub extension: String,
-    pub contact: String,
-    /// `udp` or `tcp`.
-    pub transport: String,
-    pub source: String,
-    pub user_agent: String,
-    pub device: String,
-    /// RFC 3339.
-    pub registered_at: String,
-    pub expires_at: String,
-    pub expires_in_s: u64,
 }
 
 /// A running call, or one that ended a short time ago.

@@ -80,6 +80,12 @@ pub(super) fn browser_first_minute(context: &Context) -> Result<()> {
                 second.wait_heard(FIRST_HZ, HEARD_S)?;
                 first.hang_up()?;
             }
+            "leave" => phones.pop().context("no phone")?.leave()?,
+            "try a wrong password" => {
+                let stranger = Phone::udp(LOCALHOST, server.udp(), "101", "not-the-password");
+                let refused = stranger?.try_register(3600)?.status();
+                ensure!(refused == Some(401), "a wrong password is answered {refused:?}");
+            }
             other => bail!("nobody does {other} here"),
         }
         Ok(json!(true))
@@ -106,6 +112,7 @@ pub(super) fn browser_pages(context: &Context) -> Result<()> {
     let more = [
         "/extensions/100",
         "/extensions/new",
+        "/registrations/100",
         "/extensions/range",
         "/external-lines/new",
         "/sip-trunks/new",

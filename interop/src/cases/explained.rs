@@ -41,7 +41,7 @@ const ROWS: [Row; 4] = [
         guilty: ["callee's side", "责任方：被叫"],
         sentence: ["109 is not registered.", "分机109未注册。"],
         remedy: ["Look whether the phone has power and network", "请检查话机的电源、网络和密码"],
-        command: Some("dialtone registrations"),
+        command: Some("dialtone registrations history 109"),
     },
     Row {
         oddities: "from-account",

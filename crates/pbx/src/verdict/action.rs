@@ -22,7 +22,10 @@ pub(super) fn action(code: Code, record: &CallRecord) -> Option<String> {
         | Code::LineNotShared
         | Code::CalleeUnknown => simulate(record),
         Code::CalleeNotRegistered | Code::CalleeUnreachable | Code::CalleeFlowLost => {
-            Some("dialtone registrations".to_owned())
+            Some(match record.callee_extension.as_deref().and_then(word) {
+                Some(number) => format!("dialtone registrations history {number}"),
+                None => "dialtone registrations".to_owned(),
+            })
         }
         Code::CallerLimit | Code::CalleeLimit => one_call_more(record),
         Code::LineRejectedFrom => {

@@ -54,6 +54,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("dialplan import", "用TOML文件或CSV文件替换这些表，要么全部替换，要么都不替换"),
     ("registrations", "列出已注册的话机"),
+    ("registrations history", "显示一个分机的话机及其最近的变更：注册、离线、被拒绝"),
     ("calls", "列出当前呼叫"),
     ("calls show", "显示一个呼叫的详情和时序图"),
     ("calls hangup", "释放呼叫"),

@@ -229,7 +229,7 @@ fn setting_path(key: &str) -> String {
 }
 
 /// Numbers are made of characters that need no escaping; anything else is no number.
-fn path(number: &str) -> Result<String> {
+pub(super) fn path(number: &str) -> Result<String> {
     let plain = |it: char| it.is_ascii_alphanumeric() || "._-+".contains(it);
     if number.is_empty() || !number.chars().all(plain) {
         let what = text!("there is no extension {number:?}", "分机{number:?}不存在");

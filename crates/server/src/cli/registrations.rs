@@ -1,10 +1,13 @@
-//! `dialtone registrations`: which phones are registered, from where, for how long.
+//! `dialtone registrations`: which phones are registered, from where, for how long; and what happened to those of one
+//! extension.
 
 use super::client::Client;
+use super::offline::path;
 use super::output::{Column, Output, table};
 use super::{Common, Result, block_on};
+use pbx::language::Language;
 use pbx::text;
-use web::resource::Registration;
+use web::resource::{Registration, RegistrationChange, RegistrationHistory};
 
 const COLUMNS: [Column; 5] = [
     ("EXT", "分机"),
@@ -14,21 +17,72 @@ const COLUMNS: [Column; 5] = [
     ("PHONE", "话机"),
 ];
 
-pub(super) fn run(common: &Common, output: &mut Output) -> Result<()> {
+const CHANGES: [Column; 5] = [
+    ("TIME", "时间"),
+    ("WHAT", "变更"),
+    ("SOURCE", "源地址"),
+    ("CONTACT", "联系地址"),
+    ("PHONE", "话机"),
+];
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// What happened to the phones of an extension: registered, gone, refused.
+    History {
+        /// The extension.
+        number: String,
+    },
+}
+
+pub(super) fn run(common: &Common, arguments: Arguments, output: &mut Output) -> Result<()> {
     let socket = common.socket_path()?;
-    let found: Vec<Registration> =
-        block_on(async { Client::required(&socket).await?.list("/api/v1/registrations").await })?;
-    output.show(&found, |found, language| {
-        let row = |it: &Registration| {
-            vec![
-                it.extension.clone(),
-                format!("{}/{}", it.source, it.transport),
-                it.contact.clone(),
-                text!("{} s", "{}秒", it.expires_in_s).get(language).to_owned(),
-                it.user_agent.clone(),
-            ]
-        };
-        let rows: Vec<_> = found.iter().map(row).collect();
-        table(language, &COLUMNS, &rows)
+    block_on(async {
+        let mut client = Client::required(&socket).await?;
+        match arguments.command {
+            None => {
+                let found: Vec<Registration> = client.list("/api/v1/registrations").await?;
+                output.show(&found, |found, language| registered(found, language))
+            }
+            Some(Command::History { number }) => {
+                let path = format!("{}/registration-history", path(&number)?);
+                let found: RegistrationHistory = client.get(&path).await?;
+                output.show(&found, history)
+            }
+        }
     })
+}
+
+fn registered(found: &[Registration], language: Language) -> String {
+    let row = |it: &Registration| {
+        vec![
+            it.extension.clone(),
+            format!("{}/{}", it.source, it.transport),
+            it.contact.clone(),
+            text!("{} s", "{}秒", it.expires_in_s).get(language).to_owned(),
+            it.user_agent.clone(),
+        ]
+    };
+    let rows: Vec<_> = found.iter().map(row).collect();
+    table(language, &COLUMNS, &rows)
+}
+
+fn history(found: &RegistrationHistory, language: Language) -> String {
+    let row = |it: &RegistrationChange| {
+        let source = if it.transport.is_empty() {
+            it.source.clone()
+        } else {
+            format!("{}/{}", it.source, it.transport)
+        };
+        let what = it.text.get(language).to_owned();
+        vec![it.at.clone(), what, source, it.contact.clone(), it.user_agent.clone()]
+    };
+    let rows: Vec<_> = found.changes.iter().map(row).collect();
+    let now = registered(&found.registered, language);
+    format!("{now}\n{}", table(language, &CHANGES, &rows))
 }

@@ -363,6 +363,7 @@ fn start_servers(
     servers.spawn_on(web::backups::run_nightly(office.clone()), runtime.handle());
     servers.spawn_on(web::mss::serve(office.clone()), runtime.handle());
     servers.spawn_on(web::captures::run(office.clone()), runtime.handle());
+    servers.spawn_on(web::registration_history::run(office.clone()), runtime.handle());
     let router = web::control_router(office.clone());
     servers.spawn_on(web::serve_control(control, router), runtime.handle());
     for listener in http {

@@ -76,6 +76,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "calls_that_follow",
         sql: include_str!("../../migrations/sqlite/0013_calls_that_follow.sql"),
     },
+    Migration {
+        version: 14,
+        name: "registration_changes",
+        sql: include_str!("../../migrations/sqlite/0014_registration_changes.sql"),
+    },
 ];
 
 /// The schema of this version.

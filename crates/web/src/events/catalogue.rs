@@ -34,7 +34,9 @@ catalogue! {
     CallTransferred      "call.transferred"
     CallEnded            "call.ended"
     RegistrationAdded    "registration.added"
+    RegistrationChanged  "registration.changed"
     RegistrationRemoved  "registration.removed"
+    RegistrationRefused  "registration.refused"
     LineStateChanged     "line.state_changed"
     TrunkStateChanged    "trunk.state_changed"
     ConfigChanged        "config.changed"
@@ -102,7 +104,7 @@ mod tests {
         #[rustfmt::skip]
         let table = [
             ("call.ended",                     all(&[Kind::CallEnded])),
-            (" call.ended , registration.* ",  all(&[Kind::CallEnded, Kind::RegistrationAdded, Kind::RegistrationRemoved])),
+            (" call.ended , registration.* ",  all(&[Kind::CallEnded, Kind::RegistrationAdded, Kind::RegistrationChanged, Kind::RegistrationRemoved, Kind::RegistrationRefused])),
             ("line.*,line.*",                  all(&[Kind::LineStateChanged])),
             ("",                               all(Kind::ALL)),
             (",",                              all(Kind::ALL)),

@@ -2,13 +2,14 @@
 
 use super::Kind;
 use crate::Edit;
-use pbx::event::{CallState, CallStatus, Event, UnregisterReason};
+use pbx::event::{AuthFailure, CallState, CallStatus, Event, UnregisterReason};
 use pbx::id::TenantId;
 use pbx::line::live::LineStatus;
 use pbx::record::{Binding, BindingKey, CallRecord};
 use pbx::release::ReleaseCode;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// One thing that happened, as it is kept until somebody wants to read it.
@@ -20,9 +21,22 @@ pub enum Fact {
         record: Arc<CallRecord>,
     },
     Registered(Arc<Binding>),
+    /// A refresh brought something new.
+    Refreshed {
+        binding: Arc<Binding>,
+        new: Novelty,
+    },
     Unregistered {
         key: BindingKey,
         why: UnregisterReason,
+        /// Where it was known.
+        binding: Option<Arc<Binding>>,
+    },
+    /// Somebody did not get in as this extension.
+    Refused {
+        extension: Box<str>,
+        source: SocketAddr,
+        why: AuthFailure,
     },
     Line(Box<LineStatus>),
     LineGone {
@@ -40,11 +54,21 @@ pub enum Fact {
     Lost,
 }
 
+/// What is no longer as it was when the device registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Novelty {
+    /// It is elsewhere. Another port of the same address says nothing: routers and streams change it at will.
+    Address,
+    Transport,
+    /// Another phone, or a newer program in it.
+    UserAgent,
+}
+
 /// What was known of the same thing before an event.
 #[derive(Debug, Default)]
 pub struct Before {
     pub call: Option<CallState>,
-    pub is_registered: bool,
+    pub binding: Option<Arc<Binding>>,
     pub line: Option<LineStatus>,
     pub trunk: Option<TrunkStatus>,
 }
@@ -55,7 +79,9 @@ impl Fact {
         Some(match self {
             Self::Call { kind, .. } => *kind,
             Self::Registered(_) => Kind::RegistrationAdded,
+            Self::Refreshed { .. } => Kind::RegistrationChanged,
             Self::Unregistered { .. } => Kind::RegistrationRemoved,
+            Self::Refused { .. } => Kind::RegistrationRefused,
             Self::Line(_) | Self::LineGone { .. } => Kind::LineStateChanged,
             Self::Trunk(_) | Self::TrunkGone { .. } => Kind::TrunkStateChanged,
             Self::Changed(_) => Kind::ConfigChanged,
@@ -66,12 +92,12 @@ impl Fact {
     pub fn tenant(&self) -> TenantId {
         match self {
             Self::Call { record, .. } => record.tenant,
-            Self::Registered(binding) => binding.key.tenant,
+            Self::Registered(binding) | Self::Refreshed { binding, .. } => binding.key.tenant,
             Self::Unregistered { key, .. } => key.tenant,
             Self::Line(status) => status.tenant,
             Self::Trunk(status) => status.tenant,
             Self::LineGone { tenant, .. } | Self::TrunkGone { tenant, .. } => *tenant,
-            Self::Changed(_) | Self::Lost => TenantId::default(),
+            Self::Refused { .. } | Self::Changed(_) | Self::Lost => TenantId::default(),
         }
     }
 
@@ -87,7 +113,9 @@ impl Fact {
             Kind::CallHeld
             | Kind::CallResumed
             | Kind::RegistrationAdded
+            | Kind::RegistrationChanged
             | Kind::RegistrationRemoved
+            | Kind::RegistrationRefused
             | Kind::LineStateChanged
             | Kind::TrunkStateChanged
             | Kind::ConfigChanged => None,
@@ -100,11 +128,17 @@ pub fn news(event: &Event, before: &Before, mut tell: impl FnMut(Fact)) {
     match event {
         Event::Call(status) => of_call(before.call, status, &mut tell),
         Event::CallEnded(record) => of_end(before.call, record, &mut tell),
-        Event::Registered(binding) if !before.is_registered => {
-            tell(Fact::Registered(Arc::clone(binding)));
-        }
+        Event::Registered(binding) => match &before.binding {
+            None => tell(Fact::Registered(Arc::clone(binding))),
+            Some(known) => {
+                if let Some(new) = novelty(known, binding) {
+                    tell(Fact::Refreshed { binding: Arc::clone(binding), new });
+                }
+            }
+        },
         Event::Unregistered { key, why } => {
-            tell(Fact::Unregistered { key: key.clone(), why: *why });
+            let binding = before.binding.clone();
+            tell(Fact::Unregistered { key: key.clone(), why: *why, binding });
         }
         Event::Line(status) => {
             let known = before.line.as_ref().map(|it| (it.standing, it.trouble));
@@ -123,13 +157,24 @@ pub fn news(event: &Event, before: &Before, mut tell: impl FnMut(Fact)) {
         Event::TrunkGone { tenant, id } => {
             tell(Fact::TrunkGone { tenant: *tenant, id: *id });
         }
-        // A refresh; the rest is for the log only, or for who asked.
-        Event::Registered(_)
-        | Event::AuthFailed { .. }
+        // For the log only, or for who asked. Who was refused is told with less haste than strangers have.
+        Event::AuthFailed { .. }
         | Event::Examined { .. }
         | Event::Tried { .. }
         | Event::Throttled { .. }
         | Event::Fault { .. } => {}
+    }
+}
+
+fn novelty(known: &Binding, binding: &Binding) -> Option<Novelty> {
+    if known.flow.remote.ip() != binding.flow.remote.ip() {
+        Some(Novelty::Address)
+    } else if known.flow.transport != binding.flow.transport {
+        Some(Novelty::Transport)
+    } else if known.user_agent != binding.user_agent {
+        Some(Novelty::UserAgent)
+    } else {
+        None
     }
 }
 
@@ -233,6 +278,53 @@ mod tests {
             let before = Before { call, ..Before::default() };
             assert_eq!(told(&event, &before), expected, "{call:?} {event:?}");
         }
+    }
+
+    #[test]
+    fn a_refresh_is_told_where_it_brings_something_new() {
+        use sip::{Flow, Transport};
+        let binding = |transport, remote: &str, user_agent: &str| {
+            let remote = remote.parse().expect("an address");
+            Arc::new(Binding {
+                key: BindingKey {
+                    tenant: TenantId(0),
+                    extension: "100".into(),
+                    device: "d".into(),
+                },
+                contact: "sip:100@192.168.1.20".into(),
+                flow: Flow { transport, local: remote, remote, connection: None },
+                call_id: "c".into(),
+                cseq: 1,
+                q: 1000,
+                user_agent: user_agent.into(),
+                registered_at: UnixMillis(0),
+                expires_at: UnixMillis(60_000),
+            })
+        };
+        let known = binding(Transport::Udp, "192.168.1.20:5060", "phone 1");
+        let before =
+            |it: &Arc<Binding>| Before { binding: Some(Arc::clone(it)), ..Before::default() };
+        #[rustfmt::skip]
+        let table = [
+            (Transport::Udp, "192.168.1.20:5060", "phone 1", None),
+            (Transport::Udp, "192.168.1.20:6060", "phone 1", None),
+            (Transport::Udp, "192.168.1.21:5060", "phone 2", Some(Novelty::Address)),
+            (Transport::Tcp, "192.168.1.20:5060", "phone 1", Some(Novelty::Transport)),
+            (Transport::Udp, "192.168.1.20:5060", "phone 2", Some(Novelty::UserAgent)),
+        ];
+        for (transport, remote, agent, expected) in table {
+            let mut found = vec![];
+            let event = Event::Registered(binding(transport, remote, agent));
+            news(&event, &before(&known), |it| {
+                let Fact::Refreshed { new, .. } = it else { panic!("{it:?}") };
+                found.push(new);
+            });
+            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{remote} {agent}");
+        }
+        let event = Event::Registered(Arc::clone(&known));
+        assert_eq!(told(&event, &Before::default()), [Kind::RegistrationAdded]);
+        let gone = Event::Unregistered { key: known.key.clone(), why: UnregisterReason::Expired };
+        assert_eq!(told(&gone, &before(&known)), [Kind::RegistrationRemoved]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Events as text: the envelope of all carriers, and the frame of an event stream around it.
 
-use super::{Fact, Happened, Position};
+use super::{Fact, Happened, Novelty, Position};
 use crate::moment::rfc3339;
 use crate::resource::{Call, Registration};
 use crate::{Edit, Running};
@@ -105,7 +105,17 @@ fn data(fact: &Fact, running: &dyn Running) -> Value {
             value(&call)
         }
         Fact::Registered(binding) => value(&Registration::of(binding, binding.registered_at)),
-        Fact::Unregistered { key, why } => json!({
+        Fact::Refreshed { binding, new } => {
+            let mut shown = value(&Registration::of(binding, running.now()));
+            shown["changed"] = novelty(*new).into();
+            shown
+        }
+        Fact::Refused { extension, source, why } => json!({
+            "extension": &**extension,
+            "source": source.to_string(),
+            "reason": why.as_str(),
+        }),
+        Fact::Unregistered { key, why, .. } => json!({
             "extension": key.extension.as_str(),
             "device": key.device.as_str(),
             "reason": reason(*why),
@@ -122,6 +132,14 @@ fn data(fact: &Fact, running: &dyn Running) -> Value {
 /// Our own shapes always have their JSON.
 fn value(it: &impl Serialize) -> Value {
     serde_json::to_value(it).unwrap_or_default()
+}
+
+fn novelty(new: Novelty) -> &'static str {
+    match new {
+        Novelty::Address => "address",
+        Novelty::Transport => "transport",
+        Novelty::UserAgent => "user_agent",
+    }
 }
 
 fn reason(why: UnregisterReason) -> &'static str {

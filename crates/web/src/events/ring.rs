@@ -129,6 +129,11 @@ impl Ring {
         Position { epoch: self.epoch, seq: self.lock().last }
     }
 
+    /// Before the first event.
+    pub fn beginning(&self) -> Position {
+        Position { epoch: self.epoch, seq: 0 }
+    }
+
     /// A reader from after this position on, or from now on; `None` where there are too many readers.
     pub fn read(self: &Arc<Self>, after: Option<Position>, kinds: Kinds) -> Option<Reader> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;

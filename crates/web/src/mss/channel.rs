@@ -190,6 +190,8 @@ fn told(event: &Happened, present: &Present<'_>) -> Vec<String> {
         | Fact::LineGone { .. }
         | Fact::Trunk(_)
         | Fact::TrunkGone { .. }
+        | Fact::Refreshed { .. }
+        | Fact::Refused { .. }
         | Fact::Changed(_)
         | Fact::Lost => vec![],
     };
@@ -263,7 +265,9 @@ fn of_call<'a>(
         | Kind::CallResumed
         | Kind::CallTransferred
         | Kind::RegistrationAdded
+        | Kind::RegistrationChanged
         | Kind::RegistrationRemoved
+        | Kind::RegistrationRefused
         | Kind::LineStateChanged
         | Kind::TrunkStateChanged
         | Kind::ConfigChanged => vec![],

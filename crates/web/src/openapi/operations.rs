@@ -9,7 +9,10 @@ use crate::dial_plan::{self, tables};
 use crate::extensions::{self, sheet};
 use crate::outside::{lines, trunks};
 use crate::records::{self, search};
-use crate::{audit, backups, calls, captures, events, features, live, settings, webhooks};
+use crate::{
+    audit, backups, calls, captures, events, features, live, registration_history, settings,
+    webhooks,
+};
 use pbx::language::Text;
 
 pub(super) struct Operation {
@@ -227,6 +230,9 @@ operations! {
     "DELETE" "/sip-trunks/{id}" trunks::on_delete [409]
         "Removes a trunk that nothing names."
         "删除未被使用的SIP中继。";
+    "GET" "/extensions/{number}/registration-history" registration_history::on_history []
+        "The phones of an extension that are registered, and the last changes of them: registered, changed, gone, refused, with the reason."
+        "分机当前已注册的话机，以及最近的变更：注册、变更、离线、被拒绝及其原因。";
     "GET" "/registrations" live::registrations []
         "Registered phones."
         "已注册的话机。";

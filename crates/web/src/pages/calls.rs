@@ -4,6 +4,7 @@ mod act;
 mod call;
 mod ladder;
 mod list;
+mod remedy;
 mod support;
 
 pub(crate) use act::{on_hangup, on_place, on_transfer};

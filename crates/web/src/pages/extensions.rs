@@ -41,6 +41,7 @@ words! {
         has_password: "It has a password.", "已设置密码。";
         weak: "Its password is well known: it is let in from private networks only.", "密码过于简单：仅允许从私网接入。";
         no_password: "It has no password: it is known by its address.", "未设置密码：按IP地址鉴权。";
+        devices: "Registrations", "注册状态";
         saved: "Saved. It is in force.", "已保存并生效。";
         delete_title: "Delete the extension?", "确定删除该分机？";
         delete_help: "Its phones are registered no longer. Calls that are up go on.", "其话机注册立即失效，进行中的呼叫不受影响。";
@@ -53,6 +54,8 @@ struct Page {
     page: Layout,
     w: &'static Words,
     heading: String,
+    /// Where its phones are.
+    devices: Option<String>,
     saved: bool,
     password: Option<&'static str>,
     action: String,
@@ -113,6 +116,7 @@ fn new_page(viewer: &Viewer, json: &Value, tab: &str, failure: Option<Failure>) 
         page: viewer.layout(),
         w,
         heading: w.new.to_owned(),
+        devices: None,
         saved: false,
         password: None,
         action: String::new(),
@@ -194,6 +198,7 @@ fn page(
         page: viewer.layout(),
         w,
         heading: format!("{} {number}", w.title),
+        devices: Some(format!("/registrations/{}", segment(number))),
         saved: false,
         password: Some(password),
         action: format!("{}/password", own(number)),

@@ -1,4 +1,4 @@
-//! Registrations (注册状态): every phone that is registered now, fifty at a time.
+//! Registrations (注册状态): every phone that is registered now, fifty at a time; and the history of an extension's.
 
 use super::api::segment;
 use super::failure::PageFailure;
@@ -7,10 +7,11 @@ use super::viewer::Viewer;
 use super::when::{When, when};
 use super::words::words;
 use super::{query, render};
-use crate::resource::Registration;
+use crate::resource::{Registration, RegistrationChange, RegistrationHistory};
 use askama::Template;
-use axum::extract::Query;
+use axum::extract::{Path, Query};
 use axum::response::Response;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 /// Rows of a page.
@@ -32,6 +33,16 @@ words! {
         not_found: "No registration is like that.", "没有符合条件的注册。";
         next: "Next page", "下一页";
         first: "First page", "第一页";
+        history: "History", "历史";
+        now: "Registered now", "当前注册";
+        none_now: "No phone of this extension is registered.", "该分机当前没有已注册的话机。";
+        changes: "Last changes", "最近变更";
+        changes_help: "The last 20 changes and the last 5 refusals; a refresh is no change.", "最近20次变更和最近5次被拒绝的注册；刷新注册不算变更。";
+        no_changes: "Nothing has happened yet.", "暂无变更。";
+        time: "Time", "时间";
+        what: "What happened", "变更";
+        to_list: "Registrations", "注册状态";
+        to_extension: "Open the extension", "查看分机";
     }
 }
 
@@ -62,6 +73,29 @@ struct Row {
     contact: String,
     since: When,
     expires: u64,
+    history: String,
+}
+
+#[derive(Template)]
+#[template(path = "registration-history.html")]
+struct HistoryPage {
+    page: Layout,
+    w: &'static Words,
+    extension: String,
+    /// Its own page.
+    href: String,
+    rows: Vec<Row>,
+    changes: Vec<Change>,
+}
+
+struct Change {
+    at: When,
+    /// The colour of its lamp.
+    class: &'static str,
+    text: String,
+    device: String,
+    source: String,
+    contact: String,
 }
 
 pub(crate) async fn on_list(
@@ -74,16 +108,7 @@ pub(crate) async fn on_list(
         viewer.api.get(&query("/api/v1/registrations", &fields)).await?;
     let (zone, more) = (viewer.zone(), found.len() > ROWS);
     found.truncate(ROWS);
-    let row = |it: &Registration| Row {
-        href: format!("/extensions/{}", segment(&it.extension)),
-        extension: it.extension.clone(),
-        device: it.user_agent.clone(),
-        source: format!("{} {}", it.source, it.transport.to_uppercase()),
-        contact: it.contact.clone(),
-        since: when(&it.registered_at, &zone),
-        expires: it.expires_in_s,
-    };
-    let rows: Vec<Row> = found.iter().map(row).collect();
+    let rows: Vec<Row> = found.iter().map(|it| row(it, &zone)).collect();
     let last = found.last().filter(|_| more);
     let next = last.map(|it| {
         let after = format!("{}/{}", it.extension, it.device);
@@ -92,4 +117,51 @@ pub(crate) async fn on_list(
     let empty = rows.is_empty() && asked.q.is_empty() && asked.after.is_empty();
     let (page, w) = (viewer.layout(), Words::of(viewer.language));
     Ok(render(&Page { page, w, asked, empty, rows, next }))
+}
+
+fn row(it: &Registration, zone: &TimeZone) -> Row {
+    Row {
+        href: format!("/extensions/{}", segment(&it.extension)),
+        extension: it.extension.clone(),
+        device: it.user_agent.clone(),
+        source: source(&it.source, &it.transport),
+        contact: it.contact.clone(),
+        since: when(&it.registered_at, zone),
+        expires: it.expires_in_s,
+        history: format!("/registrations/{}", segment(&it.extension)),
+    }
+}
+
+fn source(address: &str, transport: &str) -> String {
+    format!("{address} {}", transport.to_uppercase()).trim_end().to_owned()
+}
+
+pub(crate) async fn on_history(
+    viewer: Viewer,
+    Path(number): Path<String>,
+) -> Result<Response, PageFailure> {
+    let path = format!("/api/v1/extensions/{}/registration-history", segment(&number));
+    let found: RegistrationHistory = viewer.api.get(&path).await?;
+    let zone = viewer.zone();
+    let change = |it: &RegistrationChange| Change {
+        at: when(&it.at, &zone),
+        class: match it.what.as_str() {
+            "registered" => "good",
+            "gone" => "off",
+            "refused" => "bad",
+            _ => "warn",
+        },
+        text: it.text.get(viewer.language).to_owned(),
+        device: it.user_agent.clone(),
+        source: source(&it.source, &it.transport),
+        contact: it.contact.clone(),
+    };
+    Ok(render(&HistoryPage {
+        page: viewer.layout(),
+        w: Words::of(viewer.language),
+        href: format!("/extensions/{}", segment(&found.extension)),
+        rows: found.registered.iter().map(|it| row(it, &zone)).collect(),
+        changes: found.changes.iter().map(change).collect(),
+        extension: found.extension,
+    }))
 }

@@ -47,6 +47,7 @@ const PAGES: &[&str] = &[
     "/registrations",
     "/trace",
     "/registrations?q=nobody",
+    "/registrations/100",
     "/audit",
     "/administrators",
     "/administrators/admin/password",

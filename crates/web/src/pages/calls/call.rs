@@ -1,6 +1,7 @@
 //! The page of one call: why it ended, what happened, the ladder, the media, and where it would go today.
 
 use super::ladder::{Drawing, Message, drawing, messages};
+use super::remedy::{Button, button};
 use super::{class, direction, state, way};
 use crate::CallPage;
 use crate::pages::api::segment;
@@ -81,6 +82,7 @@ struct Page {
     sentence: String,
     remedy: String,
     action: Option<String>,
+    button: Option<Button>,
     confidence: &'static str,
     facts: Vec<Fact>,
     linked: Option<String>,
@@ -139,6 +141,9 @@ pub(crate) async fn on_call(
         sentence: verdict.map_or(w.running, |it| it.sentence.get(language)).to_owned(),
         remedy: verdict.map_or("", |it| it.remedy.get(language)).to_owned(),
         action: verdict.and_then(|it| it.action.clone()),
+        button: verdict
+            .and_then(|it| it.action.as_deref())
+            .and_then(|it| button(it, &call, language)),
         confidence: match verdict.map(|it| it.confidence.as_str()) {
             Some("likely") => w.likely,
             Some("possible") => w.possible,

@@ -17,6 +17,7 @@ use sip::{Flow, Transport};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Db;
+use store::db::{RegistrationChange, What, Why};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
@@ -140,6 +141,8 @@ impl Scene {
             registered_at: NOW,
             expires_at: NOW.after(Duration::from_secs(2700)),
         };
+        let registered = RegistrationChange::of(&binding, NOW, What::Registered, Why::Registered);
+        db.note_registration_changes(TenantId::default(), &[registered]).await.unwrap();
         server.bindings.lock().unwrap().push(Arc::new(binding));
         server.calls.lock().unwrap().push(hostile_call());
         let traced = |sent, text: &str| Traced {
