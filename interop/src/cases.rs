@@ -71,7 +71,7 @@ cases! {
     left_out: api_left_out;
     backup: backup_and_restore;
     doctor: doctor_findings carrier_challenges;
-    browser: browser_first_minute browser_pages browser_hostile browser_live browser_crud
+    browser: browser_first_minute browser_pages browser_hostile browser_live browser_board browser_crud
         browser_machine;
     scripted: browser_simulator browser_safety browser_tour;
     restart: registrations_survive crash_ends_calls lost_connection terminate;

@@ -35,6 +35,14 @@ impl Sipp {
         Ok(Self { folder, server })
     }
 
+    /// With callers that talk for so long, in the place of a second.
+    pub fn talking(self, time: Duration) -> Result<Self> {
+        let pause = format!("<pause milliseconds=\"{}\"/>", time.as_millis());
+        let text = CALLER.replace("<pause milliseconds=\"1000\"/>", &pause);
+        std::fs::write(self.folder.join("caller.xml"), text)?;
+        Ok(self)
+    }
+
     /// Registers all of them from that port, at 100 a second.
     pub fn register(&self, users: &[User], port: u16) -> Result<()> {
         let nobody = User { number: String::new(), password: String::new() };

@@ -1,17 +1,21 @@
 //! The administration pages in a real browser. What each script sees it says itself; here is what it needs.
 
 use std::cell::RefCell;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
 
 use super::setup::{CALLER_MARK, office, registered};
 use crate::baresip::{Account, Baresip};
 use crate::browser;
+use crate::load::User;
 use crate::phone::{Phone, SOON};
 use crate::report::Context;
 use crate::rtp::Media;
 use crate::server::{LOCALHOST, PASSWORD, Server};
+use crate::sipp::{Sipp, free_port};
 
 const ADMINISTRATOR: &str = "lin";
 const ADMINISTRATOR_PASSWORD: &str = "Tea-41-lantern";
@@ -22,6 +26,13 @@ const SECOND_HZ: u32 = 620;
 
 /// So long each must hear the other. Unit: seconds.
 const HEARD_S: f64 = 1.0;
+
+/// Calls on the live board at a time, and who answers them, each for a group of callers.
+const BOARD_CALLS: usize = 500;
+const BOARD_GROUPS: usize = 20;
+/// Calls that begin a second in each group: all are up after eight seconds, and for some seconds together.
+const BOARD_RATE: u32 = 3;
+const BOARD_TALK: Duration = Duration::from_secs(14);
 
 /// What would fire if a page took it for markup.
 const HOSTILE: [&str; 4] = [
@@ -200,6 +211,42 @@ fn cells_are_inert(server: &Server) -> Result<()> {
     let found: Vec<&str> = cells.filter(runs).collect();
     ensure!(found.is_empty(), "cells that run: {found:?}");
     Ok(())
+}
+
+/// Five hundred calls on one page while they begin and end: every change within a second, and nothing jerks.
+pub(super) fn browser_board(context: &Context) -> Result<()> {
+    let (server, mut known) = administered(context)?;
+    server.add("1000-1519", &["--calls", "100"])?;
+    let users = User::range(1000, 520, PASSWORD);
+    let (callers, callees) = users.split_at(BOARD_CALLS);
+    let sipp = Sipp::new(context.subfolder("sipp")?, server.udp())?.talking(BOARD_TALK)?;
+    let port = free_port()?;
+    sipp.register(callers, free_port()?)?;
+    sipp.register(callees, port)?;
+    let _answering = sipp.callee(port)?;
+    known["calls"] = json!(BOARD_CALLS);
+    let (callers, callees) = (callers.to_vec(), callees.to_vec());
+    let mut waiting = Some(move || {
+        let groups: Vec<_> = callers.chunks(BOARD_CALLS / BOARD_GROUPS).zip(&callees).collect();
+        sipp.call(&groups, BOARD_RATE)
+    });
+    let mut calling: Option<JoinHandle<Result<()>>> = None;
+    browser::run(context, "board", &known, |ask, _| {
+        match ask {
+            "begin" => {
+                let calls = waiting.take().context("they call already")?;
+                let thread = std::thread::Builder::new().name("callers".to_owned());
+                calling = Some(thread.spawn(calls)?);
+            }
+            "end" => {
+                let calls = calling.take().context("nobody calls")?;
+                calls.join().map_err(|_| anyhow!("the callers panicked"))??;
+            }
+            other => bail!("nobody does {other} here"),
+        }
+        Ok(json!(true))
+    })?;
+    server.wait_records(BOARD_CALLS).map(drop)
 }
 
 /// The page shows a call that begins, rings, is answered and ends, each within a second.
