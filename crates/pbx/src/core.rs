@@ -30,7 +30,7 @@ use crate::call::placed::Order;
 use crate::counters::Counters;
 use crate::dialplan::{Trial, Tried};
 use crate::directory::{Directory, Tenant};
-use crate::event::{Event, UnregisterReason};
+use crate::event::{Event, Undone, UnregisterReason};
 use crate::guard::{Guard, Rate};
 use crate::id::{CallId, TenantId};
 use crate::line::register::answer::Lack;
@@ -94,10 +94,11 @@ pub enum Input<'a> {
 pub enum Command {
     /// End one call with [`ReleaseCode::AdminHangup`].
     Hangup(CallId),
-    /// Bring two numbers together in a new call.
-    Place(Order),
+    /// Bring two numbers together in a new call. [`Event::Ordered`] with the token says what comes of it.
+    Place { order: Box<Order>, token: u64 },
     /// Send one side of an answered call to a number; the other is released once that has answered.
-    Transfer { call: CallId, kept: Half, to: Box<str> },
+    /// [`Event::Ordered`] with the token says what comes of it.
+    Transfer { call: CallId, kept: Half, to: Box<str>, token: u64 },
     /// Ask for the status of every running call: each comes as [`Event::Call`].
     ReportCalls,
     /// Examine a line, with a test call where a number is given: [`Event::Examined`] has the token.
@@ -387,11 +388,16 @@ impl Core {
                     call.end(office, ReleaseCode::AdminHangup, Side::Admin, now.instant);
                 });
             }
-            Command::Place(order) => self.place(order, now),
-            Command::Transfer { call, kept, to } => {
+            Command::Place { order, token } => {
+                let undone = self.place(*order, now).err();
+                self.office.event(Event::Ordered { token, undone });
+            }
+            Command::Transfer { call, kept, to, token } => {
+                let mut undone = Some(Undone::NoCall);
                 self.calls.with_id(&mut self.office, call, |call, office| {
-                    call.transfer_ordered(office, kept, &to);
+                    undone = call.transfer_ordered(office, kept, &to).err();
                 });
+                self.office.event(Event::Ordered { token, undone });
             }
             Command::ReportCalls => self.calls.report(&mut self.office),
             Command::RegisterLine { tenant, account } => {

@@ -45,6 +45,11 @@ pub enum Event {
         token: u64,
         told: Arc<Tried>,
     },
+    /// What was ordered by this token is under way, or why it is not.
+    Ordered {
+        token: u64,
+        undone: Option<Undone>,
+    },
     /// An examination asked for by this token is over; without a report it could not be made.
     Examined {
         token: u64,
@@ -65,6 +70,21 @@ pub enum Event {
         call: Option<CallId>,
         message: Box<str>,
     },
+}
+
+/// Why nothing comes of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// As many calls are up as there may be.
+    Full,
+    /// There is no extension with whose rights a number could be dialled.
+    NoRights,
+    /// There is no such call, or none can be made of these numbers.
+    NoCall,
+    /// Not two talk in this call.
+    NotTalking,
+    /// One of its sides is being transferred already.
+    Transferring,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! thread never takes the lock here; when events were dropped, it asks for a fresh picture.
 
 use pbx::dialplan::Tried;
-use pbx::event::{CallState, CallStatus, Event};
+use pbx::event::{CallState, CallStatus, Event, Undone};
 use pbx::id::{CallId, TenantId};
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
@@ -55,6 +55,8 @@ struct Picture {
     examined: BTreeMap<u64, Option<Report>>,
     /// Who waits for the decision on a call that nobody places.
     trials: BTreeMap<u64, oneshot::Sender<Arc<Tried>>>,
+    /// Who waits for what came of an order.
+    orders: BTreeMap<u64, oneshot::Sender<Result<(), Undone>>>,
     /// Set when events were lost: calls last told before it are doubtful.
     lagged_at: Option<Instant>,
 }
@@ -146,6 +148,10 @@ impl Board {
                 let asker = picture.trials.remove(token);
                 asker.map(|it| it.send(Arc::clone(told)));
             }
+            Event::Ordered { token, undone } => {
+                let asker = picture.orders.remove(token);
+                asker.map(|it| it.send(undone.map_or(Ok(()), Err)));
+            }
             // These are for the log only.
             Event::AuthFailed { .. } | Event::Throttled { .. } | Event::Fault { .. } => {}
         }
@@ -204,6 +210,25 @@ impl Board {
         self.fresh().calls.values().map(|it| it.status.clone()).collect()
     }
 
+    /// Calls that began before this one, the newest first, up to so many: those that are up, and those that ended a
+    /// short time ago.
+    pub(crate) fn newest(
+        &self,
+        before: Option<CallId>,
+        most: usize,
+    ) -> (Vec<CallStatus>, Vec<Arc<CallRecord>>) {
+        let picture = self.fresh();
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let up = picture.calls.range((Bound::Unbounded, end)).rev().take(most);
+        let up = up.map(|(_, it)| it.status.clone()).collect();
+        let earlier = |it: &&Arc<CallRecord>| before.is_none_or(|before| it.call_id < before);
+        let mut ended: Vec<_> = picture.ended.iter().filter(earlier).cloned().collect();
+        drop(picture);
+        ended.sort_by_key(|it| std::cmp::Reverse(it.call_id));
+        ended.truncate(most);
+        (up, ended)
+    }
+
     /// Ended calls, the newest first.
     pub(crate) fn ended(&self) -> Vec<Arc<CallRecord>> {
         self.fresh().ended.iter().rev().cloned().collect()
@@ -224,6 +249,15 @@ impl Board {
         let mut picture = self.lock();
         picture.trials.retain(|_, it| !it.is_closed());
         picture.trials.insert(token, asker);
+        told
+    }
+
+    /// Where it will be told what came of an order.
+    pub(crate) fn await_order(&self, token: u64) -> oneshot::Receiver<Result<(), Undone>> {
+        let (asker, told) = oneshot::channel();
+        let mut picture = self.lock();
+        picture.orders.retain(|_, it| !it.is_closed());
+        picture.orders.insert(token, asker);
         told
     }
 

@@ -35,12 +35,12 @@ use store::journal::State;
 use store::{Db, StoreHandle};
 use web::events::{Fact, Ring};
 use web::resource::{Call, Failure, Leg, Status, Traced};
-use web::{Changed, Edit, Explained, Running, TraceSource};
+use web::{Changed, Edit, Explained, Ordered, Running, TraceSource};
 
 /// More changed extensions than this are cheaper to load as a whole.
 const SINGLE_CHANGES_MAX: usize = 200;
-/// Within this the core has decided on a call that nobody places.
-const TRIED_WITHIN: Duration = Duration::from_secs(2);
+/// Within this the core has decided on a call that nobody places, or taken an order.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// Versions of the directory kept alive here, so that the core thread never frees a large one.
 const RETIRED_MAX: usize = 2;
 
@@ -120,6 +120,19 @@ impl Running for Live {
         self.board.calls().iter().map(|it| running(it, now)).collect()
     }
 
+    fn newest_calls(&self, before: Option<CallId>, most: usize, ended: bool) -> Vec<Call> {
+        let now = clock::now().utc;
+        let (up, over) = self.board.newest(before, most);
+        let mut calls: Vec<Call> = up.iter().map(|it| running(it, now)).collect();
+        if ended {
+            calls.extend(over.iter().map(|it| self.of_record(it)));
+            // Ids sort by their start.
+            calls.sort_by(|one, other| other.id.cmp(&one.id));
+            calls.truncate(most);
+        }
+        calls
+    }
+
     fn ended(&self) -> Vec<Call> {
         self.board.ended().iter().map(|it| self.of_record(it)).collect()
     }
@@ -143,13 +156,12 @@ impl Running for Live {
         id.is_ok_and(|id| self.orders.give(Order::Command(Command::Hangup(id))))
     }
 
-    fn place(&self, order: placed::Order) -> bool {
-        self.orders.give(Order::Command(Command::Place(order)))
+    fn place(&self, order: placed::Order) -> Ordered<'_> {
+        self.ordered(|token| Command::Place { order: Box::new(order), token })
     }
 
-    fn transfer(&self, call: &Call, kept: Half, to: &str) -> bool {
-        let Ok(call) = call.id.parse::<CallId>() else { return false };
-        self.orders.give(Order::Command(Command::Transfer { call, kept, to: to.into() }))
+    fn transfer(&self, call: CallId, kept: Half, to: &str) -> Ordered<'_> {
+        self.ordered(|token| Command::Transfer { call, kept, to: to.into(), token })
     }
 
     fn set_by_phone(&self, extension: &str, change: PhoneChange) -> bool {
@@ -187,7 +199,7 @@ impl Running for Live {
         let trial = Box::new(trial);
         let is_asked = self.orders.give(Order::Command(Command::Try { trial, token }));
         Box::pin(async move {
-            let told = tokio::time::timeout(TRIED_WITHIN, told);
+            let told = tokio::time::timeout(TOLD_WITHIN, told);
             if is_asked { told.await.ok()?.ok() } else { None }
         })
     }
@@ -263,6 +275,17 @@ impl Live {
     pub(crate) async fn read_again(&self) -> Result<(), Failure> {
         *self.behind.lock().await = true;
         self.changed(Edit::Extensions(vec![])).await
+    }
+
+    /// Gives the core an order, and waits for what comes of it.
+    fn ordered(&self, command: impl FnOnce(u64) -> Command) -> Ordered<'_> {
+        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
+        let told = self.board.await_order(token);
+        let is_given = self.orders.give(Order::Command(command(token)));
+        Box::pin(async move {
+            let told = tokio::time::timeout(TOLD_WITHIN, told);
+            if is_given { told.await.ok()?.ok() } else { None }
+        })
     }
 
     /// With its timeline and, once it is over, its verdict.

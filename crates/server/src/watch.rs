@@ -83,7 +83,7 @@ pub(crate) struct Dropped {
 impl Sink {
     pub(crate) fn publish(&self, event: Event) {
         // Whoever asked for it waits.
-        let is_answer = matches!(event, Event::Tried { .. });
+        let is_answer = matches!(event, Event::Tried { .. } | Event::Ordered { .. });
         let (channel, counter) = match event {
             Event::AuthFailed { .. } | Event::Throttled { .. } => {
                 (&self.strangers, &self.dropped.strangers)
@@ -98,6 +98,7 @@ impl Sink {
             | Event::TrunkGone { .. }
             | Event::Examined { .. }
             | Event::Tried { .. }
+            | Event::Ordered { .. }
             | Event::Fault { .. } => (&self.events, &self.dropped.events),
         };
         if let Err(TrySendError::Full(_)) = channel.try_send(event) {
@@ -253,6 +254,7 @@ impl Watcher {
             | Event::AuthFailed { .. }
             | Event::Examined { .. }
             | Event::Tried { .. }
+            | Event::Ordered { .. }
             | Event::Throttled { .. }
             | Event::Fault { .. } => none,
         }
@@ -322,6 +324,7 @@ impl Watcher {
             | Event::TrunkGone { .. }
             | Event::Examined { .. }
             | Event::Tried { .. }
+            | Event::Ordered { .. }
             | Event::Fault { .. } => {}
         }
     }
@@ -372,7 +375,10 @@ fn log(event: &Event, before: &Before) {
             let remedy = report.as_ref().and_then(|it| it.remedy()).map(|it| it.setting());
             tracing::info!(target: "line", setting = remedy, "line examined");
         }
-        Event::AuthFailed { .. } | Event::Throttled { .. } | Event::Tried { .. } => {}
+        Event::AuthFailed { .. }
+        | Event::Throttled { .. }
+        | Event::Tried { .. }
+        | Event::Ordered { .. } => {}
     }
 }
 

@@ -1,16 +1,21 @@
 //! What is done with calls: placing one, sending one of its sides elsewhere, ending it.
 
+mod list;
+
+pub(crate) use list::on_list;
+
 use crate::Office;
 use crate::access::{Principal, Who};
 use crate::audit::{Author, CALLS};
 use crate::conventions::{Accepted, unreadable};
 use crate::live::{find, hangup};
-use crate::resource::{Call, Failure, Leg, Placed};
+use crate::resource::{Call, Failure, Placed};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use pbx::call::media::Half;
 use pbx::call::placed::Order;
+use pbx::event::Undone;
 use pbx::id::{CallId, TenantId};
 use pbx::supplementary::is_forwardable;
 use pbx::text;
@@ -75,9 +80,7 @@ pub(crate) async fn on_place(
         placed_by: name_of(&principal).into(),
         answers_itself: wanted.auto_answer,
     };
-    if !office.running.place(order) {
-        return Err(unable());
-    }
+    done(office.running.place(order).await)?;
     let author = Author::of(&office, &principal);
     author.did("place", CALLS, &call.to_string(), &wanted).await;
     Ok(Accepted(Placed { id: call.to_string(), short_id: call.short().to_string() }))
@@ -108,30 +111,13 @@ pub(crate) async fn on_transfer(
 ) -> Result<Json<Call>, Failure> {
     let to = number(&wanted.to)?;
     let call = find(&office, &id).await?;
-    // Who hears an echo, or waits for the second party of a call that was placed, is alone.
-    let talks = call.ended_at.is_none() && call.answered_at.is_some() && call.legs.len() > 1;
+    let id = call.id.parse().ok().filter(|_| call.ended_at.is_none());
+    let id = id.ok_or_else(|| undone(Undone::NoCall))?;
     let kept = match wanted.leg {
         Side::Caller => Half::Caller,
         Side::Callee => Half::Callee,
     };
-    if !talks {
-        let text =
-            text!("only a call is transferred in which two talk", "只能转接双方正在通话的呼叫");
-        return Err(Failure::new(409, "not_answered", text));
-    }
-    let directory = office.running.directory();
-    let tenant = directory.tenant(TenantId::default());
-    let is_ours = |it: &Leg| tenant.is_some_and(|tenant| tenant.extension(&it.number).is_some());
-    if !call.legs.iter().any(is_ours) {
-        let text = text!(
-            "neither side is an extension, with whose rights the number could be dialled",
-            "双方都不是分机，没有可用的呼叫权限"
-        );
-        return Err(Failure::new(409, "no_rights", text));
-    }
-    if !office.running.transfer(&call, kept, to) {
-        return Err(unable());
-    }
+    done(office.running.transfer(id, kept, to).await)?;
     Author::of(&office, &principal).did("transfer", CALLS, &call.id, &wanted).await;
     Ok(Json(call))
 }
@@ -146,9 +132,50 @@ fn number(text: &str) -> Result<&str, Failure> {
     is_forwardable(text).then_some(text).ok_or_else(wrong)
 }
 
-fn unable() -> Failure {
-    let text = text!("the server takes no calls now", "服务器目前不接受新的呼叫");
-    Failure::new(503, "busy", text).after(1)
+/// What came of an order, as the core says.
+fn done(outcome: Option<Result<(), Undone>>) -> Result<(), Failure> {
+    match outcome {
+        Some(outcome) => outcome.map_err(undone),
+        None => {
+            let text = text!("the server takes no calls now", "服务器目前不接受新的呼叫");
+            Err(Failure::new(503, "busy", text).after(1))
+        }
+    }
+}
+
+fn undone(why: Undone) -> Failure {
+    match why {
+        Undone::Full => {
+            let text = text!(
+                "as many calls are up as the server takes: end one, or try again later",
+                "呼叫数已达服务器上限：请结束其他呼叫或稍后重试"
+            );
+            Failure::new(503, "full", text).after(1)
+        }
+        Undone::NoRights => {
+            let text = text!(
+                "no side is an extension, with whose rights the number could be dialled",
+                "没有一方是分机，没有可用的呼叫权限"
+            );
+            Failure::new(409, "no_rights", text)
+        }
+        Undone::NoCall => {
+            Failure::new(409, "not_running", text!("this call has ended", "该呼叫已结束"))
+        }
+        // Who hears an echo, or waits for the second party of a call that was placed, is alone.
+        Undone::NotTalking => {
+            let text =
+                text!("only a call is transferred in which two talk", "只能转接双方正在通话的呼叫");
+            Failure::new(409, "not_answered", text)
+        }
+        Undone::Transferring => {
+            let text = text!(
+                "this call is being transferred already: wait until that has come to its end",
+                "该呼叫正在转接中：请等待转接结束"
+            );
+            Failure::new(409, "transfer_under_way", text)
+        }
+    }
 }
 
 /// A name for a call that is to be placed.
@@ -172,15 +199,11 @@ fn name_of(principal: &Principal) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use crate::resource::{Call, Leg};
+    use crate::resource::Call;
     use crate::scene::Scene;
-    use pbx::event::CallState;
+    use pbx::event::{CallState, Undone};
     use pbx::record::CallRecord;
     use serde_json::{Value, json};
-
-    fn leg(number: &str) -> Leg {
-        Leg { number: number.to_owned(), ..Leg::default() }
-    }
 
     async fn office() -> Scene {
         let scene = Scene::new().await;
@@ -207,27 +230,35 @@ mod tests {
         assert_eq!((&entry["action"], &entry["after"]), (&"place".into(), &wanted), "{entries}");
     }
 
-    /// Where nothing would come of it, nobody is told that something is being done.
+    /// Where nothing comes of it, nobody is told that something is being done.
     #[tokio::test]
-    async fn only_two_who_talk_are_parted() {
+    async fn what_comes_of_an_order_is_told() {
         let scene = office().await;
+        let call = Call::of(&CallRecord::default(), CallState::Answered);
+        let transfer = format!("/api/v1/calls/{}:transfer", call.id);
+        *scene.server.calls.lock().unwrap() = vec![call];
+        let place = json!({ "from": "100", "to": "101" });
+        let part = json!({ "leg": "callee", "to": "101" });
         #[rustfmt::skip]
         let table = [
-            (true,  vec![leg("100"), leg("90138")],   200, ""),
-            (true,  vec![leg("90139"), leg("90138")], 409, "no_rights"),
-            (true,  vec![leg("100")],                 409, "not_answered"),
-            (false, vec![leg("100"), leg("90138")],   409, "not_answered"),
+            ("/api/v1/calls", &place, Some(Ok(())),                     202, ""),
+            ("/api/v1/calls", &place, Some(Err(Undone::Full)),          503, "full"),
+            ("/api/v1/calls", &place, None,                             503, "busy"),
+            (&*transfer,      &part,  Some(Ok(())),                     200, ""),
+            (&*transfer,      &part,  Some(Err(Undone::Transferring)),  409, "transfer_under_way"),
+            (&*transfer,      &part,  Some(Err(Undone::NotTalking)),    409, "not_answered"),
+            (&*transfer,      &part,  Some(Err(Undone::NoRights)),      409, "no_rights"),
+            (&*transfer,      &part,  Some(Err(Undone::NoCall)),        409, "not_running"),
         ];
-        for (answered, legs, status, code) in table {
-            let answered_at = answered.then(|| "2026-11-26T02:15:00Z".to_owned());
-            let record = CallRecord::default();
-            let call = Call { legs, answered_at, ..Call::of(&record, CallState::Answered) };
-            let path = format!("/api/v1/calls/{}:transfer", call.id);
-            *scene.server.calls.lock().unwrap() = vec![call];
-            let wanted = json!({ "leg": "callee", "to": "101" });
-            let answer = scene.post(&path).json(&wanted).by_socket().send().await;
+        for (path, body, outcome, status, code) in table {
+            *scene.server.outcome.lock().unwrap() = outcome;
+            let answer = scene.post(path).json(body).by_socket().send().await;
             assert_eq!((answer.status, &*answer.code()), (status, code), "{}", answer.body);
         }
+        let entries = scene.get("/api/v1/audit-entries").by_socket().send().await.json();
+        let acts = entries["entries"].as_array().unwrap().iter();
+        let acts = acts.filter(|it| it["action"] == "place" || it["action"] == "transfer");
+        assert_eq!(acts.count(), 2, "what was refused was not done: {entries}");
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ mod page;
 mod patch;
 mod plain;
 mod refusal;
+mod since;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,5 @@ pub(crate) use page::{Listed, PageQuery, not_of_this_list};
 pub(crate) use patch::Patch;
 pub(crate) use plain::plain;
 pub(crate) use refusal::{explained, unreadable};
+pub(crate) use since::Since;
 pub(crate) use tag::{Compared, conflict, is_tagged, unchanged};

@@ -39,7 +39,7 @@ pub mod webhooks;
 mod whole;
 mod zipped;
 
-pub use live::{CallPage, Changed, Edit, Explained, Running, TraceFilter, TraceSource};
+pub use live::{CallPage, Changed, Edit, Explained, Ordered, Running, TraceFilter, TraceSource};
 pub use pages::pages_router;
 pub use socket::{ControlSocket, serve_control, serve_public, serve_tls};
 
@@ -219,7 +219,7 @@ fn resources() -> Router<Office> {
                 .delete(outside::trunks::on_delete),
         )
         .route("/api/v1/registrations", get(live::registrations))
-        .route("/api/v1/calls", get(live::calls).post(calls::on_place))
+        .route("/api/v1/calls", get(calls::on_list).post(calls::on_place))
         .route("/api/v1/calls/{id}", get(live::call).delete(live::hangup).post(calls::on_verb))
         .route("/api/v1/call-records", get(records::on_page))
         .route("/api/v1/events", get(events::on_events))

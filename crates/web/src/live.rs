@@ -3,7 +3,7 @@
 use crate::access::Principal;
 use crate::audit::{Author, CALLS, CAPTURES};
 use crate::captures::Sieve;
-use crate::conventions::{Listed, PageQuery, not_of_this_list};
+use crate::conventions::{Listed, PageQuery, Since, not_of_this_list};
 use crate::events::Ring;
 use crate::resource::{Call, Failure, Registration, Status, Traced};
 use crate::{Office, troubles};
@@ -18,6 +18,7 @@ use pbx::call::media::Half;
 use pbx::call::placed::Order;
 use pbx::dialplan::{Trial, Tried};
 use pbx::directory::Directory;
+use pbx::event::Undone;
 use pbx::id::{CallId, TenantId};
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
@@ -61,10 +62,14 @@ pub enum Edit {
 /// The future of [`Running::explain`].
 pub type Explained<'a> = Pin<Box<dyn Future<Output = Option<Arc<Tried>>> + Send + 'a>>;
 
+/// The future of [`Running::place`] and [`Running::transfer`]; `None` where the core does not answer.
+pub type Ordered<'a> = Pin<Box<dyn Future<Output = Option<Result<(), Undone>>> + Send + 'a>>;
+
 /// The future of [`Running::changed`].
 pub type Changed<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
 
-/// The running server, as the API needs it. Nothing here waits for the core but `explain`.
+/// The running server, as the API needs it. Nothing here waits for the core but `explain`, `place` and
+/// `transfer`.
 pub trait Running: Send + Sync + 'static {
     fn status(&self) -> Status;
     /// What to enter in a phone.
@@ -73,6 +78,9 @@ pub trait Running: Send + Sync + 'static {
     fn bindings(&self, after: Option<&BindingKey>, most: usize) -> Vec<Arc<Binding>>;
     /// Calls that are up.
     fn calls(&self) -> Vec<Call>;
+    /// Calls that began before this one, the newest first, up to so many: those that are up, and where it is wanted
+    /// those that ended a short time ago.
+    fn newest_calls(&self, before: Option<CallId>, most: usize, ended: bool) -> Vec<Call>;
     /// Calls that ended a short time ago, the newest first.
     fn ended(&self) -> Vec<Call>;
     /// By the whole id or its short form; also calls that ended a short time ago.
@@ -81,10 +89,10 @@ pub trait Running: Send + Sync + 'static {
     fn of_record(&self, record: &CallRecord) -> Call;
     /// Asks the core to end a call that is up.
     fn hangup(&self, call: &Call) -> bool;
-    /// Asks the core to place a call.
-    fn place(&self, order: Order) -> bool;
-    /// Asks the core to send this side of a call to a number; the other one is released.
-    fn transfer(&self, call: &Call, kept: Half, to: &str) -> bool;
+    /// Has the core place a call. It is ordered also where nobody waits for what comes of it.
+    fn place(&self, order: Order) -> Ordered<'_>;
+    /// Has the core send this side of a call to a number; the other one is released.
+    fn transfer(&self, call: CallId, kept: Half, to: &str) -> Ordered<'_>;
     /// Asks the core to set something in the place of a phone of the extension.
     fn set_by_phone(&self, extension: &str, change: PhoneChange) -> bool;
     /// The remembered messages of a call, the first of them up to `most`.
@@ -220,7 +228,8 @@ pub(crate) async fn status(State(office): State<Office>) -> Result<Json<Status>,
 pub(crate) async fn registrations(
     State(office): State<Office>,
     Query(query): Query<PageQuery>,
-) -> Result<Listed<Registration>, Failure> {
+) -> Result<Since<Listed<Registration>>, Failure> {
+    let position = office.running.events().position();
     let place = Some(&*query.cursor).filter(|it| !it.is_empty()).map(place).transpose()?;
     let wanted = usize::try_from(query.wanted()).unwrap_or(usize::MAX);
     let found = look(&*office.running, place, query.search(), wanted);
@@ -229,7 +238,7 @@ pub(crate) async fn registrations(
     });
     let now = office.running.now();
     let shown = listed.shown.iter().map(|it| Registration::of(it, now)).collect();
-    Ok(Listed { shown, next: listed.next })
+    Ok(Since(position, Listed { shown, next: listed.next }))
 }
 
 /// Where a page of registrations begins. No number of an extension has a slash.
@@ -274,31 +283,9 @@ fn look(
 }
 
 /// Whether one text is in the other; capitals of ASCII do not matter.
-fn has(text: &str, part: &str) -> bool {
+pub(crate) fn has(text: &str, part: &str) -> bool {
     part.is_empty()
         || text.as_bytes().windows(part.len()).any(|it| it.eq_ignore_ascii_case(part.as_bytes()))
-}
-
-/// Which calls a list has.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-pub(crate) struct CallsQuery {
-    /// Also those that ended a short time ago.
-    ended: bool,
-}
-
-pub(crate) async fn calls(
-    State(office): State<Office>,
-    Query(query): Query<CallsQuery>,
-) -> Json<Vec<Call>> {
-    let mut calls = office.running.calls();
-    if query.ended {
-        // One may have ended in between: it is told once, as it is now.
-        let ended = office.running.ended();
-        calls.retain(|it| ended.iter().all(|over| over.id != it.id));
-        calls.extend(ended);
-    }
-    Json(calls)
 }
 
 pub(crate) async fn call(

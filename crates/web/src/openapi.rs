@@ -147,10 +147,13 @@ fn answer(operation: &Operation, told: &Told) -> (&'static str, Value) {
         (None, answer) => json!({ JSON: { "schema": answer } }),
     };
     let mut answer = json!({ "description": description, "content": content });
+    let header = |text: &str| json!({ "description": text, "schema": { "type": "string" } });
     if told.linked {
-        let link =
-            json!({ "description": "The next page (RFC 8288).", "schema": { "type": "string" } });
-        answer["headers"] = json!({ "Link": link });
+        answer["headers"]["Link"] = header("The next page (RFC 8288).");
+    }
+    if told.since {
+        answer["headers"]["Last-Event-ID"] =
+            header("The last event that the answer knows: `GET /events` goes on after it.");
     }
     if let Some(links) = links::of(operation) {
         answer["links"] = links.into();

@@ -10,6 +10,7 @@ use super::pickup::Ringing;
 use super::refer_to::{Replaced, refer_to};
 use super::{Call, Leg, half};
 use crate::directory::Extension;
+use crate::event::Undone;
 use crate::id::{CallId, TenantId};
 use crate::interop::escape_user;
 use crate::office::{LegId, Office, Owner};
@@ -126,24 +127,32 @@ impl Call {
     /// A person or program sends one side to a number; the other one is released when that has
     /// answered. It is dialled with the rights of the extension that leaves, else of the one that
     /// goes there.
-    pub fn transfer_ordered(&mut self, office: &mut Office, kept: Half, to: &str) {
+    pub fn transfer_ordered(
+        &mut self,
+        office: &mut Office,
+        kept: Half,
+        to: &str,
+    ) -> Result<(), Undone> {
         let kept = match kept {
             Half::Caller => Some(LegId::Caller),
             Half::Callee => self.other(LegId::Caller),
         };
-        let Some((kept, by)) = kept.and_then(|it| Some((it, self.partner(it)?))) else { return };
+        let sides = kept.and_then(|it| Some((it, self.partner(it)?)));
+        // Who is called first of a call that was placed waits for the second one.
+        let (kept, by) = sides.filter(|_| !self.is_placing()).ok_or(Undone::NotTalking)?;
+        if self.transfer.is_some() {
+            return Err(Undone::Transferring);
+        }
         let extension = |leg: LegId| {
             let leg = self.leg(leg).filter(|it| !it.outside)?;
             office.tenant(self.tenant)?.extension(&leg.number).map(|it| it.number.clone())
         };
-        let rights = extension(by).or_else(|| extension(kept));
-        if rights.is_none() || self.transfer.is_some() || self.is_placing() {
-            return;
-        }
+        let rights = Some(extension(by).or_else(|| extension(kept)).ok_or(Undone::NoRights)?);
         self.transfer = Some(Transfer::ordered(by));
         let uri = format!("sip:{}@transfer.invalid", escape_user(to)).into();
         let from = self.id;
         office.errands.push_back(Errand::Refer { from, by, uri, replaced: None, rights });
+        Ok(())
     }
 
     /// Only who talks may transfer, one at a time, and only extensions.

@@ -9,6 +9,7 @@ use crate::call::diversion::History;
 use crate::call::join::Transferee;
 use crate::call::media::Half;
 use crate::call::placed::Order;
+use crate::event::Undone;
 use crate::id::{CallId, TenantId};
 use crate::interop::escape_user;
 use crate::origin::Origin;
@@ -25,11 +26,13 @@ const ANSWER_YOURSELF: &str = "Alert-Info: <http://localhost>;info=alert-autoans
                                Call-Info: <sip:localhost>;answer-after=0\r\n";
 
 impl Core {
-    /// Calls the first party. Without the extension whose rights count there is no call: it was
-    /// there when the order was given, and has just been deleted.
-    pub(super) fn place(&mut self, order: Order, now: Now) {
+    /// Calls the first party. A call that ends at once, as while the server stops, has its record.
+    pub(super) fn place(&mut self, order: Order, now: Now) -> Result<(), Undone> {
         let by = self.office.tenant(order.tenant).and_then(|it| it.extension(&order.by)).cloned();
-        let Some(by) = by.filter(|_| !self.calls.is_full()) else { return };
+        let by = by.ok_or(Undone::NoRights)?;
+        if self.calls.is_full() {
+            return Err(Undone::Full);
+        }
         let refused = match (self.closing, self.overloaded) {
             (true, _) => Some(ReleaseCode::SystemShutdown),
             (false, true) => Some(ReleaseCode::SystemOverload),
@@ -40,8 +43,8 @@ impl Core {
             let at = text.find("Content-Length").unwrap_or_default();
             text.insert_str(at, ANSWER_YOURSELF);
         }
-        let Ok(message) = Message::parse(text.as_bytes()) else { return };
-        let Ok(it) = check(&message) else { return };
+        let message = Message::parse(text.as_bytes()).map_err(|_| Undone::NoCall)?;
+        let it = check(&message).map_err(|_| Undone::NoCall)?;
         let (tenant, origin, raw) = (order.tenant, Origin::Extension(by), text.as_bytes());
         let (flow, refusal) = (self.no_flow(), None);
         let attempt = Attempt { flow, message: &message, it: &it, raw, tenant, origin, refusal };
@@ -51,6 +54,7 @@ impl Core {
         self.with_call(id, |call, office| {
             call.begin_placed(office, &attempt, refused, now.instant);
         });
+        Ok(())
     }
 
     /// Who was called first has answered: the second party is called in its name.

@@ -420,3 +420,50 @@ fn the_callee_is_sent_on_in_vain() {
         "
     ));
 }
+
+/// One transfer at a time; after one that came to nothing there may be another. Who is alone is not transferred, and
+/// what nobody knows neither.
+#[test]
+fn whoever_orders_is_told_what_comes_of_it() {
+    check(&format!(
+        "{UP}
+        transfer callee 102
+                 pbx -> carol INVITE from=101
+        event ordered=done
+        transfer caller 102
+        event ordered=transferring
+                 pbx <- carol 486
+                 pbx -> carol ACK
+        record release=callee.busy caller=101 callee=102 linked=yes
+        transfer caller 102
+                 pbx -> carol INVITE from=100
+        event ordered=done
+                 pbx <- carol 486
+                 pbx -> carol ACK
+        record release=callee.busy caller=100 callee=102 linked=yes
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob   BYE
+                 pbx <- bob   200
+        record release=caller.hangup
+        "
+    ));
+    check(
+        "
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   180
+        alice <- pbx          180
+        transfer caller 102
+        event ordered=not-talking
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record release=callee.busy
+        place 100 101 by=999
+        event ordered=no-rights
+        ",
+    );
+}

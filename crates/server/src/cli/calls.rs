@@ -79,7 +79,7 @@ pub(super) fn run(common: &Common, arguments: Arguments, output: &mut Output) ->
         match arguments.command {
             None if arguments.watch => watch(client, output).await,
             None => {
-                let calls: Vec<Call> = client.get("/api/v1/calls").await?;
+                let calls: Vec<Call> = client.list("/api/v1/calls").await?;
                 output.show(&calls, |it, language| list(it, language))
             }
             Some(Command::Show { id }) => {
@@ -123,7 +123,7 @@ async fn watch(mut client: Client, output: &mut Output) -> Result<()> {
     let mut ticks = tokio::time::interval(WATCH);
     loop {
         ticks.tick().await;
-        let calls: Vec<Call> = client.get("/api/v1/calls").await?;
+        let calls: Vec<Call> = client.list("/api/v1/calls").await?;
         // Home and clear on a terminal; a program gets one list after the other.
         let clear = if output.is_json() { "" } else { "\x1b[H\x1b[2J" };
         output.line(clear)?;

@@ -52,7 +52,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         // The stream first: what changes between it and the list comes with it.
         let events = Client::required(&socket).await?.lines(EVENTS).await?;
         let mut client = Client::required(&socket).await?;
-        let calls: Vec<Call> = client.get("/api/v1/calls").await?;
+        let calls: Vec<Call> = client.list("/api/v1/calls").await?;
         if arguments.plain || output.is_json() || !draws {
             lines(events, &calls, output).await
         } else {
@@ -153,7 +153,7 @@ impl<'a> Screen<'a> {
             // Something was lost: the list as it is.
             None if told.r#type == "lost" => {
                 let mut client = Client::required(self.socket).await?;
-                self.picture.replace(client.get("/api/v1/calls").await?);
+                self.picture.replace(client.list("/api/v1/calls").await?);
             }
             None => {}
         }

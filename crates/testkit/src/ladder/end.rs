@@ -7,7 +7,7 @@ use crate::office::Office;
 use crate::office::edge::PAIRS;
 use pbx::SmolStr;
 use pbx::dialplan::time::Zone;
-use pbx::event::{Event, UnregisterReason};
+use pbx::event::{Event, Undone, UnregisterReason};
 use pbx::language::Text;
 use pbx::record::CallRecord;
 use pbx::verdict::judge;
@@ -149,6 +149,16 @@ fn in_words(event: &Event) -> String {
         },
         Event::LineGone { .. } => "line=gone".into(),
         Event::Examined { token, .. } => format!("examined={token}"),
+        Event::Ordered { undone, .. } => {
+            let word = undone.map_or("done", |it| match it {
+                Undone::Full => "full",
+                Undone::NoRights => "no-rights",
+                Undone::NoCall => "no-call",
+                Undone::NotTalking => "not-talking",
+                Undone::Transferring => "transferring",
+            });
+            format!("ordered={word}")
+        }
         Event::Tried { token, .. } => format!("tried={token}"),
         Event::Trunk(status) => {
             let up = status.servers.iter().filter(|it| it.up).count();

@@ -134,7 +134,7 @@ impl Run {
             placed_by: "api:test".into(),
             answers_itself: words.has("answers-itself"),
         };
-        self.command(Command::Place(order))
+        self.command(Command::Place { order: Box::new(order), token: 0 })
     }
 
     /// `transfer caller 102`: the caller talks to 102 then.
@@ -146,7 +146,7 @@ impl Run {
         };
         let to = words.flags().next().ok_or("where to?")?.into();
         let call = self.open_call(false)?;
-        self.command(Command::Transfer { call, kept, to })
+        self.command(Command::Transfer { call, kept, to, token: 0 })
     }
 
     fn send(&mut self, name: &str, words: &Words) -> Result<(), String> {

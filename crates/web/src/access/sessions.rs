@@ -4,17 +4,20 @@ use super::guard::signed_in;
 use super::principal::Principal;
 use super::{cookie, token, totp};
 use crate::Office;
+use crate::conventions::{Listed, PageQuery};
+use crate::live::has;
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::access::{LogInRequest, SessionInfo, SignedIn};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use pbx::id::TenantId;
 use pbx::language::Language;
 use pbx::text;
 use pbx::time::{UnixMillis, millis};
+use std::cmp::Reverse;
 use std::time::Duration;
 use store::db::{Session, User};
 
@@ -197,8 +200,21 @@ fn shown(session: Session, current: Option<&str>) -> SessionInfo {
 pub(crate) async fn on_list(
     State(office): State<Office>,
     principal: Principal,
-) -> Result<Json<Vec<SessionInfo>>, Failure> {
-    list(&office, principal.session()).await.map(Json)
+    Query(query): Query<PageQuery>,
+) -> Result<Listed<SessionInfo>, Failure> {
+    let mut found = list(&office, principal.session()).await?;
+    found.retain(|it| {
+        let is_like = [&it.user, &it.source].iter().any(|text| has(text, query.search()));
+        is_like && (query.cursor.is_empty() || place(it) < query.cursor)
+    });
+    found.sort_by_key(|it| Reverse(place(it)));
+    found.truncate(usize::try_from(query.wanted()).unwrap_or(usize::MAX));
+    Ok(query.listed("/api/v1/sessions", found, place))
+}
+
+/// The newest sessions come first.
+fn place(session: &SessionInfo) -> String {
+    format!("{}/{}", session.created_at, session.id)
 }
 
 pub(crate) async fn on_log_in(

@@ -64,7 +64,8 @@ impl PageQuery {
         if !search.is_empty() {
             search.insert_str(0, "&search=");
         }
-        let text = format!("<{path}?limit={limit}&cursor={cursor}{search}>; rel=\"next\"");
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let text = format!("<{path}{mark}limit={limit}&cursor={cursor}{search}>; rel=\"next\"");
         HeaderValue::from_str(&text).ok()
     }
 }
@@ -98,6 +99,8 @@ mod tests {
         let query = PageQuery { limit: Some(2), cursor: String::new(), search: "a&b".to_owned() };
         let link = query.link("/api/v1/extensions", "10+1").expect("a limit");
         assert_eq!(link, "</api/v1/extensions?limit=2&cursor=10%2B1&search=a%26b>; rel=\"next\"");
+        let ended = query.link("/api/v1/calls?ended=true", "1").expect("a limit");
+        assert_eq!(ended, "</api/v1/calls?ended=true&limit=2&cursor=1&search=a%26b>; rel=\"next\"");
         let found = vec!["1", "2", "3"];
         let listed = query.listed("/", found.clone(), |it| (*it).to_owned());
         assert_eq!((listed.shown, listed.next.is_some()), (vec!["1", "2"], true));

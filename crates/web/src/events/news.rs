@@ -160,6 +160,7 @@ pub fn news(event: &Event, before: &Before, mut tell: impl FnMut(Fact)) {
         // For the log only, or for who asked. Who was refused is told with less haste than strangers have.
         Event::AuthFailed { .. }
         | Event::Examined { .. }
+        | Event::Ordered { .. }
         | Event::Tried { .. }
         | Event::Throttled { .. }
         | Event::Fault { .. } => {}

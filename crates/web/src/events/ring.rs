@@ -225,6 +225,12 @@ impl Reader {
         batch
     }
 
+    /// After which event it goes on; `None` where it is to be told first that it lost some.
+    pub fn place(&self) -> Option<Position> {
+        let place = Position { epoch: self.ring.epoch, seq: self.next - 1 };
+        (!self.forgotten).then_some(place)
+    }
+
     /// Waits for something new.
     pub async fn wait(&mut self) {
         // The ring, which this reader keeps, has the other end.

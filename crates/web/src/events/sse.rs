@@ -24,8 +24,8 @@ use std::time::Duration;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often it is looked whether who follows still may.
 const CHECK: Duration = Duration::from_secs(5);
-/// What comes first: the answer begins at once, and who loses the stream comes back soon. Unit: milliseconds.
-const HELLO: Bytes = Bytes::from_static(b"retry: 2000\n\n");
+/// Who loses the stream comes back after this time. Unit: milliseconds.
+const RETRY: u32 = 2000;
 const ALIVE: Bytes = Bytes::from_static(b":\n\n");
 
 /// Which events, and from where on.
@@ -46,13 +46,17 @@ pub(crate) async fn on_events(
 ) -> Result<Response, Failure> {
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok()).map(str::to_owned);
     let follower = Follower::new(office, &query, last, principal)?;
-    let frames = stream::unfold((Some(HELLO), follower), |(hello, mut follower)| async move {
-        let bytes = match hello {
-            Some(hello) => hello,
-            None => next(&mut follower).await?,
-        };
-        Some((Ok::<_, Infallible>(bytes), (None, follower)))
-    });
+    // The answer begins at once, and who loses the stream before anything has happened knows where it was.
+    let id = follower.reader.place().map(|it| format!("id: {it}\n")).unwrap_or_default();
+    let hello = format!("retry: {RETRY}\n{id}\n");
+    let frames =
+        stream::unfold((Some(hello.into()), follower), |(hello, mut follower)| async move {
+            let bytes = match hello {
+                Some(hello) => hello,
+                None => next(&mut follower).await?,
+            };
+            Some((Ok::<_, Infallible>(bytes), (None, follower)))
+        });
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),

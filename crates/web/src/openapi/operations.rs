@@ -236,7 +236,7 @@ operations! {
     "GET" "/registrations" live::registrations []
         "Registered phones."
         "已注册的话机。";
-    "GET" "/calls" live::calls []
+    "GET" "/calls" calls::on_list []
         "Calls that are up."
         "当前呼叫。";
     "GET" "/calls/{id}" live::call [409]

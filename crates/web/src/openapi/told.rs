@@ -4,7 +4,7 @@
 use super::schemas::Schemas;
 use crate::access::Principal;
 use crate::access::sessions::Begun;
-use crate::conventions::{Accepted, Listed};
+use crate::conventions::{Accepted, Listed, Since};
 use crate::resource::access::SignedIn;
 use axum::body::{Body, Bytes};
 use axum::extract::ws::WebSocketUpgrade;
@@ -26,6 +26,8 @@ pub(super) struct Told {
     pub(super) answer: Option<Value>,
     /// `Link` leads to the next page.
     pub(super) linked: bool,
+    /// It says where the stream of events goes on.
+    pub(super) since: bool,
     /// It has only begun: 202.
     pub(super) accepted: bool,
 }
@@ -145,6 +147,13 @@ impl<T: JsonSchema> Answer for Listed<T> {
     fn tell(told: &mut Told, schemas: &mut Schemas) {
         told.answer = Some(schemas.written::<Vec<T>>());
         told.linked = true;
+    }
+}
+
+impl<T: Answer> Answer for Since<T> {
+    fn tell(told: &mut Told, schemas: &mut Schemas) {
+        T::tell(told, schemas);
+        told.since = true;
     }
 }
 

@@ -4,7 +4,7 @@ use super::patch::patched;
 use super::{Fields, doctor, said, text_field, without};
 use crate::access::Principal;
 use crate::audit::Author;
-use crate::conventions::{Listed, PageQuery, Patch, plain};
+use crate::conventions::{Listed, PageQuery, Patch, Since, plain};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::outside::{Examination, Examine, ExternalLine, LineState, Trouble};
@@ -139,13 +139,15 @@ fn state(line: &Line, status: &LineStatus) -> LineState {
 pub(crate) async fn on_list(
     State(office): State<Office>,
     Query(query): Query<PageQuery>,
-) -> Result<Listed<ExternalLine>, Failure> {
+) -> Result<Since<Listed<ExternalLine>>, Failure> {
+    let position = office.running.events().position();
     let (after, search, wanted) = (&query.cursor, query.search(), query.wanted());
     let found = office.db.lines_after(TenantId::default(), after, search, wanted).await?;
     let found = found.into_iter().map(shown).collect();
     let key = |it: &ExternalLine| it.line.account.to_string();
     let listed = query.listed("/api/v1/external-lines", found, key);
-    Ok(Listed { shown: with_states(&office, listed.shown), ..listed })
+    let listed = Listed { shown: with_states(&office, listed.shown), ..listed };
+    Ok(Since(position, listed))
 }
 
 pub(crate) async fn on_show(

@@ -4,7 +4,7 @@ use super::patch::patched;
 use super::{Fields, said, without};
 use crate::access::Principal;
 use crate::audit::Author;
-use crate::conventions::{Listed, PageQuery, Patch, not_of_this_list};
+use crate::conventions::{Listed, PageQuery, Patch, Since, not_of_this_list};
 use crate::resource::Failure;
 use crate::resource::outside::{ServerState, SipTrunk, Trouble, TrunkState};
 use crate::{Edit, Office};
@@ -125,14 +125,16 @@ pub fn address_text(address: &TrunkAddress) -> String {
 pub(crate) async fn on_list(
     State(office): State<Office>,
     Query(query): Query<PageQuery>,
-) -> Result<Listed<SipTrunk>, Failure> {
+) -> Result<Since<Listed<SipTrunk>>, Failure> {
+    let position = office.running.events().position();
     let after = Some(&query.cursor).filter(|it| !it.is_empty()).map(|it| it.parse());
     let after = after.transpose().map_err(|_| not_of_this_list())?;
     let (search, wanted) = (query.search(), query.wanted());
     let found = office.db.trunks_after(TenantId::default(), after, search, wanted).await?;
     let found = found.into_iter().map(shown).collect();
     let listed = query.listed("/api/v1/sip-trunks", found, |it| it.trunk.id.to_string());
-    Ok(Listed { shown: with_states(&office, listed.shown), ..listed })
+    let listed = Listed { shown: with_states(&office, listed.shown), ..listed };
+    Ok(Since(position, listed))
 }
 
 pub(crate) async fn on_show(

@@ -2,6 +2,7 @@
 //!
 //! They go to the same router without a socket between, so that rights, checks, audit and answers are those of the API.
 
+use super::query;
 use crate::access::Principal;
 use crate::resource::Failure;
 use axum::Router;
@@ -16,6 +17,8 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt as _;
 
 const JSON: &str = "application/json";
+/// Rows that the API gives at most in one go.
+const ROWS_MAX: &str = "1000";
 /// Longest answer that a page is made from. Unit: octets.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -44,6 +47,24 @@ impl Api {
         let answer = self.asked(Method::GET, path, Body::empty(), "", JSON).await?;
         let next = answer.next.clone();
         parsed(answer).map(|it| (it.0, next))
+    }
+
+    /// The whole of a list that has an end of its own.
+    pub(crate) async fn all<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Vec<T>, Failure> {
+        let mut rows = vec![];
+        let mut next = Some(String::new());
+        while let Some(cursor) = next {
+            let mut fields = fields.to_vec();
+            fields.extend([("limit", ROWS_MAX), ("cursor", &*cursor)]);
+            let (more, after) = self.page(&query(path, &fields)).await?;
+            rows.extend::<Vec<T>>(more);
+            next = after;
+        }
+        Ok(rows)
     }
 
     /// With the tag of what is there, for [`Self::patch_if`].

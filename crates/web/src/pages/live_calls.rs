@@ -123,13 +123,11 @@ pub(crate) async fn on_live_calls(
     let w = Words::of(language);
     // First the position: what changes between the two is told again, and nothing is missed.
     let after = running.events().position().to_string();
-    let mut calls: Vec<Call> = viewer.api.get("/api/v1/calls?ended=true").await?;
+    let mut calls: Vec<Call> = viewer.api.all("/api/v1/calls", &[("ended", "true")]).await?;
     let now = running.now();
     let age =
         |it: &Call| it.ended_at.as_deref().and_then(moment).map(|at| now.0.saturating_sub(at));
     calls.retain(|it| age(it).is_none_or(|it| u128::from(it) < RELEASED.as_millis()));
-    // The newest first: ids sort by their start.
-    calls.sort_by(|one, other| other.id.cmp(&one.id));
     let zone = viewer.zone();
     let filters = [
         ("all", w.all),

@@ -3,13 +3,14 @@
 
 use crate::events::Ring;
 use crate::resource::{Call, Failure, Status, Traced};
-use crate::{Changed, Edit, Explained, Running, TraceSource};
+use crate::{Changed, Edit, Explained, Ordered, Running, TraceSource};
 use pbx::call::media::Half;
 use pbx::call::placed::Order;
 use pbx::dialplan::live::AllUp;
 use pbx::dialplan::{Trial, Tried};
 use pbx::directory::Directory;
-use pbx::event::CallState;
+use pbx::event::{CallState, Undone};
+use pbx::id::CallId;
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
 use pbx::record::{Binding, BindingKey, CallRecord};
@@ -41,6 +42,8 @@ pub(crate) struct Still {
     pub(crate) messages: Arc<Mutex<VecDeque<Traced>>>,
     /// Calls it was asked to place.
     pub(crate) placed: Mutex<Vec<Order>>,
+    /// What comes of orders; `None`: the core does not answer.
+    pub(crate) outcome: Mutex<Option<Result<(), Undone>>>,
 }
 
 impl Still {
@@ -59,11 +62,17 @@ impl Still {
             ladder: Mutex::default(),
             messages: Arc::default(),
             placed: Mutex::default(),
+            outcome: Mutex::new(Some(Ok(()))),
         }
     }
 
     pub(crate) fn is_starting_anew(&self) -> bool {
         self.anew.load(Ordering::Relaxed)
+    }
+
+    fn ordered(&self) -> Ordered<'_> {
+        let outcome = *self.outcome.lock().unwrap();
+        Box::pin(async move { outcome })
     }
 
     pub(crate) fn wait(&self, time: Duration) {
@@ -118,6 +127,17 @@ impl Running for Still {
         self.calls.lock().unwrap().clone()
     }
 
+    fn newest_calls(&self, before: Option<CallId>, most: usize, ended: bool) -> Vec<Call> {
+        let before = before.map(|it| it.to_string());
+        let mut calls = self.calls();
+        calls.retain(|it| {
+            (ended || it.ended_at.is_none()) && before.as_ref().is_none_or(|before| it.id < *before)
+        });
+        calls.sort_by(|one, other| other.id.cmp(&one.id));
+        calls.truncate(most);
+        calls
+    }
+
     fn ended(&self) -> Vec<Call> {
         vec![]
     }
@@ -134,13 +154,13 @@ impl Running for Still {
         true
     }
 
-    fn place(&self, order: Order) -> bool {
+    fn place(&self, order: Order) -> Ordered<'_> {
         self.placed.lock().unwrap().push(order);
-        true
+        self.ordered()
     }
 
-    fn transfer(&self, _: &Call, _: Half, _: &str) -> bool {
-        true
+    fn transfer(&self, _: CallId, _: Half, _: &str) -> Ordered<'_> {
+        self.ordered()
     }
 
     fn set_by_phone(&self, _: &str, _: PhoneChange) -> bool {

@@ -81,7 +81,7 @@ pub(crate) async fn on_list(
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageFailure> {
     let w = Words::of(viewer.language);
-    let calls: Vec<Call> = viewer.api.get("/api/v1/calls").await?;
+    let calls: Vec<Call> = viewer.api.all("/api/v1/calls", &[]).await?;
     let looked = look(&viewer, &asked).await?;
     let running = &viewer.pages.running;
     let talking: BTreeSet<&str> =

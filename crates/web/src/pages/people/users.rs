@@ -120,7 +120,7 @@ async fn page(
 ) -> Result<Response, Failure> {
     let zone = viewer.zone();
     let (users, next) = look::<UserInfo>(viewer, API, HOME, after).await?;
-    let sessions: Vec<SessionInfo> = viewer.api.get(SESSIONS).await?;
+    let sessions: Vec<SessionInfo> = viewer.api.all(SESSIONS, &[]).await?;
     let user = |it: UserInfo| User {
         href: own(&it.name),
         created: when(&it.created_at, &zone),
