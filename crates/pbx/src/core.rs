@@ -99,6 +99,8 @@ pub enum Command {
     /// Send one side of an answered call to a number; the other is released once that has answered.
     /// [`Event::Ordered`] with the token says what comes of it.
     Transfer { call: CallId, kept: Half, to: Box<str>, token: u64 },
+    /// End the registration of one device. It may register again.
+    LogOff(BindingKey),
     /// Ask for the status of every running call: each comes as [`Event::Call`].
     ReportCalls,
     /// Examine a line, with a test call where a number is given: [`Event::Examined`] has the token.
@@ -398,6 +400,11 @@ impl Core {
                     undone = call.transfer_ordered(office, kept, &to).err();
                 });
                 self.office.event(Event::Ordered { token, undone });
+            }
+            Command::LogOff(key) => {
+                if self.office.registrar.remove(&key).is_some() {
+                    self.unbound(key, UnregisterReason::LoggedOff);
+                }
             }
             Command::ReportCalls => self.calls.report(&mut self.office),
             Command::RegisterLine { tenant, account } => {

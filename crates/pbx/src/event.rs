@@ -93,6 +93,8 @@ pub enum UnregisterReason {
     Removed,
     /// Another device took the place.
     Replaced,
+    /// An administrator did it.
+    LoggedOff,
     /// The extension was deleted.
     Deleted,
     /// It was made with a password that is no longer the extension's.

@@ -164,6 +164,10 @@ impl Running for Live {
         self.ordered(|token| Command::Transfer { call, kept, to: to.into(), token })
     }
 
+    fn log_off(&self, key: BindingKey) -> bool {
+        self.orders.give(Order::Command(Command::LogOff(key)))
+    }
+
     fn set_by_phone(&self, extension: &str, change: PhoneChange) -> bool {
         let (tenant, extension) = (TenantId::default(), extension.into());
         self.orders.give(Order::Command(Command::SetPhone { tenant, extension, change }))

@@ -40,7 +40,7 @@ mod whole;
 mod zipped;
 
 pub use live::{CallPage, Changed, Edit, Explained, Ordered, Running, TraceFilter, TraceSource};
-pub use pages::pages_router;
+pub use pages::{pages_router, segment};
 pub use socket::{ControlSocket, serve_control, serve_public, serve_tls};
 
 use access::Access;
@@ -181,10 +181,6 @@ fn resources() -> Router<Office> {
                 .delete(extensions::on_delete)
                 .post(extensions::on_verb),
         )
-        .route(
-            "/api/v1/extensions/{number}/registration-history",
-            get(registration_history::on_history),
-        )
         .route("/api/v1/extensions:import", post(extensions::sheet::on_import))
         .route("/api/v1/extensions:export", get(extensions::sheet::on_export))
         .route("/api/v1/settings", get(settings::on_list))
@@ -219,6 +215,7 @@ fn resources() -> Router<Office> {
                 .delete(outside::trunks::on_delete),
         )
         .route("/api/v1/registrations", get(live::registrations))
+        .merge(registration_history::routes())
         .route("/api/v1/calls", get(calls::on_list).post(calls::on_place))
         .route("/api/v1/calls/{id}", get(live::call).delete(live::hangup).post(calls::on_verb))
         .route("/api/v1/call-records", get(records::on_page))

@@ -93,6 +93,8 @@ pub trait Running: Send + Sync + 'static {
     fn place(&self, order: Order) -> Ordered<'_>;
     /// Has the core send this side of a call to a number; the other one is released.
     fn transfer(&self, call: CallId, kept: Half, to: &str) -> Ordered<'_>;
+    /// Asks the core to end the registration of a device.
+    fn log_off(&self, key: BindingKey) -> bool;
     /// Asks the core to set something in the place of a phone of the extension.
     fn set_by_phone(&self, extension: &str, change: PhoneChange) -> bool;
     /// The remembered messages of a call, the first of them up to `most`.

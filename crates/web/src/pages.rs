@@ -32,6 +32,8 @@ mod webhooks;
 mod when;
 mod words;
 
+pub use api::segment;
+
 use crate::derived::Derived;
 use crate::{Office, Running, control_router};
 use askama::Template;
@@ -105,6 +107,7 @@ pub fn pages_router(office: Office) -> Router {
         .route("/feature-codes", get(feature_codes::on_codes).post(feature_codes::on_save))
         .route("/registrations", get(registrations::on_list))
         .route("/registrations/{number}", get(registrations::on_history))
+        .route("/registrations/{number}/log-off", post(registrations::on_log_off))
         .route("/settings", get(settings::on_settings).post(settings::on_save))
         .route("/help", get(help::on_manual))
         .route("/help/{name}", get(help::on_chapter))

@@ -2,13 +2,17 @@
 //! nothing here; read by API, pages and command line.
 
 use crate::Office;
+use crate::access::Principal;
+use crate::audit::{Author, EXTENSIONS};
 use crate::events::{Fact, Happened, Kinds, Novelty, Position, too_many};
 use crate::resource::{Failure, Registration, RegistrationHistory};
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::routing::{delete, get};
+use axum::{Json, Router};
 use pbx::event::{AuthFailure, UnregisterReason};
 use pbx::id::TenantId;
 use pbx::record::{Binding, BindingKey};
+use pbx::text;
 use pbx::time::UnixMillis;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,6 +87,7 @@ fn change(fact: &Fact, at: UnixMillis) -> Option<RegistrationChange> {
                 UnregisterReason::Expired => Why::Expired,
                 UnregisterReason::Removed => Why::Removed,
                 UnregisterReason::Replaced => Why::Replaced,
+                UnregisterReason::LoggedOff => Why::LoggedOff,
                 UnregisterReason::PasswordChanged => Why::PasswordChanged,
                 // The history went with its extension.
                 UnregisterReason::Deleted => return None,
@@ -131,6 +136,12 @@ fn bare(extension: &str, at: UnixMillis, what: What, why: Why) -> RegistrationCh
     }
 }
 
+pub(crate) fn routes() -> Router<Office> {
+    Router::new()
+        .route("/api/v1/extensions/{number}/registration-history", get(on_history))
+        .route("/api/v1/registrations/{extension}/{device}", delete(on_log_off))
+}
+
 pub(crate) async fn on_history(
     State(office): State<Office>,
     Path(extension): Path<String>,
@@ -147,6 +158,25 @@ pub(crate) async fn on_history(
     let registered = registered.iter().map(|it| Registration::of(it, now)).collect();
     let changes = changes.into_iter().map(Into::into).collect();
     Ok(Json(RegistrationHistory { extension, registered, changes }))
+}
+
+/// Ends the registration of one phone; it may register again.
+pub(crate) async fn on_log_off(
+    State(office): State<Office>,
+    principal: Principal,
+    Path((extension, device)): Path<(String, String)>,
+) -> Result<Json<()>, Failure> {
+    let found = devices(&office, TenantId::default(), &extension);
+    let Some(binding) = found.iter().find(|it| it.key.device == device) else {
+        let text = text!("{extension} has no such phone", "分机{extension}没有这部话机");
+        return Err(Failure::new(404, "not_found", text));
+    };
+    if !office.running.log_off(binding.key.clone()) {
+        let text = text!("the server is about to stop", "服务器正在停止");
+        return Err(Failure::new(503, "busy", text).after(1));
+    }
+    Author::of(&office, &principal).done("log_off", EXTENSIONS, &extension).await;
+    Ok(Json(()))
 }
 
 /// Those that are registered now.
@@ -227,7 +257,8 @@ mod tests {
         let (here, there) = (binding("100", "192.168.1.20:5060"), binding("100", "10.0.0.7:5060"));
         // What was told before anybody followed is not lost.
         events.push(NOW, Fact::Registered(Arc::clone(&here)));
-        let following = tokio::spawn(run(scene.office.clone()));
+        let mut following = tokio::task::JoinSet::new();
+        following.spawn(run(scene.office.clone()));
         history(&scene, 1).await;
         for fact in [
             Fact::Refreshed { binding: Arc::clone(&there), new: Novelty::Address },
@@ -256,7 +287,22 @@ mod tests {
         assert_eq!(words, expected);
         assert_eq!(changes[3]["user_agent"], "phone 1");
         assert_eq!(changes[1]["text"]["zh"], "被拒绝：密码错误");
-        following.abort();
+    }
+
+    #[tokio::test]
+    async fn a_phone_is_logged_off() {
+        let scene = office().await;
+        let phone = binding("100", "192.168.1.20:5060");
+        scene.server.bindings.lock().unwrap().push(Arc::clone(&phone));
+        for (path, status) in [("100/desk", 200), ("100/other", 404), ("101/desk", 404)] {
+            let path = format!("/api/v1/registrations/{path}");
+            let answer = scene.ask(axum::http::Method::DELETE, &path).by_socket().send().await;
+            assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        }
+        assert_eq!(*scene.server.logged_off.lock().unwrap(), std::slice::from_ref(&phone.key));
+        let entries = scene.get("/api/v1/audit-entries").by_socket().send().await.json();
+        let entry = &entries["entries"][0];
+        assert_eq!((&entry["action"], &entry["name"]), (&"log_off".into(), &"100".into()));
     }
 
     #[tokio::test]

@@ -55,6 +55,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("dialplan import", "用TOML文件或CSV文件替换这些表，要么全部替换，要么都不替换"),
     ("registrations", "列出已注册的话机"),
     ("registrations history", "显示一个分机的话机及其最近的变更：注册、离线、被拒绝"),
+    ("registrations logoff", "注销一个分机的所有话机；话机可以重新注册"),
     ("calls", "列出当前呼叫"),
     ("calls show", "显示一个呼叫的详情和时序图"),
     ("calls hangup", "释放呼叫"),

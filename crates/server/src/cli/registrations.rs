@@ -5,9 +5,11 @@ use super::client::Client;
 use super::offline::path;
 use super::output::{Column, Output, table};
 use super::{Common, Result, block_on};
+use hyper::Method;
 use pbx::language::Language;
 use pbx::text;
 use web::resource::{Registration, RegistrationChange, RegistrationHistory};
+use web::segment;
 
 const COLUMNS: [Column; 5] = [
     ("EXT", "分机"),
@@ -38,6 +40,11 @@ enum Command {
         /// The extension.
         number: String,
     },
+    /// End the registrations of an extension's phones; they may register again.
+    Logoff {
+        /// The extension.
+        number: String,
+    },
 }
 
 pub(super) fn run(common: &Common, arguments: Arguments, output: &mut Output) -> Result<()> {
@@ -53,6 +60,15 @@ pub(super) fn run(common: &Common, arguments: Arguments, output: &mut Output) ->
                 let path = format!("{}/registration-history", path(&number)?);
                 let found: RegistrationHistory = client.get(&path).await?;
                 output.show(&found, history)
+            }
+            Some(Command::Logoff { number }) => {
+                let path = format!("{}/registration-history", path(&number)?);
+                let found: RegistrationHistory = client.get(&path).await?;
+                for it in &found.registered {
+                    let path = format!("/api/v1/registrations/{number}/{}", segment(&it.device));
+                    client.send::<()>(Method::DELETE, &path, &()).await?;
+                }
+                output.show(&found.registered, |it, language| registered(it, language))
             }
         }
     })

@@ -59,6 +59,7 @@ pub enum Why {
     ExpiredWhileOff,
     Removed,
     Replaced,
+    LoggedOff,
     PasswordChanged,
     BadDigest,
     WeakPassword,
@@ -98,7 +99,7 @@ impl Db {
         insert(&mut transaction, tenant, changes).await?;
         let extensions: BTreeSet<_> = changes.iter().map(|it| &*it.extension).collect();
         forget_oldest(&mut transaction, tenant, &json!(extensions)).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// The newest first.

@@ -236,6 +236,9 @@ operations! {
     "GET" "/registrations" live::registrations []
         "Registered phones."
         "已注册的话机。";
+    "DELETE" "/registrations/{extension}/{device}" registration_history::on_log_off [503]
+        "Ends the registration of a phone; it may register again."
+        "注销一部话机；话机可以重新注册。";
     "GET" "/calls" calls::on_list []
         "Calls that are up."
         "当前呼叫。";

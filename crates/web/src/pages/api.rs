@@ -209,6 +209,6 @@ fn broken(error: &dyn std::error::Error) -> Failure {
 }
 
 /// A text as one segment of a path.
-pub(crate) fn segment(text: &str) -> String {
+pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

@@ -6,9 +6,10 @@ use super::layout::Layout;
 use super::viewer::Viewer;
 use super::when::{When, when};
 use super::words::words;
-use super::{query, render};
+use super::{query, render, to};
 use crate::resource::{Registration, RegistrationChange, RegistrationHistory};
 use askama::Template;
+use axum::Form;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use jiff::tz::TimeZone;
@@ -39,6 +40,7 @@ words! {
         changes: "Last changes", "最近变更";
         changes_help: "The last 20 changes and the last 5 refusals; a refresh is no change.", "最近20次变更和最近5次被拒绝的注册；刷新注册不算变更。";
         no_changes: "Nothing has happened yet.", "暂无变更。";
+        log_off: "Log off", "注销";
         time: "Time", "时间";
         what: "What happened", "变更";
         to_list: "Registrations", "注册状态";
@@ -74,6 +76,13 @@ struct Row {
     since: When,
     expires: u64,
     history: String,
+    /// What names it.
+    id: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct LogOff {
+    device: String,
 }
 
 #[derive(Template)]
@@ -129,6 +138,7 @@ fn row(it: &Registration, zone: &TimeZone) -> Row {
         since: when(&it.registered_at, zone),
         expires: it.expires_in_s,
         history: format!("/registrations/{}", segment(&it.extension)),
+        id: it.device.clone(),
     }
 }
 
@@ -164,4 +174,14 @@ pub(crate) async fn on_history(
         changes: found.changes.iter().map(change).collect(),
         extension: found.extension,
     }))
+}
+
+pub(crate) async fn on_log_off(
+    viewer: Viewer,
+    Path(number): Path<String>,
+    Form(LogOff { device }): Form<LogOff>,
+) -> Result<Response, PageFailure> {
+    let number = segment(&number);
+    viewer.api.delete(&format!("/api/v1/registrations/{number}/{}", segment(&device))).await?;
+    Ok(to(&format!("/registrations/{number}")))
 }

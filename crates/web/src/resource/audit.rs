@@ -40,12 +40,13 @@ pub struct AuditEntry {
 }
 
 /// What was done, as the entries name it.
-const ACTIONS: [(&str, Text); 22] = [
+const ACTIONS: [(&str, Text); 23] = [
     ("add", Text::fixed("added", "添加")),
     ("change", Text::fixed("changed", "修改")),
     ("delete", Text::fixed("deleted", "删除")),
     ("password", Text::fixed("new password of", "重置密码")),
     ("hangup", Text::fixed("hung up", "挂断")),
+    ("log_off", Text::fixed("logged off a phone of", "注销话机")),
     ("place", Text::fixed("placed", "发起")),
     ("transfer", Text::fixed("transferred", "转接")),
     ("backup", Text::fixed("made", "生成")),

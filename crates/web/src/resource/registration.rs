@@ -41,7 +41,7 @@ pub struct RegistrationChange {
     /// `registered`, `changed`, `gone` or `refused`.
     pub what: String,
     /// Of what changed: `address`, `transport`, `user_agent`. Why it is gone: `expired`, `expired_while_off`,
-    /// `removed` by the phone itself, `replaced`, `password_changed`. Why it was refused: `bad_digest`,
+    /// `removed` by the phone itself, `replaced`, `logged_off` by an administrator, `password_changed`. Why it was refused: `bad_digest`,
     /// `weak_password`, `wrong_identity`.
     pub why: String,
     pub text: Text,
@@ -99,6 +99,9 @@ fn text(why: Why) -> Text {
         Why::Removed => Text::fixed("gone: the phone signed off", "已离线：话机主动注销"),
         Why::Replaced => {
             Text::fixed("gone: another device took its place", "已离线：被另一部话机取代")
+        }
+        Why::LoggedOff => {
+            Text::fixed("gone: logged off by an administrator", "已离线：被管理员注销")
         }
         Why::PasswordChanged => Text::fixed("gone: the password was changed", "已离线：密码已更改"),
         Why::BadDigest => Text::fixed("refused: wrong password", "被拒绝：密码错误"),

@@ -42,6 +42,8 @@ pub(crate) struct Still {
     pub(crate) messages: Arc<Mutex<VecDeque<Traced>>>,
     /// Calls it was asked to place.
     pub(crate) placed: Mutex<Vec<Order>>,
+    /// Devices whose registration it was asked to end.
+    pub(crate) logged_off: Mutex<Vec<BindingKey>>,
     /// What comes of orders; `None`: the core does not answer.
     pub(crate) outcome: Mutex<Option<Result<(), Undone>>>,
 }
@@ -62,6 +64,7 @@ impl Still {
             ladder: Mutex::default(),
             messages: Arc::default(),
             placed: Mutex::default(),
+            logged_off: Mutex::default(),
             outcome: Mutex::new(Some(Ok(()))),
         }
     }
@@ -161,6 +164,11 @@ impl Running for Still {
 
     fn transfer(&self, _: CallId, _: Half, _: &str) -> Ordered<'_> {
         self.ordered()
+    }
+
+    fn log_off(&self, key: BindingKey) -> bool {
+        self.logged_off.lock().unwrap().push(key);
+        true
     }
 
     fn set_by_phone(&self, _: &str, _: PhoneChange) -> bool {
