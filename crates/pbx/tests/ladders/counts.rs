@@ -248,3 +248,76 @@ fn both_of_an_attended_transfer_count_on() {
         ",
     );
 }
+
+/// Another phone of bob's takes his only call over (RFC 3891): it counts for him once, as before, and
+/// so does alice.
+#[test]
+fn who_takes_a_call_over_counts_in_the_others_stead() {
+    let full = |number: u32| {
+        format!(
+            "
+        dave -> pbx           INVITE {number}
+        dave <- pbx           100
+        dave <- pbx           486
+        dave -> pbx           ACK
+        record release=callee.limit callee={number}
+            "
+        )
+    };
+    let (alice_is_full, bob_is_full) = (full(100), full(101));
+    check(&format!(
+        "
+        given 100 calls=1
+        given 101 calls=1
+        given bob
+        given bob2
+        given dave
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx -> bob2  INVITE
+                 pbx <- bob2  486
+                 pbx -> bob2  ACK
+                 pbx <- bob   200
+                 pbx -> bob   ACK
+        alice <- pbx          200
+        alice -> pbx          ACK
+                 pbx <- bob2  INVITE 100 replaces=bob
+                 pbx -> bob2  100
+        alice <- pbx          INVITE sdp=offer
+        {alice_is_full}{bob_is_full}
+        alice -> pbx          200 INVITE
+        alice <- pbx          ACK
+                 pbx -> bob2  200 sdp=answer
+                 pbx -> bob   BYE
+                 pbx <- bob2  ACK
+                 pbx <- bob   200
+        record release=callee.transferred
+        {alice_is_full}{bob_is_full}
+                 pbx <- bob2  BYE
+                 pbx -> bob2  200
+        alice <- pbx          BYE
+        alice -> pbx          200
+        record release=caller.hangup caller=101
+        dave -> pbx           INVITE 100
+        dave <- pbx           100
+                 pbx -> alice INVITE
+                 pbx <- alice 486
+                 pbx -> alice ACK
+        dave <- pbx           486
+        dave -> pbx           ACK
+        record release=callee.busy callee=100
+        dave -> pbx           INVITE 101
+        dave <- pbx           100
+                 pbx -> bob   INVITE
+                 pbx -> bob2  INVITE
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+                 pbx <- bob2  486
+                 pbx -> bob2  ACK
+        dave <- pbx           486
+        dave -> pbx           ACK
+        record release=callee.busy callee=101
+        "
+    ));
+}
