@@ -31,8 +31,10 @@ use store::Db;
 use store::backup::{Counts, Manifest, Plan, Reason, SUFFIX, Staged, Unpacked};
 use store::secret::SecretKey;
 
-/// Backups that lie on this machine. One more is refused; nightly ones make room by themselves.
+/// Backups on this machine besides the nightly ones, which make room by themselves. One more is refused.
 const BACKUPS_MAX: usize = 200;
+/// Files that are looked at: more than there are, unless somebody copies them there.
+const FILES_MAX: usize = 1000;
 const PASSWORD_CHARS_MIN: usize = 10;
 /// Unit: octets.
 const SALT_BYTES: usize = 16;
@@ -51,9 +53,14 @@ pub struct Maker {
 pub fn list(db: &Db) -> Vec<BackupInfo> {
     let files = fs::read_dir(db.backups()).into_iter().flatten().flatten();
     let mut found: Vec<BackupInfo> =
-        files.filter_map(|it| info(&it.path()).ok()).take(BACKUPS_MAX).collect();
+        files.take(FILES_MAX).filter_map(|it| info(&it.path()).ok()).collect();
     found.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.name.cmp(&b.name)));
     found
+}
+
+/// Whether there is no place for one more that is not made by night.
+fn is_full(db: &Db) -> bool {
+    list(db).iter().filter(|it| it.reason != Reason::Nightly).count() >= BACKUPS_MAX
 }
 
 /// What a backup says of itself.
@@ -68,7 +75,7 @@ pub async fn create(
     reason: Reason,
     password: Option<String>,
 ) -> Result<BackupInfo, Failure> {
-    if list(db).len() >= BACKUPS_MAX {
+    if reason != Reason::Nightly && is_full(db) {
         let what = text!(
             "there are {BACKUPS_MAX} backups on this machine: download or delete some",
             "本机已有{BACKUPS_MAX}个备份：请下载或删除一些"
@@ -195,7 +202,7 @@ pub fn kind(word: &str) -> Text {
         "extensions" => Text::fixed("extensions", "分机"),
         "external_lines" => Text::fixed("external lines", "外线"),
         "administrators" => Text::fixed("administrators", "管理员"),
-        "api_keys" => Text::fixed("API keys", "接口密钥"),
+        "api_keys" => Text::fixed("API keys", "API密钥"),
         _ => Text::fixed("SIP trunks", "SIP中继"),
     }
 }

@@ -55,6 +55,23 @@ async fn a_backup_is_made_looked_into_restored_and_removed() {
     assert_eq!(scene.get(&format!("{HOME}/{name}")).by_socket().status().await, 404);
 }
 
+/// Who keeps as many as he may has one made each night all the same.
+#[tokio::test]
+async fn the_nightly_one_finds_room() {
+    let scene = Scene::new().await;
+    let name = made(&scene, json!({})).await["name"].as_str().unwrap().to_owned();
+    let folder = scene.office.db.backups();
+    for copy in 1..super::BACKUPS_MAX {
+        std::fs::copy(folder.join(&name), folder.join(format!("{copy}-{name}"))).unwrap();
+    }
+    scene.server.wait(Duration::from_secs(1));
+    let one_more = scene.post(HOME).by_socket().json(&json!({})).send().await;
+    assert_eq!((one_more.status, &one_more.json()["code"]), (409, &json!("too_many")));
+    super::look_at_night(&scene.office).await.unwrap();
+    let newest = &scene.get(HOME).by_socket().send().await.json()[0];
+    assert_eq!(newest["reason"], "nightly");
+}
+
 #[tokio::test]
 async fn a_backup_goes_out_and_comes_back() {
     let scene = Scene::new().await;

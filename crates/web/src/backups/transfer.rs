@@ -1,6 +1,6 @@
 //! A backup on its way to another place and back: read and written piece by piece, never held as a whole.
 
-use super::{BACKUPS_MAX, info, list, place, refusal};
+use super::{info, is_full, place, refusal};
 use crate::resource::Failure;
 use crate::resource::backup::BackupInfo;
 use axum::body::{Body, Bytes};
@@ -28,7 +28,7 @@ const HALF: &str = ".upload";
 
 /// Takes a backup as it comes, looks whether it is one, and keeps it under the name it had.
 pub(super) async fn take(db: &Db, body: Body) -> Result<BackupInfo, Failure> {
-    if list(db).len() >= BACKUPS_MAX {
+    if is_full(db) {
         let what = text!("there are too many backups: delete some", "备份过多，请删除一些");
         return Err(Failure::new(409, "too_many", what));
     }

@@ -54,11 +54,11 @@ words! {
         what: "What", "项目";
         then: "Backup", "备份";
         now: "Now", "当前";
-        same: "Extensions, lines, trunks, administrators and API keys have the same names as now.", "分机、外线、中继、管理员和接口密钥与当前一致。";
+        same: "Extensions, lines, trunks, administrators and API keys have the same names as now.", "分机、外线、中继、管理员和API密钥与当前一致。";
         comes: "would come back:", "将恢复：";
         goes: "would go:", "将删除：";
         restore: "Restore", "恢复";
-        restore_help: "Calls that are up end, the server starts anew, and everybody signs in again. A backup of the present state is made before. Passwords are those of then. API keys that were revoked here since, and recovery codes that were used, stay so.", "正在进行的呼叫将结束，服务器重新启动，所有人需重新登录。恢复前会先备份当前数据。密码恢复为备份时的密码；此后在本机吊销的接口密钥和已使用的恢复码不会恢复。";
+        restore_help: "Calls that are up end, the server starts anew, and everybody signs in again. A backup of the present state is made before. Passwords are those of then. API keys that were revoked here since, and recovery codes that were used, stay so.", "正在进行的呼叫将结束，服务器重新启动，所有人需重新登录。恢复前会先备份当前数据。密码恢复为备份时的密码；此后在本机吊销的API密钥和已使用的恢复码不会恢复。";
         its_password: "Password of the backup", "备份密码";
         its_password_help: "Needed where the backup comes from another machine; with it, its certificates are restored too.", "备份来自其他机器时需要；提供后还会恢复其中的证书。";
         standby: "Standby", "待命";

@@ -67,7 +67,7 @@ const MENUS: &[Menu] = &[
         title: Text::fixed("Settings", "设置"),
         pages: &[
             ("/administrators", Text::fixed("Administrators", "管理员")),
-            ("/api-keys", Text::fixed("API keys", "接口密钥")),
+            ("/api-keys", Text::fixed("API keys", "API密钥")),
             ("/webhooks", Text::fixed("Webhooks", "Webhook端点")),
             ("/certificate", Text::fixed("Certificate", "证书")),
             ("/backups", Text::fixed("Backups", "备份")),

@@ -73,7 +73,7 @@ const KINDS: [(&str, Text); 20] = [
     ("lines", Text::fixed("external line", "外线")),
     ("trunks", Text::fixed("SIP trunk", "SIP中继")),
     ("users", Text::fixed("administrator", "管理员")),
-    ("api_keys", Text::fixed("API key", "接口密钥")),
+    ("api_keys", Text::fixed("API key", "API密钥")),
     ("calls", Text::fixed("call", "呼叫")),
     ("call_records", Text::fixed("call records", "话单")),
     ("captures", Text::fixed("SIP messages", "SIP消息")),

@@ -24,7 +24,7 @@ const API: &str = "/api/v1/api-keys";
 
 words! {
     Words {
-        title: "API keys", "接口密钥";
+        title: "API keys", "API密钥";
         help: "A program shows its key with every request. Give it the rights it needs and no others.",
             "程序在每个请求中出示密钥。只授予它需要的权限。";
         none: "There are no keys yet.", "还没有密钥。";
