@@ -152,9 +152,9 @@ pub(crate) async fn on_restore(
     Ok(Json(Restoring { safety: safety.name, has_password: safety.has_secrets }))
 }
 
-/// Nothing is the same as an empty object; a list is none, though serde would take it for one.
+/// Nothing is the same as an empty object; blanks are no JSON, and a list is no object, though serde would take it for one.
 fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Failure> {
-    if body.trim_ascii().is_empty() {
+    if body.is_empty() {
         return Ok(T::default());
     }
     let object: Result<Map<String, Value>, _> = serde_json::from_slice(body);

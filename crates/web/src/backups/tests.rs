@@ -33,6 +33,10 @@ async fn a_backup_is_made_looked_into_restored_and_removed() {
     let all = scene.get(HOME).by_socket().send().await.json();
     assert_eq!((&all[0]["name"], &all[0]["counts"]["extensions"]), (&json!(name), &json!(1)));
     assert_eq!((&all[0]["reason"], &all[0]["has_secrets"]), (&json!("asked"), &json!(false)));
+    for body in ["\t", "[]", "{"] {
+        let ask = scene.post(&format!("{HOME}/{name}:preview")).by_socket();
+        assert_eq!(ask.bytes(body.as_bytes().to_vec()).status().await, 422, "{body}");
+    }
     let shown = scene.post(&format!("{HOME}/{name}:preview")).by_socket().send().await.json();
     assert_eq!(shown["now"]["extensions"], 2);
     let expected = json!([{
