@@ -24,7 +24,7 @@ const RATE: f64 = 8000.0;
 const FREQUENCY: f64 = 425.0;
 
 /// After so many packets the tone is where it began: 17 cycles of 425 Hz are 40 ms.
-const PERIOD: usize = 2;
+const PERIOD: u32 = 2;
 
 /// Peak of -10 dBm0 (E.180), where a sine at the limit of G.711 has +3.14 dBm0 and 16 bits.
 const AMPLITUDE: f64 = 7218.0;
@@ -39,7 +39,7 @@ const HEADER_LEN: usize = 12;
 #[derive(Debug)]
 pub(super) struct Tone {
     plan: media::Tone,
-    sound: [[u8; SAMPLES]; PERIOD],
+    sound: [[u8; SAMPLES]; PERIOD as usize],
     /// Packets that have gone.
     count: u32,
     due: Option<Instant>,
@@ -55,7 +55,7 @@ impl Tone {
 
     fn new(plan: media::Tone) -> Self {
         let mut samples = (0_u32..).map(|at| sample(plan.companding, sine(at)));
-        let mut sound = [[0; SAMPLES]; PERIOD];
+        let mut sound = [[0; SAMPLES]; PERIOD as usize];
         sound.as_flattened_mut().fill_with(|| samples.next().unwrap_or_default());
         Self { plan, sound, count: 0, due: None, made: Vec::new() }
     }
@@ -98,7 +98,7 @@ impl Tone {
         packet.extend(self.plan.ssrc.wrapping_add(samples).to_be_bytes());
         packet.extend(self.plan.ssrc.to_be_bytes());
         if at < RING.0 {
-            packet.extend(self.sound[usize::from(at % 2 == 1)]);
+            packet.extend(self.sound[(at % PERIOD) as usize]);
         } else {
             packet.resize(HEADER_LEN + SAMPLES, sample(self.plan.companding, 0));
         }
