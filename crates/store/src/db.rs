@@ -26,7 +26,7 @@ mod user;
 mod webhook;
 
 pub use api_key::ApiKey;
-pub use audit::{AuditEntry, AuditQuery};
+pub use audit::{AuditEntry, AuditQuery, KEPT_FOR};
 pub use call_record::{CallPage, CallQuery, StoredCall};
 pub use call_search::{CallPlace, CallSearch, FoundCalls};
 pub use durations::{Durations, LIMITS_US};
@@ -35,7 +35,7 @@ pub use extension::{ExtensionProfile, NewExtension, StoredExtension};
 pub use registration_change::{RegistrationChange, What, Why};
 pub use session::Session;
 pub use setting::TenantName;
-pub use totp::Totp;
+pub use totp::{Factor, Totp};
 pub use user::User;
 
 pub use webhook::{Delivery, DeliveryState, NewDelivery, Webhook};

@@ -4,6 +4,7 @@
 //! transaction of the edit ([`Editor`]). What is done outside the database is written down when it is done ([`Author`]).
 
 mod editor;
+mod kept;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -12,11 +13,12 @@ mod together;
 mod undo;
 
 pub use editor::Editor;
+pub(crate) use kept::{Kept, KeptExtension};
 pub use undo::undo;
 
 use crate::Office;
 use crate::access::Principal;
-use crate::certificate::Shown;
+use crate::certificate::{Pem, Shown};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::audit::{AuditEntry, AuditPage, Undone};
@@ -61,12 +63,14 @@ pub struct Author<'a> {
 }
 
 /// What a change was about.
+#[derive(Default)]
 struct Change<'a> {
     action: &'static str,
     kind: &'a str,
     name: &'a str,
     before: Option<Value>,
     after: Option<Value>,
+    kept: Option<Kept>,
 }
 
 impl<'a> Author<'a> {
@@ -99,7 +103,7 @@ impl<'a> Author<'a> {
 
     /// Something was done that leaves no configuration behind.
     pub(crate) async fn done(&self, action: &'static str, kind: &str, name: &str) {
-        self.write(Change { action, kind, name, before: None, after: None }).await;
+        self.write(Change { action, kind, name, ..Change::default() }).await;
     }
 
     /// The same, by this order.
@@ -111,7 +115,7 @@ impl<'a> Author<'a> {
         order: &(impl Serialize + Sync),
     ) {
         let after = value(Some(order));
-        self.write(Change { action, kind, name, before: None, after }).await;
+        self.write(Change { action, kind, name, after, ..Change::default() }).await;
     }
 
     /// Something was done with a backup.
@@ -119,26 +123,29 @@ impl<'a> Author<'a> {
         self.done(action, crate::backups::BACKUPS, name).await;
     }
 
-    /// Another certificate is in use.
-    pub async fn certificate(&self, before: &Shown, after: &Shown) {
+    /// Another certificate is in use than this one, which was installed or the server's own.
+    pub(crate) async fn certificate(&self, before: &Shown, installed: Option<Pem>, after: &Shown) {
+        let kept = installed.map(Kept::Certificate);
         let (before, after) = (value(Some(before)), value(Some(after)));
         let Some(action) = action(before.as_ref(), after.as_ref()) else { return };
-        self.write(Change { action, kind: CERTIFICATE, name: HTTPS, before, after }).await;
+        self.write(Change { action, kind: CERTIFICATE, name: HTTPS, before, after, kept }).await;
     }
 
     /// What was done outside the database is done already: where it cannot be written down, that is an error of the log
     /// and no refusal.
     async fn write(&self, change: Change<'_>) {
-        let entry = self.entry(change);
-        if let Err(error) = self.db.insert_audit_entry(TenantId::default(), &entry).await {
+        let (entry, kept) = self.entry(change);
+        let done = self.db.insert_audit_entry_keeping(TenantId::default(), &entry, kept.as_deref());
+        if let Err(error) = done.await {
             let (kind, name) = (entry.kind, entry.name);
             tracing::error!(%error, kind, name, "something was done and is not in the audit");
         }
     }
 
-    fn entry(&self, change: Change<'_>) -> db::AuditEntry {
+    /// With what nobody is shown.
+    fn entry(&self, change: Change<'_>) -> (db::AuditEntry, Option<Vec<u8>>) {
         let text = |it: Option<Value>| it.map(|it| short(it.to_string()));
-        db::AuditEntry {
+        let entry = db::AuditEntry {
             at: self.now,
             actor_kind: self.kind.to_owned(),
             actor: self.name.to_owned(),
@@ -150,7 +157,8 @@ impl<'a> Author<'a> {
             after: text(change.after),
             undoes: self.undoes,
             ..db::AuditEntry::default()
-        }
+        };
+        (entry, change.kept.as_ref().and_then(Kept::write))
     }
 }
 

@@ -5,7 +5,7 @@
 
 pub mod api;
 mod files;
-mod made;
+pub(crate) mod made;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -17,6 +17,7 @@ use pbx::text;
 use pbx::time::UnixMillis;
 pub use read::Shown;
 use rustls::ServerConfig;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
@@ -43,10 +44,10 @@ struct Current {
 }
 
 /// A chain and its key, in PEM.
-#[derive(Clone, Debug)]
-pub(crate) struct Pem {
-    pub(crate) chain: String,
-    pub(crate) key: String,
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Pem {
+    pub chain: String,
+    pub key: String,
 }
 
 impl Certificate {
@@ -76,6 +77,12 @@ impl Certificate {
         let shown = installed.shown.clone();
         self.current.store(Arc::new(installed));
         Ok(shown)
+    }
+
+    /// The one that was installed, if it is in use.
+    pub(crate) fn installed(&self) -> Option<Pem> {
+        let is_own = self.shown().self_signed;
+        self.files.installed().ok().flatten().filter(|_| !is_own)
     }
 
     /// Forgets the installed one: the server's own is shown again.

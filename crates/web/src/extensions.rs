@@ -5,7 +5,7 @@ pub mod range;
 pub mod sheet;
 
 use crate::access::Principal;
-use crate::audit::{Author, EXTENSIONS};
+use crate::audit::{Author, EXTENSIONS, Editor, Kept, KeptExtension};
 use crate::conventions::{Listed, PageQuery, Patch, merged};
 use crate::outside::Fields;
 use crate::resource::{
@@ -147,8 +147,9 @@ async fn stored(db: &Db, number: &str, change: Change) -> Result<Vec<PhoneChange
 pub async fn delete(author: Author<'_>, number: &str) -> Result<(), Failure> {
     let author = author.edit();
     let before = show(author.db(), number).await?;
+    let kept = KeptExtension::of(author.db(), number).await?;
     remove(author.db(), number).await?;
-    author.changed(EXTENSIONS, number, Some(&before), None::<&Extension>).await?;
+    author.gone(EXTENSIONS, number, &before, Kept::Extensions(vec![kept])).await?;
     author.commit().await
 }
 
@@ -177,11 +178,20 @@ pub async fn passwd(
 ) -> Result<Credentials, Failure> {
     let password = password(number, request.password.as_deref(), request.allow_weak)?;
     let author = author.edit();
-    author.db().set_password(TenantId::default(), number, &password).await?;
-    author.password(EXTENSIONS, number).await?;
+    put_password(&author, number, &password).await?;
     author.commit().await?;
     let password = Some(password.reveal().to_owned());
     Ok(Credentials { number: number.to_owned(), password })
+}
+
+async fn put_password(
+    author: &Editor<'_>,
+    number: &str,
+    password: &NewPassword,
+) -> Result<(), Failure> {
+    let was = KeptExtension::of(author.db(), number).await?;
+    author.db().set_password(TenantId::default(), number, Some(password)).await?;
+    author.password(EXTENSIONS, number, Kept::Extensions(vec![was])).await
 }
 
 fn prepare(

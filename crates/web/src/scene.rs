@@ -7,12 +7,14 @@ mod still;
 pub(crate) use still::{NOW, Still};
 
 use crate::access::Peer;
+use crate::certificate::{self, Certificate};
 use crate::{Office, Running, control_router, public_router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
 use serde_json::Value;
+use std::path::Path;
 use std::sync::Arc;
 use store::Db;
 use tempfile::TempDir;
@@ -51,11 +53,26 @@ pub(crate) struct Answer {
 
 impl Scene {
     pub(crate) async fn new() -> Self {
+        Self::of(|office, _| office).await
+    }
+
+    /// With a certificate of its own.
+    pub(crate) async fn certified() -> Self {
+        Self::of(|office, folder| {
+            let folder = folder.join(certificate::FOLDER);
+            let certificate = Certificate::open(folder, vec!["localhost".to_owned()], NOW);
+            office.certified(Arc::new(certificate.unwrap()))
+        })
+        .await
+    }
+
+    async fn of(equipped: impl FnOnce(Office, &Path) -> Office) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(folder.path()).await.unwrap();
         let server = Arc::new(Still::new(db.clone()).await);
         let office = Office::new(db, Arc::clone(&server) as Arc<dyn Running>)
             .trusting(vec!["203.0.113.0/24".parse().unwrap()]);
+        let office = equipped(office, folder.path());
         let (listener, socket) = (public_router(office.clone()), control_router(office.clone()));
         Self { server, office, listener, socket, _folder: folder }
     }

@@ -10,7 +10,7 @@ pub use run::run;
 
 use crate::Office;
 use crate::access::Principal;
-use crate::audit::{Author, Editor};
+use crate::audit::{Author, Editor, Kept};
 use crate::conventions::{Listed, PageQuery, not_of_this_list};
 use crate::events::Kinds;
 use crate::failure::no_random_numbers;
@@ -234,6 +234,15 @@ async fn find(office: &Office, id: &str) -> Result<Webhook, Failure> {
     hooks.into_iter().find(|it| it.id == id).ok_or_else(|| missing(id))
 }
 
+/// What is shown of an endpoint, where there is one.
+pub(crate) async fn shown_if_any(
+    office: &Office,
+    id: &str,
+) -> Result<Option<WebhookInfo>, Failure> {
+    let hooks = office.db.webhooks(TenantId::default()).await?;
+    Ok(hooks.iter().find(|it| it.id == id).map(|it| shown(it, office.running.now())))
+}
+
 fn missing(id: &str) -> Failure {
     Failure::new(404, "not_found", text!("there is no webhook {id}", "没有Webhook {id}"))
 }
@@ -320,15 +329,24 @@ pub(crate) async fn on_set(
     Json(change): Json<WebhookChange>,
 ) -> Result<Json<WebhookInfo>, Failure> {
     let _edit = office.edits.lock().await;
-    let (now, before) = (office.running.now(), find(&office, &id).await?);
-    let was = shown(&before, now);
+    set(&office, Author::of(&office, &principal), &id, change).await.map(Json)
+}
+
+pub(crate) async fn set(
+    office: &Office,
+    author: Author<'_>,
+    id: &str,
+    change: WebhookChange,
+) -> Result<WebhookInfo, Failure> {
+    let before = find(office, id).await?;
+    let was = shown(&before, author.now);
     let hook = changed(before, change)?;
-    let is = shown(&hook, now);
-    let author = Author::of(&office, &principal).edit();
+    let is = shown(&hook, author.now);
+    let author = author.edit();
     author.db().put_webhook(TenantId::default(), &hook).await?;
-    author.changed(WEBHOOKS, &id, Some(&was), Some(&is)).await?;
-    commit(&office, author).await?;
-    Ok(Json(is))
+    author.changed(WEBHOOKS, id, Some(&was), Some(&is)).await?;
+    commit(office, author).await?;
+    Ok(is)
 }
 
 pub(crate) async fn on_delete(
@@ -337,14 +355,31 @@ pub(crate) async fn on_delete(
     Path(id): Path<String>,
 ) -> Result<Json<()>, Failure> {
     let _edit = office.edits.lock().await;
-    let was = shown(&find(&office, &id).await?, office.running.now());
-    let author = Author::of(&office, &principal).edit();
-    if !author.db().delete_webhook(TenantId::default(), &id).await? {
-        return Err(missing(&id));
+    delete(&office, Author::of(&office, &principal), &id).await.map(Json)
+}
+
+pub(crate) async fn delete(office: &Office, author: Author<'_>, id: &str) -> Result<(), Failure> {
+    let hook = find(office, id).await?;
+    let was = shown(&hook, author.now);
+    let author = author.edit();
+    if !author.db().delete_webhook(TenantId::default(), id).await? {
+        return Err(missing(id));
     }
-    author.changed(WEBHOOKS, &id, Some(&was), None::<&WebhookInfo>).await?;
-    commit(&office, author).await?;
-    Ok(Json(()))
+    author.gone(WEBHOOKS, id, &was, Kept::Webhook(hook)).await?;
+    commit(office, author).await
+}
+
+/// One that was removed gets events again, signed as before.
+pub(crate) async fn put_back(
+    office: &Office,
+    author: Author<'_>,
+    hook: Webhook,
+) -> Result<(), Failure> {
+    let is = shown(&hook, author.now);
+    let author = author.edit();
+    author.db().put_webhook(TenantId::default(), &hook).await?;
+    author.changed(WEBHOOKS, &hook.id, None::<&WebhookInfo>, Some(&is)).await?;
+    commit(office, author).await
 }
 
 /// `POST …/{id}:test` and `POST …/{id}:rotate`.
@@ -400,15 +435,25 @@ pub(crate) async fn on_rotate(
     Path(id): Path<String>,
 ) -> Result<Json<NewSecret>, Failure> {
     let _edit = office.edits.lock().await;
-    let now = office.running.now();
-    let it = find(&office, &id).await?;
-    let previous = Some((it.secret, now.after(ROTATION)));
-    let hook = Webhook { secret: secret()?, previous, ..it };
-    let author = Author::of(&office, &principal).edit();
+    let author = Author::of(&office, &principal);
+    put_secret(&office, author, &id, secret()?).await.map(Json)
+}
+
+/// The secret before this one signs too for a day.
+pub(crate) async fn put_secret(
+    office: &Office,
+    author: Author<'_>,
+    id: &str,
+    secret: String,
+) -> Result<NewSecret, Failure> {
+    let (now, was) = (author.now, find(office, id).await?);
+    let previous = Some((was.secret.clone(), now.after(ROTATION)));
+    let hook = Webhook { secret, previous, ..was.clone() };
+    let author = author.edit();
     author.db().put_webhook(TenantId::default(), &hook).await?;
-    author.did("rotate", WEBHOOKS, &id).await?;
-    commit(&office, author).await?;
-    Ok(Json(NewSecret { webhook: shown(&hook, now), secret: hook.secret }))
+    author.did("rotate", WEBHOOKS, id, Some(Kept::Webhook(was))).await?;
+    commit(office, author).await?;
+    Ok(NewSecret { webhook: shown(&hook, now), secret: hook.secret })
 }
 
 pub(crate) async fn on_deliveries(

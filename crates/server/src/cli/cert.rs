@@ -10,8 +10,8 @@ use pbx::text;
 use std::path::{Path, PathBuf};
 use store::Db;
 use web::audit::Author;
-use web::certificate::api::NewCertificate;
-use web::certificate::{Certificate, FOLDER, Shown};
+use web::certificate::api::{self, NewCertificate};
+use web::certificate::{Certificate, FOLDER, Pem, Shown};
 
 const PATH: &str = "/api/v1/certificate";
 
@@ -59,17 +59,15 @@ async fn at_rest(common: &Common, db: &Db, command: Command) -> Result<Shown> {
     let folder = common.load()?.config.data_dir.join(FOLDER);
     let now = clock::now().utc;
     let certificate = Certificate::open(folder, machine::names(), now)?;
-    let before = certificate.shown();
-    let after = match command {
-        Command::Show => return Ok(before),
+    let new = match command {
+        Command::Show => return Ok(certificate.shown()),
         Command::Install { chain, key } => {
-            let new = read(&chain, &key)?;
-            certificate.install(&new.chain, &new.key, now)?
+            let NewCertificate { chain, key } = read(&chain, &key)?;
+            Some(Pem { chain, key })
         }
-        Command::Reset => certificate.reset(now)?,
+        Command::Reset => None,
     };
-    Author::offline(db, now).certificate(&before, &after).await;
-    Ok(after)
+    Ok(api::put(&certificate, Author::offline(db, now), new).await?)
 }
 
 fn read(chain: &Path, key: &Path) -> Result<NewCertificate> {

@@ -7,10 +7,12 @@ use crate::db::Db;
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeSet;
 
-/// The id of every key that was revoked while this database has been in use. Its audit tells.
+/// The id of every key that was revoked while this database has been in use, and for good. Its audit tells.
 pub(super) async fn revoked(of: &mut SqliteConnection) -> BTreeSet<String> {
-    let ids =
-        "SELECT DISTINCT name FROM audit_entries WHERE kind = 'api_keys' AND action = 'delete'";
+    let ids = "SELECT DISTINCT name FROM audit_entries AS gone
+        WHERE kind = 'api_keys' AND action = 'delete' AND NOT EXISTS (
+            SELECT 1 FROM audit_entries WHERE kind = 'api_keys' AND action = 'add'
+            AND name = gone.name AND id > gone.id)";
     // The first schemas had none.
     let ids: Vec<String> = sqlx::query_scalar(ids).fetch_all(of).await.unwrap_or_default();
     ids.into_iter().collect()
@@ -212,5 +214,23 @@ mod tests {
             db = offline.db.clone();
             drop(offline);
         }
+    }
+
+    #[test]
+    fn a_key_whose_revocation_was_taken_back_is_not_revoked() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(async {
+            let dir = tempfile::TempDir::new().unwrap();
+            let db = Db::open(dir.path()).await.unwrap();
+            let mut found = vec![];
+            for action in ["add", "delete", "add", "delete"] {
+                let (kind, name) = ("api_keys".to_owned(), "k".to_owned());
+                let action = action.to_owned();
+                let entry = AuditEntry { kind, name, action, ..AuditEntry::default() };
+                db.insert_audit_entry(TENANT, &entry).await.unwrap();
+                found.push(super::revoked(&mut db.connection().await.unwrap()).await.len());
+            }
+            assert_eq!(found, [0, 1, 0, 1]);
+        });
     }
 }

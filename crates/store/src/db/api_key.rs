@@ -5,10 +5,11 @@ use super::{Db, integer};
 use crate::error::StoreError;
 use pbx::id::TenantId;
 use pbx::time::UnixMillis;
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
     /// Names it to people; not what proves it.
     pub id: String,
@@ -68,8 +69,8 @@ impl Db {
         let scopes = serde_json::to_string(&key.scopes)
             .map_err(|error| StoreError::damaged("scopes", error))?;
         sqlx::query(
-            "INSERT INTO api_keys (id, tenant_id, name, secret, scopes, created_at, created_by)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+            "INSERT INTO api_keys (id, tenant_id, name, secret, scopes, created_at, created_by, used_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET name = excluded.name, scopes = excluded.scopes",
         )
         .bind(&key.id)
@@ -79,6 +80,7 @@ impl Db {
         .bind(scopes)
         .bind(integer(key.created_at.0))
         .bind(&key.created_by)
+        .bind(key.used_at.map(|it| integer(it.0)))
         .execute(&mut *self.writing().await?)
         .await?;
         Ok(())

@@ -1,15 +1,24 @@
 //! Who changed what: written with every edit, read page by page, the newest first.
+//!
+//! With an entry goes what it takes to take it back and nobody is shown: old passwords, keys and secrets, sealed like those
+//! in force, and for a month only.
 
 use super::binding::number;
 use super::{Db, integer};
 use crate::error::StoreError;
 use pbx::id::TenantId;
 use pbx::time::UnixMillis;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite};
+use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Older entries go: some years of an office, some days of a program that never rests.
 const ENTRIES_MAX: i64 = 100_000;
+/// A secret that is no longer in force is not kept for longer than somebody is likely to want it back.
+pub const KEPT_FOR: Duration = Duration::from_hours(24 * 30);
+/// What is longer is not kept: ten thousand extensions have five million octets. Unit: octets.
+const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditEntry {
@@ -29,6 +38,8 @@ pub struct AuditEntry {
     pub undoes: Option<u64>,
     /// The entry that takes this one back; known when it is read.
     pub undone_by: Option<u64>,
+    /// What nobody is shown is still kept; known when it is read.
+    pub has_kept: bool,
 }
 
 /// Which entries.
@@ -42,7 +53,8 @@ pub struct AuditQuery {
 }
 
 const SELECT: &str = "SELECT entry.*, (SELECT id FROM audit_entries WHERE undoes = entry.id
-    ORDER BY id DESC LIMIT 1) AS undone_by FROM audit_entries AS entry WHERE tenant_id = ";
+    ORDER BY id DESC LIMIT 1) AS undone_by,
+    EXISTS (SELECT 1 FROM audit_kept WHERE entry = entry.id) AS has_kept FROM audit_entries AS entry WHERE tenant_id = ";
 
 impl Db {
     /// The id it was given.
@@ -50,6 +62,16 @@ impl Db {
         &self,
         tenant: TenantId,
         entry: &AuditEntry,
+    ) -> Result<u64, StoreError> {
+        self.insert_audit_entry_keeping(tenant, entry, None).await
+    }
+
+    /// The same, and keeps what nobody is shown.
+    pub async fn insert_audit_entry_keeping(
+        &self,
+        tenant: TenantId,
+        entry: &AuditEntry,
+        kept: Option<&[u8]>,
     ) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
@@ -74,9 +96,43 @@ impl Db {
             .bind(id.saturating_sub(ENTRIES_MAX))
             .execute(&mut *transaction)
             .await?;
+        self.keep(&mut transaction, id, entry.at, kept).await?;
         transaction.has_told();
         transaction.commit().await?;
         u64::try_from(id).map_err(|error| StoreError::damaged("the audit", error))
+    }
+
+    async fn keep(
+        &self,
+        transaction: &mut SqliteConnection,
+        id: i64,
+        at: UnixMillis,
+        kept: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let kept_for = u64::try_from(KEPT_FOR.as_millis()).unwrap_or(u64::MAX);
+        sqlx::query("DELETE FROM audit_kept WHERE kept_at < ?")
+            .bind(integer(at.0.saturating_sub(kept_for)))
+            .execute(&mut *transaction)
+            .await?;
+        let Some(kept) = kept.filter(|it| it.len() <= KEPT_BYTES_MAX) else { return Ok(()) };
+        sqlx::query("INSERT INTO audit_kept (entry, kept_at, sealed) VALUES (?, ?, ?)")
+            .bind(id)
+            .bind(integer(at.0))
+            .bind(self.key.seal(kept, &bound_to(id))?)
+            .execute(&mut *transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// What was kept with an entry.
+    pub async fn audit_kept(&self, id: u64) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        let sealed: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT sealed FROM audit_kept WHERE entry = ?")
+                .bind(integer(id))
+                .fetch_optional(&mut *self.connection().await?)
+                .await?;
+        let open = |sealed: Vec<u8>| self.key.open(&sealed, &bound_to(integer(id)));
+        sealed.map(open).transpose().map_err(|error| StoreError::damaged("the audit", error))
     }
 
     /// The newest first.
@@ -113,6 +169,11 @@ impl Db {
     }
 }
 
+/// It cannot be moved to another entry.
+fn bound_to(id: i64) -> Vec<u8> {
+    format!("audit/{id}").into_bytes()
+}
+
 fn entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
     let optional = |column: &str| -> Result<Option<u64>, StoreError> {
         let number: Option<i64> = row.try_get(column)?;
@@ -131,5 +192,41 @@ fn entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
         after: row.try_get("after")?,
         undoes: optional("undoes")?,
         undone_by: optional("undone_by")?,
+        has_kept: row.try_get("has_kept")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const TENANT: TenantId = TenantId(0);
+
+    #[test]
+    fn what_is_kept_is_sealed_and_forgotten_after_a_month() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(keep_and_forget());
+    }
+
+    async fn keep_and_forget() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).await.unwrap();
+        let insert = async |at: Duration, kept| {
+            let at = UnixMillis(0).after(at);
+            let entry = AuditEntry { at, ..AuditEntry::default() };
+            db.insert_audit_entry_keeping(TENANT, &entry, kept).await.unwrap()
+        };
+        let first = insert(Duration::ZERO, Some(b"k7mfx2pq".as_slice())).await;
+        let sealed: Vec<u8> =
+            sqlx::query_scalar("SELECT sealed FROM audit_kept").fetch_one(&db.pool).await.unwrap();
+        assert!(!sealed.windows(8).any(|it| it == b"k7mfx2pq"));
+        let plain = insert(KEPT_FOR, None).await;
+        assert!(db.audit_entry(TENANT, first).await.unwrap().unwrap().has_kept);
+        assert!(!db.audit_entry(TENANT, plain).await.unwrap().unwrap().has_kept);
+        assert_eq!(db.audit_kept(first).await.unwrap().unwrap().as_slice(), b"k7mfx2pq");
+        insert(KEPT_FOR + Duration::from_millis(1), None).await;
+        assert!(!db.audit_entry(TENANT, first).await.unwrap().unwrap().has_kept);
+        assert_eq!(db.audit_kept(first).await.unwrap(), None);
+    }
 }

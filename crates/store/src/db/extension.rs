@@ -264,18 +264,42 @@ impl Db {
         })
     }
 
+    /// The password it has; for whoever keeps it to put it back, and for nobody's eyes.
+    pub async fn password(
+        &self,
+        tenant: TenantId,
+        number: &str,
+    ) -> Result<Option<NewPassword>, StoreError> {
+        let sealed: Option<Option<Vec<u8>>> = sqlx::query_scalar(
+            "SELECT password FROM extensions WHERE tenant_id = ? AND number = ?",
+        )
+        .bind(i64::from(tenant.0))
+        .bind(number)
+        .fetch_optional(&mut *self.connection().await?)
+        .await?;
+        let sealed = sealed.ok_or_else(|| StoreError::NoExtension(number.to_owned()))?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let what = || format!("extension {number}");
+        let plain = self.key.open(&sealed, &bound_to(tenant, number));
+        let plain = plain.map_err(|error| StoreError::damaged(what(), error))?;
+        let text =
+            std::str::from_utf8(&plain).map_err(|error| StoreError::damaged(what(), error))?;
+        Ok(Some(NewPassword::allow_weak(number, text)?))
+    }
+
+    /// `None` only for an extension that is authorised by address.
     pub async fn set_password(
         &self,
         tenant: TenantId,
         number: &str,
-        password: &NewPassword,
+        password: Option<&NewPassword>,
     ) -> Result<(), StoreError> {
         let done = sqlx::query(
             "UPDATE extensions SET password = ?, weak_password = ?
             WHERE tenant_id = ? AND number = ?",
         )
-        .bind(sealed(&self.key, tenant, number, Some(password))?)
-        .bind(password.is_weak())
+        .bind(sealed(&self.key, tenant, number, password)?)
+        .bind(password.is_some_and(NewPassword::is_weak))
         .bind(i64::from(tenant.0))
         .bind(number)
         .execute(&mut *self.writing().await?)

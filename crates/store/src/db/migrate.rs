@@ -81,6 +81,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "registration_changes",
         sql: include_str!("../../migrations/sqlite/0014_registration_changes.sql"),
     },
+    Migration {
+        version: 15,
+        name: "audit_kept",
+        sql: include_str!("../../migrations/sqlite/0015_audit_kept.sql"),
+    },
 ];
 
 /// The schema of this version.

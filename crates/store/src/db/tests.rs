@@ -85,7 +85,7 @@ fn extensions_are_added_changed_and_removed() {
         let loaded = directory.tenant(TENANT).unwrap().extension("100").unwrap();
         assert_eq!((loaded.plan.as_deref(), loaded.levels.has(3)), (Some("guest"), true));
         let password = NewPassword::allow_weak("100", "100").unwrap();
-        db.set_password(TENANT, "100", &password).await.unwrap();
+        db.set_password(TENANT, "100", Some(&password)).await.unwrap();
         let expected = StoredExtension { profile, has_password: true, weak_password: true };
         assert_eq!(db.extension(TENANT, "100").await.unwrap(), expected);
 

@@ -5,6 +5,7 @@ use super::{Db, integer};
 use crate::error::StoreError;
 use pbx::id::TenantId;
 use pbx::time::UnixMillis;
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use zeroize::Zeroizing;
@@ -16,6 +17,16 @@ pub struct Totp {
     pub confirmed_at: Option<UnixMillis>,
     /// The newest step a code was taken of.
     pub last_step: u64,
+}
+
+/// A second factor that is in force, with all that belongs to it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Factor {
+    pub secret: Vec<u8>,
+    pub confirmed_at: UnixMillis,
+    pub last_step: u64,
+    /// Hashes of those that are left.
+    pub recovery: Vec<[u8; 32]>,
 }
 
 impl Db {
@@ -111,6 +122,37 @@ impl Db {
         insert(&mut transaction, tenant, user, recovery).await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// The one that is asked for; `None` where there is none, or it was only begun.
+    pub async fn factor(&self, tenant: TenantId, user: &str) -> Result<Option<Factor>, StoreError> {
+        let Some(totp) = self.totp(tenant, user).await? else { return Ok(None) };
+        let Some(confirmed_at) = totp.confirmed_at else { return Ok(None) };
+        let hashes: Vec<Vec<u8>> = sqlx::query_scalar(
+            "SELECT hash FROM recovery_codes WHERE tenant_id = ? AND user_name = ? ORDER BY hash",
+        )
+        .bind(i64::from(tenant.0))
+        .bind(user)
+        .fetch_all(&mut *self.connection().await?)
+        .await?;
+        let recovery = hashes.iter().map(|it| it.as_slice().try_into()).collect::<Result<_, _>>();
+        let recovery = recovery.map_err(|it| StoreError::damaged("a recovery code", it))?;
+        let (secret, last_step) = (totp.secret.to_vec(), totp.last_step);
+        Ok(Some(Factor { secret, confirmed_at, last_step, recovery }))
+    }
+
+    /// From now on this one is asked for, in the place of any other.
+    pub async fn put_factor(
+        &self,
+        tenant: TenantId,
+        user: &str,
+        factor: &Factor,
+    ) -> Result<(), StoreError> {
+        self.delete_totp(tenant, user).await?;
+        self.begin_totp(tenant, user, &factor.secret).await?;
+        let Factor { confirmed_at, last_step, recovery, .. } = factor;
+        self.confirm_totp(tenant, user, *last_step, *confirmed_at, recovery).await?;
+        Ok(())
     }
 
     /// Takes a step, which can be done once: of two who show the same code only one is let in.

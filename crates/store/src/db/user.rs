@@ -6,11 +6,12 @@ use crate::error::StoreError;
 use pbx::id::TenantId;
 use pbx::language::Language;
 use pbx::time::UnixMillis;
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 /// An administrator. Names are the same in capital and small letters.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     pub name: String,
     /// Argon2id in the PHC string format.

@@ -17,7 +17,7 @@ const WAITING_MAX: i64 = 10_000;
 const LOGGED_MAX: i64 = 1000;
 
 /// An endpoint.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
     pub id: String,
     pub url: String,

@@ -3,7 +3,7 @@
 use super::principal::{Principal, Scope};
 use super::token;
 use crate::Office;
-use crate::audit::{API_KEYS, Author};
+use crate::audit::{API_KEYS, Author, Kept};
 use crate::conventions::{Listed, PageQuery, not_of_this_list};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
@@ -76,11 +76,20 @@ pub async fn set(
 /// From now on it opens nothing.
 pub async fn revoke(author: Author<'_>, id: &str) -> Result<(), Failure> {
     let author = author.edit();
-    let before = shown(found(author.db(), id).await?);
+    let key = found(author.db(), id).await?;
     if !author.db().delete_api_key(TenantId::default(), id).await? {
         return Err(missing(id));
     }
-    author.changed(API_KEYS, id, Some(&before), None::<&ApiKeyInfo>).await?;
+    author.gone(API_KEYS, id, &shown(key.clone()), Kept::ApiKey(key)).await?;
+    author.commit().await
+}
+
+/// One that was revoked opens again what it opened.
+pub(crate) async fn put_back(author: Author<'_>, key: ApiKey) -> Result<(), Failure> {
+    let author = author.edit();
+    author.db().put_api_key(TenantId::default(), &key).await?;
+    let after = shown(key);
+    author.changed(API_KEYS, &after.id, None::<&ApiKeyInfo>, Some(&after)).await?;
     author.commit().await
 }
 
@@ -129,7 +138,7 @@ fn missing(id: &str) -> Failure {
     Failure::new(404, "not_found", text!("there is no API key {id}", "没有API密钥{id}"))
 }
 
-fn shown(key: ApiKey) -> ApiKeyInfo {
+pub(crate) fn shown(key: ApiKey) -> ApiKeyInfo {
     ApiKeyInfo {
         scopes: scopes(&key),
         created_at: rfc3339(key.created_at),

@@ -11,7 +11,7 @@ use super::principal::{Principal, Who};
 use super::users::{missing, prove};
 use super::{sessions, token};
 use crate::Office;
-use crate::audit::{Author, USERS};
+use crate::audit::{Author, Kept, USERS};
 use crate::failure::no_random_numbers;
 use crate::moment::rfc3339;
 use crate::resource::Failure;
@@ -22,7 +22,8 @@ use data_encoding::BASE32_NOPAD;
 use pbx::id::TenantId;
 use pbx::text;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use store::db::{Totp, User};
+use store::Db;
+use store::db::{Factor, Totp, User};
 
 /// As long as the digest of HMAC-SHA1 (RFC 4226 §4, R6). Unit: octets.
 const SECRET_BYTES: usize = 20;
@@ -94,7 +95,7 @@ pub async fn confirm(
         return Err(already(name));
     }
     db.delete_sessions_of(tenant, name, principal.session()).await?;
-    author.did("totp_on", USERS, name).await?;
+    author.did("totp_on", USERS, name, None).await?;
     author.commit().await?;
     office.access.succeeded(principal, Some(name));
     Ok(RecoveryCodes { recovery_codes: codes })
@@ -112,10 +113,11 @@ pub async fn renew(
     let (codes, hashes) = recovery_codes()?;
     let _one_at_a_time = office.edits.lock().await;
     let author = Author::of(office, principal).edit();
+    let kept = kept(author.db(), name).await?;
     if !author.db().renew_recovery_codes(TenantId::default(), name, &hashes).await? {
         return Err(none(name));
     }
-    author.did("recovery_codes", USERS, name).await?;
+    author.did("recovery_codes", USERS, name, kept).await?;
     author.commit().await?;
     Ok(RecoveryCodes { recovery_codes: codes })
 }
@@ -143,10 +145,39 @@ pub async fn remove(author: Author<'_>, name: &str) -> Result<(), Failure> {
         return if author.db.delete_totp(tenant, name).await? { Ok(()) } else { Err(none(name)) };
     }
     let author = author.edit();
+    let kept = kept(author.db(), name).await?;
     if !author.db().delete_totp(tenant, name).await? {
         return Err(none(name));
     }
-    author.did("totp_off", USERS, &user.name).await?;
+    author.did("totp_off", USERS, &user.name, kept).await?;
+    author.commit().await
+}
+
+/// What is to be kept of a second factor that becomes another or goes.
+async fn kept(db: &Db, name: &str) -> Result<Option<Kept>, Failure> {
+    let tenant = TenantId::default();
+    let user = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
+    Ok(Some(Kept::User(user, db.factor(tenant, name).await?)))
+}
+
+/// The second factor that he had before it was turned off, or the recovery codes that were left of it.
+pub(crate) async fn put_back(
+    author: Author<'_>,
+    name: &str,
+    factor: Factor,
+) -> Result<(), Failure> {
+    let tenant = TenantId::default();
+    let author = author.edit();
+    let user = author.db().user(tenant, name).await?.ok_or_else(|| missing(name))?;
+    let (action, kept, factor) = match author.db().factor(tenant, name).await? {
+        None => ("totp_on", None, factor),
+        Some(now) => {
+            let factor = Factor { recovery: factor.recovery, ..now.clone() };
+            ("recovery_codes", Some(Kept::User(user.clone(), Some(now))), factor)
+        }
+    };
+    author.db().put_factor(tenant, &user.name, &factor).await?;
+    author.did(action, USERS, &user.name, kept).await?;
     author.commit().await
 }
 
@@ -174,7 +205,7 @@ pub(super) async fn check(
             let author = Author::of(office, &me).edit();
             let found = author.db().take_recovery_code(tenant, &user.name, &hash).await?;
             if found {
-                author.did("recovery_code", USERS, &user.name).await?;
+                author.did("recovery_code", USERS, &user.name, None).await?;
             }
             author.commit().await?;
             found

@@ -3,7 +3,7 @@
 use super::password::{self, Hasher};
 use super::principal::{Principal, Who};
 use crate::Office;
-use crate::audit::{Author, Editor, USERS};
+use crate::audit::{Author, Editor, Kept, USERS};
 use crate::conventions::{Listed, PageQuery};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
@@ -15,7 +15,7 @@ use pbx::language::Language;
 use pbx::text;
 use pbx::time::UnixMillis;
 use store::Db;
-use store::db::User;
+use store::db::{Factor, User};
 
 /// More administrators than any office has.
 const USERS_MAX: usize = 1000;
@@ -34,9 +34,7 @@ async fn add(author: Author<'_>, user: User) -> Result<UserInfo, Failure> {
         return Err(Failure::new(422, "too_many", what));
     }
     if !db.insert_user(tenant, &user).await? {
-        let name = &user.name;
-        let what = text!("administrator {name} exists already", "管理员{name}已存在");
-        return Err(Failure::new(409, "exists", what).at("name"));
+        return Err(exists(&user.name));
     }
     let shown = shown(user);
     author.changed(USERS, &shown.name, None::<&UserInfo>, Some(&shown)).await?;
@@ -64,7 +62,7 @@ pub async fn add_offline(author: Author<'_>, new: NewUser) -> Result<UserInfo, F
 }
 
 /// Sets a password and ends the sessions of whoever knew the old one; all, or all but `but`.
-async fn set_password(
+pub(crate) async fn set_password(
     author: Author<'_>,
     name: &str,
     hash: &str,
@@ -72,11 +70,10 @@ async fn set_password(
 ) -> Result<(), Failure> {
     let author = author.edit();
     let (db, tenant) = (author.db(), TenantId::default());
-    if !db.set_user_password(tenant, name, hash, author.now).await? {
-        return Err(missing(name));
-    }
+    let was = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
+    db.set_user_password(tenant, name, hash, author.now).await?;
     db.delete_sessions_of(tenant, name, but).await?;
-    author.password(USERS, name).await?;
+    author.password(USERS, name, Kept::User(was, None)).await?;
     author.commit().await
 }
 
@@ -87,13 +84,33 @@ pub async fn passwd_offline(author: Author<'_>, name: &str, text: String) -> Res
     set_password(author, name, &hash, None).await
 }
 
+pub(crate) async fn set(
+    author: Author<'_>,
+    name: &str,
+    change: UserChange,
+) -> Result<UserInfo, Failure> {
+    let author = author.edit();
+    let (db, tenant) = (author.db(), TenantId::default());
+    let find = async || db.user(tenant, name).await?.map(shown).ok_or_else(|| missing(name));
+    let before = find().await?;
+    if let Some(language) = change.language {
+        db.set_user_language(tenant, name, language).await?;
+    }
+    let after = find().await?;
+    author.changed(USERS, &after.name, Some(&before), Some(&after)).await?;
+    author.commit().await?;
+    Ok(after)
+}
+
 /// Removes an administrator, but never the last.
 pub async fn delete(author: Author<'_>, name: &str) -> Result<(), Failure> {
     let author = author.edit();
     let (db, tenant) = (author.db(), TenantId::default());
-    let user = shown(db.user(tenant, name).await?.ok_or_else(|| missing(name))?);
+    let user = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
+    let factor = db.factor(tenant, name).await?;
     if db.delete_user(tenant, name).await? {
-        author.changed(USERS, &user.name, Some(&user), None::<&UserInfo>).await?;
+        let before = shown(user.clone());
+        author.gone(USERS, &before.name, &before, Kept::User(user, factor)).await?;
         return author.commit().await;
     }
     let what = text!(
@@ -101,6 +118,25 @@ pub async fn delete(author: Author<'_>, name: &str) -> Result<(), Failure> {
         "{name}是最后一个管理员，请先添加其他管理员"
     );
     Err(Failure::new(409, "last", what))
+}
+
+/// Whoever was removed is there again, with his password and second factor; his sessions are not.
+pub(crate) async fn put_back(
+    author: Author<'_>,
+    user: User,
+    factor: Option<Factor>,
+) -> Result<(), Failure> {
+    let author = author.edit();
+    let (db, tenant) = (author.db(), TenantId::default());
+    if !db.insert_user(tenant, &user).await? {
+        return Err(exists(&user.name));
+    }
+    if let Some(factor) = factor {
+        db.put_factor(tenant, &user.name, &factor).await?;
+    }
+    let after = shown(user);
+    author.changed(USERS, &after.name, None::<&UserInfo>, Some(&after)).await?;
+    author.commit().await
 }
 
 /// Of letters, digits and what else stands in the names of accounts and mail.
@@ -132,11 +168,16 @@ fn user(name: String, password: String, language: Language, now: UnixMillis) -> 
     User { name, password, language, created_at: now, password_at: now, totp_at: None }
 }
 
+fn exists(name: &str) -> Failure {
+    let what = text!("administrator {name} exists already", "管理员{name}已存在");
+    Failure::new(409, "exists", what).at("name")
+}
+
 pub(super) fn missing(name: &str) -> Failure {
     Failure::new(404, "not_found", text!("there is no administrator {name}", "没有管理员{name}"))
 }
 
-fn shown(user: User) -> UserInfo {
+pub(crate) fn shown(user: User) -> UserInfo {
     UserInfo {
         name: user.name,
         language: user.language,
@@ -184,17 +225,7 @@ pub(crate) async fn on_set(
     Json(change): Json<UserChange>,
 ) -> Result<Json<UserInfo>, Failure> {
     let _one_at_a_time = office.edits.lock().await;
-    let author = Author::of(&office, &principal).edit();
-    let (db, tenant) = (author.db(), TenantId::default());
-    let find = async || db.user(tenant, &name).await?.map(shown).ok_or_else(|| missing(&name));
-    let before = find().await?;
-    if let Some(language) = change.language {
-        db.set_user_language(tenant, &name, language).await?;
-    }
-    let after = find().await?;
-    author.changed(USERS, &after.name, Some(&before), Some(&after)).await?;
-    author.commit().await?;
-    Ok(Json(after))
+    set(Author::of(&office, &principal), &name, change).await.map(Json)
 }
 
 pub(crate) async fn on_delete(

@@ -1,7 +1,7 @@
 //! An author at work: what he changes and the entries that tell of it are one transaction.
 
 use super::rows::{self, Rows};
-use super::{Author, Change, EXTENSIONS, SETTINGS, action, value};
+use super::{Author, Change, EXTENSIONS, Kept, SETTINGS, action, value};
 use crate::resource::{Extension, Failure};
 use crate::{extensions, settings};
 use pbx::id::TenantId;
@@ -50,24 +50,39 @@ impl<'a> Editor<'a> {
                 let names = rows::ranges(many);
                 let after = Some(names.clone().into());
                 let kind = EXTENSIONS;
-                self.write(Change { action: "add", kind, name: &names, before: None, after }).await
+                let change =
+                    Change { action: "add", kind, name: &names, after, ..Change::default() };
+                self.write(change).await
             }
         }
     }
 
     /// A password was made or set; what it was and is, is nobody's to read.
-    pub(crate) async fn password(&self, kind: &str, name: &str) -> Result<(), Failure> {
-        self.did("password", kind, name).await
+    pub(crate) async fn password(&self, kind: &str, name: &str, was: Kept) -> Result<(), Failure> {
+        self.did("password", kind, name, Some(was)).await
     }
 
-    /// Something that is not shown was changed.
+    /// Something that is not shown was changed, and was this before.
     pub(crate) async fn did(
         &self,
         action: &'static str,
         kind: &str,
         name: &str,
+        kept: Option<Kept>,
     ) -> Result<(), Failure> {
-        self.write(Change { action, kind, name, before: None, after: None }).await
+        self.write(Change { action, kind, name, kept, ..Change::default() }).await
+    }
+
+    /// Something was removed, which had secrets.
+    pub(crate) async fn gone(
+        &self,
+        kind: &str,
+        name: &str,
+        before: &(impl Serialize + Sync),
+        kept: Kept,
+    ) -> Result<(), Failure> {
+        let (before, kept) = (value(Some(before)), Some(kept));
+        self.write(Change { action: "delete", kind, name, before, kept, ..Change::default() }).await
     }
 
     /// Something of this kind and name was one thing and is another.
@@ -80,7 +95,7 @@ impl<'a> Editor<'a> {
     ) -> Result<(), Failure> {
         let (before, after) = (value(before), value(after));
         let Some(action) = action(before.as_ref(), after.as_ref()) else { return Ok(()) };
-        self.write(Change { action, kind, name, before, after }).await
+        self.write(Change { action, kind, name, before, after, kept: None }).await
     }
 
     /// Runs an edit of a setting.
@@ -106,17 +121,20 @@ impl<'a> Editor<'a> {
         let done = edit.await?;
         let after = Rows::of(&self.db().tables(tenant).await?);
         if let Some(it) = rows::difference(&before, &after) {
-            let rows::Difference { kind, name, before, after } = it;
+            let rows::Difference { kind, name, before, after, secrets } = it;
+            let kept = secrets.map(Kept::Rows);
             if let Some(action) = action(before.as_ref(), after.as_ref()) {
-                self.write(Change { action, kind: &kind, name: &name, before, after }).await?;
+                self.write(Change { action, kind: &kind, name: &name, before, after, kept })
+                    .await?;
             }
         }
         Ok(done)
     }
 
     async fn write(&self, change: Change<'_>) -> Result<(), Failure> {
-        let entry = self.author.entry(change);
-        self.db().insert_audit_entry(TenantId::default(), &entry).await?;
+        let (entry, kept) = self.author.entry(change);
+        let tenant = TenantId::default();
+        self.db().insert_audit_entry_keeping(tenant, &entry, kept.as_deref()).await?;
         Ok(())
     }
 }

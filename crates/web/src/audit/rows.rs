@@ -1,6 +1,7 @@
 //! The rows of the dial plan, of lines and trunks as JSON: which of them an edit changed, and how that is taken back.
 
 use pbx::dialplan::Tables;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -18,9 +19,9 @@ const KEYS: [(&str, &str); 9] = [
 ];
 
 /// The secret field of a line, what stands for it, and for another one than before.
-pub(super) const SECRET: &str = "password";
+const SECRET: &str = "password";
 const MASKED: &str = "***";
-pub(super) const MASKED_NEW: &str = "*** (new)";
+const MASKED_NEW: &str = "*** (new)";
 
 /// Rows by table and name, with their secrets.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +35,14 @@ pub(super) struct Difference {
     pub(super) name: String,
     pub(super) before: Option<Value>,
     pub(super) after: Option<Value>,
+    pub(super) secrets: Option<Secrets>,
+}
+
+/// Rows whose secret an edit changed or took away, with their secrets, before and after: `{table: [rows]}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Secrets {
+    was: Value,
+    is: Value,
 }
 
 impl Rows {
@@ -53,11 +62,25 @@ impl Rows {
         Self(rows)
     }
 
-    /// These rows with `wanted` in the place of those that are called as `gone` are.
-    pub(super) fn replaced(mut self, gone: &Self, wanted: &Self) -> Self {
-        self.0.retain(|key, _| !gone.0.contains_key(key));
-        self.0.extend(wanted.0.iter().map(|(key, row)| (key.clone(), unmasked(row))));
+    /// These rows with `wanted` in the place of those that are called as `gone` are, with the secrets that were kept, or
+    /// else those they have.
+    pub(super) fn replaced(mut self, gone: &Self, wanted: &Self, kept: Option<&Secrets>) -> Self {
+        let kept = kept.map(|it| Self::read(&it.was)).unwrap_or_default();
+        let secret = |rows: &Self, key| rows.0.get(key)?.get(SECRET).cloned();
+        for (key, row) in &wanted.0 {
+            let own = if kept.0.contains_key(key) { &kept } else { &self };
+            let row = with_secret(row, secret(own, key));
+            self.0.insert(key.clone(), row);
+        }
+        self.0.retain(|key, _| wanted.0.contains_key(key) || !gone.0.contains_key(key));
         self
+    }
+
+    /// Whether the secrets are still those that the edit left behind.
+    pub(super) fn has(&self, kept: &Secrets) -> bool {
+        let is = Self::read(&kept.is);
+        is.0.iter()
+            .all(|(key, row)| self.0.get(key).map(|it| it.get(SECRET)) == Some(row.get(SECRET)))
     }
 
     /// Those that are called as rows of `like` are, with their secrets masked.
@@ -74,13 +97,13 @@ impl Rows {
         plain(self) == plain(other)
     }
 
-    /// Whether a row has, or gets, a secret that is not known here.
-    pub(super) fn has_secret(&self, marked: &str) -> bool {
-        self.0.values().any(|row| row.get(SECRET).is_some_and(|it| it == marked))
-    }
-
-    pub(super) fn has_any_secret(&self) -> bool {
-        self.0.values().any(|row| row.get(SECRET).is_some())
+    /// Whether secrets of these rows are others in `is`, or gone.
+    pub(super) fn lost_secrets(&self, is: &Self) -> bool {
+        let is_lost = |(key, was): (&(String, String), &Value)| {
+            let now = is.0.get(key).and_then(|row| row.get(SECRET));
+            now.map_or_else(|| was.get(SECRET).is_some(), |it| it == MASKED_NEW)
+        };
+        self.0.iter().any(is_lost)
     }
 
     pub(super) fn tables(&self) -> Result<Tables, serde_json::Error> {
@@ -107,8 +130,14 @@ impl Rows {
 /// `None`: nothing changed.
 pub(super) fn difference(before: &Rows, after: &Rows) -> Option<Difference> {
     let (mut was, mut is) = (Rows::default(), Rows::default());
+    let (mut secrets_were, mut secrets_are) = (Rows::default(), Rows::default());
     for (key, row) in &before.0 {
-        if after.0.get(key) != Some(row) {
+        let new = after.0.get(key);
+        if new != Some(row) {
+            if new.and_then(|it| it.get(SECRET)) != row.get(SECRET) {
+                secrets_were.0.insert(key.clone(), row.clone());
+                secrets_are.0.extend(new.map(|it| (key.clone(), it.clone())));
+            }
             was.0.insert(key.clone(), masked(row, MASKED));
         }
     }
@@ -127,7 +156,9 @@ pub(super) fn difference(before: &Rows, after: &Rows) -> Option<Difference> {
         [(table, name)] => (table.clone(), name.clone()),
         ref many => (super::DIAL_PLAN.to_owned(), tables_of(many)),
     };
-    Some(Difference { kind, name, before: was.shown(), after: is.shown() })
+    let secrets = Secrets { was: secrets_were.value(), is: secrets_are.value() };
+    let secrets = Some(secrets).filter(|_| !secrets_were.0.is_empty());
+    Some(Difference { kind, name, before: was.shown(), after: is.shown(), secrets })
 }
 
 /// Numbers in their order, those that follow each other as `100-199`.
@@ -173,11 +204,12 @@ fn masked(row: &Value, mask: &str) -> Value {
     row
 }
 
-/// What stands for a secret is none.
-fn unmasked(row: &Value) -> Value {
+/// With this one in the place of what stands for it.
+fn with_secret(row: &Value, secret: Option<Value>) -> Value {
     let mut row = row.clone();
     if let Value::Object(fields) = &mut row {
         fields.remove(SECRET);
+        fields.extend(secret.map(|it| (SECRET.to_owned(), it)));
     }
     row
 }
@@ -232,7 +264,7 @@ mod tests {
             json!({ "called": [{ "id": 1, "x": 1 }] }),
             json!({ "called": [{ "id": 1, "x": 2 }] }),
         );
-        let back = now.replaced(&Rows::read(&is), &Rows::read(&was));
+        let back = now.replaced(&Rows::read(&is), &Rows::read(&was), None);
         assert_eq!(back.value(), json!({ "called": [{ "id": 1, "x": 1 }, { "id": 3 }] }));
     }
 }

@@ -1,8 +1,11 @@
 //! What is changed is written down, and taken back; through the whole router.
 
-use crate::scene::{Asking, Scene};
+use crate::certificate::made::self_signed;
+use crate::scene::{Asking, NOW, Scene};
 use axum::http::Method;
+use pbx::id::TenantId;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 async fn ok(ask: Asking<'_>) -> Value {
     let answer = ask.by_socket().send().await;
@@ -63,9 +66,15 @@ async fn an_extension_is_as_it_was_after_each_undo() {
     let again = scene.post(&format!("/api/v1/audit-entries/{id}:undo")).by_socket().send().await;
     assert_eq!((again.status, &*again.code()), (409, "cannot_undo"));
 
+    let password = async || {
+        let password = scene.office.db.password(TenantId::default(), "100").await.unwrap();
+        password.map(|it| it.reveal().to_owned())
+    };
+    let before = password().await;
     ok(scene.ask(Method::DELETE, EXTENSION)).await;
     let back = undone(&scene).await;
-    assert!(back["credentials"]["password"].as_str().is_some_and(|it| it.len() > 8), "{back}");
+    assert_eq!(back["credentials"], Value::Null, "his phone has the password");
+    assert_eq!(password().await, before);
     assert_eq!(ok(scene.get(EXTENSION)).await["calls"], 5);
     // What the undo added is taken away by its own undo.
     undone(&scene).await;
@@ -86,8 +95,11 @@ async fn a_range_that_was_added_is_taken_back_whole_or_not_at_all() {
     let newest = &entries(&scene).await[0];
     assert_eq!(
         json!([newest["action"], newest["name"], newest["can_undo"]]),
-        json!(["delete", "200-209", false])
+        json!(["delete", "200-209", true])
     );
+    undone(&scene).await;
+    assert_eq!(scene.get("/api/v1/extensions/209").by_socket().status().await, 200);
+    undone(&scene).await;
 
     ok(add("200-209")).await;
     let id = entries(&scene).await[0]["id"].clone();
@@ -106,6 +118,53 @@ async fn a_range_that_was_added_is_taken_back_whole_or_not_at_all() {
     let refused = scene.post(&undo).by_socket().send().await;
     assert_eq!((refused.status, &*refused.code()), (409, "in_use"), "{}", refused.body);
     assert_eq!(scene.get("/api/v1/extensions/300").by_socket().status().await, 200, "none is gone");
+}
+
+/// What it was a month ago cannot be known; what can be done without, is.
+#[tokio::test]
+async fn without_what_was_kept_an_extension_has_a_new_password_and_a_key_stays_revoked() {
+    let scene = Scene::new().await;
+    ok(add(&scene)).await;
+    ok(scene.ask(Method::DELETE, EXTENSION)).await;
+    let key = json!({ "name": "monitor", "scopes": ["read"] });
+    let key = ok(scene.post("/api/v1/api-keys").json(&key)).await["id"].clone();
+    let key = format!("/api/v1/api-keys/{}", key.as_str().unwrap());
+    ok(scene.ask(Method::DELETE, &key)).await;
+    scene.server.wait(store::db::KEPT_FOR + Duration::from_secs(1));
+    ok(change(&scene, "/api/v1/settings/no_answer_s", &json!({ "value": 30 }))).await;
+    let all = entries(&scene).await;
+    let told: Vec<Value> = all.iter().map(|it| json!([it["kind"], it["can_undo"]])).collect();
+    assert_eq!(
+        told[1..4],
+        [json!(["api_keys", false]), json!(["api_keys", true]), json!(["extensions", true]),]
+    );
+    let undo = format!("/api/v1/audit-entries/{}:undo", all[3]["id"]);
+    let back = ok(scene.post(&undo)).await;
+    assert!(back["credentials"]["password"].as_str().is_some_and(|it| it.len() > 8), "{back}");
+}
+
+#[tokio::test]
+async fn a_certificate_is_the_one_before_after_an_undo() {
+    let scene = Scene::certified().await;
+    let show = async || ok(scene.get("/api/v1/certificate")).await;
+    let own = show().await;
+    let mut installed = vec![];
+    for name in ["one.example.com", "two.example.com"] {
+        let pem = self_signed(&[name.to_owned()], NOW).unwrap();
+        let new = json!({ "chain": pem.chain, "key": pem.key });
+        installed.push(ok(scene.ask(Method::PUT, "/api/v1/certificate").json(&new)).await);
+    }
+    undone(&scene).await;
+    assert_eq!(show().await, installed[0]);
+    ok(scene.ask(Method::DELETE, "/api/v1/certificate")).await;
+    undone(&scene).await;
+    assert_eq!(show().await, installed[0]);
+    let first = entries(&scene).await.last().unwrap()["id"].clone();
+    let undo = format!("/api/v1/audit-entries/{first}:undo");
+    ok(scene.post(&undo)).await;
+    assert_eq!(show().await, own);
+    let told = json!(entries(&scene).await).to_string();
+    assert!(!told.contains("PRIVATE KEY"), "{told}");
 }
 
 #[tokio::test]
@@ -148,8 +207,19 @@ async fn rows_lines_and_trunks_are_put_back() {
     undone(&scene).await;
     let shown = ok(scene.get(path)).await;
     assert_eq!(json!([shown["description"], shown["has_password"]]), json!(["", true]));
+    let password = async || {
+        let tables = scene.office.db.tables(TenantId::default()).await.unwrap();
+        tables.lines[0].password.0.to_string()
+    };
     ok(change(&scene, path, &json!({ "password": "another2pq" }))).await;
-    assert_eq!(undo(&scene).await.code(), "cannot_undo", "a password is not kept");
+    undone(&scene).await;
+    assert_eq!(password().await, "k7mfx2pq");
+    ok(change(&scene, path, &json!({ "password": "another2pq" }))).await;
+    let older = entries(&scene).await[0]["id"].clone();
+    ok(change(&scene, path, &json!({ "password": "onemore2pq" }))).await;
+    let older = scene.post(&format!("/api/v1/audit-entries/{older}:undo")).by_socket().send().await;
+    assert_eq!((older.status, &*older.code()), (409, "changed_since"));
+    assert_eq!(password().await, "onemore2pq");
     let code = change(&scene, "/api/v1/feature-codes/echo", &json!({ "code": "*44" }));
     ok(code).await;
     undone(&scene).await;
@@ -193,8 +263,8 @@ async fn who_administers_is_written_down_too() {
     let told = |it: &Value| {
         json!([it["actor_kind"], it["actor"], it["kind"], it["source"], it["can_undo"]])
     };
-    assert_eq!(told(&all[0]), json!(["cli", "", "api_keys", "socket", false]));
-    assert_eq!(told(&all[1]), json!(["user", "ann", "users", "127.0.0.1", false]));
+    assert_eq!(told(&all[0]), json!(["cli", "", "api_keys", "socket", true]));
+    assert_eq!(told(&all[1]), json!(["user", "ann", "users", "127.0.0.1", true]));
     let secret = made["key"].as_str().unwrap().rsplit('_').next().unwrap().to_owned();
     let text = serde_json::to_string(&all).unwrap();
     assert!(!text.contains(&secret) && !text.contains("argon2"), "{text}");

@@ -155,6 +155,79 @@ async fn no_change_of_any_kind_is_in_force_without_its_entry() {
     assert_eq!(kinds.iter().map(String::as_str).collect::<Vec<_>>(), all);
 }
 
+/// All that is configured, with its secrets.
+async fn configured(scene: &Scene) -> Value {
+    let (db, tenant) = (&scene.office.db, TenantId::default());
+    let mut extensions = vec![];
+    for it in db.extensions(tenant).await.unwrap() {
+        let password = db.password(tenant, &it.profile.number).await.unwrap();
+        extensions.push(json!([it, password.map(|it| it.reveal().to_owned())]));
+    }
+    let mut users = vec![];
+    for it in db.users(tenant).await.unwrap() {
+        let factor = db.factor(tenant, &it.name).await.unwrap();
+        // When a password was set is when it was put back.
+        users.push(json!([it.name, it.password, it.language, it.created_at, factor]));
+    }
+    let mut webhooks = db.webhooks(tenant).await.unwrap();
+    // The secret that was taken back signs for another day.
+    webhooks.iter_mut().for_each(|it| it.previous = None);
+    json!({
+        "extensions": extensions,
+        "phones": db.phone_settings().await.unwrap().len(),
+        "users": users,
+        "api_keys": db.api_keys(tenant).await.unwrap(),
+        "webhooks": webhooks,
+        "tables": db.tables(tenant).await.unwrap(),
+        "settings": db.settings(tenant).await.unwrap(),
+    })
+}
+
+/// Takes back all entries after this one, the newest first.
+async fn undo_after(scene: &Scene, beside: &mut Beside, last: i64, what: &str) {
+    let (newest, _) = beside.newest().await;
+    for id in (last + 1..=newest).rev() {
+        let path = format!("/api/v1/audit-entries/{id}:undo");
+        let done = scene.post(&path).by_socket().send().await;
+        assert_eq!(done.status, 200, "undo of {what}: {}", done.body);
+    }
+}
+
+#[tokio::test]
+async fn every_change_is_undone_and_the_undo_too() {
+    let scene = Scene::new().await;
+    let mut beside = Beside::of(&scene).await;
+    let mut made = String::new();
+    for (method, path, body) in changes().into_iter().filter(|it| !it.1.ends_with(":undo")) {
+        if path.ends_with("totp:off") {
+            let (db, tenant) = (&scene.office.db, TenantId::default());
+            assert!(db.begin_totp(tenant, "ann", b"secret").await.unwrap());
+            let recovery = [[7; 32]];
+            assert!(db.confirm_totp(tenant, "ann", 1, crate::scene::NOW, &recovery).await.unwrap());
+        }
+        let path = format!("/api/v1{}", path.replace("{}", &made));
+        let what = format!("{method} {path}");
+        let (last, _) = beside.newest().await;
+        let before = configured(&scene).await;
+        let done = asking(&scene, method, &path, &body).send().await;
+        assert_eq!(done.status, 200, "{what}: {}", done.body);
+        let answer: Value = serde_json::from_str(&done.body).unwrap_or_default();
+        let id = [&answer["id"], &answer["info"]["id"], &answer["webhook"]["id"]];
+        made = id.iter().find_map(|it| it.as_str()).map_or(made, str::to_owned);
+        let after = configured(&scene).await;
+        assert_ne!(before, after, "{what}");
+        if path.ends_with("/setup") {
+            // The last administrator stays.
+            continue;
+        }
+        let (done, _) = beside.newest().await;
+        undo_after(&scene, &mut beside, last, &what).await;
+        assert_eq!(configured(&scene).await, before, "undone: {what}");
+        undo_after(&scene, &mut beside, done, &format!("undo of {what}")).await;
+        assert_eq!(configured(&scene).await, after, "done again: {what}");
+    }
+}
+
 #[tokio::test]
 async fn a_sheet_of_ten_thousand_rows_is_taken_in_whole_or_not_at_all() {
     const ROWS: u32 = 10_000;

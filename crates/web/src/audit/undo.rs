@@ -1,23 +1,30 @@
-//! Takes a change back, where what it was before says all that is needed and nobody has changed it since.
+//! Takes a change back, where what is kept of it suffices and nobody has changed it since.
 
+mod accounts;
+mod extension;
 mod many;
+mod outside;
 
-use super::rows::{MASKED_NEW, Rows};
-use super::{Author, DIAL_PLAN, EXTENSIONS, SETTINGS, last, missing, shown, value};
+use super::rows::Rows;
+use super::{
+    API_KEYS, Author, CERTIFICATE, DIAL_PLAN, EXTENSIONS, Kept, SETTINGS, USERS, last, missing,
+    shown,
+};
 use crate::access::Principal;
-use crate::dial_plan::tables;
 use crate::outside::Fields;
+use crate::resource::Failure;
 use crate::resource::audit::Undone;
-use crate::resource::{AddRequest, Credentials, DialPlanRequest, Failure, NewExtension};
-use crate::{Edit, Office, extensions, settings};
+use crate::webhooks::WEBHOOKS;
+use crate::{Edit, Office, settings};
 use pbx::id::TenantId;
 use pbx::language::Text;
 use pbx::text;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use store::Db;
-use store::db::AuditEntry;
+use store::db::{AuditEntry, AuditQuery, KEPT_FOR};
 
 pub(super) const TABLES: [&str; 11] = [
     DIAL_PLAN,
@@ -33,6 +40,19 @@ pub(super) const TABLES: [&str; 11] = [
     "trunks",
 ];
 
+/// What is configured besides the tables of the dial plan.
+const KINDS: [&str; 6] = [EXTENSIONS, SETTINGS, USERS, API_KEYS, WEBHOOKS, CERTIFICATE];
+
+/// What leaves another configuration behind. All else, as a call that was hung up, is over once it is done.
+const CHANGES: [&str; 8] =
+    ["add", "change", "delete", "password", "rotate", "totp_on", "totp_off", "recovery_codes"];
+
+/// Fields that become others without anybody's doing.
+const BY_THEMSELVES: [&str; 3] = ["used_at", "gone", "previous_secret_until"];
+
+/// After so many changes of one thing nobody looks whether a secret was among them.
+const LATER_MAX: u32 = 1000;
+
 /// Takes an entry back, as another edit with an entry of its own.
 pub async fn undo(office: &Office, principal: &Principal, id: u64) -> Result<Undone, Failure> {
     let (db, tenant) = (&office.db, TenantId::default());
@@ -41,23 +61,22 @@ pub async fn undo(office: &Office, principal: &Principal, id: u64) -> Result<Und
         return Err(Failure::new(409, "cannot_undo", why));
     }
     let author = Author { undoes: Some(id), ..Author::of(office, principal) };
-    let credentials = match &*entry.kind {
-        EXTENSIONS if many::is(&entry) => {
-            many::undo(office, author, &entry).await?;
-            None
-        }
-        EXTENSIONS => undo_extension(office, author, &entry).await?,
+    let mut credentials = None;
+    match &*entry.kind {
+        EXTENSIONS => credentials = extension::undo(office, author, &entry).await?,
+        USERS => accounts::undo_user(principal, author, &entry).await?,
+        API_KEYS => accounts::undo_api_key(author, &entry).await?,
+        WEBHOOKS => outside::undo_webhook(office, author, &entry).await?,
+        CERTIFICATE => outside::undo_certificate(office, author, &entry).await?,
         SETTINGS => {
             undo_setting(author, &entry).await?;
             office.running.changed(Edit::Settings).await?;
-            None
         }
         _ => {
             undo_rows(author, &entry).await?;
             office.running.changed(Edit::DialPlan).await?;
-            None
         }
-    };
+    }
     let by = db.audit_entry(tenant, id).await?.and_then(|it| it.undone_by);
     let entry = db.audit_entry(tenant, by.ok_or_else(|| missing(id))?).await?;
     Ok(Undone { entry: shown(entry.ok_or_else(|| missing(id))?), credentials })
@@ -65,36 +84,64 @@ pub async fn undo(office: &Office, principal: &Principal, id: u64) -> Result<Und
 
 /// Why an entry cannot be taken back, as far as it says so itself.
 pub(super) fn refusal(entry: &AuditEntry) -> Option<Text> {
-    let is_lost = |it: &Option<String>| it.as_deref() == Some("null");
     if let Some(by) = entry.undone_by {
         return Some(text!("entry {by} has taken it back already", "已由{by}撤销"));
     }
-    if entry.action == "password" {
-        return Some(text!("passwords are not kept: set another one", "不保存旧密码，请重新设置"));
-    }
-    let is_kept = [EXTENSIONS, SETTINGS].contains(&&*entry.kind) || TABLES.contains(&&*entry.kind);
-    // Of many that are gone, there are the numbers alone.
-    let is_list = |it: &Option<String>| it.as_deref().is_some_and(|it| it.starts_with('"'));
-    let are_gone = entry.kind == EXTENSIONS && is_list(&entry.before);
-    if !is_kept || are_gone || is_lost(&entry.before) || is_lost(&entry.after) {
+    let kind = &*entry.kind;
+    let is_configuration = KINDS.contains(&kind) || TABLES.contains(&kind);
+    if !is_configuration || !CHANGES.contains(&&*entry.action) {
         return Some(text!(
-            "what is kept of this change does not suffice to take it back",
-            "所保存的内容不足以撤销该操作"
+            "this was done and is over: nothing of it is left that could be taken back",
+            "该操作已完成，没有可撤销的内容"
         ));
     }
-    if TABLES.contains(&&*entry.kind) {
-        let rows = |it: &Option<String>| parsed::<Value>(it.as_deref()).map(|it| Rows::read(&it));
-        let was = rows(&entry.before).unwrap_or_default();
-        let is = rows(&entry.after);
-        let is_new = is.as_ref().is_some_and(|it| it.has_secret(MASKED_NEW));
-        if is_new || (is.is_none() && was.has_any_secret()) {
-            return Some(text!(
-                "the password of the line is not kept: add the line again, or set its password",
-                "不保存外线的密码，请重新添加外线或设置密码"
-            ));
-        }
+    let is_long = |it: &Option<String>| it.as_deref() == Some("null");
+    if is_long(&entry.before) || is_long(&entry.after) {
+        return Some(text!("the change was too large to be kept", "修改内容过大，未能保存"));
+    }
+    if needs_kept(entry) && !entry.has_kept {
+        return Some(no_longer());
     }
     None
+}
+
+/// Whether there were secrets in it, without which it cannot be taken back.
+fn needs_kept(entry: &AuditEntry) -> bool {
+    match (&*entry.kind, &*entry.action) {
+        (_, "password" | "rotate" | "totp_off" | "recovery_codes")
+        | (USERS | API_KEYS | WEBHOOKS, "delete") => true,
+        // One that is added again can have another password.
+        (EXTENSIONS, "delete") => many::is_list(entry.before.as_deref()),
+        (CERTIFICATE, _) => {
+            let before = fields(entry.before.as_deref()).unwrap_or_default();
+            before.get("self_signed") == Some(&false.into())
+        }
+        (kind, _) if TABLES.contains(&kind) => {
+            let rows =
+                |it: &Option<String>| parsed::<Value>(it.as_deref()).map(|it| Rows::read(&it));
+            let (was, is) = (rows(&entry.before), rows(&entry.after));
+            was.unwrap_or_default().lost_secrets(&is.unwrap_or_default())
+        }
+        _ => false,
+    }
+}
+
+fn no_longer() -> Text {
+    let days = KEPT_FOR.as_secs() / (24 * 60 * 60);
+    text!(
+        "a password, key or secret went with it, and such are kept for {days} days only",
+        "其中包含的密码或密钥只保留{days}天，现已无法撤销"
+    )
+}
+
+/// What was kept of an entry that needs it.
+async fn kept<T>(
+    db: &Db,
+    entry: &AuditEntry,
+    pick: impl Fn(Kept) -> Option<T>,
+) -> Result<T, Failure> {
+    let kept = Kept::of(db, entry).await?.and_then(pick);
+    kept.ok_or_else(|| Failure::new(409, "cannot_undo", no_longer()))
 }
 
 async fn undo_setting(author: Author<'_>, entry: &AuditEntry) -> Result<(), Failure> {
@@ -110,58 +157,58 @@ async fn undo_setting(author: Author<'_>, entry: &AuditEntry) -> Result<(), Fail
 }
 
 async fn undo_rows(author: Author<'_>, entry: &AuditEntry) -> Result<(), Failure> {
+    let tenant = TenantId::default();
+    let secrets = match Kept::of(author.db, entry).await? {
+        Some(Kept::Rows(it)) => Some(it),
+        Some(_) | None => None,
+    };
     let author = author.edit();
     let read = |it: &Option<String>| parsed::<Value>(it.as_deref()).map(|it| Rows::read(&it));
     let (was, is) =
         (read(&entry.before).unwrap_or_default(), read(&entry.after).unwrap_or_default());
-    let now = Rows::of(&author.db().tables(TenantId::default()).await?);
+    let now = Rows::of(&author.db().tables(tenant).await?);
     // Those that the entry took away must still be away, the others as it left them.
-    if !now.like(&is).is_like(&is) || !now.like(&was).is_like(&now.like(&is).like(&was)) {
+    let is_as_left = now.like(&is).is_like(&is)
+        && now.like(&was).is_like(&now.like(&is).like(&was))
+        && secrets.as_ref().is_none_or(|it| now.has(it));
+    if !is_as_left {
         return Err(changed_since(author.db(), entry).await);
     }
-    let back = now.replaced(&is, &was).tables();
-    let tables =
-        back.map_err(|error| Failure::new(500, "damaged", Text::same(error.to_string())))?;
-    let request = DialPlanRequest { tables, only: None, dry_run: false };
-    author.tables(tables::import(author.db(), request, author.now)).await?;
+    let back = now.replaced(&is, &was, secrets.as_ref()).tables();
+    let back = back.map_err(|error| Failure::new(500, "damaged", Text::same(error.to_string())))?;
+    let put = async { Ok(author.db().set_tables(tenant, back, author.now).await?) };
+    author.tables(put).await?;
     author.commit().await
 }
 
-async fn undo_extension(
-    office: &Office,
-    author: Author<'_>,
+/// Refuses unless what is shown of something is as the entry left it, in all that the entry changed.
+async fn must_be_as_left(
+    db: &Db,
     entry: &AuditEntry,
-) -> Result<Option<Credentials>, Failure> {
-    let number = &*entry.name;
-    let now = match extensions::show(author.db, number).await {
-        Ok(now) => Some(now),
-        Err(failure) if failure.status == 404 => None,
-        Err(failure) => return Err(failure),
-    };
-    let is_same = match (&now, fields(entry.after.as_deref())) {
+    now: Option<&impl Serialize>,
+) -> Result<(), Failure> {
+    let now = super::value(now);
+    let is_as_left = match (&now, fields(entry.after.as_deref())) {
         (None, None) => true,
-        (Some(now), Some(is)) => {
-            let now = value(Some(now)).unwrap_or_default();
-            changed(entry).iter().all(|field| now.get(field) == is.get(field))
-        }
+        (Some(now), Some(is)) => changed(entry).iter().all(|field| now.get(field) == is.get(field)),
         (None, Some(_)) | (Some(_), None) => false,
     };
-    if !is_same {
-        return Err(changed_since(author.db, entry).await);
-    }
-    match fields(entry.before.as_deref()) {
-        None => extensions::delete_live(office, author, number).await.map(|()| None),
-        Some(was) => {
-            let change = extensions::change_to(&was, &changed(entry))?;
-            if now.is_some() {
-                return extensions::set_live(office, author, number, change).await.map(|_| None);
-            }
-            let new = NewExtension { number: number.to_owned(), password: None, change };
-            let request = AddRequest { extensions: vec![new], ..AddRequest::default() };
-            let made = extensions::add_live(office, author, request).await?.pop();
-            Ok(made.filter(|it| it.password.is_some()))
-        }
-    }
+    if is_as_left { Ok(()) } else { Err(changed_since(db, entry).await) }
+}
+
+/// Refuses unless this was the last time that the secret became another one, or came or went with what has it.
+async fn must_be_newest(db: &Db, entry: &AuditEntry) -> Result<(), Failure> {
+    let query = AuditQuery {
+        kind: Some(entry.kind.clone()),
+        name: Some(entry.name.clone()),
+        limit: LATER_MAX,
+        ..AuditQuery::default()
+    };
+    let found = db.audit_entries(TenantId::default(), &query).await?;
+    let later: Vec<_> = found.into_iter().take_while(|it| it.id > entry.id).collect();
+    let is_newest =
+        later.len() < LATER_MAX as usize && later.iter().all(|it| it.action == "change");
+    if is_newest { Ok(()) } else { Err(changed_since(db, entry).await) }
 }
 
 /// The fields that the entry changed: of what was added or is gone, all.
@@ -170,7 +217,20 @@ fn changed(entry: &AuditEntry) -> Vec<String> {
     let is = fields(entry.after.as_deref()).unwrap_or_default();
     let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
     let differs = |name: &&String| was.get(*name) != is.get(*name);
-    names.into_iter().filter(differs).cloned().collect()
+    let is_ours = |name: &&String| !BY_THEMSELVES.contains(&name.as_str());
+    names.into_iter().filter(is_ours).filter(differs).cloned().collect()
+}
+
+/// The fields that the entry changed, of those named, as they were: a change back.
+fn change_back<T: DeserializeOwned>(entry: &AuditEntry, names: &[&str]) -> Result<T, Failure> {
+    let was = fields(entry.before.as_deref()).unwrap_or_default();
+    let mut back = Fields::new();
+    for name in changed(entry).into_iter().filter(|it| names.contains(&it.as_str())) {
+        let value = was.get(&name).cloned().unwrap_or_default();
+        back.insert(name, value);
+    }
+    serde_json::from_value(Value::Object(back))
+        .map_err(|error| Failure::new(500, "damaged", Text::same(error.to_string())))
 }
 
 fn fields(text: Option<&str>) -> Option<Fields> {

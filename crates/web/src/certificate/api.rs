@@ -1,6 +1,6 @@
 //! `/api/v1/certificate`: which certificate is in use, and another in its place.
 
-use super::{Certificate, Shown};
+use super::{Certificate, Pem, Shown};
 use crate::Office;
 use crate::access::Principal;
 use crate::audit::Author;
@@ -32,22 +32,30 @@ pub async fn install(
     principal: &Principal,
     new: &NewCertificate,
 ) -> Result<Shown, Failure> {
-    let certificate = of(office)?;
+    let pem = Pem { chain: new.chain.clone(), key: new.key.clone() };
     // Two at once would write one file.
     let _one_at_a_time = office.edits.lock().await;
-    let before = certificate.shown();
-    let after = certificate.install(&new.chain, &new.key, office.running.now())?;
-    Author::of(office, principal).certificate(&before, &after).await;
-    Ok(after)
+    put(of(office)?, Author::of(office, principal), Some(pem)).await
 }
 
 /// Back to the server's own.
 pub async fn reset(office: &Office, principal: &Principal) -> Result<Shown, Failure> {
-    let certificate = of(office)?;
     let _one_at_a_time = office.edits.lock().await;
-    let before = certificate.shown();
-    let after = certificate.reset(office.running.now())?;
-    Author::of(office, principal).certificate(&before, &after).await;
+    put(of(office)?, Author::of(office, principal), None).await
+}
+
+/// Takes this one into use, or the server's own.
+pub async fn put(
+    certificate: &Certificate,
+    author: Author<'_>,
+    new: Option<Pem>,
+) -> Result<Shown, Failure> {
+    let (before, installed) = (certificate.shown(), certificate.installed());
+    let after = match new {
+        Some(pem) => certificate.install(&pem.chain, &pem.key, author.now)?,
+        None => certificate.reset(author.now)?,
+    };
+    author.certificate(&before, installed, &after).await;
     Ok(after)
 }
 
@@ -70,7 +78,7 @@ pub(crate) async fn on_reset(
     reset(&office, &principal).await.map(Json)
 }
 
-fn of(office: &Office) -> Result<&Certificate, Failure> {
+pub(crate) fn of(office: &Office) -> Result<&Certificate, Failure> {
     office.certificate.as_deref().ok_or_else(|| {
         let what = text!(
             "there is no listener for TLS: name one in http.tls_listen",

@@ -14,7 +14,7 @@ const LASTS: Duration = Duration::from_hours(24 * 397);
 /// It begins earlier, for whose clock is late.
 const BEGINS_BEFORE: Duration = Duration::from_hours(24);
 
-pub(super) fn self_signed(names: &[String], now: UnixMillis) -> Result<Pem, Failure> {
+pub(crate) fn self_signed(names: &[String], now: UnixMillis) -> Result<Pem, Failure> {
     let made = || {
         let mut params = CertificateParams::new(names)?;
         let mut name = DistinguishedName::new();

@@ -3,7 +3,9 @@
 
 mod cells;
 
-use super::{ByPhone, added, change_to, changed, numbers, password, patched, set_by_phone};
+use super::{
+    ByPhone, added, change_to, changed, numbers, password, patched, put_password, set_by_phone,
+};
 use crate::access::Principal;
 use crate::audit::{Author, EXTENSIONS, Editor};
 use crate::outside::Fields;
@@ -127,8 +129,7 @@ async fn write(
         }
     }
     for (number, password) in passwords {
-        db.set_password(tenant, number, password).await?;
-        author.password(EXTENSIONS, number).await?;
+        put_password(author, number, password).await?;
     }
     Ok((made, phones))
 }

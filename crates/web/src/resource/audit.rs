@@ -131,7 +131,7 @@ pub struct AuditPage {
 pub struct Undone {
     /// What taking it back changed.
     pub entry: AuditEntry,
-    /// An extension that is there again has a new password, shown only now.
+    /// An extension that is there again has a new password, shown only now, where the old one is no longer kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Credentials>,
 }

@@ -251,3 +251,36 @@ async fn the_socket_is_the_way_out() {
     let off = ann.scene.post("/api/v1/users/ann/totp:off").by_socket();
     assert_eq!(off.json(&json!({})).send().await.code(), "no_totp");
 }
+
+#[tokio::test]
+async fn what_an_undo_brings_back_is_the_same_phone_and_the_same_codes() {
+    let ann = Ann::new().await;
+    let (secret, codes) = ann.with_phone().await;
+    let undo = async || {
+        let entries = ann.scene.get("/api/v1/audit-entries").by_socket().send().await.json();
+        let id = entries["entries"][0]["id"].clone();
+        let path = format!("/api/v1/audit-entries/{id}:undo");
+        ann.scene.post(&path).by_socket().send().await
+    };
+    let proof = json!({ "current": PASSWORD });
+    let renewed = ann.post("/api/v1/users/ann/totp:renew", proof.clone()).await;
+    assert_eq!(renewed.status, 200, "{}", renewed.body);
+    assert_eq!(undo().await.status, 200);
+    assert_eq!(ann.log_in(OFFICE, Some(&codes[0])).await.status, 200, "the paper counts again");
+    let spent = undo().await;
+    assert_eq!((spent.status, &*spent.code()), (409, "cannot_undo"), "a spent code stays spent");
+
+    let off = ann.post("/api/v1/users/ann/totp:off", proof).await;
+    assert_eq!(off.status, 200, "{}", off.body);
+    assert_eq!(ann.log_in(OFFICE, None).await.status, 200);
+    assert_eq!(undo().await.status, 200);
+    assert_eq!(ann.log_in(OFFICE, None).await.status, 401);
+    assert_eq!(ann.log_in(OFFICE, Some(&codes[0])).await.status, 401, "it was spent");
+    ann.scene.server.wait(STEP);
+    assert_eq!(ann.log_in(OFFICE, Some(&ann.code(&secret))).await.status, 200);
+    // The undo of the undo.
+    let entries = ann.scene.get("/api/v1/audit-entries").by_socket().send().await.json();
+    assert_eq!(entries["entries"][0]["action"], "totp_on");
+    assert_eq!(undo().await.status, 200);
+    assert_eq!(ann.log_in(OFFICE, None).await.status, 200);
+}

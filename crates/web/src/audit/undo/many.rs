@@ -1,7 +1,7 @@
 //! Takes back that many extensions were added at once: the wrong range is the first thing that somebody gets wrong.
 
 use super::changed_since;
-use crate::audit::{Author, EXTENSIONS};
+use crate::audit::{Author, EXTENSIONS, Kept, KeptExtension};
 use crate::extensions::{self, range};
 use crate::resource::Failure;
 use crate::{Edit, Office};
@@ -18,8 +18,12 @@ const ENTRIES: u32 = 500;
 
 /// Whether an entry is of many that were added: it has their numbers, and nothing else of them.
 pub(super) fn is(entry: &AuditEntry) -> bool {
-    let is_list = |it: &Option<String>| it.as_deref().is_some_and(|it| it.starts_with('"'));
-    entry.kind == EXTENSIONS && entry.before.is_none() && is_list(&entry.after)
+    entry.kind == EXTENSIONS && entry.before.is_none() && is_list(entry.after.as_deref())
+}
+
+/// Whether what is shown of extensions is their numbers alone.
+pub(super) fn is_list(shown: Option<&str>) -> bool {
+    shown.is_some_and(|it| it.starts_with('"'))
 }
 
 /// Removes all of them, or none: whoever changed one of them since has a use for it.
@@ -42,10 +46,14 @@ pub(super) async fn undo(
         return Err(changed_since(author.db, &one).await);
     }
     let author = author.edit();
+    let mut gone = Vec::with_capacity(numbers.len());
+    for number in &numbers {
+        gone.push(KeptExtension::of(author.db(), number).await?);
+    }
     for number in &numbers {
         extensions::remove(author.db(), number).await?;
     }
-    author.changed(EXTENSIONS, &entry.name, Some(&entry.name), None::<&String>).await?;
+    author.gone(EXTENSIONS, &entry.name, &entry.name, Kept::Extensions(gone)).await?;
     author.commit().await?;
     office.running.changed(Edit::Extensions(numbers)).await
 }

@@ -1,0 +1,60 @@
+//! What an entry keeps and nobody is shown: the secrets that a change took away, so that it can be taken back.
+
+use super::rows::Secrets;
+use crate::certificate::Pem;
+use crate::extensions;
+use crate::outside::Fields;
+use crate::resource::Failure;
+use pbx::id::TenantId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::Db;
+use store::db::{ApiKey, AuditEntry, Factor, User, Webhook};
+
+/// As it was before the change.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kept {
+    Extensions(Vec<KeptExtension>),
+    Rows(Secrets),
+    User(User, Option<Factor>),
+    ApiKey(ApiKey),
+    Webhook(Webhook),
+    Certificate(Pem),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct KeptExtension {
+    pub(crate) number: String,
+    /// `None`: it is authorised by address.
+    pub(crate) password: Option<String>,
+    /// All that is shown of it.
+    pub(crate) shown: Fields,
+}
+
+impl KeptExtension {
+    pub(crate) async fn of(db: &Db, number: &str) -> Result<Self, Failure> {
+        let shown = extensions::show(db, number).await?;
+        let shown = match serde_json::to_value(shown) {
+            Ok(Value::Object(shown)) => shown,
+            // A struct of plain values is an object.
+            Ok(_) | Err(_) => Fields::new(),
+        };
+        let password = db.password(TenantId::default(), number).await?;
+        let password = password.map(|it| it.reveal().to_owned());
+        Ok(Self { number: number.to_owned(), password, shown })
+    }
+}
+
+impl Kept {
+    pub(super) fn write(&self) -> Option<Vec<u8>> {
+        // Structs of plain values are objects.
+        serde_json::to_vec(self).ok()
+    }
+
+    /// `None`: nothing is kept, or no longer, or not in a form that this version knows.
+    pub(super) async fn of(db: &Db, entry: &AuditEntry) -> Result<Option<Self>, Failure> {
+        let kept = db.audit_kept(entry.id).await?;
+        Ok(kept.and_then(|it| serde_json::from_slice(&it).ok()))
+    }
+}
