@@ -148,13 +148,14 @@ pub async fn delete(author: Author<'_>, number: &str) -> Result<(), Failure> {
     let author = author.edit();
     let before = show(author.db(), number).await?;
     let kept = KeptExtension::of(author.db(), number).await?;
-    remove(author.db(), number).await?;
+    must_be_unused(author.db(), number).await?;
+    author.db().delete_extensions(TenantId::default(), &[number.to_owned()]).await?;
     author.gone(EXTENSIONS, number, &before, Kept::Extensions(vec![kept])).await?;
     author.commit().await
 }
 
-/// The same without a word of it.
-pub(crate) async fn remove(db: &Db, number: &str) -> Result<(), Failure> {
+/// Refuses where an external line names it.
+pub(crate) async fn must_be_unused(db: &Db, number: &str) -> Result<(), Failure> {
     let users = db.lines_naming(TenantId::default(), number).await?;
     if !users.is_empty() {
         let head = text!(
@@ -167,7 +168,7 @@ pub(crate) async fn remove(db: &Db, number: &str) -> Result<(), Failure> {
         let lines = std::iter::once(head).chain(users.into_iter().map(user));
         return Err(Failure::new(409, "in_use", Text::lines(lines)));
     }
-    Ok(db.delete_extension(TenantId::default(), number).await?)
+    Ok(())
 }
 
 /// Sets a password, or makes one.

@@ -19,7 +19,7 @@ use pbx::text;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest number, name in characters, and list of addresses of an extension.
 const NUMBER_CHARS_MAX: usize = 32;
@@ -264,7 +264,8 @@ impl Db {
         })
     }
 
-    /// The password it has; for whoever keeps it to put it back, and for nobody's eyes.
+    /// The password it has; for whoever keeps it to put it back, and for nobody's eyes. `None` too where there is no such
+    /// extension.
     pub async fn password(
         &self,
         tenant: TenantId,
@@ -277,14 +278,25 @@ impl Db {
         .bind(number)
         .fetch_optional(&mut *self.connection().await?)
         .await?;
-        let sealed = sealed.ok_or_else(|| StoreError::NoExtension(number.to_owned()))?;
-        let Some(sealed) = sealed else { return Ok(None) };
-        let what = || format!("extension {number}");
-        let plain = self.key.open(&sealed, &bound_to(tenant, number));
-        let plain = plain.map_err(|error| StoreError::damaged(what(), error))?;
-        let text =
-            std::str::from_utf8(&plain).map_err(|error| StoreError::damaged(what(), error))?;
-        Ok(Some(NewPassword::allow_weak(number, text)?))
+        sealed.flatten().map(|it| opened(&self.key, tenant, number, &it)).transpose()
+    }
+
+    /// The same of all that have one, by number.
+    pub async fn passwords(
+        &self,
+        tenant: TenantId,
+    ) -> Result<BTreeMap<String, NewPassword>, StoreError> {
+        let sealed: Vec<(String, Vec<u8>)> = sqlx::query_as(
+            "SELECT number, password FROM extensions WHERE tenant_id = ? AND password IS NOT NULL",
+        )
+        .bind(i64::from(tenant.0))
+        .fetch_all(&mut *self.connection().await?)
+        .await?;
+        let open = |(number, sealed): (String, Vec<u8>)| {
+            let password = opened(&self.key, tenant, &number, &sealed)?;
+            Ok((number, password))
+        };
+        sealed.into_iter().map(open).collect()
     }
 
     /// `None` only for an extension that is authorised by address.
@@ -307,25 +319,32 @@ impl Db {
         one_row(done.rows_affected(), number)
     }
 
-    /// Its bindings and what its phones have set go with it: whoever gets the number next shall not find the phones of whoever
-    /// had it before.
-    pub async fn delete_extension(&self, tenant: TenantId, number: &str) -> Result<(), StoreError> {
+    /// Their bindings and what their phones have set go with them: whoever gets a number next shall not find the phones of
+    /// whoever had it before. All are removed or, where one is not there, none.
+    pub async fn delete_extensions(
+        &self,
+        tenant: TenantId,
+        numbers: &[String],
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let done = sqlx::query("DELETE FROM extensions WHERE tenant_id = ? AND number = ?")
-            .bind(i64::from(tenant.0))
-            .bind(number)
-            .execute(&mut *transaction)
-            .await?;
-        one_row(done.rows_affected(), number)?;
-        for statement in [
-            "DELETE FROM bindings WHERE tenant_id = ? AND extension = ?",
-            "DELETE FROM phone_settings WHERE tenant_id = ? AND extension = ?",
-        ] {
-            sqlx::query(statement)
-                .bind(i64::from(tenant.0))
-                .bind(number)
-                .execute(&mut *transaction)
-                .await?;
+        for chunk in numbers.chunks(ROWS_PER_STATEMENT) {
+            let mut gone = 0;
+            for delete in [
+                "DELETE FROM bindings WHERE extension IN (",
+                "DELETE FROM phone_settings WHERE extension IN (",
+                "DELETE FROM extensions WHERE number IN (",
+            ] {
+                let mut delete = QueryBuilder::<Sqlite>::new(delete);
+                let mut list = delete.separated(", ");
+                for number in chunk {
+                    list.push_bind(number);
+                }
+                delete.push(") AND tenant_id = ").push_bind(i64::from(tenant.0));
+                gone = delete.build().execute(&mut *transaction).await?.rows_affected();
+            }
+            if gone != chunk.len() as u64 {
+                return Err(StoreError::NoExtension(chunk.join(", ")));
+            }
         }
         transaction.commit().await
     }
@@ -433,6 +452,19 @@ fn levels_text(profile: &ExtensionProfile) -> Result<String, StoreError> {
 
 fn services_text(profile: &ExtensionProfile) -> Result<String, StoreError> {
     serde_json::to_string(&profile.services).map_err(|error| StoreError::damaged("services", error))
+}
+
+fn opened(
+    key: &SecretKey,
+    tenant: TenantId,
+    number: &str,
+    sealed: &[u8],
+) -> Result<NewPassword, StoreError> {
+    let what = || format!("extension {number}");
+    let plain = key.open(sealed, &bound_to(tenant, number));
+    let plain = plain.map_err(|error| StoreError::damaged(what(), error))?;
+    let text = std::str::from_utf8(&plain).map_err(|error| StoreError::damaged(what(), error))?;
+    Ok(NewPassword::allow_weak(number, text)?)
 }
 
 fn one_row(affected: u64, number: &str) -> Result<(), StoreError> {

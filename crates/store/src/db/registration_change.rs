@@ -297,7 +297,7 @@ mod tests {
         run(async |db| {
             let gone = [event(1, What::Gone, Why::Expired, "192.168.1.20:5060")];
             db.note_registration_changes(TENANT, &gone).await.unwrap();
-            db.delete_extension(TENANT, "100").await.unwrap();
+            db.delete_extensions(TENANT, &["100".to_owned()]).await.unwrap();
             // Told late, after the extension was deleted.
             db.note_registration_changes(TENANT, &gone).await.unwrap();
             add(&db).await;

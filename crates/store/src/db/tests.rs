@@ -92,10 +92,10 @@ fn extensions_are_added_changed_and_removed() {
         let bindings = ["100", "101"].map(|it| samples::binding(it, "desk", 1));
         let mut connection = db.pool().acquire().await.unwrap();
         upsert_bindings(&mut connection, &bindings.each_ref()).await.unwrap();
-        db.delete_extension(TENANT, "101").await.unwrap();
+        db.delete_extensions(TENANT, &["101".to_owned()]).await.unwrap();
         let left = db.bindings(UnixMillis(0)).await.unwrap();
         assert_eq!(left, bindings[..1], "a new 101 is not on the phone of the old one");
-        let error = db.delete_extension(TENANT, "101").await.unwrap_err();
+        let error = db.delete_extensions(TENANT, &["101".to_owned()]).await.unwrap_err();
         assert_eq!(error.to_string(), "there is no extension 101");
     });
 }
@@ -131,7 +131,7 @@ fn ten_thousand_extensions_load_into_the_directory() {
         let expected = crate::directory::derive_secret("15555", "dialtone", b"k7mfx2pq");
         assert_eq!(tenant.extension("15555").unwrap().secret, Some(expected));
 
-        db.delete_extension(TENANT, "15555").await.unwrap();
+        db.delete_extensions(TENANT, &["15555".to_owned()]).await.unwrap();
         let change = db.extension_change(TENANT, "15555").await.unwrap();
         let next = crate::directory::apply_extension_change(&directory, TENANT, change);
         assert!(next.tenant(TENANT).unwrap().extension("15555").is_none());

@@ -4,12 +4,13 @@ use super::rows::Secrets;
 use crate::certificate::Pem;
 use crate::extensions;
 use crate::outside::Fields;
-use crate::resource::Failure;
+use crate::resource::{Extension, Failure};
 use pbx::id::TenantId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Db;
 use store::db::{ApiKey, AuditEntry, Factor, User, Webhook};
+use store::password::NewPassword;
 
 /// As it was before the change.
 #[derive(Serialize, Deserialize)]
@@ -35,14 +36,17 @@ pub(crate) struct KeptExtension {
 impl KeptExtension {
     pub(crate) async fn of(db: &Db, number: &str) -> Result<Self, Failure> {
         let shown = extensions::show(db, number).await?;
-        let shown = match serde_json::to_value(shown) {
+        Ok(Self::new(db.password(TenantId::default(), number).await?, &shown))
+    }
+
+    pub(super) fn new(password: Option<NewPassword>, extension: &Extension) -> Self {
+        let shown = match serde_json::to_value(extension) {
             Ok(Value::Object(shown)) => shown,
             // A struct of plain values is an object.
             Ok(_) | Err(_) => Fields::new(),
         };
-        let password = db.password(TenantId::default(), number).await?;
         let password = password.map(|it| it.reveal().to_owned());
-        Ok(Self { number: number.to_owned(), password, shown })
+        Self { number: extension.number.clone(), password, shown }
     }
 }
 

@@ -256,6 +256,20 @@ async fn a_sheet_of_ten_thousand_rows_is_taken_in_whole_or_not_at_all() {
     assert_eq!((status, beside.version().await), (500, before));
     raw_sql("DROP TRIGGER late").execute(&mut beside.0).await.unwrap();
 
+    // Somebody has taken the wrong sheet.
+    let (added, _) = beside.newest().await;
+    let path = |it: i64| format!("/api/v1/audit-entries/{it}:undo");
+    let count = "SELECT count(*) FROM extensions";
+    for left in [0, i64::from(ROWS)] {
+        let (newest, _) = beside.newest().await;
+        let done = scene.post(&path(newest)).by_socket().send().await;
+        assert_eq!(done.status, 200, "{}", done.body);
+        let found: i64 = sqlx::query_scalar(count).fetch_one(&mut beside.0).await.unwrap();
+        assert_eq!(found, left);
+    }
+    let again = scene.post(&path(added)).by_socket().send().await;
+    assert_eq!(again.status, 409, "{}", again.body);
+
     let (status, report) = import(&sheet("other")).await;
     assert_eq!((status, report["changed"].as_array().unwrap().len()), (200, ROWS as usize));
     let name = "SELECT count(*) FROM extensions WHERE name LIKE 'other %'";

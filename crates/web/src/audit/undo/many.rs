@@ -3,16 +3,14 @@
 use super::changed_since;
 use crate::audit::{Author, EXTENSIONS, Kept, KeptExtension};
 use crate::extensions::{self, range};
-use crate::resource::Failure;
+use crate::resource::{Extension, Failure};
 use crate::{Edit, Office};
 use pbx::id::TenantId;
-use pbx::text;
+use pbx::line::config::Incoming;
 use std::collections::BTreeSet;
 use store::Db;
 use store::db::{AuditEntry, AuditQuery};
 
-/// More than these are not taken back: other changes wait meanwhile.
-const EXTENSIONS_MAX: usize = 10_000;
 /// Entries that are read at once.
 const ENTRIES: u32 = 500;
 
@@ -33,29 +31,34 @@ pub(super) async fn undo(
     entry: &AuditEntry,
 ) -> Result<(), Failure> {
     let numbers = numbers(&entry.name);
-    if numbers.len() > EXTENSIONS_MAX {
-        let what = text!(
-            "more than {EXTENSIONS_MAX} extensions are not taken back at once: delete them in parts",
-            "一次最多撤销{EXTENSIONS_MAX}个分机，请分批删除"
-        );
-        return Err(Failure::new(409, "cannot_undo", what));
-    }
     let touched = touched(author.db, entry.id).await?;
     if let Some(number) = numbers.iter().find(|it| touched.contains(*it)) {
         let one = AuditEntry { name: number.clone(), ..entry.clone() };
         return Err(changed_since(author.db, &one).await);
     }
     let author = author.edit();
-    let mut gone = Vec::with_capacity(numbers.len());
-    for number in &numbers {
-        gone.push(KeptExtension::of(author.db(), number).await?);
-    }
-    for number in &numbers {
-        extensions::remove(author.db(), number).await?;
-    }
+    let gone = all_of(author.db(), &numbers).await?;
+    author.db().delete_extensions(TenantId::default(), &numbers).await?;
     author.gone(EXTENSIONS, &entry.name, &entry.name, Kept::Extensions(gone)).await?;
     author.commit().await?;
     office.running.changed(Edit::Extensions(numbers)).await
+}
+
+/// These extensions as they are, which no external line may name.
+async fn all_of(db: &Db, numbers: &[String]) -> Result<Vec<KeptExtension>, Failure> {
+    let wanted: BTreeSet<&str> = numbers.iter().map(String::as_str).collect();
+    for line in db.tables(TenantId::default()).await?.lines {
+        let owner = line.owner.as_deref();
+        let incoming =
+            if let Incoming::Extension(it) = &line.incoming { Some(&**it) } else { None };
+        if let Some(number) = owner.into_iter().chain(incoming).find(|it| wanted.contains(it)) {
+            extensions::must_be_unused(db, number).await?;
+        }
+    }
+    let mut passwords = db.passwords(TenantId::default()).await?;
+    let all = extensions::list(db).await?;
+    let of = |it: Extension| KeptExtension::new(passwords.remove(&it.number), &it);
+    Ok(all.into_iter().filter(|it| wanted.contains(&*it.number)).map(of).collect())
 }
 
 /// The numbers that an entry names, as `100-199, 300`.
