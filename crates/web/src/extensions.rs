@@ -108,17 +108,21 @@ fn each(asked: Vec<NewExtension>) -> Result<Vec<(NewExtension, bool)>, Failure> 
         let numbers = range::numbers(&number)
             .map_err(|what| Failure::new(422, "invalid", what).at("number").about(&*number))?;
         if all.len() + numbers.len() > EXTENSIONS_PER_REQUEST_MAX {
-            let detail = text!(
-                "at most {EXTENSIONS_PER_REQUEST_MAX} extensions at a time",
-                "一次最多{EXTENSIONS_PER_REQUEST_MAX}个分机"
-            );
-            return Err(Failure::new(422, "too_many", detail));
+            return Err(too_many());
         }
         let of_range = numbers.len() > 1;
         let one = |number| (NewExtension { number, ..new.clone() }, of_range);
         all.extend(numbers.into_iter().map(one));
     }
     Ok(all)
+}
+
+fn too_many() -> Failure {
+    let detail = text!(
+        "at most {EXTENSIONS_PER_REQUEST_MAX} extensions at a time",
+        "一次最多{EXTENSIONS_PER_REQUEST_MAX}个分机"
+    );
+    Failure::new(422, "too_many", detail)
 }
 
 /// Changes an extension while no server runs.

@@ -4,7 +4,8 @@
 mod cells;
 
 use super::{
-    ByPhone, added, change_to, changed, numbers, password, patched, put_password, set_by_phone,
+    ByPhone, EXTENSIONS_PER_REQUEST_MAX, added, change_to, changed, numbers, password, patched,
+    put_password, set_by_phone, too_many,
 };
 use crate::access::Principal;
 use crate::audit::{Author, EXTENSIONS, Editor};
@@ -29,6 +30,9 @@ use store::Db;
 use store::db::{ExtensionProfile, StoredExtension};
 use store::password::NewPassword;
 use tokio::task::spawn_blocking;
+
+/// What is wrong is told so often; behind that, nothing is looked at.
+const PROBLEMS_MAX: usize = 1000;
 
 const NUMBER: &str = "number";
 const PASSWORD: &str = "password";
@@ -153,6 +157,7 @@ fn compare(
     let head = reader.headers().map_err(|error| unreadable(&error))?.clone();
     let mut plan = Plan::default();
     let unknown = head.iter().filter(|it| !cells::COLUMNS.contains(&it.trim()));
+    let unknown = unknown.take(PROBLEMS_MAX);
     let unknown: Vec<SheetProblem> = unknown.map(|it| problem(1, it, no_column())).collect();
     plan.report.problems = unknown;
     if !head.iter().any(|it| it.trim() == NUMBER) {
@@ -166,6 +171,14 @@ fn compare(
     for row in reader.records() {
         let row = row.map_err(|error| unreadable(&error))?;
         let line = row.position().map_or(0, csv::Position::line);
+        if plan.report.problems.len() >= PROBLEMS_MAX {
+            let reason = text!("from here on nothing was looked at", "从此行起未作检查");
+            plan.report.problems.push(SheetProblem { row: line, column: None, reason });
+            break;
+        }
+        if seen.len() > present.len() + EXTENSIONS_PER_REQUEST_MAX {
+            return Err(too_many());
+        }
         let taken = cells::read(&head, &row).and_then(|cells| {
             let number = cells.text(NUMBER);
             if !seen.insert(number.to_owned()) {
@@ -322,4 +335,27 @@ pub(crate) async fn on_import(
 /// For the fuzz target `sheet`: a sheet of extensions, whatever stands in it.
 pub fn fuzz(bytes: &[u8]) {
     cells::holds(without_mark(bytes));
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Any file may be taken for a sheet, and be as long as a body may be.
+    #[test]
+    fn what_is_wrong_has_an_end_and_so_has_a_sheet() {
+        let none = BTreeMap::new();
+        let look = |sheet: &str| compare(&none, &[], sheet.as_bytes(), ImportQuery::default());
+        let times = 3 * PROBLEMS_MAX;
+        let columns = look(&format!("number{}\n", ",x".repeat(times))).unwrap();
+        assert_eq!(columns.report.problems.len(), PROBLEMS_MAX);
+        let rows = look(&format!("number\n100\n{}", "100\n".repeat(times))).unwrap();
+        assert_eq!(rows.report.problems.len(), PROBLEMS_MAX + 1);
+        let last = rows.report.problems.last().unwrap();
+        assert_eq!((last.row, &*last.reason.zh), (PROBLEMS_MAX as u64 + 3, "从此行起未作检查"));
+        let many = (0..EXTENSIONS_PER_REQUEST_MAX + 2).map(|it| format!("{}\n", 100_000 + it));
+        let many = look(&format!("number\n{}", many.collect::<String>()));
+        assert_eq!(many.err().map(|it| it.code), Some("too_many".to_owned()));
+    }
 }
