@@ -132,6 +132,11 @@ impl Asking<'_> {
         Self { body: body.into(), ..this }
     }
 
+    /// As it comes, with what says of what type it is.
+    pub(crate) fn body(self, body: Body) -> Self {
+        Self { body, ..self }
+    }
+
     pub(crate) async fn send(self) -> Answer {
         let mut request = Request::builder().method(self.method).uri(self.path);
         for (name, value) in self.headers {

@@ -3,7 +3,7 @@
 
 use crate::access::Principal;
 use crate::resource::Failure;
-use crate::{Office, audit, webhooks};
+use crate::{BODY_BYTES_MAX, Office, audit, webhooks};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -68,10 +68,15 @@ pub(crate) async fn unchanged(
             (_, _) => response,
         };
     }
+    let (parts, body) = request.into_parts();
+    // All of it, however slowly it comes: others are not kept waiting for it.
+    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+        let what = text!("the request is too long", "请求过长");
+        return Failure::new(413, "too_large", what).into_response();
+    };
     // Whoever compares and changes does both before the next one compares.
     let Compared { office, resources } = compared;
     let _one_at_a_time = office.comparing.lock().await;
-    let (parts, body) = request.into_parts();
     if let Some(wanted) = value(&parts.headers, header::IF_MATCH.as_str()) {
         let mut look = Request::new(Body::empty());
         *look.uri_mut() = parts.uri.clone();
@@ -84,7 +89,7 @@ pub(crate) async fn unchanged(
         }
     }
     let is_patch = parts.method == Method::PATCH;
-    let response = next.run(Request::from_parts(parts, body)).await;
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     if is_patch { tagged(response).await } else { response }
 }
 

@@ -1,8 +1,12 @@
 //! The conventions through the whole router.
 
 use crate::scene::{Answer, Asking, Scene};
+use axum::body::{Body, Bytes};
 use axum::http::Method;
+use futures_util::stream;
 use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::time::Duration;
 
 const EXTENSION: &str = "/api/v1/extensions/100";
 
@@ -87,6 +91,22 @@ async fn every_resource_that_can_be_changed_has_a_tag() {
     }
 }
 
+/// A body comes as slowly as a line is; who has sent his is served meanwhile.
+#[tokio::test]
+async fn nobody_waits_for_what_another_has_not_sent_yet() {
+    let scene = with_extension().await;
+    let never = stream::pending::<Result<Bytes, Infallible>>();
+    let slow = patch(&scene, EXTENSION, &json!({})).body(Body::from_stream(never));
+    let quick = patch(&scene, EXTENSION, &json!({ "name": "Gate" }));
+    tokio::select! {
+        biased;
+        _ = send(slow) => panic!("its body has no end"),
+        quick = tokio::time::timeout(Duration::from_secs(10), send(quick)) => {
+            assert_eq!(quick.expect("it waits for another").status, 200);
+        }
+    }
+}
+
 /// Two keys may have the same name; what one was told is not for the other.
 #[tokio::test]
 async fn an_answer_is_repeated_to_who_had_it_only() {
@@ -124,7 +144,7 @@ async fn a_request_that_is_sent_again_is_done_once() {
     assert_eq!(send(add("101", "one")).await.code(), "key_reused");
     // A refusal is an answer as well.
     assert_eq!(send(add("100", "two")).await.header("idempotency-replayed"), "true");
-    scene.server.wait(std::time::Duration::from_secs(24 * 60 * 60));
+    scene.server.wait(Duration::from_secs(24 * 60 * 60));
     assert_eq!(send(add("100", "one")).await.code(), "exists", "a day is over");
     assert_eq!(send(add("102", &"x".repeat(256))).await.code(), "invalid");
 }
