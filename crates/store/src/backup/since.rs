@@ -8,14 +8,13 @@ use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeSet;
 
 /// The id of every key that was revoked while this database has been in use, and for good. Its audit tells.
-pub(super) async fn revoked(of: &mut SqliteConnection) -> BTreeSet<String> {
+pub(super) async fn revoked(of: &mut SqliteConnection) -> Result<BTreeSet<String>, sqlx::Error> {
     let ids = "SELECT DISTINCT name FROM audit_entries AS gone
         WHERE kind = 'api_keys' AND action = 'delete' AND NOT EXISTS (
             SELECT 1 FROM audit_entries WHERE kind = 'api_keys' AND action = 'add'
             AND name = gone.name AND id > gone.id)";
-    // The first schemas had none.
-    let ids: Vec<String> = sqlx::query_scalar(ids).fetch_all(of).await.unwrap_or_default();
-    ids.into_iter().collect()
+    let ids: Vec<String> = sqlx::query_scalar(ids).fetch_all(of).await?;
+    Ok(ids.into_iter().collect())
 }
 
 /// Brings it over from the database in use to the one that takes its place.
@@ -28,7 +27,8 @@ pub(super) async fn carry_over(from: &Db, to: &mut SqliteConnection) -> Result<(
 
 /// Keys that were revoked, with the entries that say who did it: a second restore is to know it too.
 async fn keys(from: &mut SqliteConnection, to: &mut SqliteConnection) -> Result<(), BackupError> {
-    let revoked = revoked(&mut *from).await;
+    // Not known is not none: then nothing is restored.
+    let revoked = revoked(&mut *from).await?;
     let back: Vec<String> =
         sqlx::query_scalar("SELECT id FROM api_keys").fetch_all(&mut *to).await?;
     for id in back.iter().filter(|it| revoked.contains(*it)) {
@@ -144,18 +144,31 @@ mod tests {
         }
     }
 
-    /// Restores it, and opens what has become of the database.
-    async fn restore(db: Db, file: &std::path::Path) -> crate::Offline {
-        let unpacked = unpack(file, &db.backups(), None).await.unwrap();
-        let staged = Staged {
+    fn plan() -> Plan {
+        Plan {
+            reason: Reason::Asked,
+            version: "0.1.0".to_owned(),
+            host: "office".to_owned(),
+            now: NOW,
+            seal: None,
+        }
+    }
+
+    fn staged() -> Staged {
+        Staged {
             backup: "a".to_owned(),
             at: NOW,
             actor_kind: "cli".to_owned(),
             actor: String::new(),
             source: String::new(),
             standby: false,
-        };
-        stage(&db, unpacked, &staged).await.unwrap();
+        }
+    }
+
+    /// Restores it, and opens what has become of the database.
+    async fn restore(db: Db, file: &std::path::Path) -> crate::Offline {
+        let unpacked = unpack(file, &db.backups(), None).await.unwrap();
+        stage(&db, unpacked, &staged()).await.unwrap();
         db.close().await;
         let folder = db.folder().to_owned();
         drop(db);
@@ -164,6 +177,19 @@ mod tests {
 
     async fn ids(db: &Db) -> Vec<String> {
         db.api_keys(TENANT).await.unwrap().into_iter().map(|it| it.id).collect()
+    }
+
+    #[test]
+    fn where_nobody_knows_what_was_revoked_nothing_is_restored() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(async {
+            let dir = tempfile::TempDir::new().unwrap();
+            let db = Db::open(dir.path()).await.unwrap();
+            let file = create(&db, plan()).await.unwrap();
+            sqlx::query("DROP TABLE audit_entries").execute(db.pool()).await.unwrap();
+            let unpacked = unpack(&file, &db.backups(), None).await.unwrap();
+            assert!(stage(&db, unpacked, &staged()).await.is_err());
+        });
     }
 
     #[test]
@@ -177,14 +203,7 @@ mod tests {
         let lock = DataDirLock::take(dir.path(), "test").unwrap();
         let db = Db::open(dir.path()).await.unwrap();
         with_codes(&db).await;
-        let plan = Plan {
-            reason: Reason::Asked,
-            version: "0.1.0".to_owned(),
-            host: "office".to_owned(),
-            now: NOW,
-            seal: None,
-        };
-        let file = create(&db, plan).await.unwrap();
+        let file = create(&db, plan()).await.unwrap();
         assert!(db.take_recovery_code(TENANT, "ann", &[1; 32]).await.unwrap());
         assert!(db.take_totp_step(TENANT, "ann", 9).await.unwrap());
         let edit = db.edit();
@@ -228,7 +247,8 @@ mod tests {
                 let action = action.to_owned();
                 let entry = AuditEntry { kind, name, action, ..AuditEntry::default() };
                 db.insert_audit_entry(TENANT, &entry).await.unwrap();
-                found.push(super::revoked(&mut db.connection().await.unwrap()).await.len());
+                found
+                    .push(super::revoked(&mut db.connection().await.unwrap()).await.unwrap().len());
             }
             assert_eq!(found, [0, 1, 0, 1]);
         });

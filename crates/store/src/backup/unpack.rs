@@ -311,7 +311,8 @@ async fn names(connection: &mut SqliteConnection) -> Result<Names, BackupError> 
         sip_trunks: of("trunks"),
         administrators: administrators.into_iter().collect(),
         api_keys: api_keys.into_iter().collect(),
-        revoked: since::revoked(connection).await,
+        // The first schemas had none.
+        revoked: since::revoked(connection).await.unwrap_or_default(),
     })
 }
 
