@@ -52,6 +52,7 @@ pub struct Maker {
 /// The newest first. What is no backup, or a damaged one, is left out.
 pub fn list(db: &Db) -> Vec<BackupInfo> {
     let files = fs::read_dir(db.backups()).into_iter().flatten().flatten();
+    let files = files.filter(|it| it.file_name().to_str().is_some_and(is_ours));
     let mut found: Vec<BackupInfo> =
         files.take(FILES_MAX).filter_map(|it| info(&it.path()).ok()).collect();
     found.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.name.cmp(&b.name)));
@@ -209,13 +210,17 @@ pub fn kind(word: &str) -> Text {
 
 /// The file of a backup. Names are ours: they lead nowhere else.
 fn path(db: &Db, name: &str) -> Result<PathBuf, Failure> {
-    let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
     let path = db.backups().join(name);
-    let is_ours = name.ends_with(SUFFIX) && !name.starts_with('.') && name.chars().all(is_plain);
-    if is_ours && path.is_file() {
+    if is_ours(name) && path.is_file() {
         return Ok(path);
     }
     Err(Failure::new(404, "not_found", text!("there is no backup {name}", "没有备份{name}")))
+}
+
+/// Whether a file may be named so: one of another name is somebody's own, and not to be asked for.
+fn is_ours(name: &str) -> bool {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
+    name.ends_with(SUFFIX) && !name.starts_with('.') && name.chars().all(is_plain)
 }
 
 fn info(path: &Path) -> Result<BackupInfo, Failure> {

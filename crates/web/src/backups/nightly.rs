@@ -90,14 +90,18 @@ pub(crate) async fn night(office: &Office) -> Result<(), Failure> {
 async fn make(office: &Office) -> Result<(), Failure> {
     let keep = office.db.settings(TenantId::default()).await?.backup_keep as usize;
     let now = office.running.now();
-    let mut all = nightly(office);
     let _one_at_a_time = office.backups.lock().await;
+    let mut all = nightly(office);
     let maker = Maker { host: office.running.events().node.to_string(), now };
     let made = create(&office.db, &maker, Reason::Nightly, None).await?;
     Author::of(office, &Principal::cli(Language::En)).done("backup", BACKUPS, &made.name).await;
     all.insert(0, made);
     for old in all.iter().skip(keep) {
-        delete(&office.db, &old.name)?;
+        // It is made all the same: to try again would only make one more.
+        if let Err(failure) = delete(&office.db, &old.name) {
+            let reason = failure.detail_en;
+            tracing::warn!(backup = old.name, reason, "an old backup cannot be removed");
+        }
     }
     Ok(())
 }

@@ -76,6 +76,24 @@ async fn the_nightly_one_finds_room() {
     assert_eq!(newest["reason"], "nightly");
 }
 
+/// Whoever copied some of them beside themselves has no new one made every ten minutes.
+#[tokio::test]
+async fn copies_that_somebody_keeps_are_no_failure_of_the_night() {
+    let scene = Scene::new().await;
+    super::look_at_night(&scene.office).await.unwrap();
+    let all = scene.get(HOME).by_socket().send().await.json();
+    let name = all[0]["name"].as_str().unwrap();
+    let folder = scene.office.db.backups();
+    for copy in 0..20 {
+        std::fs::copy(folder.join(name), folder.join(format!("copy {copy} of {name}"))).unwrap();
+    }
+    scene.server.wait(Duration::from_secs(24 * 60 * 60));
+    super::look_at_night(&scene.office).await.unwrap();
+    let all = scene.get(HOME).by_socket().send().await.json();
+    assert_eq!(all.as_array().unwrap().len(), 2, "what cannot be asked for is not offered: {all}");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 22, "and nobody removes it");
+}
+
 #[tokio::test]
 async fn a_backup_goes_out_and_comes_back() {
     let scene = Scene::new().await;
