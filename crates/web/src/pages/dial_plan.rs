@@ -66,7 +66,10 @@ pub(crate) async fn on_table(
     Query(came): Query<Came>,
 ) -> Result<Response, PageFailure> {
     let table = known(&path)?;
-    let grid = grid::stored(table, &tenant(&viewer).dial_plan, &came, tag(&viewer, table).await?);
+    // The rows and their tag are of one directory: what is changed between two would be overwritten unseen.
+    let directory = viewer.pages.running.directory();
+    let tag = tag(&viewer, &directory, table).await?;
+    let grid = grid::stored(table, &tenant(&directory).dial_plan, &came, tag);
     let simulated = simulator::run(&viewer, None, Asked::default()).await;
     Ok(grid::page(&viewer, table, grid, &came, None, simulated))
 }
@@ -138,26 +141,29 @@ async fn save(
 }
 
 /// Of a table in force. Those of all tables are made at once: to make one, all of its rows are read.
-async fn tag(viewer: &Viewer, table: &Table) -> Result<String, Failure> {
-    let running = &viewer.pages.running;
+async fn tag(
+    viewer: &Viewer,
+    directory: &Arc<Directory>,
+    table: &Table,
+) -> Result<String, Failure> {
     let all = |it: &Directory| {
         let plan = it.tenant(TenantId::default()).map(|it| it.dial_plan.clone());
         let plan = plan.unwrap_or_default();
         TABLES.iter().map(|it| (it.path, held::tag(&plan, it))).collect()
     };
-    let tags: Arc<Tags> = viewer.pages.tags.get(&running.directory(), running.now(), all).await?;
+    let now = viewer.pages.running.now();
+    let tags: Arc<Tags> = viewer.pages.tags.get(directory, now, all).await?;
     Ok(tags.get(table.path).cloned().unwrap_or_default())
 }
 
 /// The office as the server holds it.
-fn tenant(viewer: &Viewer) -> Tenant {
-    let directory = viewer.pages.running.directory();
+fn tenant(directory: &Directory) -> Tenant {
     directory.tenant(TenantId::default()).cloned().unwrap_or_default()
 }
 
 /// The office as it would be.
 fn after(viewer: &Viewer, table: &Table, edited: &[Edited]) -> Result<Tenant, Failure> {
-    let tenant = tenant(viewer);
+    let tenant = tenant(&viewer.pages.running.directory());
     let dial_plan: DialPlan = held::changed(&tenant.dial_plan, table, edited)?;
     Ok(Tenant { dial_plan, ..tenant })
 }
