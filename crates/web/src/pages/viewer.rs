@@ -62,7 +62,6 @@ impl Viewer {
         Layout::new(self.language, &self.uri, self.pages.running.status().calls, who)
     }
 
-    /// What a form of who looks must bring back.
     /// The names of the dial plans, for forms to choose from.
     pub(crate) fn plans(&self) -> Vec<String> {
         let directory = self.pages.running.directory();
@@ -72,6 +71,7 @@ impl Viewer {
         default.chain(others.filter(|it| it != DEFAULT_PLAN)).collect()
     }
 
+    /// What a form of who looks must bring back.
     pub(crate) fn csrf(&self) -> String {
         self.principal.as_ref().and_then(|it| it.csrf.clone()).unwrap_or_default()
     }
