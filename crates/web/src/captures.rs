@@ -14,7 +14,7 @@ use crate::audit::{Author, CAPTURES};
 use crate::live::{TraceFilter, TraceSource};
 use crate::moment::rfc3339;
 use crate::resource::{Capture, CapturePage, Failure, Traced};
-use crate::{Office, Running};
+use crate::{Office, Running, readings};
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -227,8 +227,11 @@ fn followed(it: &Capture) -> &str {
 
 /// Somebody did something with a capture.
 async fn told(office: &Office, principal: &Principal, action: &'static str, it: &Capture) {
-    let name = format!("{} {}", it.id, followed(it));
-    Author::of(office, principal).done(action, CAPTURES, &name).await;
+    Author::of(office, principal).done(action, CAPTURES, &name(it)).await;
+}
+
+fn name(it: &Capture) -> String {
+    format!("{} {}", it.id, followed(it))
 }
 
 /// From which message on.
@@ -295,7 +298,7 @@ pub(crate) async fn on_pcap(
     office.captures.follow(office.running.now());
     // Shared: the lock is not held for as long as all of them take.
     let (info, messages) = office.captures.with(id, |it| (it.info.clone(), it.messages.clone()))?;
-    told(&office, &principal, "download", &info).await;
+    readings::told(&office, &principal, "download", (CAPTURES, &name(&info))).await;
     let mut file = pcap::head();
     messages.iter().for_each(|it| pcap::append(&mut file, it));
     let headers = [

@@ -26,6 +26,7 @@ pub mod mss;
 pub mod openapi;
 pub mod outside;
 mod pages;
+mod readings;
 pub mod records;
 pub mod registration_history;
 pub mod resource;
@@ -78,6 +79,7 @@ pub struct Office {
     findings: Arc<Derived<Vec<Finding>>>,
     pub(crate) webhooks: Arc<webhooks::Webhooks>,
     pub(crate) captures: Arc<captures::Captures>,
+    readings: Arc<readings::Readings>,
     pub(crate) access: Arc<Access>,
     /// Of the listener for TLS, where there is one.
     pub(crate) certificate: Option<Arc<Certificate>>,
@@ -99,6 +101,7 @@ impl Office {
             findings: Arc::default(),
             webhooks: Arc::default(),
             captures: Arc::default(),
+            readings: Arc::default(),
             access: Arc::new(Access::new(vec![])),
             certificate: None,
             redirect: None,

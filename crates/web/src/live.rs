@@ -6,7 +6,7 @@ use crate::captures::Sieve;
 use crate::conventions::{Listed, PageQuery, Since, not_of_this_list};
 use crate::events::Ring;
 use crate::resource::{Call, Failure, Registration, Status, Traced};
-use crate::{Office, troubles};
+use crate::{Office, readings, troubles};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -339,7 +339,7 @@ pub(crate) async fn trace(
     let sieve = Sieve::of(filter, call, &*office.running)?;
     let name = followed.unwrap_or_else(|| sieve.to_string());
     let name = if name.is_empty() { "*" } else { &name };
-    Author::of(&office, &principal).done("trace", CAPTURES, name).await;
+    readings::told(&office, &principal, "trace", (CAPTURES, name)).await;
     let body = Body::new(TraceBody { source, interval, sieve, ends, is_over: false });
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }

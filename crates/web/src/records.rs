@@ -2,10 +2,10 @@
 
 pub(crate) mod search;
 
-use crate::Office;
 use crate::access::Principal;
-use crate::audit::{Author, CALL_RECORDS};
+use crate::audit::CALL_RECORDS;
 use crate::resource::Failure;
+use crate::{Office, readings};
 use axum::Json;
 use axum::extract::{Query, State};
 use jiff::Timestamp;
@@ -72,9 +72,8 @@ pub(crate) async fn on_page(
     principal: Principal,
     Query(query): Query<RecordsQuery>,
 ) -> Result<Json<RecordsPage>, Failure> {
-    // An export goes on page by page: it is one.
-    if query.csv && query.after == 0 {
-        Author::of(&office, &principal).done("export", CALL_RECORDS, "").await;
+    if query.csv {
+        readings::told(&office, &principal, "export", (CALL_RECORDS, "")).await;
     }
     page(&office.db, query).await.map(Json)
 }

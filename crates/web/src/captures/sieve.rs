@@ -7,6 +7,9 @@ use pbx::text;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+/// No number is longer. What is followed is named in the audit.
+const EXT_BYTES_MAX: usize = 128;
+
 /// A filter and what it means.
 #[derive(Debug)]
 pub(crate) struct Sieve {
@@ -40,6 +43,13 @@ impl Sieve {
         call: Option<String>,
         running: &dyn Running,
     ) -> Result<Self, Failure> {
+        if filter.ext.as_ref().is_some_and(|it| it.len() > EXT_BYTES_MAX) {
+            let text = text!(
+                "a number has at most {EXT_BYTES_MAX} characters",
+                "号码最长{EXT_BYTES_MAX}个字符"
+            );
+            return Err(Failure::new(422, "invalid", text).at("ext"));
+        }
         let addresses = |it: &mut dyn Iterator<Item = Option<SocketAddr>>| {
             it.flatten().map(|it| it.ip().to_canonical()).collect()
         };

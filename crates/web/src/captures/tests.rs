@@ -58,6 +58,31 @@ async fn messages_are_kept_until_it_is_stopped_and_taken_away() {
     assert_eq!(told, expected);
 }
 
+/// Who looks every minute, or may read and nothing else, pushes nothing out of the audit, and fills no disk.
+#[tokio::test]
+async fn what_is_read_is_told_once_an_hour() {
+    let scene = Scene::new().await;
+    let told = async || {
+        let audit = scene.get("/api/v1/audit-entries").by_socket().send().await.json();
+        let entries = audit["entries"].as_array().unwrap().clone();
+        let action = |it: &serde_json::Value| it["action"].as_str().unwrap().to_owned();
+        entries.iter().map(action).collect::<Vec<_>>()
+    };
+    let read = async |path: &str| scene.get(path).by_socket().status().await;
+    let trace = "/api/v1/trace?ends=true&ext=100";
+    // Whoever begins behind the first record reads as well.
+    let export = "/api/v1/call-records?csv=true&after=1";
+    for path in [trace, trace, export, export] {
+        assert_eq!(read(path).await, 200, "{path}");
+    }
+    assert_eq!(told().await, ["export", "trace"]);
+    scene.server.wait(Duration::from_secs(60 * 60));
+    assert_eq!(read(trace).await, 200);
+    assert_eq!(told().await, ["trace", "export", "trace"]);
+    let long = format!("/api/v1/trace?ends=true&ext={}", "1".repeat(10_000));
+    assert_eq!(read(&long).await, 422);
+}
+
 #[tokio::test]
 async fn it_ends_by_itself_by_time_and_by_size() {
     let scene = Scene::new().await;
