@@ -1,12 +1,14 @@
 //! Plain counts of what the core did; the driver publishes them as metrics after each batch.
 
 mod histogram;
+mod mos;
 
 pub use histogram::Histogram;
 
 use crate::record::CallRecord;
 use crate::release::ReleaseCode;
 use crate::verdict::fact::{Fact, What};
+use mos::mos;
 
 /// Methods counted apart; the rest is `other`.
 pub const METHODS: [&str; 12] = [
@@ -28,6 +30,10 @@ pub const DURATION_MS: [u64; 7] = [10_000, 30_000, 60_000, 180_000, 600_000, 1_8
 
 /// Limits of [`Counters::jitter_ms`].
 pub const JITTER_MS: [u64; 6] = [1, 5, 10, 20, 50, 100];
+
+/// Limits of [`Counters::mos`]: below them nearly all, many, some listeners are dissatisfied, above the last but one nobody
+/// (ITU-T G.107, annex B).
+pub const MOS: [u64; 5] = [2_580, 3_100, 3_600, 4_030, 4_340];
 
 /// Why a message could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +88,8 @@ pub struct Counters {
     pub call_duration_ms: Histogram<{ DURATION_MS.len() }>,
     /// Of each side of an ended call that sent media.
     pub jitter_ms: Histogram<{ JITTER_MS.len() }>,
+    /// Of the same sides, how well they could be heard. Unit: thousandths.
+    pub mos: Histogram<{ MOS.len() }>,
     /// Answered calls in which one side alone was heard.
     pub media_one_way: u64,
     /// Ended calls by [`ReleaseCode`], in the order of [`ReleaseCode::ALL`].
@@ -143,6 +151,8 @@ impl Counters {
             self.rtp_lost_in += media.rtp_lost_in;
             if media.rtp_packets_in > 0 {
                 self.jitter_ms.add(&JITTER_MS, media.rtp_jitter_ms_in.into());
+                let lost = media.rtp_lost_in;
+                self.mos.add(&MOS, mos(media.rtp_packets_in, lost, media.rtp_jitter_ms_in));
             }
         }
         self.media_one_way += u64::from(is_one_way(record));
@@ -201,7 +211,7 @@ fn method(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Direction;
+    use crate::record::{Direction, MediaFigures};
 
     #[test]
     fn messages_are_counted_by_their_first_octets() {
@@ -255,5 +265,14 @@ mod tests {
         assert_eq!((counters.calls_ended, counters.media_one_way), (7, 1));
         assert_eq!(counters.call_setup_ms.up_to().collect::<Vec<_>>()[2..4], [0, 3]);
         assert_eq!(counters.call_duration_ms.sum(), 36_000);
+        let heard = |lost| MediaFigures {
+            rtp_packets_in: 100 - lost,
+            rtp_lost_in: lost,
+            ..MediaFigures::default()
+        };
+        let (caller_media, callee_media) = (heard(0), heard(20));
+        counters.ended(&CallRecord { caller_media, callee_media, ..answered(vec![]) });
+        // Who sent nothing was not heard badly.
+        assert_eq!(counters.mos.up_to().collect::<Vec<_>>(), [0, 1, 1, 1, 1, 2]);
     }
 }

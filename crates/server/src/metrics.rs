@@ -6,7 +6,7 @@
 mod calls;
 mod outside;
 
-use pbx::counters::{Counters, Histogram, JITTER_MS, METHODS, UNREAD};
+use pbx::counters::{Counters, Histogram, JITTER_MS, METHODS, MOS, UNREAD};
 use pbx::line::live::LineStatus;
 use pbx::trunk::live::TrunkStatus;
 use std::fmt::Write as _;
@@ -56,6 +56,8 @@ pub(crate) struct Surroundings {
     pub(crate) lines: Vec<LineStatus>,
     pub(crate) trunks: Vec<TrunkStatus>,
     pub(crate) events_dropped: u64,
+    /// Wrong passwords, codes and keys of pages and the API.
+    pub(crate) http_auth_failures: u64,
     pub(crate) disk_free_bytes: Option<u64>,
     pub(crate) process: Process,
 }
@@ -106,7 +108,7 @@ impl Published {
 pub(crate) fn render(counters: &Counters, wire: &Wire, around: &Surroundings) -> String {
     let mut page = Page::default();
     process(&mut page, around);
-    signalling(&mut page, counters, wire);
+    signalling(&mut page, counters, wire, around);
     calls::calls(&mut page, counters, around.calls_active);
     outside::lines(&mut page, &around.lines);
     outside::trunks(&mut page, &around.trunks);
@@ -126,7 +128,7 @@ fn process(page: &mut Page, around: &Surroundings) {
     page.one("gauge", "process_threads", "Threads.", it.threads);
 }
 
-fn signalling(page: &mut Page, counters: &Counters, wire: &Wire) {
+fn signalling(page: &mut Page, counters: &Counters, wire: &Wire, around: &Surroundings) {
     page.counter("sip_requests_total", "SIP requests.");
     for (direction, counts) in [("in", &counters.requests_in), ("out", &counters.requests_out)] {
         for (transport, counts) in ["udp", "tcp"].iter().zip(counts) {
@@ -178,6 +180,7 @@ fn signalling(page: &mut Page, counters: &Counters, wire: &Wire) {
     }
     page.counter("auth_failures_total", "Wrong, replayed or refused credentials.");
     page.labelled("auth_failures_total", &[("proto", "sip")], counters.auth_failures);
+    page.labelled("auth_failures_total", &[("proto", "http")], around.http_auth_failures);
     page.counter("registrations_total", "REGISTER requests with credentials.");
     page.labelled("registrations_total", &[("result", "ok")], counters.registrations_ok);
     page.labelled("registrations_total", &[("result", "refused")], counters.registrations_refused);
@@ -204,6 +207,8 @@ fn media(page: &mut Page, counters: &Counters, totals: &media::Totals) {
     page.labelled("rtp_packets_total", &[("direction", "out")], totals.packets_out);
     let help = "Interarrival jitter of each side of ended calls.";
     page.histogram("rtp_jitter_seconds", help, &JITTER_MS, &counters.jitter_ms);
+    let help = "How well each side of ended calls could be heard, from 1 to 5, by loss and jitter.";
+    page.histogram("call_mos", help, &MOS, &counters.mos);
 }
 
 fn durability(page: &mut Page, around: &Surroundings) {
@@ -253,24 +258,24 @@ impl Page {
         self.head("gauge", name, help);
     }
 
-    /// Of milliseconds, shown in seconds.
+    /// Of thousandths, as milliseconds are of seconds.
     fn histogram<const N: usize>(
         &mut self,
         name: &str,
         help: &str,
-        limits_ms: &[u64; N],
+        limits: &[u64; N],
         it: &Histogram<N>,
     ) {
         self.head("histogram", name, help);
-        let seconds = |ms: u64| Duration::from_millis(ms).as_secs_f64();
-        let limits = limits_ms.iter().map(|it| seconds(*it).to_string());
+        let whole = |thousandths: u64| Duration::from_millis(thousandths).as_secs_f64();
+        let limits = limits.iter().map(|it| whole(*it).to_string());
         let limits = limits.chain(["+Inf".to_owned()]);
         let mut count = 0;
         for (limit, up_to) in limits.zip(it.up_to()) {
             self.labelled(&format!("{name}_bucket"), &[("le", &limit)], up_to);
             count = up_to;
         }
-        self.labelled(&format!("{name}_sum"), &[], seconds(it.sum()));
+        self.labelled(&format!("{name}_sum"), &[], whole(it.sum()));
         self.labelled(&format!("{name}_count"), &[], count);
     }
 
@@ -404,6 +409,7 @@ mod tests {
             lines: vec![line()],
             trunks: vec![trunk()],
             events_dropped: 0,
+            http_auth_failures: 6,
             disk_free_bytes: Some(1000),
             process: Process::default(),
         }
@@ -428,6 +434,7 @@ mod tests {
         counters.responses_in[3][0] = 5;
         counters.parse_errors[1] = 7;
         counters.call_setup_ms.add(&SETUP_MS, 700);
+        counters.mos.add(&MOS, 4_100);
         counters.requests_in[1][0] = 8;
         counters.releases.0[0] = 2;
         let wire = Wire { traced: [5, 6], ..Wire::default() };
@@ -441,7 +448,11 @@ mod tests {
             "dialtone_call_setup_seconds_bucket{le=\"+Inf\"} 1",
             "dialtone_call_setup_seconds_sum 0.7",
             "dialtone_call_setup_seconds_count 1",
+            "dialtone_call_mos_bucket{le=\"4.03\"} 0",
+            "dialtone_call_mos_bucket{le=\"4.34\"} 1",
+            "dialtone_call_mos_sum 4.1",
             "dialtone_media_one_way_total 9",
+            "dialtone_auth_failures_total{proto=\"http\"} 6",
             "dialtone_line_limit_hits_total{line=\"5678\"} 4",
             "dialtone_sip_responses_total{method=\"INVITE\",code=\"4xx\",direction=\"in\"} 5",
             "dialtone_sip_parse_errors_total{reason=\"framing\"} 7",

@@ -258,9 +258,9 @@ impl Running for Live {
         self.anew.notify_one();
     }
 
-    fn metrics(&self) -> String {
+    fn metrics(&self, auth_failures: u64) -> String {
         let (counters, wire) = self.published.newest();
-        metrics::render(&counters, &wire, &self.surroundings())
+        metrics::render(&counters, &wire, &self.surroundings(auth_failures))
     }
 
     fn is_alive(&self) -> bool {
@@ -334,7 +334,7 @@ impl Live {
         self.orders.give(Order::Directory(next));
     }
 
-    fn surroundings(&self) -> Surroundings {
+    fn surroundings(&self, http_auth_failures: u64) -> Surroundings {
         let store = lock(&self.store).as_ref().map(StoreHandle::metrics);
         let (lines, trunks) = self.board.outside();
         let disk = rustix::fs::statvfs(&self.data_dir).ok();
@@ -346,6 +346,7 @@ impl Live {
             lines,
             trunks,
             events_dropped: self.dropped.events.load(Ordering::Relaxed),
+            http_auth_failures,
             disk_free_bytes: disk.map(|it| it.f_bavail.saturating_mul(it.f_frsize)),
             process: Process::read(),
         }

@@ -45,7 +45,7 @@ use password::Hasher;
 use pbx::id::TenantId;
 use pbx::text;
 use pbx::time::UnixMillis;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use store::Db;
@@ -60,6 +60,8 @@ pub struct Access {
     /// `http.trusted`: never kept waiting for a password, and served wherever they are.
     trusted: Vec<IpNet>,
     throttle: Mutex<Throttle>,
+    /// Wrong passwords, codes and keys since the start.
+    failures: AtomicU64,
     tickets: Mutex<Tickets>,
     hasher: Hasher,
     /// Made when it is first asked for; known to nobody who has not seen the server's output.
@@ -73,6 +75,7 @@ impl Access {
         Self {
             trusted,
             throttle: Mutex::default(),
+            failures: AtomicU64::new(0),
             tickets: Mutex::default(),
             hasher: Hasher::default(),
             setup_code: OnceLock::new(),
@@ -97,6 +100,17 @@ impl Access {
 
     fn tickets(&self) -> MutexGuard<'_, Tickets> {
         self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody showed what is not right: counted, and one fixed line for tools that ban addresses.
+    fn failed(&self, principal: &Principal, reason: &str) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let source = principal.source;
+        tracing::warn!(target: "security", "auth_failed proto=http addr={source} reason={reason}");
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
     }
 
     /// Counts an attempt to get in; who must wait is told how long. Who is trusted never waits.

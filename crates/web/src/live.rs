@@ -125,8 +125,8 @@ pub trait Running: Send + Sync + 'static {
     fn changed(&self, edit: Edit) -> Changed<'_>;
     /// Ends the calls, the process begins again, and finds what was staged for its start.
     fn start_anew(&self);
-    /// In the text format of Prometheus.
-    fn metrics(&self) -> String;
+    /// In the text format of Prometheus, with what HTTP knows of a figure that both have: wrong credentials.
+    fn metrics(&self, auth_failures: u64) -> String;
     /// The core works.
     fn is_alive(&self) -> bool;
     /// New calls are taken: listeners are bound, the directory is loaded, the journal takes what is
@@ -200,7 +200,8 @@ pub(crate) fn names(text: &str, number: &str) -> bool {
 }
 
 pub(crate) async fn metrics(State(office): State<Office>) -> impl IntoResponse {
-    let text = office.running.metrics() + &crate::metrics::of_office(&office);
+    let text =
+        office.running.metrics(office.access.failures()) + &crate::metrics::of_office(&office);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 

@@ -177,7 +177,7 @@ async fn of_key(office: &Office, source: Source, text: &str) -> Result<Principal
     let Some(key) = keys::proven(&office.db, text).await? else {
         // Only wrong ones count: a program may ask as often as it likes.
         office.access.attempt_key(&stranger, now)?;
-        sessions::failed(&stranger, "bad_key");
+        office.access.failed(&stranger, "bad_key");
         let what = text!("the API key is wrong or was revoked", "API密钥错误或已撤销");
         return Err(Failure::new(401, "wrong_key", what));
     };

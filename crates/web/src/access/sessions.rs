@@ -63,7 +63,7 @@ pub async fn log_in(
     let stored = user.as_ref().map(|it| it.password.clone());
     let is_right = office.access.hasher.is_right(password, stored).await?;
     let Some(user) = user.filter(|_| is_right) else {
-        failed(principal, "bad_password");
+        office.access.failed(principal, "bad_password");
         let what = text!("name or password is wrong", "账号或密码错误");
         return Err(Failure::new(401, "wrong_password", what));
     };
@@ -115,12 +115,6 @@ fn too_late() -> Failure {
         "验证超时或错误次数过多，请重新登录"
     );
     Failure::new(401, "sign_in_again", what)
-}
-
-/// One fixed line for tools that ban addresses.
-pub(super) fn failed(principal: &Principal, reason: &str) {
-    let source = principal.source;
-    tracing::warn!(target: "security", "auth_failed proto=http addr={source} reason={reason}");
 }
 
 pub(super) async fn begin(

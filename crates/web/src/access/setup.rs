@@ -57,7 +57,7 @@ pub async fn set_up(
     if !principal.source.is_here() {
         office.access.attempt(principal, None, office.running.now())?;
         if !is_same(&code, &request.code) {
-            sessions::failed(principal, "bad_setup_code");
+            office.access.failed(principal, "bad_setup_code");
             let what = text!(
                 "the set-up code is wrong: the server printed it at its start, and `dialtone admin setup-code` prints it again",
                 "设置码错误：服务器启动时显示了设置码，也可用`dialtone admin setup-code`查看"

@@ -147,6 +147,8 @@ async fn a_session_begins_with_the_password_and_ends() {
     let unknown = json!({ "name": "bob", "password": PASSWORD });
     let unknown = scene.post("/api/v1/sessions").json(&unknown).send().await;
     assert_eq!(unknown.body, wrong.body, "names are not told");
+    let metrics = scene.get("/metrics").send().await.body;
+    assert!(metrics.starts_with("wrong credentials: 2\n"), "{metrics}");
     let browser = Browser::of(&scene.post("/api/v1/sessions").json(&ann()).send().await);
     let get = |path: &str| scene.get(path).with("cookie", &browser.cookie);
     assert_eq!(get("/api/v1/status").status().await, 200);

@@ -8,8 +8,8 @@ mod code;
 pub(crate) use code::present;
 
 use super::principal::{Principal, Who};
+use super::token;
 use super::users::{missing, prove};
-use super::{sessions, token};
 use crate::Office;
 use crate::audit::{Author, Kept, USERS};
 use crate::failure::no_random_numbers;
@@ -214,7 +214,7 @@ pub(super) async fn check(
     if is_right {
         return Ok(());
     }
-    sessions::failed(principal, "bad_code");
+    office.access.failed(principal, "bad_code");
     Err(wrong())
 }
 

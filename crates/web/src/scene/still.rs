@@ -236,8 +236,8 @@ impl Running for Still {
         self.anew.store(true, Ordering::Relaxed);
     }
 
-    fn metrics(&self) -> String {
-        "metrics\n".to_owned()
+    fn metrics(&self, auth_failures: u64) -> String {
+        format!("wrong credentials: {auth_failures}\n")
     }
 
     fn is_alive(&self) -> bool {
