@@ -31,7 +31,7 @@ pub use call_record::{CallPage, CallQuery, StoredCall};
 pub use call_search::{CallPlace, CallSearch, FoundCalls};
 pub use durations::{Durations, LIMITS_US};
 pub use edit::Edit;
-pub use extension::{ExtensionProfile, NewExtension, StoredExtension};
+pub use extension::{DEVICES_MAX, ExtensionProfile, NewExtension, StoredExtension};
 pub use registration_change::{RegistrationChange, What, Why};
 pub use session::Session;
 pub use setting::TenantName;

@@ -64,7 +64,7 @@ pub struct Extension {
 pub struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// 1 to 64.
+    #[schemars(range(min = 1, max = store::db::DEVICES_MAX))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub devices: Option<u8>,
     /// 1 to 100.

@@ -89,7 +89,7 @@ pub(super) struct Settings {
     #[arg(long)]
     name: Option<String>,
     /// Devices at a time, 1 to 32; above 1 it has the right "one number, many phones".
-    #[arg(long, value_parser = up_to::<32>)]
+    #[arg(long, value_parser = up_to::<{ store::db::DEVICES_MAX }>)]
     devices: Option<u8>,
     /// Simultaneous calls, 1 to 100.
     #[arg(long, value_parser = up_to::<100>)]

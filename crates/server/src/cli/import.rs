@@ -167,7 +167,7 @@ fn put(new: &mut NewExtension, column: &str, cell: &str) -> Result<(), Text> {
         "number" => cell.clone_into(&mut new.number),
         "password" => new.password = Some(cell.to_owned()),
         "name" => *name = Some(cell.to_owned()),
-        "devices" => *devices = Some(number(32)?),
+        "devices" => *devices = Some(number(store::db::DEVICES_MAX)?),
         "calls" => *calls = Some(number(100)?),
         "relay" => {
             *relay = Some(word(cell, &text!("always, auto or never", "always、auto或never"))?)

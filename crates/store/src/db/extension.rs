@@ -26,7 +26,7 @@ const NUMBER_CHARS_MAX: usize = 32;
 const NAME_CHARS_MAX: usize = 64;
 const ADDRESSES_MAX: usize = 32;
 /// Most devices the right *one number, many phones* can give.
-const DEVICES_MAX: u8 = 32;
+pub const DEVICES_MAX: u8 = 32;
 /// Longest ringing of an extension. Unit: seconds.
 const RING_S_MAX: u16 = 600;
 
@@ -113,7 +113,8 @@ impl ExtensionProfile {
             ));
         }
         if let Some(devices) = self.devices_max.filter(|it| !(1..=DEVICES_MAX).contains(it)) {
-            return Err(invalid("devices", devices, text!("must be 1 to 32", "取值应为1至32")));
+            let what = text!("must be 1 to {DEVICES_MAX}", "取值应为1至{DEVICES_MAX}");
+            return Err(invalid("devices", devices, what));
         }
         if self.services.ring_s > RING_S_MAX {
             let rule = text!("must be at most 600 seconds", "不能超过600秒");
