@@ -162,6 +162,7 @@ fn api_router(office: Office) -> Router {
     let resources = resources().with_state(office.clone());
     let compared = conventions::Compared { office: office.clone(), resources: resources.clone() };
     resources
+        .layer(axum::middleware::from_fn(conventions::objects))
         .layer(from_fn_with_state(compared, conventions::unchanged))
         .layer(from_fn_with_state(office, conventions::once))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -13,7 +13,8 @@ use pbx::text;
 /// Longest text that becomes a failure. Unit: octets.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// One of these stands before the field and what is wrong with it.
-const BEFORE_FIELD: [&str; 3] = ["target type: ", "query string: ", "form body: "];
+const BEFORE_FIELD: [&str; 4] =
+    ["target type: ", "query string: ", "form body: ", "request body: "];
 /// So begins what is said of a body that is none at all.
 const NO_JSON: &str = "Failed to parse the request body as JSON";
 

@@ -272,3 +272,31 @@ async fn what_is_wrong_in_a_sheet_is_named_by_row_and_column() {
     }
     assert_eq!(send(scene.get("/api/v1/extensions")).await.json().as_array().unwrap().len(), 1);
 }
+
+/// Serde takes a list for a struct, in the order of its fields; nobody means that.
+#[tokio::test]
+async fn a_list_is_no_body() {
+    let scene = Scene::new().await;
+    let new = json!({ "extensions": [{ "number": "100" }] });
+    scene.post("/api/v1/extensions").json(&new).by_socket().send().await;
+    #[rustfmt::skip]
+    let table = [
+        (Method::POST,  "/api/v1/backups",                    "[]"),
+        (Method::POST,  "/api/v1/backups",                    " \n [\"a long password\"]"),
+        (Method::POST,  "/api/v1/extensions/100:passwd",      "[]"),
+        (Method::PATCH, "/api/v1/extensions/100",             "[]"),
+        (Method::POST,  "/api/v1/dial-plan:simulate",         "[]"),
+        (Method::PUT,   "/api/v1/dial-plan",                  "[{},[]]"),
+    ];
+    for (method, path, body) in table {
+        for kind in ["application/json", "application/json; charset=utf-8"] {
+            let asking = scene.ask(method.clone(), path).text(kind, body).by_socket();
+            let answer = asking.send().await;
+            let told = format!("{path} {body}: {}", answer.body);
+            assert_eq!((answer.status, &*answer.code()), (422, "invalid"), "{told}");
+            assert_eq!(answer.json()["detail_zh"], "应为对象", "{told}");
+        }
+    }
+    let backups = scene.get("/api/v1/backups").by_socket().send().await;
+    assert_eq!(backups.json(), json!([]));
+}
