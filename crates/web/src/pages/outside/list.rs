@@ -10,7 +10,7 @@ use crate::pages::when::when;
 use crate::pages::words::words;
 use crate::pages::{query, render, to};
 use crate::resource::Failure;
-use crate::resource::outside::{ExternalLine, SipTrunk, Trouble};
+use crate::resource::outside::{ExternalLine, ServerState, SipTrunk, Trouble};
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Response;
@@ -197,14 +197,12 @@ fn of_trunk(it: &SipTrunk, w: &Words, language: Language) -> Row {
         (true, false) => ("bad", w.unreachable),
     };
     let servers = state.map(|it| it.servers.as_slice()).unwrap_or_default();
-    let server = |it: &crate::resource::outside::ServerState| {
-        let address = it.address.as_deref().unwrap_or_default();
-        let answer = it.last_answer.as_ref().map_or("", |it| it.what.get(language));
-        format!(
-            "{} {address}: {} {answer}",
-            it.server,
-            if it.up { w.reachable } else { w.unreachable }
-        )
+    let server = |it: &ServerState| {
+        let (place, is) = (place(it), if it.up { w.reachable } else { w.unreachable });
+        match &it.last_answer {
+            Some(answer) => format!("{place}: {is} {}", answer.what.get(language)),
+            None => format!("{place}: {is}"),
+        }
     };
     Row {
         href: format!("{}/{}", super::TRUNKS.home, trunk.id),
@@ -221,6 +219,18 @@ fn of_trunk(it: &SipTrunk, w: &Words, language: Language) -> Row {
     }
 }
 
+/// The server, and where its name leads; an address leads to itself.
+fn place(it: &ServerState) -> String {
+    let address = it.address.as_deref().unwrap_or_default();
+    let host = address.rsplit_once(':').map_or(address, |it| it.0);
+    let bare = |it: &str| it.trim_matches(['[', ']']).to_owned();
+    if address.is_empty() || address == it.server || bare(host) == bare(&it.server) {
+        let known = if address.is_empty() { it.server.as_str() } else { address };
+        return known.to_owned();
+    }
+    format!("{} ({address})", it.server)
+}
+
 fn trouble(it: &Trouble, language: Language) -> (String, String) {
     (it.sentence.get(language).to_owned(), it.remedy.get(language).to_owned())
 }
@@ -228,4 +238,33 @@ fn trouble(it: &Trouble, language: Language) -> (String, String) {
 /// 0 is none.
 fn group(group: u32) -> String {
     if group == 0 { String::new() } else { group.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn place_table() {
+        #[rustfmt::skip]
+        let table = [
+            ("sip.example.com",      Some("192.0.2.7:5060"),        "sip.example.com (192.0.2.7:5060)"),
+            ("sip.example.com:5062", Some("192.0.2.7:5062"),        "sip.example.com:5062 (192.0.2.7:5062)"),
+            ("sip.example.com",      None,                          "sip.example.com"),
+            ("192.0.2.7",            Some("192.0.2.7:5060"),        "192.0.2.7:5060"),
+            ("192.0.2.7:5062",       Some("192.0.2.7:5062"),        "192.0.2.7:5062"),
+            ("2001:db8::7",          Some("[2001:db8::7]:5060"),    "[2001:db8::7]:5060"),
+            ("[2001:db8::7]:5062",   Some("[2001:db8::7]:5062"),    "[2001:db8::7]:5062"),
+        ];
+        for (server, address, expected) in table {
+            let state = ServerState {
+                server: server.to_owned(),
+                address: address.map(str::to_owned),
+                up: true,
+                next: false,
+                last_answer: None,
+            };
+            assert_eq!(place(&state), expected);
+        }
+    }
 }
