@@ -90,6 +90,7 @@ pub struct Office {
 impl Office {
     pub fn new(db: Db, running: Arc<dyn Running>) -> Self {
         Self {
+            nightly: Arc::new(backups::Nightly::of(db.folder())),
             db,
             running,
             edits: Arc::default(),
@@ -97,7 +98,6 @@ impl Office {
             uploads: Arc::default(),
             comparing: Arc::default(),
             again: Arc::default(),
-            nightly: Arc::default(),
             findings: Arc::default(),
             webhooks: Arc::default(),
             captures: Arc::default(),

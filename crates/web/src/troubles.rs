@@ -117,6 +117,7 @@ mod tests {
     use super::*;
     use crate::scene::Scene;
     use serde_json::json;
+    use std::sync::Arc;
 
     #[test]
     fn disk_table() {
@@ -139,9 +140,13 @@ mod tests {
         std::fs::write(&folder, "in the place of the folder").unwrap();
         crate::backups::look_at_night(&scene.office).await.unwrap_err();
         assert_eq!(told().await, [BACKUP]);
+        // Whoever starts the server anew finds it so.
+        let anew = || Office::new(scene.office.db.clone(), Arc::clone(&scene.office.running));
+        assert_eq!(anew().nightly.trouble(), scene.office.nightly.trouble());
+        assert!(anew().nightly.trouble().is_some());
         std::fs::remove_file(&folder).unwrap();
         crate::backups::look_at_night(&scene.office).await.unwrap();
-        assert!(told().await.is_empty());
+        assert!(told().await.is_empty() && anew().nightly.trouble().is_none());
 
         let hook = json!({ "url": "https://hooks.example.com/a" });
         let hook = scene.post("/api/v1/webhooks").by_socket().json(&hook).send().await.json();

@@ -11,6 +11,7 @@ use crate::{Office, troubles};
 use pbx::id::TenantId;
 use pbx::language::Language;
 use pbx::time::UnixMillis;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use store::backup::Reason;
@@ -24,19 +25,39 @@ const LATE: u64 = 26 * 60 * 60 * 1000;
 /// Two in one night are one too many. Unit: milliseconds.
 const APART: u64 = 12 * 60 * 60 * 1000;
 
+/// Keeps why the last one failed, in the data directory: whoever starts the server anew is to know it still.
+const FILE: &str = "nightly-backup-failed.json";
+
 /// What became of the last one.
-#[derive(Default)]
-pub(crate) struct Nightly(Mutex<Option<Trouble>>);
+pub(crate) struct Nightly {
+    trouble: Mutex<Option<Trouble>>,
+    file: PathBuf,
+}
 
 impl Nightly {
+    /// As it was when the server ended.
+    pub(crate) fn of(folder: &Path) -> Self {
+        let file = folder.join(FILE);
+        let kept = std::fs::read(&file).ok();
+        let trouble = kept.and_then(|it| serde_json::from_slice(&it).ok());
+        Self { trouble: Mutex::new(trouble), file }
+    }
+
     /// Why there is none of last night.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// One was made, or could not be.
     pub(crate) fn is(&self, trouble: Option<Trouble>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        let mut present = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        // On a disk that is full it is told until the end of the process.
+        let _ = match &trouble {
+            Some(it) => std::fs::write(&self.file, serde_json::to_vec(it).unwrap_or_default()),
+            None if present.is_some() => std::fs::remove_file(&self.file),
+            None => Ok(()),
+        };
+        *present = trouble;
     }
 }
 
