@@ -1,18 +1,21 @@
 //! What is done with calls: placing one, sending one of its sides elsewhere, ending it.
 
 mod list;
+mod support;
 
 pub(crate) use list::on_list;
+pub(crate) use support::{again, on_support};
 
 use crate::Office;
 use crate::access::{Principal, Who};
 use crate::audit::{Author, CALLS};
 use crate::conventions::{Accepted, unreadable};
-use crate::live::{find, hangup};
+use crate::live::{call, find, hangup};
 use crate::resource::{Call, Failure, Placed};
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
 use pbx::call::media::Half;
 use pbx::call::placed::Order;
 use pbx::event::Undone;
@@ -22,6 +25,13 @@ use pbx::text;
 use pbx::time::UnixMillis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub(crate) fn routes() -> Router<Office> {
+    Router::new()
+        .route("/api/v1/calls", get(on_list).post(on_place))
+        .route("/api/v1/calls/{id}", get(call).delete(hangup).post(on_verb))
+        .route("/api/v1/calls/{id}/support", get(on_support))
+}
 
 /// `POST /api/v1/calls`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

@@ -8,12 +8,13 @@ use crate::resource::{Endpoint, Failure, Finding, SimulateRequest, Simulation, S
 use crate::{Office, Running};
 use axum::Json;
 use axum::extract::State;
+use pbx::dialplan::lint::finding::TableName;
 use pbx::dialplan::lint::{self, finding};
 use pbx::dialplan::live::AllUp;
 use pbx::dialplan::number::DIALLED_LENGTH_MAX;
 use pbx::dialplan::query::{Candidate, Outgoing};
 use pbx::dialplan::step::Explanation;
-use pbx::dialplan::{Draft, Trial, TrialCaller, print};
+use pbx::dialplan::{Draft, Tables, Trial, TrialCaller, print};
 use pbx::directory::{Directory, Tenant};
 use pbx::id::TenantId;
 use pbx::language::{Language, Text};
@@ -21,6 +22,7 @@ use pbx::text;
 use pbx::time::UnixMillis;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
 
 /// Lets calls pass that a row of the black list blocks only in part.
 pub const DICE_DEFAULT: u8 = 99;
@@ -241,11 +243,21 @@ pub(crate) async fn on_lint(State(office): State<Office>) -> Result<Json<Vec<Fin
 
 pub(crate) async fn on_simulate(
     State(office): State<Office>,
-    Json(request): Json<SimulateRequest>,
+    Json(mut request): Json<SimulateRequest>,
 ) -> Result<Json<Simulation>, Failure> {
     let running = &*office.running;
-    let directory = running.directory();
-    let findings = checked(&office, &directory).await?;
+    let in_force = running.directory();
+    let (directory, findings) = match request.tables.take() {
+        Some(tables) => {
+            let written = written(&in_force, tables, request.only.as_deref())?;
+            let directory = Arc::new(written);
+            let (of, now) = (Arc::clone(&directory), running.now());
+            let findings = spawn_blocking(move || Ok(lint::lint(tenant(&of)?, now))).await;
+            let findings: Result<_, Failure> = findings.unwrap_or_else(|_| Ok(vec![]));
+            (directory, Arc::new(findings?))
+        }
+        None => (Arc::clone(&in_force), checked(&office, &in_force).await?),
+    };
     let simulation = match request.all_up {
         true => all_up(directory, &request, running.now(), &findings),
         false => simulate(running, directory, &request, &findings).await,
@@ -253,12 +265,30 @@ pub(crate) async fn on_simulate(
     simulation.map(Json)
 }
 
+/// The directory as it would be with these tables, or those of them that are named.
+fn written(
+    in_force: &Directory,
+    tables: Tables,
+    only: Option<&[TableName]>,
+) -> Result<Directory, Failure> {
+    let office = tenant(in_force)?;
+    let tables = match only {
+        Some(only) => Tables::of(office).with(tables, only),
+        None => tables,
+    };
+    let office = tables.in_place_of(office);
+    let mut written = in_force.clone();
+    written.tenants.insert(TenantId::default(), office);
+    Ok(written)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::scene::Scene;
     use jiff::tz::TimeZone;
-    use pbx::dialplan::Tables;
+    use serde_json::json;
 
     /// Thursday, 2026-11-26 02:15 UTC.
     const NOW: UnixMillis = UnixMillis(1_795_659_300_000);
@@ -320,6 +350,30 @@ mod tests {
         let rows: Vec<_> = warnings.iter().map(|it| (it.table.as_str(), &*it.row)).collect();
         assert_eq!(rows, [("called", "2")]);
         assert!(!warnings[0].is_error());
+    }
+
+    #[tokio::test]
+    async fn a_call_is_tried_by_tables_that_are_not_stored() {
+        let scene = Scene::new().await;
+        let new = json!({ "extensions": [{ "number": "100" }, { "number": "101" }] });
+        let added = scene.post("/api/v1/extensions").json(&new).by_socket().send().await;
+        assert_eq!(added.status, 200, "{}", added.body);
+        let asked = async |more: serde_json::Value| {
+            let mut body = json!({ "from": "100", "dial": "8101" });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let path = "/api/v1/dial-plan:simulate";
+            let answer = scene.post(path).json(&body).by_socket().send().await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            answer.json()["candidates"][0]["name"].as_str().unwrap_or_default().to_owned()
+        };
+        let tables = json!({
+            "transitions": [{ "id": 1, "type": "delete", "length": 1 }],
+            "called": [{ "id": 1, "prefix": "8", "route": "local-user", "transition": 1 }],
+        });
+        assert_eq!(asked(json!({})).await, "");
+        assert_eq!(asked(json!({ "tables": tables })).await, "101");
+        assert_eq!(asked(json!({ "tables": tables, "only": ["transitions"] })).await, "");
+        assert_eq!(asked(json!({})).await, "", "nothing of it is stored");
     }
 
     #[test]

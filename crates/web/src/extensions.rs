@@ -3,23 +3,30 @@
 
 pub mod range;
 pub mod sheet;
+mod state;
+
+pub(crate) use state::on_list;
 
 use crate::access::Principal;
 use crate::audit::{Author, EXTENSIONS, Editor, Kept, KeptExtension};
-use crate::conventions::{Listed, PageQuery, Patch, merged};
+use crate::conventions::{Patch, merged, unreadable};
 use crate::outside::Fields;
 use crate::resource::{
-    AddRequest, Change, Credentials, Extension, Failure, NewExtension, PasswordRequest,
+    AddRequest, Change, Credentials, Extension, ExtensionNow, Failure, NewExtension,
+    PasswordRequest,
 };
-use crate::{Edit, Office, supplementary};
+use crate::{Edit, Office, provisioning, supplementary};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
 use pbx::dialplan::rows::DEFAULT_PLAN;
 use pbx::directory::AllowedAddress;
 use pbx::id::TenantId;
 use pbx::language::Text;
 use pbx::supplementary::{Forwarding, PhoneChange, PhoneRecord};
 use pbx::text;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -315,26 +322,11 @@ impl From<StoredExtension> for Extension {
     }
 }
 
-pub(crate) async fn on_list(
-    State(office): State<Office>,
-    Query(query): Query<PageQuery>,
-) -> Result<Listed<Extension>, Failure> {
-    let (db, tenant) = (&office.db, TenantId::default());
-    let found = db.extensions_after(tenant, &query.cursor, query.search(), query.wanted()).await?;
-    let found: Vec<Extension> = found.into_iter().map(Extension::from).collect();
-    let mut listed = query.listed("/api/v1/extensions", found, |it| it.number.clone());
-    if let (Some(first), Some(last)) = (listed.shown.first(), listed.shown.last()) {
-        let phones = db.phones_between(tenant, &first.number, &last.number).await?;
-        with_phones(&mut listed.shown, &phones);
-    }
-    Ok(listed)
-}
-
 pub(crate) async fn on_show(
     State(office): State<Office>,
     Path(number): Path<String>,
-) -> Result<Json<Extension>, Failure> {
-    show(&office.db, &number).await.map(Json)
+) -> Result<Json<ExtensionNow>, Failure> {
+    Ok(Json(state::one(&office, show(&office.db, &number).await?)))
 }
 
 /// As [`add`], and the running server knows it at once.
@@ -401,10 +393,11 @@ pub(crate) async fn on_set(
     principal: Principal,
     Path(number): Path<String>,
     Json(patch): Json<Patch<Change>>,
-) -> Result<Json<Extension>, Failure> {
+) -> Result<Json<ExtensionNow>, Failure> {
     let change = patched(patch.fields)?;
     let _one_at_a_time = office.edits.lock().await;
-    set_live(&office, Author::of(&office, &principal), &number, change).await.map(Json)
+    let set = set_live(&office, Author::of(&office, &principal), &number, change).await?;
+    Ok(Json(state::one(&office, set)))
 }
 
 /// What follows from other fields, or cannot be set.
@@ -475,20 +468,38 @@ pub(crate) async fn on_delete(
     delete_live(&office, Author::of(&office, &principal), &number).await.map(Json)
 }
 
-/// `POST …/{number}:passwd`.
+/// `POST …/{number}:passwd` and `:provisioning-token`.
 pub(crate) async fn on_verb(
+    office: State<Office>,
+    principal: Principal,
+    Path(number): Path<String>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    if let Some(number) = number.strip_suffix(":passwd") {
+        let asked = on_passwd(office, principal, Path(number.to_owned()), read(&body)?);
+        return asked.await.map(IntoResponse::into_response);
+    }
+    if let Some(number) = number.strip_suffix(":provisioning-token") {
+        let asked = provisioning::on_token(office, Path(number.to_owned()), read(&body)?);
+        return asked.await.map(IntoResponse::into_response);
+    }
+    Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Json<T>, Failure> {
+    Json::from_bytes(body).map_err(|error| unreadable(error.status(), &error.body_text()))
+}
+
+pub(crate) async fn on_passwd(
     State(office): State<Office>,
     principal: Principal,
     Path(number): Path<String>,
     Json(request): Json<PasswordRequest>,
 ) -> Result<Json<Credentials>, Failure> {
-    let Some(number) = number.strip_suffix(":passwd") else {
-        return Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")));
-    };
     let _one_at_a_time = office.edits.lock().await;
     let author = Author::of(&office, &principal);
-    let credentials = passwd(author, number, request).await?;
-    office.running.changed(Edit::Extensions(vec![number.to_owned()])).await?;
+    let credentials = passwd(author, &number, request).await?;
+    office.running.changed(Edit::Extensions(vec![number])).await?;
     Ok(Json(credentials))
 }
 

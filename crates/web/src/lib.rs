@@ -26,6 +26,7 @@ pub mod mss;
 pub mod openapi;
 pub mod outside;
 mod pages;
+mod provisioning;
 mod readings;
 pub mod records;
 pub mod registration_history;
@@ -80,6 +81,7 @@ pub struct Office {
     pub(crate) webhooks: Arc<webhooks::Webhooks>,
     pub(crate) captures: Arc<captures::Captures>,
     readings: Arc<readings::Readings>,
+    pub(crate) offers: Arc<provisioning::Offers>,
     pub(crate) access: Arc<Access>,
     /// Of the listener for TLS, where there is one.
     pub(crate) certificate: Option<Arc<Certificate>>,
@@ -102,6 +104,7 @@ impl Office {
             webhooks: Arc::default(),
             captures: Arc::default(),
             readings: Arc::default(),
+            offers: Arc::default(),
             access: Arc::new(Access::new(vec![])),
             certificate: None,
             redirect: None,
@@ -220,8 +223,7 @@ fn resources() -> Router<Office> {
         )
         .route("/api/v1/registrations", get(live::registrations))
         .merge(registration_history::routes())
-        .route("/api/v1/calls", get(calls::on_list).post(calls::on_place))
-        .route("/api/v1/calls/{id}", get(live::call).delete(live::hangup).post(calls::on_verb))
+        .merge(calls::routes())
         .route("/api/v1/call-records", get(records::on_page))
         .route("/api/v1/events", get(events::on_events))
         .route("/api/v1/call-records:search", get(records::search::on_search))

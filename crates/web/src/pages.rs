@@ -43,7 +43,6 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use provisioning::Offers;
 use std::sync::Arc;
 
 /// What pages work with.
@@ -52,7 +51,6 @@ pub(crate) struct Pages {
     office: Office,
     api: Router,
     running: Arc<dyn Running>,
-    offers: Arc<Offers>,
     /// Of the tables of the dial plan in force.
     tags: Arc<Derived<dial_plan::Tags>>,
 }
@@ -63,7 +61,6 @@ pub fn pages_router(office: Office) -> Router {
         running: Arc::clone(&office.running),
         api: control_router(office.clone()),
         office,
-        offers: Arc::default(),
         tags: Arc::default(),
     };
     Router::new()
@@ -100,7 +97,6 @@ pub fn pages_router(office: Office) -> Router {
         .route("/calls/place", post(calls::on_place))
         .route("/calls/{id}/hangup", post(calls::on_hangup))
         .route("/calls/{id}/transfer", post(calls::on_transfer))
-        .route("/calls/{id}/support.txt", get(calls::on_support))
         .route("/dial-plan", get(dial_plan::on_simulator))
         .route("/dial-plan/{table}", get(dial_plan::on_table).post(dial_plan::on_save))
         .route("/dial-plan/{table}/try", post(dial_plan::on_try))

@@ -58,6 +58,27 @@ pub struct Extension {
     pub weak_password: bool,
 }
 
+/// An extension and what its phones do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExtensionNow {
+    #[serde(flatten)]
+    pub extension: Extension,
+    pub state: ExtensionState,
+}
+
+/// What the phones of an extension do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtensionState {
+    /// None is registered.
+    Offline,
+    Idle,
+    /// In a call, or called.
+    Talking,
+    /// It has no password: it is known by its address and does not register.
+    ByAddress,
+}
+
 /// What to change, or to make a new extension of; what is absent keeps its value or default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -148,6 +169,24 @@ pub struct Credentials {
     pub password: Option<String>,
 }
 
+/// `POST /api/v1/extensions/{number}:provisioning-token`.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProvisioningRequest {
+    /// The one that the extension has; nobody is told it whom it was not shown.
+    pub password: String,
+}
+
+/// Where a phone finds what it needs: good once, and for ten minutes.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProvisioningToken {
+    pub token: String,
+    /// Behind scheme, host and port of the pages it is what the code for the camera says.
+    pub path: String,
+    /// RFC 3339.
+    pub expires_at: String,
+}
+
 /// A setting of the office, with what there is to know about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
@@ -189,6 +228,12 @@ pub struct SimulateRequest {
     pub dice: Option<u8>,
     /// Take everything for registered and idle, and nothing for forwarded.
     pub all_up: bool,
+    /// Decide by these tables, which are not stored. Absent: by those in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tables: Option<Tables>,
+    /// Only these of them; the others are those in force. Absent: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only: Option<Vec<TableName>>,
 }
 
 /// Where a simulated call would go, or why it would not.

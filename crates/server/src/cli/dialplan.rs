@@ -102,7 +102,8 @@ async fn act(backend: &mut Backend, command: Command, output: &mut Output) -> Re
 async fn simulate(backend: &mut Backend, it: Simulate, output: &mut Output) -> Result<()> {
     let Simulate { from, dial, line, trunk, at, dice, all_up } = it;
     let dial = dial.unwrap_or_default();
-    let request = SimulateRequest { from, dial, line, trunk, at, dice, all_up };
+    let request =
+        SimulateRequest { from, dial, line, trunk, at, dice, all_up, ..SimulateRequest::default() };
     let simulation = backend.simulate(&request).await?;
     output.show(&simulation, |it, language| it.text.get(language).to_owned())?;
     if !backend.is_online() && !all_up {

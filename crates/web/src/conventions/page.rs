@@ -56,6 +56,21 @@ impl PageQuery {
         Listed { shown: found, next }
     }
 
+    /// The same of what was found among those up to `last`, behind which there are more.
+    pub(crate) fn cut<T>(
+        &self,
+        path: &str,
+        found: Vec<T>,
+        last: Option<String>,
+        key: impl Fn(&T) -> String,
+    ) -> Listed<T> {
+        let rows = usize::try_from(self.rows()).unwrap_or(usize::MAX);
+        if found.len() > rows {
+            return self.listed(path, found, key);
+        }
+        Listed { shown: found, next: last.and_then(|it| self.link(path, &it)) }
+    }
+
     /// The value of `Link` that leads on from the row with this key.
     fn link(&self, path: &str, last: &str) -> Option<HeaderValue> {
         let limit = self.rows();

@@ -10,8 +10,8 @@ use crate::extensions::{self, sheet};
 use crate::outside::{lines, trunks};
 use crate::records::{self, search};
 use crate::{
-    audit, backups, calls, captures, events, features, live, registration_history, settings,
-    webhooks,
+    audit, backups, calls, captures, events, features, live, provisioning, registration_history,
+    settings, webhooks,
 };
 use pbx::language::Text;
 
@@ -30,6 +30,7 @@ pub(super) struct Operation {
 }
 
 const CSV: &str = "text/csv";
+const TEXT: &str = "text/plain";
 const GZIP: &str = "application/gzip";
 const STREAM: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
@@ -149,9 +150,12 @@ operations! {
     "DELETE" "/extensions/{number}" extensions::on_delete [409]
         "Removes an extension that no line names."
         "删除未被外线使用的分机。";
-    "POST" "/extensions/{number}:passwd" extensions::on_verb []
+    "POST" "/extensions/{number}:passwd" extensions::on_passwd []
         "Sets a password, or makes one; shown this once."
         "设置或生成密码，只显示一次。";
+    "POST" "/extensions/{number}:provisioning-token" provisioning::on_token []
+        "Makes what the code for the camera of a phone leads to, for who knows the password: good once, for ten minutes."
+        "凭分机密码生成扫码配置用的令牌：10分钟内有效，仅可使用一次。";
     "POST" "/extensions:import" sheet::on_import [] CSV
         "Takes a sheet of CSV in, all or nothing; a dry run names row, column and reason."
         "导入CSV，要么全部导入，要么都不导入；dry_run指出行、列和原因。";
@@ -248,6 +252,9 @@ operations! {
     "DELETE" "/calls/{id}" live::hangup [409]
         "Hangs a call up."
         "释放呼叫。";
+    "GET" "/calls/{id}/support" calls::on_support [409] => TEXT
+        "Everything about a call as one text, for whoever helps; passwords and keys are masked."
+        "呼叫的全部信息，作为一个文本文件提供给技术支持；密码和密钥已隐藏。";
     "POST" "/calls" calls::on_place [503]
         "Places a call: the extension from is called, and once it has answered, to, with its rights. The call is on the list of calls by the id in the answer."
         "发起呼叫：先呼叫分机from，应答后以其权限呼叫to。应答中的id即该呼叫的编号。";

@@ -6,9 +6,10 @@ use super::*;
 use crate::scene::Scene;
 
 /// Paths that routers of this crate are told, as their sources say.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../lib.rs"),
     include_str!("../access.rs"),
+    include_str!("../calls.rs"),
     include_str!("../webhooks.rs"),
     include_str!("../backups/api.rs"),
     include_str!("../captures.rs"),

@@ -103,7 +103,7 @@ pub(crate) async fn on_undo(
 ) -> Result<Response, PageFailure> {
     let undone: Undone = viewer.api.post(&format!("{API}/{}:undo", segment(&id)), &()).await?;
     Ok(match undone.credentials {
-        Some(made) => cards(&viewer, vec![made], false),
+        Some(made) => cards(&viewer, vec![made], false).await,
         None => to("/audit"),
     })
 }

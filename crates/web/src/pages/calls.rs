@@ -5,12 +5,10 @@ mod call;
 mod ladder;
 mod list;
 mod remedy;
-mod support;
 
 pub(crate) use act::{on_hangup, on_place, on_transfer};
 pub(crate) use call::on_call;
 pub(crate) use list::on_list;
-pub(crate) use support::on_support;
 
 use super::words::words;
 use crate::resource::Call;

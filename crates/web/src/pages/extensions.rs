@@ -72,7 +72,7 @@ pub(crate) async fn on_new(
 ) -> Result<Response, PageFailure> {
     let json = read(NEW_TABS, &sent);
     match add(&viewer, &json).await {
-        Ok(made) => Ok(cards(&viewer, made, false)),
+        Ok(made) => Ok(cards(&viewer, made, false).await),
         Err(failure) => Ok(render(&new_page(&viewer, &json, open_tab(&sent), Some(failure)))),
     }
 }

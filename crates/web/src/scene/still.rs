@@ -34,6 +34,8 @@ pub(crate) struct Still {
     anew: AtomicBool,
     pub(crate) calls: Mutex<Vec<Call>>,
     pub(crate) bindings: Mutex<Vec<Arc<Binding>>>,
+    /// Extensions that no phone is registered for.
+    pub(crate) offline: Mutex<Vec<String>>,
     pub(crate) lines: Mutex<Vec<LineStatus>>,
     pub(crate) trunks: Mutex<Vec<TrunkStatus>>,
     /// The messages of every call.
@@ -59,6 +61,7 @@ impl Still {
             anew: AtomicBool::new(false),
             calls: Mutex::default(),
             bindings: Mutex::default(),
+            offline: Mutex::default(),
             lines: Mutex::default(),
             trunks: Mutex::default(),
             ladder: Mutex::default(),
@@ -191,8 +194,8 @@ impl Running for Still {
         Arc::clone(&self.directory.lock().unwrap())
     }
 
-    fn is_registered(&self, _: &str) -> bool {
-        true
+    fn is_registered(&self, extension: &str) -> bool {
+        !self.offline.lock().unwrap().iter().any(|it| it == extension)
     }
 
     fn explain(&self, trial: Trial) -> Explained<'_> {

@@ -4,6 +4,7 @@ use super::ladder::{Drawing, Message, drawing, messages};
 use super::remedy::{Button, button};
 use super::{class, direction, state, way};
 use crate::CallPage;
+use crate::calls::again;
 use crate::pages::api::segment;
 use crate::pages::failure::{PageFailure, sentences};
 use crate::pages::layout::Layout;
@@ -11,7 +12,7 @@ use crate::pages::render;
 use crate::pages::viewer::Viewer;
 use crate::pages::when::{When, duration, when};
 use crate::pages::words::words;
-use crate::resource::{Call, Leg, SimulateRequest, Simulation};
+use crate::resource::{Call, Leg, Simulation};
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
@@ -237,16 +238,8 @@ fn percent(lost: u64, came: u64) -> String {
 }
 
 /// What the dial plan of today says of the call; of one whose caller is no more, why it cannot.
-pub(super) async fn replay(viewer: &Viewer, call: &Call) -> String {
-    let incoming = call.direction == "incoming";
-    let request = SimulateRequest {
-        from: call.caller.clone(),
-        dial: call.dialled.clone(),
-        line: call.line.clone().filter(|_| incoming),
-        trunk: call.trunk.as_deref().filter(|_| incoming).and_then(|it| it.parse().ok()),
-        ..SimulateRequest::default()
-    };
-    let asked = viewer.api.post::<Simulation>("/api/v1/dial-plan:simulate", &request).await;
+async fn replay(viewer: &Viewer, call: &Call) -> String {
+    let asked = viewer.api.post::<Simulation>("/api/v1/dial-plan:simulate", &again(call)).await;
     match asked {
         Ok(simulation) => simulation.text.get(viewer.language).trim_end().to_owned(),
         Err(failure) => sentences(&failure, viewer.language).join("\n"),

@@ -71,7 +71,7 @@ pub(crate) async fn on_welcome(
         )),
     };
     match made {
-        Ok(made) => Ok(cards(&viewer, made, true)),
+        Ok(made) => Ok(cards(&viewer, made, true).await),
         Err(failure) => Ok(page(&viewer, phones, first, Some(&failure)).await?),
     }
 }

@@ -90,7 +90,7 @@ pub(crate) async fn on_import(
     let path = format!("{API}?dry_run={dry_run}&allow_weak={allow_weak}");
     match viewer.api.post_text::<SheetReport>(&path, "text/csv", sheet.clone()).await {
         Ok(done) if !dry_run && !done.credentials.is_empty() => {
-            Ok(cards(&viewer, done.credentials, false))
+            Ok(cards(&viewer, done.credentials, false).await)
         }
         // Once it is in, the form is empty again.
         Ok(done) if !dry_run => Ok(page(&viewer, String::new(), false, Some(done), None)),

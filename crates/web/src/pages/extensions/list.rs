@@ -6,17 +6,14 @@ use crate::pages::layout::Layout;
 use crate::pages::viewer::Viewer;
 use crate::pages::words::words;
 use crate::pages::{query, render};
-use crate::resource::{Call, Extension, Failure};
+use crate::resource::{ExtensionNow, ExtensionState};
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
-use std::collections::BTreeSet;
 
 /// Rows of a page.
 const ROWS: usize = 50;
-/// Extensions that one look goes through for those of a state.
-const LOOK_MAX: usize = 1000;
 
 words! {
     Words {
@@ -81,61 +78,37 @@ pub(crate) async fn on_list(
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageFailure> {
     let w = Words::of(viewer.language);
-    let calls: Vec<Call> = viewer.api.all("/api/v1/calls", &[]).await?;
-    let looked = look(&viewer, &asked).await?;
-    let running = &viewer.pages.running;
-    let talking: BTreeSet<&str> =
-        calls.iter().flat_map(|it| [it.caller.as_str(), it.callee.as_str()]).collect();
-    let state = |it: &Extension| {
-        if talking.contains(it.number.as_str()) {
-            ("talking", "warn", w.talking)
-        } else if running.is_registered(&it.number) {
-            ("idle", "good", w.idle)
-        } else if it.has_password {
-            ("offline", "off", w.offline)
-        } else {
-            ("address", "good", w.by_address)
-        }
-    };
-    let fits = |it: &&Extension| asked.state.is_empty() || state(it).0 == asked.state;
-    let mut found: Vec<&Extension> = looked.extensions.iter().filter(fits).collect();
-    // Where some of those looked at are left over, the next page begins with them.
-    let over = found.len() > ROWS;
-    found.truncate(ROWS);
-    let last = if over { found.last().map(|it| it.number.clone()) } else { looked.last };
-    let next = last.map(|it| address(&asked, &it));
-    let empty = looked.extensions.is_empty() && asked.q.is_empty() && asked.after.is_empty();
-    let rows: Vec<Row> = found.iter().map(|it| row(it, state(it), w)).collect();
-    let states = [
-        ("", w.any),
-        ("offline", w.offline),
-        ("idle", w.idle),
-        ("talking", w.talking),
-        ("address", w.by_address),
+    let limit = ROWS.to_string();
+    let fields = [
+        ("limit", &*limit),
+        ("cursor", &*asked.after),
+        ("search", asked.q.trim()),
+        ("state", &*asked.state),
     ];
+    let (found, next) = viewer.api.page::<ExtensionNow>(&query(API, &fields)).await?;
+    let next = next.map(|it| address(&asked, &it));
+    let nothing = found.is_empty() && asked.q.is_empty() && asked.after.is_empty();
+    let empty = nothing && asked.state.is_empty();
+    let rows: Vec<Row> = found.iter().map(|it| row(it, w)).collect();
+    let states = ExtensionState::ALL.map(|it| (it.as_str(), said(it, w).1));
+    let states = std::iter::once(("", w.any)).chain(states).collect();
     let page = viewer.layout();
-    Ok(render(&Page { page, w, asked, states: states.into(), rows, empty, next }))
+    Ok(render(&Page { page, w, asked, states, rows, empty, next }))
 }
 
-/// Those that were looked at, and the last of them where there are more behind.
-struct Looked {
-    extensions: Vec<Extension>,
-    last: Option<String>,
+/// The class of the lamp, and the word beside it.
+fn said(state: ExtensionState, w: &'static Words) -> (&'static str, &'static str) {
+    match state {
+        ExtensionState::Offline => ("off", w.offline),
+        ExtensionState::Idle => ("good", w.idle),
+        ExtensionState::Talking => ("warn", w.talking),
+        ExtensionState::ByAddress => ("good", w.by_address),
+    }
 }
 
-/// A page of them; of a state, which no list is sorted by, as many as one look may cost.
-async fn look(viewer: &Viewer, asked: &Asked) -> Result<Looked, Failure> {
-    let limit = if asked.state.is_empty() { ROWS } else { LOOK_MAX };
-    let fields =
-        [("limit", &*limit.to_string()), ("cursor", &*asked.after), ("search", asked.q.trim())];
-    let mut extensions: Vec<Extension> = viewer.api.get(&query(API, &fields)).await?;
-    extensions.truncate(limit);
-    let more = extensions.len() == limit;
-    let last = extensions.last().filter(|_| more).map(|it| it.number.clone());
-    Ok(Looked { extensions, last })
-}
-
-fn row(it: &Extension, state: (&str, &'static str, &'static str), w: &'static Words) -> Row {
+fn row(it: &ExtensionNow, w: &'static Words) -> Row {
+    let (class, state) = said(it.state, w);
+    let it = &it.extension;
     let disturb = it.do_not_disturb.then_some(w.disturb);
     let forwarded = (!it.forward.is_empty()).then_some(w.forwarded);
     Row {
@@ -143,8 +116,8 @@ fn row(it: &Extension, state: (&str, &'static str, &'static str), w: &'static Wo
         number: it.number.clone(),
         name: it.name.clone(),
         levels: it.levels.to_string(),
-        class: state.1,
-        state: state.2,
+        class,
+        state,
         notes: disturb.into_iter().chain(forwarded).collect(),
     }
 }

@@ -8,7 +8,10 @@ use crate::pages::provisioning::{Code, code};
 use crate::pages::render;
 use crate::pages::viewer::Viewer;
 use crate::pages::words::words;
-use crate::resource::{AddRequest, Credentials, Failure, NewExtension, PasswordRequest};
+use crate::resource::{
+    AddRequest, Credentials, Failure, NewExtension, PasswordRequest, ProvisioningRequest,
+    ProvisioningToken,
+};
 use askama::Template;
 use axum::Form as Body;
 use axum::extract::Path;
@@ -93,26 +96,31 @@ struct RangePage {
 }
 
 /// The only time that these passwords are shown.
-pub(crate) fn cards(viewer: &Viewer, made: Vec<Credentials>, first: bool) -> Response {
+pub(crate) async fn cards(viewer: &Viewer, made: Vec<Credentials>, first: bool) -> Response {
     let server = viewer.pages.running.server_address();
     let few = made.len() <= CODES_MAX;
-    let card = |it: Credentials| Card {
-        href: own(&it.number),
-        code: it.password.as_deref().filter(|_| few).and_then(|password| {
-            let now = viewer.pages.running.now();
-            let token = viewer.pages.offers.offer(&it.number, password, &server, now).ok()?;
-            code(&format!("{}/provision/{token}", viewer.address()))
-        }),
-        number: it.number,
-        password: it.password,
-    };
-    let cards: Vec<Card> = made.into_iter().map(card).collect();
+    let mut cards = Vec::with_capacity(made.len());
+    for Credentials { number, password } in made {
+        let code = match password.as_deref().filter(|_| few) {
+            Some(password) => code_of(viewer, &number, password).await,
+            None => None,
+        };
+        cards.push(Card { href: own(&number), number, password, code });
+    }
     let echo = viewer.pages.running.directory();
     let echo = echo.tenant(TenantId::default());
     let echo = echo.and_then(|it| it.dial_plan.features.code(Feature::Echo)).unwrap_or_default();
     let (page, w, echo) = (viewer.layout(), Words::of(viewer.language), echo.to_owned());
     let pair = pair(&cards, w);
     render(&Cards { page, w, server, cards, first, echo, pair })
+}
+
+/// Without one the card still says everything.
+async fn code_of(viewer: &Viewer, number: &str, password: &str) -> Option<Code> {
+    let request = ProvisioningRequest { password: password.to_owned() };
+    let path = format!("{}:provisioning-token", api(number));
+    let token: ProvisioningToken = viewer.api.post(&path, &request).await.ok()?;
+    code(&format!("{}{}", viewer.address(), token.path))
 }
 
 /// The first two numbers, to be brought together.
@@ -129,7 +137,7 @@ pub(crate) async fn on_password(
 ) -> Result<Response, PageFailure> {
     let path = format!("{}:passwd", api(&number));
     let made: Credentials = viewer.api.post(&path, &PasswordRequest::default()).await?;
-    Ok(cards(&viewer, vec![made], false))
+    Ok(cards(&viewer, vec![made], false).await)
 }
 
 /// The lamp of a card, which asks for itself.
@@ -160,7 +168,7 @@ pub(crate) async fn on_range(
     };
     let (first, last) = (one("first"), one("last"));
     match add_range(&viewer, &first, &last).await {
-        Ok(made) => Ok(cards(&viewer, made, false)),
+        Ok(made) => Ok(cards(&viewer, made, false).await),
         Err(failure) => Ok(range_page(&viewer, first, last, Some(&failure))),
     }
 }
