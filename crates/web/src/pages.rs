@@ -105,6 +105,7 @@ pub fn pages_router(office: Office) -> Router {
         .route("/registrations/{number}", get(registrations::on_history))
         .route("/registrations/{number}/log-off", post(registrations::on_log_off))
         .route("/settings", get(settings::on_settings).post(settings::on_save))
+        .route("/settings/reset", get(settings::on_settings).post(settings::on_reset))
         .route("/help", get(help::on_manual))
         .route("/help/{name}", get(help::on_chapter))
         .route("/help/reference/{name}", get(help::on_reference))
@@ -136,9 +137,10 @@ fn outside_routes() -> Router<Pages> {
         .route("/sip-trunks/{id}/delete", get(trunks::on_delete_form).post(trunks::on_delete))
 }
 
-/// Certificate, webhooks, backups, and extensions by the sheet. What a refused form is answered with stands at the form's
-/// address, which the switch of the language asks for again.
+/// Certificate, webhooks, backups, extensions by the sheet, and the dial plan as a whole. What a refused form is answered
+/// with stands at the form's address, which the switch of the language asks for again.
 fn machine_routes() -> Router<Pages> {
+    use dial_plan::document;
     use extensions::import;
     Router::new()
         .route("/certificate", get(certificate::on_show).post(certificate::on_install))
@@ -155,6 +157,7 @@ fn machine_routes() -> Router<Pages> {
         .route("/backups/{name}/delete", get(backups::on_delete_form).post(backups::on_delete))
         .route("/standby/off", post(backups::on_standby_off))
         .route("/extensions/import", get(import::on_form).post(import::on_import))
+        .route("/dial-plan/document", get(document::on_form).post(document::on_import))
         .layer(DefaultBodyLimit::max(import::SHEET_BYTES_MAX))
 }
 
@@ -164,6 +167,10 @@ fn people_routes() -> Router<Pages> {
         .route(
             "/administrators/{name}/password",
             get(people::on_password_form).post(people::on_password),
+        )
+        .route(
+            "/administrators/{name}/language",
+            get(people::on_language_form).post(people::on_language),
         )
         .route(
             "/administrators/{name}/totp",

@@ -1,6 +1,7 @@
 //! The dial plan (拨号规则): each table as a grid, and beside it the simulator (拨号模拟), which decides by what stands in
 //! the grid, saved or not, as calls are decided.
 
+pub(crate) mod document;
 mod grid;
 mod held;
 mod rows;

@@ -40,6 +40,7 @@ const MENUS: &[Menu] = &[
             ("/dial-plan/refine-caller", Text::fixed("Refine caller number", "规整主叫号码")),
             ("/dial-plan/refine-called", Text::fixed("Refine called number", "规整被叫号码")),
             ("/dial-plan", Text::fixed("Simulator", "拨号模拟")),
+            ("/dial-plan/document", Text::fixed("Export and import", "导出与导入")),
         ],
     },
     Menu {

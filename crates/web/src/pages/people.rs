@@ -6,7 +6,8 @@ mod users;
 
 pub(crate) use keys::{on_key, on_key_add, on_key_change, on_key_revoke, on_keys};
 pub(crate) use users::{
-    on_add, on_delete, on_delete_form, on_end_session, on_password, on_password_form, on_users,
+    on_add, on_delete, on_delete_form, on_end_session, on_language, on_language_form, on_password,
+    on_password_form, on_users,
 };
 
 use super::api::segment;

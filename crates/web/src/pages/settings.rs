@@ -1,5 +1,6 @@
 //! System settings (系统信息): every setting there is, with its range and default.
 
+use super::api::segment;
 use super::failure::{PageFailure, sentences};
 use super::form::{Came, Sent, seen};
 use super::layout::Layout;
@@ -13,6 +14,7 @@ use axum::Form as Body;
 use axum::extract::Query;
 use axum::response::Response;
 use pbx::language::{Language, Text};
+use serde::Deserialize;
 
 /// Where the settings are, of the API.
 const API: &str = "/api/v1/settings";
@@ -26,6 +28,7 @@ words! {
         range: "Must be ", "取值应为";
         then_default: ". Default: ", "。默认值：";
         empty: "empty", "空";
+        reset: "Restore the default", "恢复默认值";
     }
 }
 
@@ -73,6 +76,8 @@ struct Row {
     help: String,
     range: String,
     default: String,
+    /// It is another value than the default.
+    is_set: bool,
     /// The values it can have, where they are words.
     options: &'static [(&'static str, &'static str)],
     wrong: Vec<String>,
@@ -103,6 +108,22 @@ pub(crate) async fn on_save(
         }
     }
     Ok(to("/settings?saved=1"))
+}
+
+/// Which setting is to have its default again.
+#[derive(Deserialize)]
+pub(crate) struct Reset {
+    key: String,
+}
+
+pub(crate) async fn on_reset(
+    viewer: Viewer,
+    Body(Reset { key }): Body<Reset>,
+) -> Result<Response, PageFailure> {
+    match viewer.api.delete(&format!("{API}/{}", segment(&key))).await {
+        Ok(()) => Ok(to("/settings?saved=1")),
+        Err(failure) => page(&viewer, &vec![], Some((&key, &failure)), false).await,
+    }
 }
 
 async fn page(
@@ -146,6 +167,7 @@ fn row(
         unit: it.unit.as_ref().map_or("", |it| it.get(language)).to_owned(),
         help: named(it.help.get(language), language),
         range: named(it.range.get(language), language),
+        is_set: it.value != it.default,
         default: if default.is_empty() { w.empty.to_owned() } else { default },
         options: match it.key.as_str() {
             "language" => &[("en", "English"), ("zh", "中文")],

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod forms;
 mod html;
 mod machine;
 mod scene;
@@ -42,6 +43,7 @@ const PAGES: &[&str] = &[
     "/dial-plan/refine-caller",
     "/dial-plan/refine-called",
     "/dial-plan/black-list",
+    "/dial-plan/document",
     "/settings",
     "/feature-codes",
     "/registrations",

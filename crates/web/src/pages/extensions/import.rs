@@ -17,7 +17,7 @@ const API: &str = "/api/v1/extensions:import";
 /// Longest sheet that comes by a form. Unit: octets. Longer ones go by the API or the command line.
 pub(crate) const SHEET_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Longest file that fits into it, escaped as a form escapes most of what Chinese is written with. Unit: octets.
-const FILE_BYTES_MAX: usize = SHEET_BYTES_MAX / 5;
+pub(crate) const FILE_BYTES_MAX: usize = SHEET_BYTES_MAX / 5;
 /// Rows shown of what would change.
 const ROWS_MAX: usize = 200;
 

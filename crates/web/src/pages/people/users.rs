@@ -2,11 +2,11 @@
 
 use crate::pages::api::segment;
 use crate::pages::delete::{Delete, delete_page};
-use crate::pages::failure::PageFailure;
-use crate::pages::form::{Beside, Sent};
+use crate::pages::failure::{PageFailure, sentences};
+use crate::pages::form::{self, Beside, Sent};
 use crate::pages::layout::Layout;
 use crate::pages::people::{Asked, look};
-use crate::pages::viewer::Viewer;
+use crate::pages::viewer::{Viewer, word};
 use crate::pages::when::{When, when};
 use crate::pages::words::words;
 use crate::pages::{render, to};
@@ -16,7 +16,8 @@ use askama::Template;
 use axum::Form as Body;
 use axum::extract::{Path, Query};
 use axum::response::Response;
-use serde_json::Value;
+use pbx::language::Language;
+use serde_json::{Value, json};
 
 /// Where they are, of pages and of the API.
 const HOME: &str = "/administrators";
@@ -33,6 +34,9 @@ words! {
         on: "on", "已启用";
         off: "off", "未启用";
         password: "Change the password", "修改密码";
+        language: "Language", "语言";
+        change_language: "Language of the pages", "页面语言";
+        language_help: "What the pages are in for this administrator, where the browser has chosen no other.", "该管理员的页面语言；浏览器中另行选择的除外。";
         delete: "Delete", "删除";
         delete_title: "Delete the administrator?", "确定删除该管理员？";
         delete_help: "His sessions end at once.", "其会话立即结束。";
@@ -67,6 +71,7 @@ struct Page {
 struct User {
     name: String,
     href: String,
+    language: &'static str,
     created: When,
     since: When,
     second: bool,
@@ -90,6 +95,24 @@ struct PasswordPage {
     action: String,
     own: bool,
     wrong: Beside,
+}
+
+#[derive(Template)]
+#[template(path = "administrator_language.html")]
+struct LanguagePage {
+    page: Layout,
+    w: &'static Words,
+    name: String,
+    action: String,
+    tag: String,
+    languages: Vec<Choice>,
+    wrong: Vec<String>,
+}
+
+struct Choice {
+    word: &'static str,
+    name: &'static str,
+    chosen: bool,
 }
 
 pub(crate) async fn on_users(
@@ -123,6 +146,7 @@ async fn page(
     let sessions: Vec<SessionInfo> = viewer.api.all(SESSIONS, &[]).await?;
     let user = |it: UserInfo| User {
         href: own(&it.name),
+        language: named(it.language),
         created: when(&it.created_at, &zone),
         since: when(&it.password_at, &zone),
         second: it.second_factor,
@@ -182,6 +206,57 @@ fn password_page(viewer: &Viewer, name: String, failure: Option<&Failure>) -> Re
         wrong: beside(viewer, failure, &["current", "password"]),
         name,
     })
+}
+
+pub(crate) async fn on_language_form(
+    viewer: Viewer,
+    Path(name): Path<String>,
+) -> Result<Response, PageFailure> {
+    let path = format!("{API}/{}", segment(&name));
+    let (user, tag): (UserInfo, String) = viewer.api.get_tagged(&path).await?;
+    Ok(language_page(&viewer, user.name, (word(user.language), tag), None))
+}
+
+pub(crate) async fn on_language(
+    viewer: Viewer,
+    Path(name): Path<String>,
+    Body(sent): Body<Sent>,
+) -> Response {
+    let (path, language) = (format!("{API}/{}", segment(&name)), field(&sent, "language"));
+    let change = json!({ "language": language });
+    match viewer.api.patch_if::<UserInfo>(&path, &change, form::tag(&sent)).await {
+        Ok(_) => to(HOME),
+        Err(failure) => {
+            let shown = (&*language, form::tag_again(&sent, &failure));
+            language_page(&viewer, name, shown, Some(&failure))
+        }
+    }
+}
+
+fn language_page(
+    viewer: &Viewer,
+    name: String,
+    (chosen, tag): (&str, String),
+    failure: Option<&Failure>,
+) -> Response {
+    let choice = |it| Choice { word: word(it), name: named(it), chosen: word(it) == chosen };
+    render(&LanguagePage {
+        page: viewer.layout(),
+        w: Words::of(viewer.language),
+        action: format!("{}/language", own(&name)),
+        name,
+        tag,
+        languages: [Language::En, Language::Zh].map(choice).into(),
+        wrong: failure.map(|it| sentences(it, viewer.language)).unwrap_or_default(),
+    })
+}
+
+/// Each in itself, for who does not read the other.
+fn named(language: Language) -> &'static str {
+    match language {
+        Language::En => "English",
+        Language::Zh => "中文",
+    }
 }
 
 pub(crate) async fn on_delete_form(viewer: Viewer, Path(name): Path<String>) -> Response {

@@ -1,0 +1,190 @@
+//! The dial plan as one document (导出与导入): all tables, lines and trunks as the API gives them, tried first, with what
+//! would change, then put in the place of what there is.
+
+use super::simulator::said;
+use super::{API, HOME};
+use crate::conventions::plain;
+use crate::pages::extensions::import::FILE_BYTES_MAX;
+use crate::pages::failure::{PageFailure, sentences};
+use crate::pages::form::{self, Sent};
+use crate::pages::layout::Layout;
+use crate::pages::render;
+use crate::pages::viewer::Viewer;
+use crate::pages::words::words;
+use crate::resource::{DialPlanRequest, Failure, Imported};
+use askama::Template;
+use axum::Form as Body;
+use axum::response::Response;
+use pbx::dialplan::Tables;
+use pbx::language::Text;
+use pbx::text;
+use serde::de::IgnoredAny;
+use serde_json::error::Category;
+use serde_json::{Map, Value};
+
+/// Names of rows that are shown of a table.
+const NAMES_MAX: usize = 50;
+
+words! {
+    Words {
+        title: "Export and import", "导出与导入";
+        tables: "Simulator", "拨号模拟";
+        export: "Export as JSON", "导出JSON";
+        help: "The document holds all tables of the dial plan, the external lines without their passwords, and the SIP trunks. What is imported takes the place of all of them; a line that is there already keeps its password.",
+            "文件包含拨号规则的所有表、外线（不含密码）和SIP中继。导入将替换全部内容；已有外线的密码保留不变。";
+        apart: "Emergency numbers, the out-group prefix and extensions are not in it: they are on the pages System and Extensions.",
+            "紧急号码、出群呼叫前缀和分机不在其中，请在“系统信息”和“分机”页面设置。";
+        file: "JSON file", "JSON文件";
+        content: "Its content", "文件内容";
+        try_it: "Try", "试运行";
+        import: "Import", "导入";
+        table: "Table", "表";
+        rows: "Rows", "记录数";
+        added: "Added", "新增";
+        changed: "Changed", "修改";
+        removed: "Removed", "删除";
+        same: "Nothing would change.", "没有变化。";
+        tried: "This would change:", "将有以下变化：";
+        imported: "Imported. It is in force.", "已导入并生效。";
+        long: "The file is too long for this page: import it with dialtone dialplan import FILE, or by the API.",
+            "文件过大，无法在此页面导入：请使用命令dialtone dialplan import FILE或API。";
+    }
+}
+
+#[derive(Template)]
+#[template(path = "dial_plan_document.html")]
+struct Page {
+    page: Layout,
+    w: &'static Words,
+    home: &'static str,
+    api: &'static str,
+    document: String,
+    /// Of what was there when it was tried: nobody replaces what he has not seen.
+    tag: String,
+    report: Option<Report>,
+    /// Longest file taken. Unit: octets.
+    most: usize,
+    /// It was tried, and would change something.
+    ready: bool,
+    wrong: Vec<String>,
+}
+
+struct Report {
+    summary: &'static str,
+    changes: Vec<Change>,
+    warnings: Vec<String>,
+}
+
+struct Change {
+    table: String,
+    rows: usize,
+    added: String,
+    changed: String,
+    removed: String,
+}
+
+pub(crate) async fn on_form(viewer: Viewer) -> Response {
+    page(&viewer, (String::new(), String::new()), None, None)
+}
+
+pub(crate) async fn on_import(
+    viewer: Viewer,
+    Body(sent): Body<Sent>,
+) -> Result<Response, PageFailure> {
+    let of = |name: &str| sent.iter().find(|it| it.0 == name).map(|it| it.1.as_str());
+    let document = of("document").unwrap_or_default().to_owned();
+    let dry_run = of("step") != Some("import");
+    let tag = match dry_run {
+        true => viewer.api.get_tagged::<IgnoredAny>(API).await?.1,
+        false => form::tag(&sent).to_owned(),
+    };
+    match put(&viewer, &document, dry_run, &tag).await {
+        Ok(done) if dry_run => Ok(page(&viewer, (document, tag), Some(&done), None)),
+        // Once it is in, the form is empty again.
+        Ok(done) => Ok(page(&viewer, (String::new(), String::new()), Some(&done), None)),
+        Err(failure) => Ok(page(&viewer, (document, tag), None, Some(&failure))),
+    }
+}
+
+async fn put(
+    viewer: &Viewer,
+    document: &str,
+    dry_run: bool,
+    tag: &str,
+) -> Result<Imported, Failure> {
+    let tables = read(document).map_err(|what| Failure::new(422, "invalid", what))?;
+    let request = DialPlanRequest { tables, only: None, dry_run };
+    viewer.api.put_if(API, &request, tag).await
+}
+
+/// A list is no document, though serde would take an empty one for tables without rows.
+fn read(document: &str) -> Result<Tables, Text> {
+    let object: Result<Map<String, Value>, _> = serde_json::from_str(document);
+    let tables = object.and_then(|it| serde_json::from_value(Value::Object(it)));
+    tables.map_err(|error| match error.classify() {
+        Category::Data => plain(&error.to_string()),
+        Category::Syntax | Category::Eof | Category::Io => {
+            let (line, column) = (error.line(), error.column());
+            text!(
+                "This is no JSON: look at line {line}, column {column}.",
+                "内容不是有效的JSON：请检查第{line}行第{column}列。"
+            )
+        }
+    })
+}
+
+fn page(
+    viewer: &Viewer,
+    (document, tag): (String, String),
+    done: Option<&Imported>,
+    failure: Option<&Failure>,
+) -> Response {
+    let w = Words::of(viewer.language);
+    let report = done.map(|it| report(it, viewer, w));
+    let is_change = |it: &Report| !it.changes.is_empty();
+    render(&Page {
+        page: viewer.layout(),
+        w,
+        home: HOME,
+        api: API,
+        document,
+        tag,
+        most: FILE_BYTES_MAX,
+        ready: done.is_some_and(|it| it.dry_run) && report.as_ref().is_some_and(is_change),
+        report,
+        wrong: failure.map(|it| sentences(it, viewer.language)).unwrap_or_default(),
+    })
+}
+
+/// Only the tables in which something is another.
+fn report(it: &Imported, viewer: &Viewer, w: &'static Words) -> Report {
+    let changes = it
+        .changes
+        .iter()
+        .filter(|it| [&it.added, &it.changed, &it.removed].iter().any(|names| !names.is_empty()));
+    let change = |it: &crate::resource::TableChange| Change {
+        table: viewer.say(&it.name).to_owned(),
+        rows: it.rows,
+        added: names(&it.added),
+        changed: names(&it.changed),
+        removed: names(&it.removed),
+    };
+    let changes: Vec<Change> = changes.map(change).collect();
+    let summary = match (it.dry_run, changes.is_empty()) {
+        (true, true) => w.same,
+        (true, false) => w.tried,
+        (false, _) => w.imported,
+    };
+    let warnings = it.warnings.iter().map(|it| said(it, viewer.language)).collect();
+    Report { summary, changes, warnings }
+}
+
+/// The first of them, and how many there are besides.
+fn names(all: &[String]) -> String {
+    let mut text = all.iter().take(NAMES_MAX).cloned().collect::<Vec<_>>().join(", ");
+    let more = all.len().saturating_sub(NAMES_MAX);
+    if more > 0 {
+        text += &format!(" … +{more}");
+    }
+    text
+}

@@ -1,0 +1,101 @@
+//! What a program can do, done by a form.
+
+use super::html::{check, chinese};
+use super::scene::Scene;
+use super::{fields, pairs, with_language};
+
+#[tokio::test]
+async fn the_language_of_another_administrator_is_set() {
+    let scene = Scene::new().await;
+    let added = [("name", "ann"), ("password", "a horse and a battery")];
+    assert_eq!(scene.post("/administrators", &added).await.status, 303);
+    let path = "/administrators/ann/language";
+    for language in ["en", "zh"] {
+        let page = scene.get(&with_language(path, language)).await.body;
+        check(&page).unwrap();
+        assert!(language == "en" || chinese::english_in(&page).is_empty(), "{page}");
+    }
+    let seen = fields(&scene.get(path).await.body);
+    let with = |language: &str| {
+        let mut fields = seen.clone();
+        fields.retain(|it| it.0 != "language");
+        fields.push(("language".to_owned(), language.to_owned()));
+        fields
+    };
+    let unknown = scene.post(path, &pairs(&with("fr"))).await;
+    assert!(unknown.body.contains("id=\"wrong\""), "{}", unknown.body);
+    assert_eq!(scene.post(path, &pairs(&with("zh"))).await.status, 303);
+    let ann = scene.db.user(pbx::id::TenantId::default(), "ann").await.unwrap().unwrap();
+    assert_eq!(ann.language, pbx::language::Language::Zh);
+    let late = scene.post(path, &pairs(&with("en"))).await;
+    assert!(late.body.contains("load it again"), "{}", late.body);
+    assert_eq!(scene.get("/administrators/nobody/language").await.status, 404);
+}
+
+#[tokio::test]
+async fn one_setting_gets_its_default_again() {
+    let scene = Scene::new().await;
+    assert!(!scene.get("/settings").await.body.contains("id=\"reset-no_answer_s\""));
+    let mut seen = fields(&scene.get("/settings").await.body);
+    for (name, value) in [("no_answer_s", "30"), ("expires_max_s", "90")] {
+        seen.retain(|it| it.0 != name);
+        seen.push((name.to_owned(), value.to_owned()));
+    }
+    seen.retain(|it| it.0 != "expires_default_s");
+    seen.insert(0, ("expires_default_s".to_owned(), "80".to_owned()));
+    let saved = scene.post("/settings", &pairs(&seen)).await;
+    assert_eq!(saved.status, 303, "{}", saved.body);
+    let page = scene.get("/settings?lang=zh").await.body;
+    check(&page).unwrap();
+    assert!(page.contains("id=\"reset-no_answer_s\""), "{page}");
+    let reset = scene.post("/settings/reset", &[("key", "no_answer_s")]).await;
+    assert_eq!(reset.header("location").as_deref(), Some("/settings?saved=1"), "{}", reset.body);
+    let settings = scene.db.settings(pbx::id::TenantId::default()).await.unwrap();
+    assert_eq!((settings.no_answer_s, settings.expires_max_s), (60, 90));
+    // It would be above what another setting allows: that is said beside it.
+    let refused = scene.post("/settings/reset", &[("key", "expires_default_s")]).await;
+    assert!(refused.status == 200 && refused.body.contains("class=\"error\""), "{}", refused.body);
+    check(&refused.body).unwrap();
+    assert_eq!(scene.get("/settings/reset?lang=zh").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_dial_plan_goes_out_and_in_as_one_document() {
+    let scene = Scene::new().await;
+    let tenant = pbx::id::TenantId::default();
+    let path = "/dial-plan/document";
+    let form = scene.get(path).await.body;
+    assert!(form.contains("href=\"/api/v1/dial-plan\" download="), "{form}");
+    let exported = crate::dial_plan::tables::export(&scene.db).await.unwrap();
+    let mut document = serde_json::to_value(&exported).unwrap();
+    assert!(!document.to_string().contains("secret-word"));
+    let same = scene.post(path, &[("document", &document.to_string()), ("step", "try")]).await.body;
+    assert!(same.contains("Nothing would change.") && !same.contains("id=\"import\""), "{same}");
+    document["called"] = serde_json::json!([{ "id": 4, "prefix": "8", "route": "local-user" }]);
+    let document = document.to_string();
+    let tried = scene.post(&format!("{path}?lang=zh"), &[("document", &document)]).await.body;
+    check(&tried).unwrap();
+    assert_eq!(chinese::english_in(&tried), Vec::<String>::new());
+    assert!(tried.contains("id=\"import\""), "{tried}");
+    assert!(scene.db.tables(tenant).await.unwrap().called.is_empty(), "it was tried only");
+    let with_step = |page: &str| {
+        let mut sent = fields(page);
+        sent.push(("step".to_owned(), "import".to_owned()));
+        sent
+    };
+    let sent = with_step(&tried);
+    let done = scene.post(path, &pairs(&sent)).await.body;
+    check(&done).unwrap();
+    assert!(done.contains("It is in force."), "{done}");
+    let stored = scene.db.tables(tenant).await.unwrap();
+    assert_eq!((stored.called.len(), &*stored.lines[0].password.0), (1, "secret-word"));
+    // What was tried was tried on what is no more.
+    let late = scene.post(path, &pairs(&sent)).await.body;
+    assert!(late.contains("load it again") && !late.contains("id=\"import\""), "{late}");
+    for (wrong, said) in [("[]", "应为对象"), ("{", "第1行"), ("{\"calls\":1}", "没有字段calls")]
+    {
+        let page = scene.post(&format!("{path}?lang=zh"), &[("document", wrong)]).await.body;
+        check(&page).unwrap();
+        assert!(page.contains("id=\"wrong\"") && page.contains(said), "{wrong}: {page}");
+    }
+}
