@@ -16,7 +16,7 @@ use pbx::call::placed;
 use pbx::core::Command;
 use pbx::dialplan::Trial;
 use pbx::directory::Directory;
-use pbx::event::{CallState, CallStatus, LegStatus};
+use pbx::event::{CallState, CallStatus, LegStatus, Undone};
 use pbx::id::{CallId, TenantId};
 use pbx::line::doctor::report::Report;
 use pbx::line::live::LineStatus;
@@ -286,10 +286,7 @@ impl Live {
         let token = self.tokens.fetch_add(1, Ordering::Relaxed);
         let told = self.board.await_order(token);
         let is_given = self.orders.give(Order::Command(command(token)));
-        Box::pin(async move {
-            let told = tokio::time::timeout(TOLD_WITHIN, told);
-            if is_given { told.await.ok()?.ok() } else { None }
-        })
+        Box::pin(async move { if is_given { outcome(told, TOLD_WITHIN).await } else { None } })
     }
 
     /// With its timeline and, once it is over, its verdict.
@@ -436,5 +433,37 @@ fn leg(leg: &LegStatus) -> Leg {
         jitter_ms: f64::from(jitter_us) / 1000.0,
         refused: sum(|it| it.refused),
         light: leg.light.map(|it| it.as_str().to_owned()),
+    }
+}
+
+/// What the core says of an order that it was given. One that it has not come to yet it will do: whoever was told
+/// otherwise would give it twice.
+async fn outcome<E>(
+    told: impl Future<Output = Result<Result<(), Undone>, E>>,
+    within: Duration,
+) -> Option<Result<(), Undone>> {
+    match tokio::time::timeout(within, told).await {
+        Ok(told) => told.ok(),
+        Err(_) => Some(Ok(())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_order_that_waits_is_not_given_twice() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let of = |told| runtime.block_on(async { outcome(told, Duration::ZERO).await });
+        let (answer, told) = tokio::sync::oneshot::channel();
+        answer.send(Err(Undone::NoCall)).unwrap();
+        assert_eq!(of(told), Some(Err(Undone::NoCall)));
+        let (_core, told) = tokio::sync::oneshot::channel();
+        assert_eq!(of(told), Some(Ok(())), "it is the core's to do");
+        let (core, told) = tokio::sync::oneshot::channel();
+        drop(core);
+        assert_eq!(of(told), None, "the core is gone");
     }
 }

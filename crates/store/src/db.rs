@@ -66,8 +66,8 @@ use std::time::Duration;
 /// Name of the database in the data directory.
 pub const DATABASE_FILE: &str = "dialtone.db";
 
-/// An edit waits this long for another writer before it fails.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// An edit waits this long for another writer before it fails: for a sheet of 100,000 rows too.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The projection tries again by itself, and must not hold up the end of the server.
 const PROJECTION_BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Of the database, what each connection keeps in memory: the system keeps the file anyway. Unit: KiB.
