@@ -3,6 +3,7 @@
 //! A thread of its own reads [`Event`]s, keeps this picture and writes the log lines. The core
 //! thread never takes the lock here; when events were dropped, it asks for a fresh picture.
 
+use pbx::SmolStr;
 use pbx::dialplan::Tried;
 use pbx::event::{CallState, CallStatus, Event, Undone};
 use pbx::id::{CallId, TenantId};
@@ -11,7 +12,7 @@ use pbx::line::live::LineStatus;
 use pbx::record::{Binding, BindingKey, ByKey, CallRecord};
 use pbx::time::Now;
 use pbx::trunk::live::TrunkStatus;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -208,6 +209,13 @@ impl Board {
 
     pub(crate) fn calls(&self) -> Vec<CallStatus> {
         self.fresh().calls.values().map(|it| it.status.clone()).collect()
+    }
+
+    /// The numbers of all sides of calls.
+    pub(crate) fn talking(&self) -> BTreeSet<SmolStr> {
+        let picture = self.fresh();
+        let records = picture.calls.values().map(|it| &it.status.record);
+        records.flat_map(|it| [it.caller_number.clone(), it.callee_number.clone()]).collect()
     }
 
     /// Calls that began before this one, the newest first, up to so many: those that are up, and those that ended a

@@ -11,6 +11,7 @@ use crate::office;
 use crate::ring;
 use crate::verdict::explained;
 use crate::watch::Dropped;
+use pbx::SmolStr;
 use pbx::call::media::Half;
 use pbx::call::placed;
 use pbx::core::Command;
@@ -24,7 +25,7 @@ use pbx::record::{Binding, BindingKey, CallRecord, MediaFigures};
 use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -191,6 +192,10 @@ impl Running for Live {
 
     fn directory(&self) -> Arc<Directory> {
         self.newest()
+    }
+
+    fn talking(&self) -> BTreeSet<SmolStr> {
+        self.board.talking()
     }
 
     fn is_registered(&self, extension: &str) -> bool {

@@ -27,6 +27,9 @@ use tokio::task::spawn_blocking;
 /// Lets calls pass that a row of the black list blocks only in part.
 pub const DICE_DEFAULT: u8 = 99;
 
+/// Rows of tables that are not stored, which are looked through for one simulation.
+const WRITTEN_ROWS_MAX: usize = 5000;
+
 /// Everything that is wrong with the dial plan, by table and row.
 pub fn findings(directory: &Directory, now: UnixMillis) -> Result<Vec<Finding>, Failure> {
     Ok(lint::lint(tenant(directory)?, now).iter().map(Finding::from).collect())
@@ -50,6 +53,9 @@ pub(crate) async fn simulate(
     findings: &[finding::Finding],
 ) -> Result<Simulation, Failure> {
     let now = running.now();
+    if request.all_up {
+        return all_up(directory, request, now, findings);
+    }
     let trial = trial(directory, request, now)?;
     let told = running.explain(trial).await.ok_or_else(|| {
         let detail = text!("the server does not answer now; try again", "服务器暂无响应，请重试");
@@ -258,11 +264,7 @@ pub(crate) async fn on_simulate(
         }
         None => (Arc::clone(&in_force), checked(&office, &in_force).await?),
     };
-    let simulation = match request.all_up {
-        true => all_up(directory, &request, running.now(), &findings),
-        false => simulate(running, directory, &request, &findings).await,
-    };
-    simulation.map(Json)
+    simulate(running, directory, &request, &findings).await.map(Json)
 }
 
 /// The directory as it would be with these tables, or those of them that are named.
@@ -271,6 +273,13 @@ fn written(
     tables: Tables,
     only: Option<&[TableName]>,
 ) -> Result<Directory, Failure> {
+    if tables.rows() > WRITTEN_ROWS_MAX {
+        let what = text!(
+            "tables: at most {WRITTEN_ROWS_MAX} rows; leave out the tables that are as they are in force, and name the others in only",
+            "tables：最多{WRITTEN_ROWS_MAX}条记录；可省略未修改的表，并在only中列出其余的表"
+        );
+        return Err(Failure::new(422, "too_many", what).at("tables"));
+    }
     let office = tenant(in_force)?;
     let tables = match only {
         Some(only) => Tables::of(office).with(tables, only),

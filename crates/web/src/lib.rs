@@ -227,6 +227,7 @@ fn resources() -> Router<Office> {
         .route("/api/v1/call-records", get(records::on_page))
         .route("/api/v1/events", get(events::on_events))
         .route("/api/v1/call-records:search", get(records::search::on_search))
+        .route("/api/v1/call-records:export", get(records::export::on_export))
         .route("/api/v1/ws", get(events::on_ws))
         .merge(webhooks::routes())
         .merge(backups::routes())

@@ -14,6 +14,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::Frame;
+use pbx::SmolStr;
 use pbx::call::media::Half;
 use pbx::call::placed::Order;
 use pbx::dialplan::{Trial, Tried};
@@ -107,6 +108,8 @@ pub trait Running: Send + Sync + 'static {
     fn directory(&self) -> Arc<Directory>;
     /// A phone of the extension is registered.
     fn is_registered(&self, extension: &str) -> bool;
+    /// The numbers that are in a call, or called.
+    fn talking(&self) -> BTreeSet<SmolStr>;
     /// The core's decision on a call that nobody places, by what is there now; `None` where it does
     /// not answer.
     fn explain(&self, trial: Trial) -> Explained<'_>;

@@ -1,5 +1,6 @@
 //! Call records, page by page, as objects whose keys are the columns of the CSV files.
 
+pub(crate) mod export;
 pub(crate) mod search;
 
 use crate::access::Principal;

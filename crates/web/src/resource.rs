@@ -10,6 +10,7 @@ pub mod sheet;
 
 pub use registration::{Registration, RegistrationChange, RegistrationHistory};
 
+use crate::conventions::{object, some_object};
 use pbx::dialplan::Tables;
 use pbx::dialplan::levels::Levels;
 use pbx::dialplan::lint::finding::TableName;
@@ -229,7 +230,7 @@ pub struct SimulateRequest {
     /// Take everything for registered and idle, and nothing for forwarded.
     pub all_up: bool,
     /// Decide by these tables, which are not stored. Absent: by those in force.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "some_object", skip_serializing_if = "Option::is_none")]
     pub tables: Option<Tables>,
     /// Only these of them; the others are those in force. Absent: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -297,6 +298,7 @@ pub struct Finding {
 #[serde(deny_unknown_fields)]
 pub struct DialPlanRequest {
     /// A line without password keeps the one it has.
+    #[serde(deserialize_with = "object")]
     pub tables: Tables,
     /// Only these tables; the others stay as they are. Absent: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]

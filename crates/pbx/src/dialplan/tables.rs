@@ -55,6 +55,24 @@ impl Tables {
         }
     }
 
+    /// Rows of all tables.
+    pub fn rows(&self) -> usize {
+        [
+            self.plans.len(),
+            self.transitions.len(),
+            self.callers.len(),
+            self.called.len(),
+            self.refine_caller.len(),
+            self.refine_called.len(),
+            self.black_list.len(),
+            self.features.len(),
+            self.lines.len(),
+            self.trunks.len(),
+        ]
+        .iter()
+        .sum()
+    }
+
     /// These tables, those of `only` as `newer` has them.
     #[must_use]
     pub fn with(self, newer: Self, only: &[TableName]) -> Self {

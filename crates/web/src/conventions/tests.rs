@@ -287,6 +287,8 @@ async fn a_list_is_no_body() {
         (Method::PATCH, "/api/v1/extensions/100",             "[]"),
         (Method::POST,  "/api/v1/dial-plan:simulate",         "[]"),
         (Method::PUT,   "/api/v1/dial-plan",                  "[{},[]]"),
+        (Method::PUT,   "/api/v1/dial-plan",                  "{\"tables\":[]}"),
+        (Method::POST,  "/api/v1/dial-plan:simulate",         "{\"tables\":[]}"),
     ];
     for (method, path, body) in table {
         for kind in ["application/json", "application/json; charset=utf-8"] {
@@ -294,7 +296,8 @@ async fn a_list_is_no_body() {
             let answer = asking.send().await;
             let told = format!("{path} {body}: {}", answer.body);
             assert_eq!((answer.status, &*answer.code()), (422, "invalid"), "{told}");
-            assert_eq!(answer.json()["detail_zh"], "应为对象", "{told}");
+            let what = answer.json()["detail_zh"].as_str().unwrap().to_owned();
+            assert!(what.ends_with("应为对象"), "{told}");
         }
     }
     let backups = scene.get("/api/v1/backups").by_socket().send().await;

@@ -2,9 +2,10 @@
 
 use super::with_phones;
 use crate::conventions::{Listed, PageQuery};
-use crate::resource::{Call, Extension, ExtensionNow, ExtensionState, Failure};
+use crate::resource::{Extension, ExtensionNow, ExtensionState, Failure};
 use crate::{Office, Running};
 use axum::extract::{Query, State};
+use pbx::SmolStr;
 use pbx::id::TenantId;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -42,8 +43,7 @@ pub(crate) async fn on_list(
         let phones = db.phones_between(tenant, &first.number, &last.number).await?;
         with_phones(&mut found, &phones);
     }
-    let calls = office.running.calls();
-    let talking = talking(&calls);
+    let talking = office.running.talking();
     let mut found: Vec<ExtensionNow> =
         found.into_iter().map(|it| now(it, &talking, &*office.running)).collect();
     let key = |it: &ExtensionNow| it.extension.number.clone();
@@ -59,15 +59,10 @@ pub(crate) async fn on_list(
 
 /// An extension as it is now.
 pub(super) fn one(office: &Office, extension: Extension) -> ExtensionNow {
-    let calls = office.running.calls();
-    now(extension, &talking(&calls), &*office.running)
+    now(extension, &office.running.talking(), &*office.running)
 }
 
-fn talking(calls: &[Call]) -> BTreeSet<&str> {
-    calls.iter().flat_map(|it| [it.caller.as_str(), it.callee.as_str()]).collect()
-}
-
-fn now(extension: Extension, talking: &BTreeSet<&str>, running: &dyn Running) -> ExtensionNow {
+fn now(extension: Extension, talking: &BTreeSet<SmolStr>, running: &dyn Running) -> ExtensionNow {
     let state = if talking.contains(extension.number.as_str()) {
         ExtensionState::Talking
     } else if running.is_registered(&extension.number) {
@@ -98,6 +93,7 @@ impl ExtensionState {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::resource::Call;
     use crate::scene::Scene;
     use pbx::event::CallState;
     use pbx::record::CallRecord;

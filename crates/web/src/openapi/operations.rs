@@ -8,7 +8,7 @@ use crate::certificate::api;
 use crate::dial_plan::{self, tables};
 use crate::extensions::{self, sheet};
 use crate::outside::{lines, trunks};
-use crate::records::{self, search};
+use crate::records::{self, export, search};
 use crate::{
     audit, backups, calls, captures, events, features, live, provisioning, registration_history,
     settings, webhooks,
@@ -270,6 +270,9 @@ operations! {
     "GET" "/call-records:search" search::on_search []
         "Call records as the list of the pages shows them, the newest first."
         "按条件查找话单，最新的在前。";
+    "GET" "/call-records:export" export::on_export [] => CSV
+        "What is looked for as a file for spreadsheets, all of it, in the columns of the daily files."
+        "将查到的全部话单导出为电子表格文件，列与每日话单文件相同。";
     "GET" "/events" events::on_events [] => STREAM
         "Events as they happen; Last-Event-ID resumes."
         "实时事件流；用Last-Event-ID续传。";

@@ -36,6 +36,8 @@ words! {
         title: "Extension", "分机";
         new: "Add an extension", "添加分机";
         password: "Reset the password", "重置密码";
+        new_password: "New password (empty: one is made)", "新密码（留空则自动生成）";
+        allow_weak: "Take a weak password; the phone is accepted from private networks only", "允许弱密码；仅接受来自私网的注册";
         password_help: "A new password is made and shown once. Phones with the old one are registered no longer.",
             "生成新密码并只显示一次。使用旧密码的话机注册立即失效。";
         has_password: "It has a password.", "已设置密码。";

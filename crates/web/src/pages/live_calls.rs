@@ -51,6 +51,7 @@ words! {
         place_help: "The extension rings first; once it has answered, the number is called with its rights.", "先呼叫分机，应答后以其权限呼叫号码。";
         from: "Extension", "分机";
         to: "Number", "号码";
+        auto_answer: "the extension's phone answers by itself", "分机话机自动应答";
         call: "Call", "呼叫";
         empty: "There are no calls.", "当前没有呼叫。";
         line: "Line", "外线";

@@ -338,7 +338,11 @@ async fn calls_are_placed_and_transferred_by_forms() {
     assert!(form.contains("action=\"/calls/place\""), "{form}");
     let placed = scene.post("/calls/place", &[("from", " 100 "), ("to", "101")]).await;
     assert_eq!((placed.status, placed.header("location").as_deref()), (303, Some("/calls")));
-    assert_eq!(&*scene.server.placed.lock().unwrap()[0].second, "101");
+    let by_itself = [("from", "100"), ("to", "101"), ("auto_answer", "true")];
+    assert_eq!(scene.post("/calls/place", &by_itself).await.status, 303);
+    let orders: Vec<_> = std::mem::take(&mut *scene.server.placed.lock().unwrap());
+    let told: Vec<_> = orders.iter().map(|it| (&*it.second, it.answers_itself)).collect();
+    assert_eq!(told, [("101", false), ("101", true)]);
     let refused = scene.post("/calls/place", &[("from", "1"), ("to", "101")]).await;
     assert!(refused.status == 422 && refused.body.contains("there is no extension 1"));
     let answered = |it: &mut Call| {

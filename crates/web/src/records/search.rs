@@ -49,6 +49,12 @@ pub(crate) async fn on_search(
     State(office): State<Office>,
     Query(query): Query<SearchQuery>,
 ) -> Result<Json<CallsFound>, Failure> {
+    let found = office.db.search_calls(&wanted(query)?).await?;
+    let calls = found.calls.iter().map(|it| office.running.of_record(&it.record)).collect();
+    Ok(Json(CallsFound { calls, next: found.next.map(cursor) }))
+}
+
+pub(super) fn wanted(query: SearchQuery) -> Result<CallSearch, Failure> {
     let before = query.cursor.as_deref().filter(|it| !it.is_empty()).map(place).transpose()?;
     let answered = match query.result.as_str() {
         "" => None,
@@ -62,7 +68,7 @@ pub(crate) async fn on_search(
             return Err(Failure::new(422, "invalid", detail));
         }
     };
-    let search = CallSearch {
+    Ok(CallSearch {
         tenant: TenantId::default(),
         from: UnixMillis(query.from.unwrap_or(0)),
         to: UnixMillis(query.to.unwrap_or(FAR.0).min(FAR.0)),
@@ -72,10 +78,7 @@ pub(crate) async fn on_search(
         way: query.way,
         code: query.code,
         limit: query.limit.unwrap_or(LIMIT),
-    };
-    let found = office.db.search_calls(&search).await?;
-    let calls = found.calls.iter().map(|it| office.running.of_record(&it.record)).collect();
-    Ok(Json(CallsFound { calls, next: found.next.map(cursor) }))
+    })
 }
 
 fn cursor(place: CallPlace) -> String {

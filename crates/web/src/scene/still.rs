@@ -4,6 +4,7 @@
 use crate::events::Ring;
 use crate::resource::{Call, Failure, Status, Traced};
 use crate::{Changed, Edit, Explained, Ordered, Running, TraceSource};
+use pbx::SmolStr;
 use pbx::call::media::Half;
 use pbx::call::placed::Order;
 use pbx::dialplan::live::AllUp;
@@ -17,7 +18,7 @@ use pbx::record::{Binding, BindingKey, CallRecord};
 use pbx::supplementary::PhoneChange;
 use pbx::time::UnixMillis;
 use pbx::trunk::live::TrunkStatus;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -192,6 +193,11 @@ impl Running for Still {
 
     fn directory(&self) -> Arc<Directory> {
         Arc::clone(&self.directory.lock().unwrap())
+    }
+
+    fn talking(&self) -> BTreeSet<SmolStr> {
+        let calls = self.calls();
+        calls.iter().flat_map(|it| [it.caller.as_str().into(), it.callee.as_str().into()]).collect()
     }
 
     fn is_registered(&self, extension: &str) -> bool {

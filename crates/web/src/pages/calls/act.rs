@@ -15,6 +15,8 @@ use serde::Deserialize;
 pub(crate) struct Wanted {
     from: String,
     to: String,
+    #[serde(default)]
+    auto_answer: bool,
 }
 
 #[derive(Deserialize)]
@@ -26,9 +28,9 @@ pub(crate) struct Elsewhere {
 /// The call shows up among the live ones, with the first event of it.
 pub(crate) async fn on_place(
     viewer: Viewer,
-    Form(Wanted { from, to: number }): Form<Wanted>,
+    Form(Wanted { from, to: number, auto_answer }): Form<Wanted>,
 ) -> Result<Response, PageFailure> {
-    let wanted = Placing { from: from.trim().to_owned(), to: number, auto_answer: false };
+    let wanted = Placing { from: from.trim().to_owned(), to: number, auto_answer };
     viewer.api.post::<Placed>("/api/v1/calls", &wanted).await?;
     Ok(to("/calls"))
 }

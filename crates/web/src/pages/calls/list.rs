@@ -37,6 +37,7 @@ words! {
         duration: "Duration", "通话时长";
         reason: "How it ended", "释放原因";
         up: "still up", "进行中";
+        export: "Export as CSV", "导出CSV";
         next: "Older calls", "更早的话单";
         further: "Search further back", "继续向前查询";
         first: "Newest calls", "最新话单";
@@ -66,6 +67,8 @@ struct Page {
     results: [(&'static str, &'static str); 3],
     rows: Vec<Row>,
     next: Option<String>,
+    /// All that is looked for, as a file.
+    export: String,
     asked: Asked,
 }
 
@@ -93,23 +96,18 @@ pub(crate) async fn on_list(
     };
     // The last day counts as a whole.
     let (from, to) = (day(&asked.from, 0), day(&asked.to, 86_400_000));
-    let path = query(
-        "/api/v1/call-records:search",
-        &[
-            ("q", &*asked.q),
-            ("result", &*asked.result),
-            ("way", &*asked.way),
-            ("code", &*asked.code),
-            ("from", &*from),
-            ("to", &*to),
-            ("cursor", &*asked.cursor),
-        ],
-    );
-    let found: CallsFound = viewer.api.get(&path).await?;
+    let wanted = |path, cursor| {
+        let days = [("from", &*from), ("to", &*to), ("cursor", cursor)];
+        let what = [("q", &*asked.q), ("result", &*asked.result)];
+        query(path, &[&what[..], &[("way", &*asked.way), ("code", &*asked.code)], &days].concat())
+    };
+    let found: CallsFound =
+        viewer.api.get(&wanted("/api/v1/call-records:search", &asked.cursor)).await?;
+    let export = wanted("/api/v1/call-records:export", "");
     let rows = found.calls.iter().map(|it| row(it, &zone, viewer.language)).collect();
     let next = found.next.map(|it| address(&asked, &it));
     let results = [("", w.any), ("answered", w.answered), ("failed", w.failed)];
-    Ok(render(&Page { page: viewer.layout(), w, results, rows, next, asked }))
+    Ok(render(&Page { page: viewer.layout(), w, results, rows, next, export, asked }))
 }
 
 /// A call as a row of a list.

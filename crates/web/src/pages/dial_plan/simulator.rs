@@ -20,7 +20,6 @@ use pbx::id::TenantId;
 use pbx::language::Language;
 use pbx::text;
 use pbx::time::UnixMillis;
-use serde::Deserialize;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
@@ -40,6 +39,10 @@ words! {
         trunk: "SIP trunk", "SIP中继";
         dial: "Dialled", "所拨号码";
         at: "At (empty: now)", "时间（留空为现在）";
+        dice: "Random number for rows that block a part of the calls (0 to 99, empty: let it pass)",
+            "随机数（0至99，用于按比例限制的黑名单记录；留空为放行）";
+        up: "As if every phone, line and trunk were registered and idle", "假设所有话机、外线和中继均已注册且空闲";
+        more: "More", "更多条件";
         run: "Simulate", "模拟";
         empty: "Enter a caller number and what he dials.", "请输入主叫号码和所拨号码。";
         findings: "Checks", "检查结果";
@@ -50,23 +53,33 @@ words! {
 }
 
 /// What is to be simulated.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Asked {
+#[derive(Clone, Default)]
+pub(super) struct Asked {
     pub(super) from: String,
     /// `line:` and an account, or `trunk:` and a number; empty: an extension calls.
     pub(super) way: String,
     pub(super) dial: String,
     pub(super) at: String,
+    /// 0 to 99, for rows of the black list that block a part of the calls.
+    pub(super) dice: String,
+    /// `true`: as if everything were registered and idle.
+    pub(super) up: String,
 }
 
-/// What is asked in the form of a grid.
+/// What is asked in the URL, or in the form of a grid.
 pub(super) fn asked(sent: &Sent) -> Asked {
     let of = |name: &str| {
         let found = sent.iter().find(|it| it.0 == name);
         found.map(|it| it.1.trim().to_owned()).unwrap_or_default()
     };
-    Asked { from: of("sim-from"), way: of("sim-way"), dial: of("sim-dial"), at: of("sim-at") }
+    Asked {
+        from: of("sim-from"),
+        way: of("sim-way"),
+        dial: of("sim-dial"),
+        at: of("sim-at"),
+        dice: of("sim-dice"),
+        up: of("sim-up"),
+    }
 }
 
 /// The simulator as a page shows it.
@@ -195,6 +208,8 @@ fn request(asked: &Asked) -> SimulateRequest {
         line,
         trunk,
         at: Some(asked.at.clone()).filter(|it| !it.is_empty()),
+        dice: asked.dice.parse().ok(),
+        all_up: asked.up == "true",
         ..SimulateRequest::default()
     }
 }
@@ -219,22 +234,12 @@ struct Page {
     tables: Vec<(String, &'static str)>,
 }
 
-/// What is asked in the URL, so that it can be sent to somebody.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-pub(crate) struct InUrl {
-    sim_from: String,
-    sim_way: String,
-    sim_dial: String,
-    sim_at: String,
-}
-
+/// What is asked stands in the URL, so that it can be sent to somebody.
 pub(crate) async fn on_simulator(
     viewer: Viewer,
-    Query(it): Query<InUrl>,
+    Query(sent): Query<Sent>,
 ) -> Result<Response, PageFailure> {
-    let asked = Asked { from: it.sim_from, way: it.sim_way, dial: it.sim_dial, at: it.sim_at };
-    let simulated = run(&viewer, None, asked).await;
+    let simulated = run(&viewer, None, asked(&sent)).await;
     let language: Language = viewer.language;
     let tables = TABLES.iter().map(|it| (format!("{HOME}/{}", it.path), it.title.get(language)));
     let page = Page { page: viewer.layout(), w: simulated.w, simulated, tables: tables.collect() };

@@ -19,6 +19,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use pbx::dialplan::Feature;
 use pbx::id::TenantId;
 use pbx::text;
+use serde::Deserialize;
 
 /// Most extensions that a page makes and shows at a time.
 const RANGE_MAX: u64 = 500;
@@ -131,12 +132,23 @@ fn pair(cards: &[Card], w: &Words) -> Option<Pair> {
     Some(Pair { from, to, label })
 }
 
+/// A password that somebody has chosen; empty: one is made.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Chosen {
+    password: String,
+    allow_weak: bool,
+}
+
 pub(crate) async fn on_password(
     viewer: Viewer,
     Path(number): Path<String>,
+    Body(Chosen { password, allow_weak }): Body<Chosen>,
 ) -> Result<Response, PageFailure> {
     let path = format!("{}:passwd", api(&number));
-    let made: Credentials = viewer.api.post(&path, &PasswordRequest::default()).await?;
+    let password = Some(password).filter(|it| !it.is_empty());
+    let request = PasswordRequest { password, allow_weak };
+    let made: Credentials = viewer.api.post(&path, &request).await?;
     Ok(cards(&viewer, vec![made], false).await)
 }
 

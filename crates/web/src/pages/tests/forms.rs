@@ -99,3 +99,33 @@ async fn the_dial_plan_goes_out_and_in_as_one_document() {
         assert!(page.contains("id=\"wrong\"") && page.contains(said), "{wrong}: {page}");
     }
 }
+
+#[tokio::test]
+async fn a_password_is_chosen_or_made() {
+    let scene = Scene::new().await;
+    let page = scene.get("/extensions/100?lang=zh").await.body;
+    check(&page).unwrap();
+    assert!(page.contains("name=\"password\"") && page.contains("name=\"allow_weak\""), "{page}");
+    let path = "/extensions/100/password";
+    let password = async || {
+        let found = scene.db.password(pbx::id::TenantId::default(), "100").await.unwrap();
+        found.unwrap().reveal().to_owned()
+    };
+    let made = scene.post(path, &[("password", "")]).await;
+    let first = password().await;
+    assert!(made.status == 200 && made.body.contains(&first), "{}", made.body);
+    let weak = scene.post(path, &[("password", "12345678")]).await;
+    assert_eq!((weak.status, password().await), (422, first), "{}", weak.body);
+    let weak = [("password", "12345678"), ("allow_weak", "true")];
+    assert_eq!((scene.post(path, &weak).await.status, &*password().await), (200, "12345678"));
+}
+
+#[tokio::test]
+async fn a_simulation_may_take_everything_for_idle() {
+    let scene = Scene::new().await;
+    let asked = "/dial-plan?sim-from=100&sim-dial=101";
+    let page = scene.get(&format!("{asked}&sim-up=true&sim-dice=7")).await.body;
+    check(&page).unwrap();
+    assert!(page.contains("<details open") && page.contains("value=\"7\""), "{page}");
+    assert!(!scene.get(asked).await.body.contains("<details open"));
+}
