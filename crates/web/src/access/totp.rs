@@ -95,7 +95,8 @@ pub async fn confirm(
         return Err(already(name));
     }
     db.delete_sessions_of(tenant, name, principal.session()).await?;
-    author.did("totp_on", USERS, name, None).await?;
+    let (called, _) = kept(db, name).await?;
+    author.did("totp_on", USERS, &called, None).await?;
     author.commit().await?;
     office.access.succeeded(principal, Some(name));
     Ok(RecoveryCodes { recovery_codes: codes })
@@ -113,11 +114,11 @@ pub async fn renew(
     let (codes, hashes) = recovery_codes()?;
     let _one_at_a_time = office.edits.lock().await;
     let author = Author::of(office, principal).edit();
-    let kept = kept(author.db(), name).await?;
-    if !author.db().renew_recovery_codes(TenantId::default(), name, &hashes).await? {
-        return Err(none(name));
+    let (name, kept) = kept(author.db(), name).await?;
+    if !author.db().renew_recovery_codes(TenantId::default(), &name, &hashes).await? {
+        return Err(none(&name));
     }
-    author.did("recovery_codes", USERS, name, kept).await?;
+    author.did("recovery_codes", USERS, &name, Some(kept)).await?;
     author.commit().await?;
     Ok(RecoveryCodes { recovery_codes: codes })
 }
@@ -145,19 +146,20 @@ pub async fn remove(author: Author<'_>, name: &str) -> Result<(), Failure> {
         return if author.db.delete_totp(tenant, name).await? { Ok(()) } else { Err(none(name)) };
     }
     let author = author.edit();
-    let kept = kept(author.db(), name).await?;
-    if !author.db().delete_totp(tenant, name).await? {
-        return Err(none(name));
+    let (name, kept) = kept(author.db(), name).await?;
+    if !author.db().delete_totp(tenant, &name).await? {
+        return Err(none(&name));
     }
-    author.did("totp_off", USERS, &user.name, kept).await?;
+    author.did("totp_off", USERS, &name, Some(kept)).await?;
     author.commit().await
 }
 
-/// What is to be kept of a second factor that becomes another or goes.
-async fn kept(db: &Db, name: &str) -> Result<Option<Kept>, Failure> {
+/// The name of whoever it is, as the audit has it, and what is to be kept of a second factor that becomes another or goes.
+async fn kept(db: &Db, name: &str) -> Result<(String, Kept), Failure> {
     let tenant = TenantId::default();
     let user = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
-    Ok(Some(Kept::User(user, db.factor(tenant, name).await?)))
+    let factor = db.factor(tenant, name).await?;
+    Ok((user.name.clone(), Kept::User(user, factor)))
 }
 
 /// The second factor that he had before it was turned off, or the recovery codes that were left of it.

@@ -73,7 +73,9 @@ pub(crate) async fn set_password(
     let was = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
     db.set_user_password(tenant, name, hash, author.now).await?;
     db.delete_sessions_of(tenant, name, but).await?;
-    author.password(USERS, name, Kept::User(was, None)).await?;
+    // As he is called, however the request has written it: an undo looks for later passwords by that name.
+    let name = was.name.clone();
+    author.password(USERS, &name, Kept::User(was, None)).await?;
     author.commit().await
 }
 

@@ -269,3 +269,25 @@ async fn who_administers_is_written_down_too() {
     let text = serde_json::to_string(&all).unwrap();
     assert!(!text.contains(&secret) && !text.contains("argon2"), "{text}");
 }
+
+/// However his name is written, it is his password: an older one does not come back over a newer one.
+#[tokio::test]
+async fn the_password_of_an_administrator_comes_back_unless_he_has_another_since() {
+    let scene = Scene::new().await;
+    let ann = json!({ "name": "ann", "password": "correct horse" });
+    assert_eq!(scene.post("/api/v1/setup").json(&ann).send().await.status, 200);
+    let set = async |path: &str, password: &str| {
+        ok(scene.post(path).json(&json!({ "password": password }))).await;
+        entries(&scene).await[0]["id"].clone()
+    };
+    let log_in = async |password: &str| {
+        let request = json!({ "name": "ann", "password": password });
+        scene.post("/api/v1/sessions").json(&request).send().await.status
+    };
+    let first = set("/api/v1/users/ann:passwd", "battery horse").await;
+    set("/api/v1/users/ANN:passwd", "staple horse!").await;
+    let older = scene.post(&format!("/api/v1/audit-entries/{first}:undo")).by_socket().send().await;
+    assert_eq!((older.status, &*older.code()), (409, "changed_since"));
+    undone(&scene).await;
+    assert_eq!(log_in("battery horse").await, 200);
+}
