@@ -63,7 +63,8 @@ pub enum Edit {
 /// The future of [`Running::explain`].
 pub type Explained<'a> = Pin<Box<dyn Future<Output = Option<Arc<Tried>>> + Send + 'a>>;
 
-/// The future of [`Running::place`] and [`Running::transfer`]; `None` where the core does not answer.
+/// The future of [`Running::place`] and [`Running::transfer`]; `None` where the core is not there. An order that it
+/// has not come to in time is accepted.
 pub type Ordered<'a> = Pin<Box<dyn Future<Output = Option<Result<(), Undone>>> + Send + 'a>>;
 
 /// The future of [`Running::changed`].

@@ -1,7 +1,7 @@
 //! Extensions as they are configured: listed, added, changed, removed.
 //!
-//! A password goes in as a [`NewPassword`] and never comes out; only the directory builder opens
-//! it, to derive the digests.
+//! A password goes in as a [`NewPassword`] and is shown to nobody: the directory builder opens it, to derive the digests,
+//! and the audit, which seals it again with the entry of its change so that it can be put back.
 
 use super::binding::number;
 use super::{Db, ROWS_PER_STATEMENT, from_word, word};
