@@ -129,6 +129,11 @@ impl Principal {
         Err(Failure::new(403, "scope", what))
     }
 
+    /// Whether it is the administrator of this name, however that is written.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        matches!(&self.who, Who::User { name: own, .. } if own.eq_ignore_ascii_case(name))
+    }
+
     /// `user`, `api-key` or `cli`, for the audit.
     pub fn kind(&self) -> &'static str {
         match self.who {

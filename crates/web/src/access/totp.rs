@@ -263,9 +263,7 @@ fn random<const N: usize>() -> Result<[u8; N], Failure> {
 }
 
 fn own(principal: &Principal, name: &str) -> Result<(), Failure> {
-    let is_own =
-        matches!(&principal.who, Who::User { name: own, .. } if own.eq_ignore_ascii_case(name));
-    if is_own {
+    if principal.is(name) {
         return Ok(());
     }
     let what = text!(

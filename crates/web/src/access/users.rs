@@ -1,7 +1,7 @@
 //! Administrators: the operations of the API, which the command line also uses while no server runs, and their handlers.
 
 use super::password::{self, Hasher};
-use super::principal::{Principal, Who};
+use super::principal::Principal;
 use crate::Office;
 use crate::audit::{Author, Editor, Kept, USERS};
 use crate::conventions::{Listed, PageQuery};
@@ -260,8 +260,7 @@ pub async fn passwd(
     request: UserPassword,
 ) -> Result<(), Failure> {
     password::check(name, &request.password)?;
-    let is_own =
-        matches!(&principal.who, Who::User { name: own, .. } if own.eq_ignore_ascii_case(name));
+    let is_own = principal.is(name);
     if is_own {
         prove(office, principal, name, request.current.unwrap_or_default()).await?;
     }

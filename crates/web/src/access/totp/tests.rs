@@ -5,6 +5,7 @@
 use super::present;
 use crate::Running as _;
 use crate::scene::{Answer, OFFICE, Scene, TRUSTED};
+use axum::http::Method;
 use data_encoding::BASE32_NOPAD;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -283,4 +284,31 @@ async fn what_an_undo_brings_back_is_the_same_phone_and_the_same_codes() {
     assert_eq!(entries["entries"][0]["action"], "totp_on");
     assert_eq!(undo().await.status, 200);
     assert_eq!(ann.log_in(OFFICE, None).await.status, 200);
+}
+
+/// Whoever finds her browser open cannot do by an undo what he would be asked her password for.
+#[tokio::test]
+async fn an_undo_of_her_own_asks_for_more_than_her_browser() {
+    let ann = Ann::new().await;
+    let newest = async || {
+        let entries = ann.scene.get("/api/v1/audit-entries").by_socket().send().await.json();
+        format!("/api/v1/audit-entries/{}:undo", entries["entries"][0]["id"])
+    };
+    let refused = async |what: &str| {
+        let answer = ann.post(&newest().await, Value::Null).await;
+        assert_eq!((answer.status, &*answer.code()), (403, "own"), "{what}: {}", answer.body);
+    };
+    ann.with_phone().await;
+    refused("totp_on").await;
+    let proof = json!({ "current": PASSWORD });
+    assert_eq!(ann.post("/api/v1/users/ann/totp:renew", proof.clone()).await.status, 200);
+    refused("recovery_codes").await;
+    assert_eq!(ann.post("/api/v1/users/ann/totp:off", proof).await.status, 200);
+    refused("totp_off").await;
+    let other = json!({ "current": PASSWORD, "password": "battery horse" });
+    assert_eq!(ann.post("/api/v1/users/ANN:passwd", other).await.status, 200);
+    refused("password").await;
+    let language = ann.scene.ask(Method::PATCH, "/api/v1/users/ann").by_socket();
+    assert_eq!(language.json(&json!({ "language": "zh" })).send().await.status, 200);
+    assert_eq!(ann.post(&newest().await, Value::Null).await.status, 200, "that is nobody's key");
 }

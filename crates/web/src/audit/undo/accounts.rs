@@ -5,6 +5,7 @@ use crate::access::{Principal, keys, totp, users};
 use crate::audit::{Author, Kept};
 use crate::resource::Failure;
 use pbx::id::TenantId;
+use pbx::text;
 use store::db::{AuditEntry, Factor, User};
 
 pub(super) async fn undo_user(
@@ -17,6 +18,7 @@ pub(super) async fn undo_user(
         let now = db.user(TenantId::default(), name).await?.map(users::shown);
         must_be_as_left(db, entry, now.as_ref()).await?;
     } else {
+        must_be_of_another(principal, name)?;
         must_be_newest(db, entry).await?;
     }
     match &*entry.action {
@@ -40,6 +42,18 @@ pub(super) async fn undo_user(
             totp::put_back(author, name, factor).await
         }
     }
+}
+
+/// What he proves himself with, he is asked for before he changes it: his browser may have been left alone.
+fn must_be_of_another(principal: &Principal, name: &str) -> Result<(), Failure> {
+    if !principal.is(name) {
+        return Ok(());
+    }
+    let what = text!(
+        "this is what you sign in with: change it on the page Administrators, which asks for your password, or have another administrator take it back",
+        "这是您本人的登录凭据：请在“管理员”页面修改（需输入当前密码），或由其他管理员撤销"
+    );
+    Err(Failure::new(403, "own", what))
 }
 
 fn user_of(kept: Kept) -> Option<(User, Option<Factor>)> {
