@@ -172,7 +172,11 @@ pub(crate) async fn put_back(
     let author = author.edit();
     let user = author.db().user(tenant, name).await?.ok_or_else(|| missing(name))?;
     let (action, kept, factor) = match author.db().factor(tenant, name).await? {
-        None => ("totp_on", None, factor),
+        None => {
+            // As when it is turned on: whoever came in meanwhile has shown no code.
+            author.db().delete_sessions_of(tenant, name, None).await?;
+            ("totp_on", None, factor)
+        }
         Some(now) => {
             let factor = Factor { recovery: factor.recovery, ..now.clone() };
             ("recovery_codes", Some(Kept::User(user.clone(), Some(now))), factor)

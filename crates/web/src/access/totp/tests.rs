@@ -273,8 +273,15 @@ async fn what_an_undo_brings_back_is_the_same_phone_and_the_same_codes() {
 
     let off = ann.post("/api/v1/users/ann/totp:off", proof).await;
     assert_eq!(off.status, 200, "{}", off.body);
-    assert_eq!(ann.log_in(OFFICE, None).await.status, 200);
+    let without = ann.log_in(OFFICE, None).await;
+    assert_eq!(without.status, 200);
+    let is_in = async || {
+        let current = ann.scene.get("/api/v1/sessions/current").from(OFFICE);
+        current.with("cookie", &without.cookie()).send().await.status
+    };
+    assert_eq!(is_in().await, 200);
     assert_eq!(undo().await.status, 200);
+    assert_eq!(is_in().await, 401, "it began without the second factor");
     assert_eq!(ann.log_in(OFFICE, None).await.status, 401);
     assert_eq!(ann.log_in(OFFICE, Some(&codes[0])).await.status, 401, "it was spent");
     ann.scene.server.wait(STEP);
