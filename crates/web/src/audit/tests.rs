@@ -291,3 +291,28 @@ async fn the_password_of_an_administrator_comes_back_unless_he_has_another_since
     undone(&scene).await;
     assert_eq!(log_in("battery horse").await, 200);
 }
+
+/// Whoever may see the audit and not configure, configures nothing by way of it.
+#[tokio::test]
+async fn a_key_undoes_what_it_may_change() {
+    let scene = Scene::new().await;
+    let ann = json!({ "name": "ann", "password": "correct horse" });
+    assert_eq!(scene.post("/api/v1/setup").json(&ann).send().await.status, 200);
+    let key = async |scopes: Value| {
+        let new = json!({ "name": "program", "scopes": scopes });
+        let made = ok(scene.post("/api/v1/api-keys").json(&new)).await;
+        format!("Bearer {}", made["key"].as_str().unwrap())
+    };
+    let (of_admin, of_both) = (key(json!(["admin"])).await, key(json!(["config", "admin"])).await);
+    let undo = async |key: &str| {
+        let id = entries(&scene).await[0]["id"].clone();
+        let ask = scene.post(&format!("/api/v1/audit-entries/{id}:undo"));
+        ask.with("authorization", key).send().await
+    };
+    ok(change(&scene, "/api/v1/settings/no_answer_s", &json!({ "value": 30 }))).await;
+    let refused = undo(&of_admin).await;
+    assert_eq!((refused.status, &*refused.code()), (403, "scope"), "{}", refused.body);
+    assert_eq!(undo(&of_both).await.status, 200);
+    ok(change(&scene, "/api/v1/users/ann", &json!({ "language": "zh" }))).await;
+    assert_eq!(undo(&of_admin).await.status, 200);
+}

@@ -10,7 +10,7 @@ use super::{
     API_KEYS, Author, CERTIFICATE, DIAL_PLAN, EXTENSIONS, Kept, SETTINGS, USERS, last, missing,
     shown,
 };
-use crate::access::Principal;
+use crate::access::{Principal, Scope};
 use crate::outside::Fields;
 use crate::resource::Failure;
 use crate::resource::audit::Undone;
@@ -43,6 +43,9 @@ pub(super) const TABLES: [&str; 11] = [
 /// What is configured besides the tables of the dial plan.
 const KINDS: [&str; 6] = [EXTENSIONS, SETTINGS, USERS, API_KEYS, WEBHOOKS, CERTIFICATE];
 
+/// Of these, what scope `admin` is for. All else is for scope `config`, whose change an undo is.
+const OF_ADMINISTRATORS: [&str; 4] = [USERS, API_KEYS, WEBHOOKS, CERTIFICATE];
+
 /// What leaves another configuration behind. All else, as a call that was hung up, is over once it is done.
 const CHANGES: [&str; 8] =
     ["add", "change", "delete", "password", "rotate", "totp_on", "totp_off", "recovery_codes"];
@@ -57,6 +60,9 @@ const LATER_MAX: u32 = 1000;
 pub async fn undo(office: &Office, principal: &Principal, id: u64) -> Result<Undone, Failure> {
     let (db, tenant) = (&office.db, TenantId::default());
     let entry = db.audit_entry(tenant, id).await?.ok_or_else(|| missing(id))?;
+    if !OF_ADMINISTRATORS.contains(&&*entry.kind) {
+        principal.permitted(Scope::Config)?;
+    }
     if let Some(why) = refusal(&entry) {
         return Err(Failure::new(409, "cannot_undo", why));
     }
