@@ -4,6 +4,7 @@ use pbx::dialplan::Tables;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// What a row is called by; a table that is not here is a list of names.
 const KEYS: [(&str, &str); 9] = [
@@ -24,7 +25,7 @@ const MASKED: &str = "***";
 const MASKED_NEW: &str = "*** (new)";
 
 /// Rows by table and name, with their secrets.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Rows(BTreeMap<(String, String), Value>);
 
 /// What an edit changed: `{table: [rows]}` before and after.
@@ -38,11 +39,17 @@ pub(super) struct Difference {
     pub(super) secrets: Option<Secrets>,
 }
 
-/// Rows whose secret an edit changed or took away, with their secrets, before and after: `{table: [rows]}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Rows whose secret an edit changed, took away or brought, with their secrets, before and after: `{table: [rows]}`.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Secrets {
     was: Value,
     is: Value,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
+    }
 }
 
 impl Rows {
@@ -144,6 +151,9 @@ pub(super) fn difference(before: &Rows, after: &Rows) -> Option<Difference> {
     for (key, row) in &after.0 {
         let old = before.0.get(key);
         if old != Some(row) {
+            if old.is_none() && row.get(SECRET).is_some() {
+                secrets_are.0.insert(key.clone(), row.clone());
+            }
             let is_new = old.is_some_and(|old| old.get(SECRET) != row.get(SECRET));
             is.0.insert(key.clone(), masked(row, if is_new { MASKED_NEW } else { MASKED }));
         }
@@ -157,7 +167,8 @@ pub(super) fn difference(before: &Rows, after: &Rows) -> Option<Difference> {
         ref many => (super::DIAL_PLAN.to_owned(), tables_of(many)),
     };
     let secrets = Secrets { was: secrets_were.value(), is: secrets_are.value() };
-    let secrets = Some(secrets).filter(|_| !secrets_were.0.is_empty());
+    let secrets =
+        Some(secrets).filter(|_| !(secrets_were.0.is_empty() && secrets_are.0.is_empty()));
     Some(Difference { kind, name, before: was.shown(), after: is.shown(), secrets })
 }
 

@@ -1,9 +1,12 @@
 //! What is changed is written down, and taken back; through the whole router.
 
+use super::{Author, EXTENSIONS};
+use crate::access::Principal;
 use crate::certificate::made::self_signed;
 use crate::scene::{Asking, NOW, Scene};
 use axum::http::Method;
 use pbx::id::TenantId;
+use pbx::language::Language;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -292,6 +295,10 @@ async fn the_password_of_an_administrator_comes_back_unless_he_has_another_since
     assert_eq!(log_in("battery horse").await, 200);
 }
 
+async fn undo_of(scene: &Scene, id: &Value) -> crate::scene::Answer {
+    scene.post(&format!("/api/v1/audit-entries/{id}:undo")).by_socket().send().await
+}
+
 /// Whoever may see the audit and not configure, configures nothing by way of it.
 #[tokio::test]
 async fn a_key_undoes_what_it_may_change() {
@@ -315,4 +322,82 @@ async fn a_key_undoes_what_it_may_change() {
     assert_eq!(undo(&of_both).await.status, 200);
     ok(change(&scene, "/api/v1/users/ann", &json!({ "language": "zh" }))).await;
     assert_eq!(undo(&of_admin).await.status, 200);
+}
+
+/// What was added is not taken away from whoever has given it another password or secret since.
+#[tokio::test]
+async fn what_was_added_stays_where_its_secret_is_another_one_since() {
+    let scene = Scene::new().await;
+    let line = json!({ "account": "5678", "domain": "sip.example.com", "password": "k7mfx2pq" });
+    let hook = json!({ "url": "https://hooks.example.com/a" });
+    ok(scene.post("/api/v1/external-lines").json(&line)).await;
+    let line = entries(&scene).await[0]["id"].clone();
+    let new = json!({ "password": "another2pq" });
+    ok(change(&scene, "/api/v1/external-lines/5678", &new)).await;
+    let made = ok(scene.post("/api/v1/webhooks").json(&hook)).await;
+    let hook = entries(&scene).await[0]["id"].clone();
+    let rotate = format!("/api/v1/webhooks/{}:rotate", made["id"].as_str().unwrap());
+    ok(scene.post(&rotate)).await;
+    ok(add(&scene)).await;
+    let extension = entries(&scene).await[0]["id"].clone();
+    ok(scene.post("/api/v1/extensions/100:passwd").json(&json!({}))).await;
+    for (what, id) in [("line", &line), ("webhook", &hook), ("extension", &extension)] {
+        let refused = undo_of(&scene, id).await;
+        assert_eq!((refused.status, &*refused.code()), (409, "changed_since"), "{what}");
+    }
+}
+
+/// Who goes back step by step comes to where he began.
+#[tokio::test]
+async fn one_step_back_after_the_other() {
+    let scene = Scene::new().await;
+    let ann = json!({ "name": "ann", "password": "correct horse" });
+    assert_eq!(scene.post("/api/v1/setup").json(&ann).send().await.status, 200);
+    let bob = json!({ "name": "bob", "password": "correct horse" });
+    let password = json!({ "password": "battery horse" });
+    let began = entries(&scene).await.len();
+    ok(add(&scene)).await;
+    ok(scene.post("/api/v1/extensions").json(&json!({ "extensions": [{ "number": "200-201" }] })))
+        .await;
+    ok(change(&scene, "/api/v1/extensions/200", &json!({ "ring_s": 20 }))).await;
+    ok(scene.post("/api/v1/extensions/100:passwd").json(&json!({}))).await;
+    ok(scene.post("/api/v1/extensions/100:passwd").json(&json!({}))).await;
+    ok(scene.post("/api/v1/users").json(&bob)).await;
+    ok(scene.post("/api/v1/users/bob:passwd").json(&password)).await;
+    let done = entries(&scene).await;
+    for entry in &done[..done.len() - began] {
+        let undone = undo_of(&scene, &entry["id"]).await;
+        assert_eq!(undone.status, 200, "{}: {}", entry["action"], undone.body);
+    }
+    assert_eq!(ok(scene.get("/api/v1/extensions")).await, json!([]));
+    assert_eq!(scene.get("/api/v1/users/bob").by_socket().status().await, 404);
+    // To take the last step back again is a change of its own.
+    undone(&scene).await;
+    let first = &done[done.len() - began - 1]["id"];
+    assert_eq!(undo_of(&scene, first).await.code(), "cannot_undo");
+}
+
+/// A second one of the same number is not the one that was added then.
+#[tokio::test]
+async fn whoever_has_the_number_now_is_not_removed() {
+    let scene = Scene::new().await;
+    ok(add(&scene)).await;
+    let first = entries(&scene).await[0]["id"].clone();
+    ok(scene.ask(Method::DELETE, EXTENSION)).await;
+    ok(add(&scene)).await;
+    let refused = undo_of(&scene, &first).await;
+    assert_eq!((refused.status, &*refused.code()), (409, "changed_since"), "{}", refused.body);
+}
+
+/// To end the registration of a phone makes no other password.
+#[tokio::test]
+async fn a_phone_that_was_logged_off_keeps_no_password_from_coming_back() {
+    let scene = Scene::new().await;
+    ok(add(&scene)).await;
+    ok(scene.post("/api/v1/extensions/100:passwd").json(&json!({}))).await;
+    let password = entries(&scene).await[0]["id"].clone();
+    let cli = Principal::cli(Language::En);
+    Author::of(&scene.office, &cli).done("log_off", EXTENSIONS, "100").await;
+    let undone = undo_of(&scene, &password).await;
+    assert_eq!(undone.status, 200, "{}", undone.body);
 }

@@ -50,8 +50,8 @@ const OF_ADMINISTRATORS: [&str; 4] = [USERS, API_KEYS, WEBHOOKS, CERTIFICATE];
 const CHANGES: [&str; 8] =
     ["add", "change", "delete", "password", "rotate", "totp_on", "totp_off", "recovery_codes"];
 
-/// Fields that become others without anybody's doing.
-const BY_THEMSELVES: [&str; 3] = ["used_at", "gone", "previous_secret_until"];
+/// Fields that become others without anybody's doing, or of which an entry of its own tells.
+const BY_THEMSELVES: [&str; 4] = ["used_at", "gone", "previous_secret_until", "password_at"];
 
 /// After so many changes of one thing nobody looks whether a secret was among them.
 const LATER_MAX: u32 = 1000;
@@ -187,7 +187,8 @@ async fn undo_rows(author: Author<'_>, entry: &AuditEntry) -> Result<(), Failure
     author.commit().await
 }
 
-/// Refuses unless what is shown of something is as the entry left it, in all that the entry changed.
+/// Refuses unless what is shown of something is as the entry left it, in all that the entry changed; of what was added, its
+/// secret too.
 async fn must_be_as_left(
     db: &Db,
     entry: &AuditEntry,
@@ -199,7 +200,10 @@ async fn must_be_as_left(
         (Some(now), Some(is)) => changed(entry).iter().all(|field| now.get(field) == is.get(field)),
         (None, Some(_)) | (Some(_), None) => false,
     };
-    if is_as_left { Ok(()) } else { Err(changed_since(db, entry).await) }
+    if !is_as_left {
+        return Err(changed_since(db, entry).await);
+    }
+    if entry.action == "add" { must_be_newest(db, entry).await } else { Ok(()) }
 }
 
 /// Refuses unless this was the last time that the secret became another one, or came or went with what has it.
@@ -212,9 +216,25 @@ async fn must_be_newest(db: &Db, entry: &AuditEntry) -> Result<(), Failure> {
     };
     let found = db.audit_entries(TenantId::default(), &query).await?;
     let later: Vec<_> = found.into_iter().take_while(|it| it.id > entry.id).collect();
-    let is_newest =
-        later.len() < LATER_MAX as usize && later.iter().all(|it| it.action == "change");
-    if is_newest { Ok(()) } else { Err(changed_since(db, entry).await) }
+    let mut taken_back = BTreeSet::new();
+    let mut counting = later.iter().filter(|it| counts(it, entry.id, &mut taken_back));
+    // What else was done, as the logging off of a phone, made no other secret.
+    let is_other = |it: &AuditEntry| it.action != "change" && CHANGES.contains(&&*it.action);
+    if later.len() < LATER_MAX as usize && !counting.any(is_other) {
+        return Ok(());
+    }
+    Err(changed_since(db, entry).await)
+}
+
+/// Whether something that was done after `since` still counts: not what was taken back, nor what took it back. To be asked
+/// of the newest first.
+fn counts(it: &AuditEntry, since: u64, taken_back: &mut BTreeSet<u64>) -> bool {
+    if taken_back.remove(&it.id) {
+        return false;
+    }
+    let undone = it.undoes.filter(|undone| *undone > since);
+    taken_back.extend(undone);
+    undone.is_none()
 }
 
 /// The fields that the entry changed: of what was added or is gone, all.

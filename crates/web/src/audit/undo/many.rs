@@ -1,6 +1,6 @@
 //! Takes back that many extensions were added at once: the wrong range is the first thing that somebody gets wrong.
 
-use super::changed_since;
+use super::{changed_since, counts};
 use crate::audit::{Author, EXTENSIONS, Kept, KeptExtension};
 use crate::extensions::{self, range};
 use crate::resource::{Extension, Failure};
@@ -68,16 +68,17 @@ fn numbers(name: &str) -> Vec<String> {
     name.split(", ").flat_map(of).collect()
 }
 
-/// The extensions that were changed after an entry.
+/// The extensions that were changed after an entry, and are.
 async fn touched(db: &Db, since: u64) -> Result<BTreeSet<String>, Failure> {
-    let mut touched = BTreeSet::new();
+    let (mut touched, mut taken_back) = (BTreeSet::new(), BTreeSet::new());
     let mut before = None;
     loop {
         let kind = Some(EXTENSIONS.to_owned());
         let query = AuditQuery { before, kind, name: None, limit: ENTRIES };
         let found = db.audit_entries(TenantId::default(), &query).await?;
         let later: Vec<_> = found.iter().take_while(|it| it.id > since).collect();
-        later.iter().for_each(|it| touched.extend(numbers(&it.name)));
+        let counting = later.iter().filter(|it| counts(it, since, &mut taken_back));
+        counting.for_each(|it| touched.extend(numbers(&it.name)));
         if later.len() < found.len() || found.is_empty() {
             return Ok(touched);
         }
