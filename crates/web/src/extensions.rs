@@ -56,8 +56,19 @@ fn with_phones(shown: &mut [Extension], phones: &[PhoneRecord]) {
 }
 
 pub async fn show(db: &Db, number: &str) -> Result<Extension, Failure> {
+    with_set(db, number, &[]).await
+}
+
+/// What will be shown: what is set in the place of phones the core has at once, the database with the journal's next batch.
+pub(crate) async fn with_set(
+    db: &Db,
+    number: &str,
+    changes: &[PhoneChange],
+) -> Result<Extension, Failure> {
     let mut shown = Extension::from(db.extension(TenantId::default(), number).await?);
-    supplementary::show(&mut shown, &db.phone(TenantId::default(), number).await?);
+    let mut settings = db.phone(TenantId::default(), number).await?;
+    changes.iter().cloned().for_each(|it| settings.apply(it));
+    supplementary::show(&mut shown, &settings);
     Ok(shown)
 }
 
@@ -66,10 +77,10 @@ pub async fn show(db: &Db, number: &str) -> Result<Extension, Failure> {
 pub async fn add(author: Author<'_>, request: AddRequest) -> Result<Vec<Credentials>, Failure> {
     let author = author.edit();
     let (made, phones) = added(author.db(), request).await?;
+    author.added(&numbers(&made), &phones).await?;
     for (number, changes) in phones {
         supplementary::set_stored(author.db(), &number, changes).await?;
     }
-    author.added(&numbers(&made)).await?;
     author.commit().await?;
     Ok(made)
 }
@@ -79,7 +90,7 @@ fn numbers(made: &[Credentials]) -> Vec<String> {
 }
 
 /// What is to be set in the place of the phones of an extension.
-type ByPhone = (String, Vec<PhoneChange>);
+pub(crate) type ByPhone = (String, Vec<PhoneChange>);
 
 /// The same without what phones could have set.
 async fn added(db: &Db, request: AddRequest) -> Result<(Vec<Credentials>, Vec<ByPhone>), Failure> {
@@ -337,7 +348,7 @@ pub(crate) async fn add_live(
 ) -> Result<Vec<Credentials>, Failure> {
     let author = author.edit();
     let (made, phones) = added(author.db(), request).await?;
-    author.added(&numbers(&made)).await?;
+    author.added(&numbers(&made), &phones).await?;
     author.commit().await?;
     office.running.changed(Edit::Extensions(numbers(&made))).await?;
     for (number, changes) in phones {
@@ -357,11 +368,7 @@ pub(crate) async fn set_live(
     let db = author.db();
     let before = show(db, number).await?;
     let changes = stored(db, number, change).await?;
-    // The core has it at once, the database with the journal's next batch: shown is what will be.
-    let mut extension = Extension::from(db.extension(TenantId::default(), number).await?);
-    let mut settings = db.phone(TenantId::default(), number).await?;
-    changes.iter().cloned().for_each(|it| settings.apply(it));
-    supplementary::show(&mut extension, &settings);
+    let extension = with_set(db, number, &changes).await?;
     author.changed(EXTENSIONS, number, Some(&before), Some(&extension)).await?;
     author.commit().await?;
     office.running.changed(Edit::Extensions(vec![number.to_owned()])).await?;

@@ -2,6 +2,7 @@
 
 use super::rows::{self, Rows};
 use super::{Author, Change, EXTENSIONS, Kept, SETTINGS, action, value};
+use crate::extensions::ByPhone;
 use crate::resource::{Extension, Failure};
 use crate::{extensions, settings};
 use pbx::id::TenantId;
@@ -38,12 +39,17 @@ impl<'a> Editor<'a> {
         self.author.called()
     }
 
-    /// Extensions that were added: one with all of it, several with their numbers.
-    pub(crate) async fn added(&self, numbers: &[String]) -> Result<(), Failure> {
+    /// Extensions that were added: one with all of it and what is set in the place of its phones, several with their numbers.
+    pub(crate) async fn added(
+        &self,
+        numbers: &[String],
+        phones: &[ByPhone],
+    ) -> Result<(), Failure> {
         match numbers {
             [] => Ok(()),
             [number] => {
-                let after = extensions::show(self.db(), number).await?;
+                let set = phones.first().map(|it| &*it.1).unwrap_or_default();
+                let after = extensions::with_set(self.db(), number, set).await?;
                 self.changed(EXTENSIONS, number, None::<&Extension>, Some(&after)).await
             }
             many => {

@@ -401,3 +401,19 @@ async fn a_phone_that_was_logged_off_keeps_no_password_from_coming_back() {
     let undone = undo_of(&scene, &password).await;
     assert_eq!(undone.status, 200, "{}", undone.body);
 }
+
+#[tokio::test]
+async fn one_who_is_forwarded_is_taken_back_and_comes_back() {
+    let scene = Scene::new().await;
+    let forwarded = json!({ "forward": { "always": "200" }, "do_not_disturb": true });
+    let new = json!({ "extensions": [{ "number": "100", "change": forwarded }] });
+    ok(scene.post("/api/v1/extensions").json(&new)).await;
+    let added = entries(&scene).await[0]["after"].clone();
+    assert_eq!(added["forward"], forwarded["forward"]);
+    undone(&scene).await;
+    assert_eq!(scene.get(EXTENSION).by_socket().status().await, 404);
+    undone(&scene).await;
+    assert_eq!(ok(scene.get(EXTENSION)).await["forward"], forwarded["forward"]);
+    undone(&scene).await;
+    assert_eq!(scene.get(EXTENSION).by_socket().status().await, 404);
+}

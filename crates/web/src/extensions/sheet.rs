@@ -123,7 +123,7 @@ async fn write(
         [] => (vec![], vec![]),
         _ => added(db, new).await?,
     };
-    author.added(&numbers(&made)).await?;
+    author.added(&numbers(&made), &phones).await?;
     for Changing { before, after, profile, by_phone } in changes {
         let number = &*after.number;
         db.update_extension(tenant, profile).await?;
