@@ -13,7 +13,7 @@ mod together;
 mod undo;
 
 pub use editor::Editor;
-pub(crate) use kept::{Kept, KeptExtension};
+pub(crate) use kept::{Kept, KeptExtension, readable};
 pub use undo::undo;
 
 use crate::Office;

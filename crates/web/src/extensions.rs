@@ -172,7 +172,7 @@ pub async fn delete(author: Author<'_>, number: &str) -> Result<(), Failure> {
     let kept = KeptExtension::of(author.db(), number).await?;
     must_be_unused(author.db(), number).await?;
     author.db().delete_extensions(TenantId::default(), &[number.to_owned()]).await?;
-    author.gone(EXTENSIONS, number, &before, Kept::Extensions(vec![kept])).await?;
+    author.gone(EXTENSIONS, number, &before, kept.map(Kept::extension)).await?;
     author.commit().await
 }
 
@@ -214,7 +214,7 @@ async fn put_password(
 ) -> Result<(), Failure> {
     let was = KeptExtension::of(author.db(), number).await?;
     author.db().set_password(TenantId::default(), number, Some(password)).await?;
-    author.password(EXTENSIONS, number, Kept::Extensions(vec![was])).await
+    author.password(EXTENSIONS, number, was.map(Kept::extension)).await
 }
 
 fn prepare(

@@ -365,7 +365,7 @@ pub(crate) async fn delete(office: &Office, author: Author<'_>, id: &str) -> Res
     if !author.db().delete_webhook(TenantId::default(), id).await? {
         return Err(missing(id));
     }
-    author.gone(WEBHOOKS, id, &was, Kept::Webhook(hook)).await?;
+    author.gone(WEBHOOKS, id, &was, Some(Kept::Webhook(hook))).await?;
     commit(office, author).await
 }
 

@@ -80,7 +80,7 @@ pub async fn revoke(author: Author<'_>, id: &str) -> Result<(), Failure> {
     if !author.db().delete_api_key(TenantId::default(), id).await? {
         return Err(missing(id));
     }
-    author.gone(API_KEYS, id, &shown(key.clone()), Kept::ApiKey(key)).await?;
+    author.gone(API_KEYS, id, &shown(key.clone()), Some(Kept::ApiKey(key))).await?;
     author.commit().await
 }
 

@@ -11,7 +11,7 @@ use super::principal::{Principal, Who};
 use super::token;
 use super::users::{missing, prove};
 use crate::Office;
-use crate::audit::{Author, Kept, USERS};
+use crate::audit::{Author, Kept, USERS, readable};
 use crate::failure::no_random_numbers;
 use crate::moment::rfc3339;
 use crate::resource::Failure;
@@ -118,7 +118,7 @@ pub async fn renew(
     if !author.db().renew_recovery_codes(TenantId::default(), &name, &hashes).await? {
         return Err(none(&name));
     }
-    author.did("recovery_codes", USERS, &name, Some(kept)).await?;
+    author.did("recovery_codes", USERS, &name, kept).await?;
     author.commit().await?;
     Ok(RecoveryCodes { recovery_codes: codes })
 }
@@ -150,16 +150,16 @@ pub async fn remove(author: Author<'_>, name: &str) -> Result<(), Failure> {
     if !author.db().delete_totp(tenant, &name).await? {
         return Err(none(&name));
     }
-    author.did("totp_off", USERS, &name, Some(kept)).await?;
+    author.did("totp_off", USERS, &name, kept).await?;
     author.commit().await
 }
 
 /// The name of whoever it is, as the audit has it, and what is to be kept of a second factor that becomes another or goes.
-async fn kept(db: &Db, name: &str) -> Result<(String, Kept), Failure> {
+async fn kept(db: &Db, name: &str) -> Result<(String, Option<Kept>), Failure> {
     let tenant = TenantId::default();
     let user = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
-    let factor = db.factor(tenant, name).await?;
-    Ok((user.name.clone(), Kept::User(user, factor)))
+    let factor = readable(db.factor(tenant, name).await)?;
+    Ok((user.name.clone(), factor.map(|it| Kept::User(user, it))))
 }
 
 /// The second factor that he had before it was turned off, or the recovery codes that were left of it.

@@ -3,7 +3,7 @@
 use super::password::{self, Hasher};
 use super::principal::Principal;
 use crate::Office;
-use crate::audit::{Author, Editor, Kept, USERS};
+use crate::audit::{Author, Editor, Kept, USERS, readable};
 use crate::conventions::{Listed, PageQuery};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
@@ -75,7 +75,7 @@ pub(crate) async fn set_password(
     db.delete_sessions_of(tenant, name, but).await?;
     // As he is called, however the request has written it: an undo looks for later passwords by that name.
     let name = was.name.clone();
-    author.password(USERS, &name, Kept::User(was, None)).await?;
+    author.password(USERS, &name, Some(Kept::User(was, None))).await?;
     author.commit().await
 }
 
@@ -109,10 +109,11 @@ pub async fn delete(author: Author<'_>, name: &str) -> Result<(), Failure> {
     let author = author.edit();
     let (db, tenant) = (author.db(), TenantId::default());
     let user = db.user(tenant, name).await?.ok_or_else(|| missing(name))?;
-    let factor = db.factor(tenant, name).await?;
+    let factor = readable(db.factor(tenant, name).await)?;
     if db.delete_user(tenant, name).await? {
         let before = shown(user.clone());
-        author.gone(USERS, &before.name, &before, Kept::User(user, factor)).await?;
+        let kept = factor.map(|it| Kept::User(user, it));
+        author.gone(USERS, &before.name, &before, kept).await?;
         return author.commit().await;
     }
     let what = text!(

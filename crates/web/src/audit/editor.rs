@@ -64,8 +64,13 @@ impl<'a> Editor<'a> {
     }
 
     /// A password was made or set; what it was and is, is nobody's to read.
-    pub(crate) async fn password(&self, kind: &str, name: &str, was: Kept) -> Result<(), Failure> {
-        self.did("password", kind, name, Some(was)).await
+    pub(crate) async fn password(
+        &self,
+        kind: &str,
+        name: &str,
+        was: Option<Kept>,
+    ) -> Result<(), Failure> {
+        self.did("password", kind, name, was).await
     }
 
     /// Something that is not shown was changed, and was this before.
@@ -85,9 +90,9 @@ impl<'a> Editor<'a> {
         kind: &str,
         name: &str,
         before: &(impl Serialize + Sync),
-        kept: Kept,
+        kept: Option<Kept>,
     ) -> Result<(), Failure> {
-        let (before, kept) = (value(Some(before)), Some(kept));
+        let before = value(Some(before));
         self.write(Change { action: "delete", kind, name, before, kept, ..Change::default() }).await
     }
 

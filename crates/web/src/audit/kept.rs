@@ -8,9 +8,9 @@ use crate::resource::{Extension, Failure};
 use pbx::id::TenantId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::Db;
 use store::db::{ApiKey, AuditEntry, Factor, User, Webhook};
 use store::password::NewPassword;
+use store::{Db, StoreError};
 
 /// As it was before the change.
 #[derive(Serialize, Deserialize)]
@@ -34,9 +34,10 @@ pub(crate) struct KeptExtension {
 }
 
 impl KeptExtension {
-    pub(crate) async fn of(db: &Db, number: &str) -> Result<Self, Failure> {
+    pub(crate) async fn of(db: &Db, number: &str) -> Result<Option<Self>, Failure> {
         let shown = extensions::show(db, number).await?;
-        Ok(Self::new(db.password(TenantId::default(), number).await?, &shown))
+        let password = readable(db.password(TenantId::default(), number).await)?;
+        Ok(password.map(|it| Self::new(it, &shown)))
     }
 
     pub(super) fn new(password: Option<NewPassword>, extension: &Extension) -> Self {
@@ -50,7 +51,21 @@ impl KeptExtension {
     }
 }
 
+/// Of a secret that no key opens nothing can be kept; that is no reason to leave it in its place.
+pub(crate) fn readable<T>(found: Result<T, StoreError>) -> Result<Option<T>, Failure> {
+    match found {
+        Ok(it) => Ok(Some(it)),
+        Err(StoreError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Kept {
+    /// This one alone.
+    pub(crate) fn extension(it: KeptExtension) -> Self {
+        Self::Extensions(vec![it])
+    }
+
     pub(super) fn write(&self) -> Option<Vec<u8>> {
         // Structs of plain values are objects.
         serde_json::to_vec(self).ok()

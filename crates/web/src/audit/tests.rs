@@ -8,6 +8,8 @@ use axum::http::Method;
 use pbx::id::TenantId;
 use pbx::language::Language;
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, raw_sql};
 use std::time::Duration;
 
 async fn ok(ask: Asking<'_>) -> Value {
@@ -416,4 +418,31 @@ async fn one_who_is_forwarded_is_taken_back_and_comes_back() {
     assert_eq!(ok(scene.get(EXTENSION)).await["forward"], forwarded["forward"]);
     undone(&scene).await;
     assert_eq!(scene.get(EXTENSION).by_socket().status().await, 404);
+}
+
+/// Of a row that is damaged nothing can be kept; that is no reason to leave it damaged.
+#[tokio::test]
+async fn what_no_key_opens_is_replaced_and_removed() {
+    let scene = Scene::new().await;
+    let ann = json!({ "name": "ann", "password": "correct horse" });
+    assert_eq!(scene.post("/api/v1/setup").json(&ann).send().await.status, 200);
+    let (db, tenant) = (&scene.office.db, TenantId::default());
+    let path = db.folder().join(store::db::DATABASE_FILE);
+    let mut beside = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    ok(add(&scene)).await;
+    let mut damage = async |statement: &'static str| {
+        raw_sql(statement).execute(&mut beside).await.unwrap();
+    };
+    damage("UPDATE extensions SET password = x'00'").await;
+    ok(scene.post("/api/v1/extensions/100:passwd").json(&json!({}))).await;
+    assert_eq!(undo(&scene).await.code(), "cannot_undo");
+    damage("UPDATE extensions SET password = x'00'").await;
+    ok(scene.ask(Method::DELETE, EXTENSION)).await;
+    let back = undone(&scene).await;
+    assert!(back["credentials"]["password"].is_string(), "{back}");
+    assert!(db.begin_totp(tenant, "ann", b"secret").await.unwrap());
+    assert!(db.confirm_totp(tenant, "ann", 1, NOW, &[]).await.unwrap());
+    damage("UPDATE totp SET secret = x'00'").await;
+    ok(scene.post("/api/v1/users/ann/totp:off").json(&json!({}))).await;
+    assert_eq!(undo(&scene).await.code(), "cannot_undo");
 }

@@ -46,7 +46,7 @@ async fn undo_password(
     let author = author.edit();
     let is = KeptExtension::of(author.db(), number).await?;
     author.db().set_password(TenantId::default(), number, was.as_ref()).await?;
-    author.password(EXTENSIONS, number, Kept::Extensions(vec![is])).await?;
+    author.password(EXTENSIONS, number, is.map(Kept::extension)).await?;
     author.commit().await?;
     office.running.changed(Edit::Extensions(vec![number.to_owned()])).await
 }
@@ -71,13 +71,23 @@ async fn undo_one(
         }
         Some(shown) => {
             let kept = Kept::of(author.db, entry).await?.and_then(extensions_of);
-            let password = kept.and_then(|mut it| it.pop()?.password);
-            let is_known = password.is_some();
+            let kept = kept.and_then(|mut it| it.pop());
+            let is_known = kept.is_some();
+            let password = match kept {
+                Some(it) => it.password,
+                None if shown.get("has_password") == Some(&true.into()) => Some(new_password()?),
+                None => None,
+            };
             let gone = KeptExtension { number: number.to_owned(), password, shown };
             let made = back(office, author, vec![gone]).await?.pop();
             Ok(made.filter(|it| it.password.is_some() && !is_known))
         }
     }
+}
+
+fn new_password() -> Result<String, Failure> {
+    let made = NewPassword::generate().map_err(store::StoreError::Password)?;
+    Ok(made.reveal().to_owned())
 }
 
 /// Adds them again.

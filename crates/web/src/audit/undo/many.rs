@@ -39,7 +39,7 @@ pub(super) async fn undo(
     let author = author.edit();
     let gone = all_of(author.db(), &numbers).await?;
     author.db().delete_extensions(TenantId::default(), &numbers).await?;
-    author.gone(EXTENSIONS, &entry.name, &entry.name, Kept::Extensions(gone)).await?;
+    author.gone(EXTENSIONS, &entry.name, &entry.name, Some(Kept::Extensions(gone))).await?;
     author.commit().await?;
     office.running.changed(Edit::Extensions(numbers)).await
 }
