@@ -190,9 +190,10 @@ pub(super) fn ranges(numbers: &[String]) -> String {
 }
 
 fn follows(last: &str, next: &str) -> bool {
-    let numbers = last.parse::<u64>().ok().zip(next.parse::<u64>().ok());
+    // Not of `+100`, which is a number to Rust and no end of a range.
+    let number = |it: &str| it.parse::<u64>().ok().filter(|_| !it.starts_with('+'));
     last.len() == next.len()
-        && numbers.is_some_and(|(last, next)| last.checked_add(1) == Some(next))
+        && number(last).zip(number(next)).is_some_and(|(a, b)| a.checked_add(1) == Some(b))
 }
 
 fn tables_of(keys: &[&(String, String)]) -> String {
@@ -234,11 +235,12 @@ mod tests {
     #[test]
     fn ranges_table() {
         #[rustfmt::skip]
-        let table: [(&[&str], &str); 4] = [
+        let table: [(&[&str], &str); 5] = [
             (&["100"],                              "100"),
             (&["102", "100", "101", "200"],         "100-102, 200"),
             (&["99", "100", "099"],                 "99, 099-100"),
             (&["a", "b", "1", "2"],                 "1-2, a, b"),
+            (&["+100", "+101"],                     "+100, +101"),
         ];
         for (numbers, expected) in table {
             let numbers: Vec<String> = numbers.iter().map(|&it| it.to_owned()).collect();
