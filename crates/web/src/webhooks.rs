@@ -294,10 +294,7 @@ pub(crate) async fn on_add(
     let _edit = office.edits.lock().await;
     let now = office.running.now();
     let hooks = office.db.webhooks(TenantId::default()).await?;
-    if hooks.len() >= WEBHOOKS_MAX {
-        let detail = text!("at most {WEBHOOKS_MAX} webhooks", "最多{WEBHOOKS_MAX}个Webhook");
-        return Err(Failure::new(422, "too_many", detail));
-    }
+    must_have_room(&hooks)?;
     let fresh = Webhook {
         id: name(now),
         url: String::new(),
@@ -320,6 +317,14 @@ pub(crate) async fn on_add(
     author.changed(WEBHOOKS, &hook.id, None::<&WebhookInfo>, Some(&made)).await?;
     commit(&office, author).await?;
     Ok(Json(NewSecret { webhook: made, secret: hook.secret }))
+}
+
+fn must_have_room(hooks: &[Webhook]) -> Result<(), Failure> {
+    if hooks.len() < WEBHOOKS_MAX {
+        return Ok(());
+    }
+    let detail = text!("at most {WEBHOOKS_MAX} webhooks", "最多{WEBHOOKS_MAX}个Webhook");
+    Err(Failure::new(422, "too_many", detail))
 }
 
 pub(crate) async fn on_set(
@@ -375,6 +380,7 @@ pub(crate) async fn put_back(
     author: Author<'_>,
     hook: Webhook,
 ) -> Result<(), Failure> {
+    must_have_room(&office.db.webhooks(TenantId::default()).await?)?;
     let is = shown(&hook, author.now);
     let author = author.edit();
     author.db().put_webhook(TenantId::default(), &hook).await?;

@@ -30,10 +30,7 @@ pub async fn add(author: Author<'_>, new: NewApiKey) -> Result<MadeApiKey, Failu
     check(&new.name, &new.scopes)?;
     let author = author.edit();
     let (db, tenant) = (author.db(), TenantId::default());
-    if db.api_keys(tenant).await?.len() >= KEYS_MAX {
-        let what = text!("at most {KEYS_MAX} API keys", "最多{KEYS_MAX}个API密钥");
-        return Err(Failure::new(422, "too_many", what));
-    }
+    must_have_room(db).await?;
     let secret = token::random(token::SECRET_BYTES)?;
     let key = ApiKey {
         id: token::random(token::ID_BYTES)?,
@@ -49,6 +46,14 @@ pub async fn add(author: Author<'_>, new: NewApiKey) -> Result<MadeApiKey, Failu
     author.changed(API_KEYS, &info.id, None::<&ApiKeyInfo>, Some(&info)).await?;
     author.commit().await?;
     Ok(MadeApiKey { key: format!("{PREFIX}{}_{secret}", info.id), info })
+}
+
+async fn must_have_room(db: &Db) -> Result<(), Failure> {
+    if db.api_keys(TenantId::default()).await?.len() < KEYS_MAX {
+        return Ok(());
+    }
+    let what = text!("at most {KEYS_MAX} API keys", "最多{KEYS_MAX}个API密钥");
+    Err(Failure::new(422, "too_many", what))
 }
 
 pub async fn set(
@@ -87,6 +92,7 @@ pub async fn revoke(author: Author<'_>, id: &str) -> Result<(), Failure> {
 /// One that was revoked opens again what it opened.
 pub(crate) async fn put_back(author: Author<'_>, key: ApiKey) -> Result<(), Failure> {
     let author = author.edit();
+    must_have_room(author.db()).await?;
     author.db().put_api_key(TenantId::default(), &key).await?;
     let after = shown(key);
     author.changed(API_KEYS, &after.id, None::<&ApiKeyInfo>, Some(&after)).await?;

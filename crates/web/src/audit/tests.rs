@@ -446,3 +446,24 @@ async fn what_no_key_opens_is_replaced_and_removed() {
     ok(scene.post("/api/v1/users/ann/totp:off").json(&json!({}))).await;
     assert_eq!(undo(&scene).await.code(), "cannot_undo");
 }
+
+/// There are no more of them than there may be, however they come.
+#[tokio::test]
+async fn an_undo_makes_no_webhook_too_many() {
+    let scene = Scene::new().await;
+    let add = async || {
+        scene.server.wait(Duration::from_millis(1));
+        let hook = json!({ "url": "https://hooks.example.com/a" });
+        ok(scene.post("/api/v1/webhooks").json(&hook)).await["id"].clone()
+    };
+    let mut made = vec![];
+    for _ in 0..20 {
+        made.push(add().await);
+    }
+    let path = format!("/api/v1/webhooks/{}", made[0].as_str().unwrap());
+    ok(scene.ask(Method::DELETE, &path)).await;
+    let gone = entries(&scene).await[0]["id"].clone();
+    add().await;
+    let refused = undo_of(&scene, &gone).await;
+    assert_eq!((refused.status, &*refused.code()), (422, "too_many"), "{}", refused.body);
+}
