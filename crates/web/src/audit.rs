@@ -13,6 +13,7 @@ mod together;
 mod undo;
 
 pub use editor::Editor;
+pub use kept::forget;
 pub(crate) use kept::{Kept, KeptExtension, readable};
 pub use undo::undo;
 

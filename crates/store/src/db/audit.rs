@@ -109,11 +109,7 @@ impl Db {
         at: UnixMillis,
         kept: Option<&[u8]>,
     ) -> Result<(), StoreError> {
-        let kept_for = u64::try_from(KEPT_FOR.as_millis()).unwrap_or(u64::MAX);
-        sqlx::query("DELETE FROM audit_kept WHERE kept_at < ?")
-            .bind(integer(at.0.saturating_sub(kept_for)))
-            .execute(&mut *transaction)
-            .await?;
+        forget(transaction, at).await?;
         let Some(kept) = kept.filter(|it| it.len() <= KEPT_BYTES_MAX) else { return Ok(()) };
         sqlx::query("INSERT INTO audit_kept (entry, kept_at, sealed) VALUES (?, ?, ?)")
             .bind(id)
@@ -122,6 +118,12 @@ impl Db {
             .execute(&mut *transaction)
             .await?;
         Ok(())
+    }
+
+    /// Takes away what was kept for long enough. It goes with every new entry too; but an office in which nothing is changed
+    /// has none.
+    pub async fn forget_kept(&self, now: UnixMillis) -> Result<(), StoreError> {
+        forget(&mut *self.writing().await?, now).await
     }
 
     /// What was kept with an entry.
@@ -167,6 +169,15 @@ impl Db {
         let row = select.build().fetch_optional(&mut *self.connection().await?).await?;
         row.as_ref().map(entry).transpose()
     }
+}
+
+async fn forget(connection: &mut SqliteConnection, now: UnixMillis) -> Result<(), StoreError> {
+    let kept_for = u64::try_from(KEPT_FOR.as_millis()).unwrap_or(u64::MAX);
+    sqlx::query("DELETE FROM audit_kept WHERE kept_at < ?")
+        .bind(integer(now.0.saturating_sub(kept_for)))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// It cannot be moved to another entry.
@@ -228,5 +239,12 @@ mod tests {
         insert(KEPT_FOR + Duration::from_millis(1), None).await;
         assert!(!db.audit_entry(TENANT, first).await.unwrap().unwrap().has_kept);
         assert_eq!(db.audit_kept(first).await.unwrap(), None);
+
+        let quiet = insert(KEPT_FOR, Some(b"k7mfx2pq".as_slice())).await;
+        let over = UnixMillis(0).after(KEPT_FOR * 2);
+        db.forget_kept(over).await.unwrap();
+        assert!(db.audit_entry(TENANT, quiet).await.unwrap().unwrap().has_kept);
+        db.forget_kept(over.after(Duration::from_millis(1))).await.unwrap();
+        assert_eq!(db.audit_kept(quiet).await.unwrap(), None, "without another entry");
     }
 }

@@ -1,6 +1,7 @@
 //! What an entry keeps and nobody is shown: the secrets that a change took away, so that it can be taken back.
 
 use super::rows::Secrets;
+use crate::Office;
 use crate::certificate::Pem;
 use crate::extensions;
 use crate::outside::Fields;
@@ -8,9 +9,26 @@ use crate::resource::{Extension, Failure};
 use pbx::id::TenantId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::time::Duration;
 use store::db::{ApiKey, AuditEntry, Factor, User, Webhook};
 use store::password::NewPassword;
 use store::{Db, StoreError};
+use tokio::time::MissedTickBehavior;
+
+/// How often it is looked whether something was kept for long enough.
+const LOOK: Duration = Duration::from_hours(1);
+
+/// Forgets it then, until it is dropped.
+pub async fn forget(office: Office) {
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        if let Err(error) = office.db.forget_kept(office.running.now()).await {
+            tracing::error!(%error, "secrets that were changed a month ago are still kept");
+        }
+    }
+}
 
 /// As it was before the change.
 #[derive(Serialize, Deserialize)]

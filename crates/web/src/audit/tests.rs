@@ -467,3 +467,25 @@ async fn an_undo_makes_no_webhook_too_many() {
     let refused = undo_of(&scene, &gone).await;
     assert_eq!((refused.status, &*refused.code()), (422, "too_many"), "{}", refused.body);
 }
+
+/// Also where nothing is changed for a month.
+#[tokio::test]
+async fn what_was_kept_is_forgotten_without_another_entry() {
+    let scene = Scene::new().await;
+    ok(add(&scene)).await;
+    ok(scene.post("/api/v1/extensions/100:passwd").json(&json!({}))).await;
+    scene.server.wait(store::db::KEPT_FOR + Duration::from_secs(1));
+    assert_eq!(entries(&scene).await[0]["can_undo"], true, "nobody has looked");
+    let forgotten = async {
+        for _ in 0..1000 {
+            if entries(&scene).await[0]["can_undo"] == false {
+                return true;
+            }
+        }
+        false
+    };
+    tokio::select! {
+        () = super::forget(scene.office.clone()) => unreachable!(),
+        is_forgotten = forgotten => assert!(is_forgotten),
+    }
+}
