@@ -102,6 +102,10 @@ impl Db {
         migrate(&mut connection).await?;
         connection.close().await?;
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
+        // Where the disk is full SQLite ends the transaction by itself, and the connection believes ever after that it is
+        // in one: such a connection is closed, and another one opened.
+        let pool =
+            pool.before_acquire(|it, _| Box::pin(std::future::ready(Ok(!it.is_in_transaction()))));
         let pool = pool.connect_with(options(&path)).await?;
         let key = unlock(&pool, data_dir).await?;
         Ok(Self { pool, key, path, within: None, durations: Arc::default() })

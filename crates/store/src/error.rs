@@ -9,10 +9,15 @@ use pbx::settings::OutOfRange;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// SQLite's result code of a write for which there is no room.
+const SQLITE_FULL: &str = "13";
+
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the database failed: {0}")]
-    Sql(#[from] sqlx::Error),
+    Sql(#[source] sqlx::Error),
+    #[error("the disk is full: the database cannot be written. Nothing was changed")]
+    DiskFull,
     #[error("{}: {source}", .path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error(
@@ -43,6 +48,13 @@ pub enum StoreError {
     Refused(Vec<Finding>),
     #[error("the database holds {what} that cannot be read: {reason}")]
     Damaged { what: String, reason: String },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|it| it.code());
+        if code.as_deref() == Some(SQLITE_FULL) { Self::DiskFull } else { Self::Sql(error) }
+    }
 }
 
 impl StoreError {

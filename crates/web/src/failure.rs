@@ -99,6 +99,10 @@ impl From<StoreError> for Failure {
             | StoreError::Setting(_) => (422, "invalid"),
             StoreError::Refused(_) => (422, "refused"),
             StoreError::Lock(_) => (409, "locked"),
+            StoreError::DiskFull => (507, "disk_full"),
+            StoreError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
+                (507, "disk_full")
+            }
             StoreError::Password(PasswordError::Random(_))
             | StoreError::Sql(_)
             | StoreError::Io { .. }
@@ -132,6 +136,10 @@ impl From<StoreError> for Failure {
 
 fn of_store(error: StoreError) -> Text {
     match error {
+        StoreError::DiskFull => text!(
+            "the disk is full: the database cannot be written. Nothing was changed",
+            "磁盘已满，无法写入数据库。未作任何改动"
+        ),
         StoreError::Sql(error) => text!("the database failed: {error}", "数据库出错：{error}"),
         StoreError::Io { path, source } => {
             let path = path.display();
@@ -276,6 +284,8 @@ mod tests {
             (StoreError::ExtensionExists("9".into()),                           409, "extension 9 exists already",  "分机9已存在"),
             (StoreError::Password(PasswordError::Weak(Weakness::TooShort)),     422, "The password is shorter than 8 characters.", "密码少于8个字符。"),
             (StoreError::Key(KeyError::Malformed("k".into())),                  500, "the key file k is not a key of this program", "k不是本程序的密钥文件"),
+            (StoreError::DiskFull,                                              507, "the disk is full: the database cannot be written. Nothing was changed", "磁盘已满，无法写入数据库。未作任何改动"),
+            (StoreError::Io { path: "p".into(), source: ErrorKind::StorageFull.into() }, 507, "p: no storage space", "p：磁盘已满"),
             (StoreError::Io { path: "p".into(), source: ErrorKind::NotFound.into() }, 500, "p: entity not found",   "p：文件或目录不存在"),
         ];
         for (error, status, en, zh) in table {

@@ -292,4 +292,29 @@ mod tests {
             assert_eq!(seen(&db).await, (0, false, 0));
         });
     }
+
+    #[test]
+    fn after_a_full_disk_it_goes_on() {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let db = Db::open(folder.path()).await.unwrap();
+            // No page more than there is.
+            sqlx::query("PRAGMA max_page_count = 1").execute(db.pool()).await.unwrap();
+            let edit = db.edit();
+            let new = |number: u32| NewExtension {
+                profile: ExtensionProfile::new(&number.to_string()),
+                password: None,
+            };
+            let full = edit.insert_extensions(TENANT, (1000..2000).map(new).collect()).await;
+            assert!(matches!(full, Err(StoreError::DiskFull)), "{full:?}");
+            drop(edit);
+            for number in 100..105 {
+                let edit = db.edit();
+                edit.insert_extensions(TENANT, vec![new(number)]).await.unwrap();
+                edit.insert_audit_entry(TENANT, &AuditEntry::default()).await.unwrap();
+                edit.commit().await.unwrap();
+            }
+            assert_eq!(seen(&db).await, (5, false, 5));
+        });
+    }
 }
