@@ -38,6 +38,10 @@ use store::db::{self, AuditQuery};
 const VALUE_BYTES_MAX: usize = 1024 * 1024;
 const PAGE_DEFAULT: u32 = 50;
 const PAGE_MAX: u32 = 500;
+/// A page that has so much ends there, with whatever entry: some have whole dial plans. Unit: octets.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Entries that are read at once.
+const SLICE: u32 = 10;
 
 pub(crate) const EXTENSIONS: &str = "extensions";
 pub(crate) const SETTINGS: &str = "settings";
@@ -196,13 +200,31 @@ pub struct PageQuery {
 pub async fn page(db: &Db, query: PageQuery) -> Result<AuditPage, Failure> {
     let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     let PageQuery { cursor, kind, name, .. } = query;
-    // One more tells whether there is another page.
-    let wanted = AuditQuery { before: cursor, kind, name, limit: limit + 1 };
-    let mut found = db.audit_entries(TenantId::default(), &wanted).await?;
-    let is_more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let next = found.last().map(|it| it.id).filter(|_| is_more);
-    Ok(AuditPage { entries: found.into_iter().map(shown).collect(), next })
+    let mut wanted = AuditQuery { before: cursor, kind, name, limit: SLICE };
+    let (mut page, mut octets) = (AuditPage::default(), 0);
+    loop {
+        let slice = db.audit_entries(TenantId::default(), &wanted).await?;
+        // One more than the page takes tells whether there is another page.
+        let is_last = slice.len() < SLICE as usize;
+        for entry in slice {
+            if page.entries.len() >= limit as usize || octets >= PAGE_BYTES {
+                page.next = wanted.before;
+                return Ok(page);
+            }
+            wanted.before = Some(entry.id);
+            octets += length(&entry);
+            page.entries.push(shown(entry));
+        }
+        if is_last {
+            return Ok(page);
+        }
+    }
+}
+
+/// Unit: octets.
+fn length(it: &db::AuditEntry) -> usize {
+    let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    it.name.len() + of(&it.before) + of(&it.after)
 }
 
 /// The last one who changed this; for whoever finds it changed.

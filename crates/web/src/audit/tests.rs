@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, raw_sql};
 use std::time::Duration;
+use store::db::AuditEntry;
 
 async fn ok(ask: Asking<'_>) -> Value {
     let answer = ask.by_socket().send().await;
@@ -488,4 +489,28 @@ async fn what_was_kept_is_forgotten_without_another_entry() {
         () = super::forget(scene.office.clone()) => unreachable!(),
         is_forgotten = forgotten => assert!(is_forgotten),
     }
+}
+
+/// Whole dial plans may have been replaced a hundred times: whoever looks at that takes no memory from the calls.
+#[tokio::test]
+async fn a_page_of_large_entries_ends_early() {
+    const ENTRIES: u64 = 50;
+    let scene = Scene::new().await;
+    let large = json!("x".repeat(512 * 1024)).to_string();
+    for _ in 0..ENTRIES {
+        let (before, after) = (Some(large.clone()), Some(large.clone()));
+        let entry =
+            AuditEntry { kind: "called".to_owned(), before, after, ..AuditEntry::default() };
+        scene.office.db.insert_audit_entry(TenantId::default(), &entry).await.unwrap();
+    }
+    let (mut path, mut ids) = ("/api/v1/audit-entries?limit=500".to_owned(), vec![]);
+    loop {
+        let answer = scene.get(&path).by_socket().send().await;
+        assert!(answer.body.len() < 6 * 1024 * 1024, "{} octets", answer.body.len());
+        let page = answer.json();
+        ids.extend(page["entries"].as_array().unwrap().iter().map(|it| it["id"].as_u64().unwrap()));
+        let Some(next) = page["next"].as_u64() else { break };
+        path = format!("/api/v1/audit-entries?limit=500&cursor={next}");
+    }
+    assert_eq!(ids, (1..=ENTRIES).rev().collect::<Vec<_>>());
 }
