@@ -173,6 +173,24 @@ async fn a_certificate_is_the_one_before_after_an_undo() {
     assert!(!told.contains("PRIVATE KEY"), "{told}");
 }
 
+/// The server makes its own anew when it is about to end, or the machine has another address.
+#[tokio::test]
+async fn a_certificate_comes_back_though_the_server_has_made_its_own_anew() {
+    let scene = Scene::certified().await;
+    scene.server.wait(Duration::from_hours(24 * 360));
+    let now = scene.office.running.now();
+    let pem = self_signed(&["one.example.com".to_owned()], now).unwrap();
+    let new = json!({ "chain": pem.chain, "key": pem.key });
+    let installed = ok(scene.ask(Method::PUT, "/api/v1/certificate").json(&new)).await;
+    let own = ok(scene.ask(Method::DELETE, "/api/v1/certificate")).await;
+    scene.server.wait(Duration::from_hours(24 * 20));
+    let certificate = scene.office.certificate.as_ref().unwrap();
+    certificate.renew(scene.office.running.now()).unwrap();
+    assert_ne!(ok(scene.get("/api/v1/certificate")).await, own);
+    undone(&scene).await;
+    assert_eq!(ok(scene.get("/api/v1/certificate")).await, installed);
+}
+
 #[tokio::test]
 async fn what_was_changed_since_stays() {
     let scene = Scene::new().await;

@@ -118,10 +118,7 @@ fn needs_kept(entry: &AuditEntry) -> bool {
         | (USERS | API_KEYS | WEBHOOKS, "delete") => true,
         // One that is added again can have another password.
         (EXTENSIONS, "delete") => many::is_list(entry.before.as_deref()),
-        (CERTIFICATE, _) => {
-            let before = fields(entry.before.as_deref()).unwrap_or_default();
-            before.get("self_signed") == Some(&false.into())
-        }
+        (CERTIFICATE, _) => !outside::is_own(entry.before.as_deref()),
         (kind, _) if TABLES.contains(&kind) => {
             let rows =
                 |it: &Option<String>| parsed::<Value>(it.as_deref()).map(|it| Rows::read(&it));

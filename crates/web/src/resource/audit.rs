@@ -21,8 +21,9 @@ pub struct AuditEntry {
     pub source: String,
     /// `add`, `change`, `delete`, or what else was done, as `password`, `hangup`, `place`, `transfer`, `backup`.
     pub action: String,
-    /// `extensions`, `settings`, `users`, `api_keys`, `calls`, a table of the dial plan (`lines` and `trunks` among them),
-    /// or `dial_plan` for several rows at once.
+    /// `extensions`, `settings`, `users`, `api_keys`, `webhooks`, `certificate`, a table of the dial plan (`lines` and
+    /// `trunks` among them), or `dial_plan` for several rows at once; of what leaves no configuration behind `calls`,
+    /// `call_records`, `captures`, `backups`.
     pub kind: String,
     pub name: String,
     /// What it was; absent: it was not there. Never with a secret.
@@ -35,7 +36,7 @@ pub struct AuditEntry {
     /// The entry that takes this one back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone_by: Option<u64>,
-    /// It is of a kind that can be taken back, and has not been.
+    /// It is of a kind that can be taken back and has not been, and the secrets that this takes are still kept.
     pub can_undo: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Takes back what was done to what the world outside sees of us: endpoints of events, and the certificate.
 
-use super::{change_back, kept, must_be_as_left, must_be_newest};
+use super::{change_back, fields, kept, must_be_as_left, must_be_newest};
 use crate::audit::{Author, Kept};
 use crate::certificate::api as certificate;
 use crate::resource::Failure;
@@ -41,10 +41,20 @@ pub(super) async fn undo_certificate(
     entry: &AuditEntry,
 ) -> Result<(), Failure> {
     let certificate = certificate::of(office)?;
-    must_be_as_left(author.db, entry, Some(&certificate.shown())).await?;
-    let installed = match Kept::of(author.db, entry).await? {
-        Some(Kept::Certificate(pem)) => Some(pem),
-        Some(_) | None => None,
+    let now = certificate.shown();
+    // The server makes its own anew by itself: any of them is as it was left.
+    if !(now.self_signed && is_own(entry.after.as_deref())) {
+        must_be_as_left(author.db, entry, Some(&now)).await?;
+    }
+    let pem = |it| if let Kept::Certificate(pem) = it { Some(pem) } else { None };
+    let installed = match is_own(entry.before.as_deref()) {
+        true => None,
+        false => Some(kept(author.db, entry, pem).await?),
     };
     certificate::put(certificate, author, installed).await.map(drop)
+}
+
+/// Whether it is one that the server has made, of which nothing is kept.
+pub(super) fn is_own(shown: Option<&str>) -> bool {
+    fields(shown).is_none_or(|it| it.get("self_signed") == Some(&true.into()))
 }
