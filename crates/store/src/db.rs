@@ -26,7 +26,7 @@ mod user;
 mod webhook;
 
 pub use api_key::ApiKey;
-pub use audit::{AuditEntry, AuditQuery, KEPT_FOR};
+pub use audit::{AuditEntry, AuditQuery, KEPT_BYTES_MAX, KEPT_FOR};
 pub use call_record::{CallPage, CallQuery, StoredCall};
 pub use call_search::{CallPlace, CallSearch, FoundCalls};
 pub use durations::{Durations, LIMITS_US};

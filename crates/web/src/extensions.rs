@@ -436,14 +436,18 @@ fn patched(mut fields: Fields) -> Result<Change, Failure> {
         Some(it) if it.is_null() => *it = Value::Object(none().collect()),
         Some(_) | None => {}
     }
+    merged(fields, &defaults())
+}
+
+/// What is shown of one that nothing is said of.
+pub(crate) fn defaults() -> Fields {
     let profile = ExtensionProfile::default();
     let new = StoredExtension { profile, has_password: false, weak_password: false };
-    let defaults = match serde_json::to_value(Extension::from(new)) {
+    match serde_json::to_value(Extension::from(new)) {
         Ok(Value::Object(defaults)) => defaults,
         // A struct of plain values is an object.
         Ok(_) | Err(_) => Fields::new(),
-    };
-    merged(fields, &defaults)
+    }
 }
 
 /// The running server is the one who writes what phones set.

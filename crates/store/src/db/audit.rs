@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 const ENTRIES_MAX: i64 = 100_000;
 /// A secret that is no longer in force is not kept for longer than somebody is likely to want it back.
 pub const KEPT_FOR: Duration = Duration::from_hours(24 * 30);
-/// What is longer is not kept: ten thousand extensions have five million octets. Unit: octets.
-const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What is longer is not kept: a hundred thousand extensions have some ten million octets. Unit: octets.
+pub const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditEntry {

@@ -47,7 +47,7 @@ pub(crate) struct KeptExtension {
     pub(crate) number: String,
     /// `None`: it is authorised by address.
     pub(crate) password: Option<String>,
-    /// All that is shown of it.
+    /// What is shown of it, but for what a new one has too: so many are kept as are added at once.
     pub(crate) shown: Fields,
 }
 
@@ -59,11 +59,14 @@ impl KeptExtension {
     }
 
     pub(super) fn new(password: Option<NewPassword>, extension: &Extension) -> Self {
-        let shown = match serde_json::to_value(extension) {
+        let mut shown = match serde_json::to_value(extension) {
             Ok(Value::Object(shown)) => shown,
             // A struct of plain values is an object.
             Ok(_) | Err(_) => Fields::new(),
         };
+        let defaults = extensions::defaults();
+        // Without its rights, they would follow from its forwarding.
+        shown.retain(|field, value| field == "may_forward" || defaults.get(field) != Some(value));
         let password = password.map(|it| it.reveal().to_owned());
         Self { number: extension.number.clone(), password, shown }
     }
@@ -93,5 +96,22 @@ impl Kept {
     pub(super) async fn of(db: &Db, entry: &AuditEntry) -> Result<Option<Self>, Failure> {
         let kept = db.audit_kept(entry.id).await?;
         Ok(kept.and_then(|it| serde_json::from_slice(&it).ok()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use store::db::{ExtensionProfile, KEPT_BYTES_MAX, StoredExtension};
+
+    #[test]
+    fn as_many_extensions_are_kept_as_are_added_at_once() {
+        let profile = ExtensionProfile::new("100000");
+        let stored = StoredExtension { profile, has_password: true, weak_password: false };
+        let password = Some(NewPassword::generate().unwrap());
+        let one = Kept::extension(KeptExtension::new(password, &Extension::from(stored)));
+        let all = one.write().unwrap().len() * extensions::EXTENSIONS_PER_REQUEST_MAX;
+        assert!(all <= KEPT_BYTES_MAX, "{all}");
     }
 }

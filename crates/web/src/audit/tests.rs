@@ -410,6 +410,23 @@ async fn whoever_has_the_number_now_is_not_removed() {
     assert_eq!((refused.status, &*refused.code()), (409, "changed_since"), "{}", refused.body);
 }
 
+/// Of a range too, whose extensions are kept with what they differ in from new ones.
+#[tokio::test]
+async fn extensions_of_a_range_come_back_with_all_that_was_said_of_them() {
+    let scene = Scene::new().await;
+    let said = json!({
+        "name": "Hall", "devices": 3, "calls": 5, "ring_s": 20, "may_forward": [],
+        "forward": { "busy": "200" }, "do_not_disturb": true, "addresses": ["10.0.0.0/8"],
+    });
+    let new = json!({ "extensions": [{ "number": "300-302", "change": said }] });
+    ok(scene.post("/api/v1/extensions").json(&new)).await;
+    let before = ok(scene.get("/api/v1/extensions")).await;
+    undone(&scene).await;
+    assert_eq!(ok(scene.get("/api/v1/extensions")).await, json!([]));
+    undone(&scene).await;
+    assert_eq!(ok(scene.get("/api/v1/extensions")).await, before);
+}
+
 /// To end the registration of a phone makes no other password.
 #[tokio::test]
 async fn a_phone_that_was_logged_off_keeps_no_password_from_coming_back() {
