@@ -17,6 +17,7 @@ mod migrate;
 mod outside;
 mod phone;
 mod registration_change;
+mod reserve;
 mod session;
 mod setting;
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod writer;
 
 pub use frame::{FRAME_BYTES_MAX, Sequence};
 pub use reader::{Batch, Gap, Reader, can_delete_before, delete_before};
+pub(crate) use segment::preallocate;
 pub use segment::{Disk, Quota, SEGMENT_BYTES, SEGMENT_BYTES_MIN};
 pub use status::{State, Status};
 pub use writer::{AppendOutcome, KeeperHandle, SPOOL_BYTES_FULL, SPOOL_BYTES_MAX, Writer};

@@ -151,7 +151,7 @@ pub(super) struct SegmentName {
 }
 
 /// Reserves the blocks, so that a write within the segment cannot find the disk full.
-fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
+pub(crate) fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
     match fallocate(file, FallocateFlags::empty(), 0, bytes) {
         Ok(()) => Ok(()),

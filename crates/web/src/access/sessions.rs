@@ -19,7 +19,8 @@ use pbx::text;
 use pbx::time::{UnixMillis, millis};
 use std::cmp::Reverse;
 use std::time::Duration;
-use store::db::{Session, User};
+use store::StoreError;
+use store::db::{Db, Session, User};
 
 /// However much it is used.
 const LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -136,10 +137,13 @@ pub(super) async fn begin(
         source: principal.source.to_string(),
         user_agent: agent.unwrap_or_default().chars().take(USER_AGENT_CHARS_MAX).collect(),
     };
-    let tenant = TenantId::default();
-    let idle_since = UnixMillis(now.0.saturating_sub(millis(IDLE)));
-    office.db.purge_sessions(now, idle_since).await?;
-    office.db.insert_session(tenant, &session, &token::hash(&secret)).await?;
+    let token = token::hash(&secret);
+    match keep(&office.db, &session, &token).await {
+        Err(StoreError::DiskFull) if office.db.give_up_reserve() => {
+            keep(&office.db, &session, &token).await?;
+        }
+        kept => kept?,
+    }
     let secure = principal.source.is_secure() || cookie::is_secure(headers);
     let cookie = cookie::set(&secret, secure).ok_or_else(|| {
         // A text of hexadecimal digits is a value.
@@ -147,6 +151,13 @@ pub(super) async fn begin(
     })?;
     let csrf = token::csrf(&secret);
     Ok(Begun { signed_in: SignedIn { user: session.user, language, csrf }, cookie })
+}
+
+/// In the place of those that are over.
+async fn keep(db: &Db, session: &Session, token: &[u8]) -> Result<(), StoreError> {
+    let now = session.created_at;
+    db.purge_sessions(now, UnixMillis(now.0.saturating_sub(millis(IDLE)))).await?;
+    db.insert_session(TenantId::default(), session, token).await
 }
 
 /// Whether a session may still be used.
