@@ -3,7 +3,7 @@
 
 use super::simulator::said;
 use super::{API, HOME};
-use crate::conventions::plain;
+use crate::conventions::{object, plain};
 use crate::pages::extensions::import::FILE_BYTES_MAX;
 use crate::pages::failure::{PageFailure, sentences};
 use crate::pages::form::{self, Sent};
@@ -19,8 +19,9 @@ use pbx::dialplan::Tables;
 use pbx::language::Text;
 use pbx::text;
 use serde::de::IgnoredAny;
+use serde_json::Deserializer;
 use serde_json::error::Category;
-use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 /// Names of rows that are shown of a table.
 const NAMES_MAX: usize = 50;
@@ -45,6 +46,7 @@ words! {
         removed: "Removed", "删除";
         same: "Nothing would change.", "没有变化。";
         tried: "This would change:", "将有以下变化：";
+        other: "Nothing was imported: this is not what was tried. It would change:", "尚未导入：内容与试运行时不同。将有以下变化：";
         imported: "Imported. It is in force.", "已导入并生效。";
         long: "The file is too long for this page: import it with dialtone dialplan import FILE, or by the API.",
             "文件过大，无法在此页面导入：请使用命令dialtone dialplan import FILE或API。";
@@ -61,15 +63,16 @@ struct Page {
     document: String,
     /// Of what was there when it was tried: nobody replaces what he has not seen.
     tag: String,
+    /// What was tried, and would change something: nothing else is imported.
+    tried: Option<String>,
     report: Option<Report>,
     /// Longest file taken. Unit: octets.
     most: usize,
-    /// It was tried, and would change something.
-    ready: bool,
     wrong: Vec<String>,
 }
 
 struct Report {
+    dry_run: bool,
     summary: &'static str,
     changes: Vec<Change>,
     warnings: Vec<String>,
@@ -83,8 +86,15 @@ struct Change {
     removed: String,
 }
 
+/// What stands in the form.
+#[derive(Default)]
+struct Sheet {
+    document: String,
+    tag: String,
+}
+
 pub(crate) async fn on_form(viewer: Viewer) -> Response {
-    page(&viewer, (String::new(), String::new()), None, None)
+    page(&viewer, Sheet::default(), None)
 }
 
 pub(crate) async fn on_import(
@@ -93,17 +103,25 @@ pub(crate) async fn on_import(
 ) -> Result<Response, PageFailure> {
     let of = |name: &str| sent.iter().find(|it| it.0 == name).map(|it| it.1.as_str());
     let document = of("document").unwrap_or_default().to_owned();
-    let dry_run = of("step") != Some("import");
+    let is_tried = of("tried") == Some(&*mark(&document));
+    let wants_import = of("step") == Some("import");
+    let dry_run = !(wants_import && is_tried);
     let tag = match dry_run {
         true => viewer.api.get_tagged::<IgnoredAny>(API).await?.1,
         false => form::tag(&sent).to_owned(),
     };
-    match put(&viewer, &document, dry_run, &tag).await {
-        Ok(done) if dry_run => Ok(page(&viewer, (document, tag), Some(&done), None)),
-        // Once it is in, the form is empty again.
-        Ok(done) => Ok(page(&viewer, (String::new(), String::new()), Some(&done), None)),
-        Err(failure) => Ok(page(&viewer, (document, tag), None, Some(&failure))),
-    }
+    let done = put(&viewer, &document, dry_run, &tag).await;
+    // Once it is in, the form is empty again.
+    let sheet = match &done {
+        Ok(it) if !it.dry_run => Sheet::default(),
+        Ok(_) | Err(_) => Sheet { document, tag },
+    };
+    Ok(page(&viewer, sheet, Some((&done, wants_import && dry_run))))
+}
+
+/// By what a document is known again.
+fn mark(document: &str) -> String {
+    Sha256::digest(document).iter().take(12).map(|it| format!("{it:02x}")).collect()
 }
 
 async fn put(
@@ -117,10 +135,10 @@ async fn put(
     viewer.api.put_if(API, &request, tag).await
 }
 
-/// A list is no document, though serde would take an empty one for tables without rows.
+/// A list is no document, though serde would take an empty one for tables without rows; and no table is there twice.
 fn read(document: &str) -> Result<Tables, Text> {
-    let object: Result<Map<String, Value>, _> = serde_json::from_str(document);
-    let tables = object.and_then(|it| serde_json::from_value(Value::Object(it)));
+    let mut from = Deserializer::from_str(document);
+    let tables = object(&mut from).and_then(|it| from.end().map(|()| it));
     tables.map_err(|error| match error.classify() {
         Category::Data => plain(&error.to_string()),
         Category::Syntax | Category::Eof | Category::Io => {
@@ -133,31 +151,35 @@ fn read(document: &str) -> Result<Tables, Text> {
     })
 }
 
+/// `done` is what came of it, and whether something else was to be imported than what was tried.
 fn page(
     viewer: &Viewer,
-    (document, tag): (String, String),
-    done: Option<&Imported>,
-    failure: Option<&Failure>,
+    Sheet { document, tag }: Sheet,
+    done: Option<(&Result<Imported, Failure>, bool)>,
 ) -> Response {
     let w = Words::of(viewer.language);
-    let report = done.map(|it| report(it, viewer, w));
-    let is_change = |it: &Report| !it.changes.is_empty();
+    let (report, wrong) = match done {
+        None => (None, vec![]),
+        Some((Ok(it), is_other)) => (Some(report(it, is_other, viewer, w)), vec![]),
+        Some((Err(it), _)) => (None, sentences(it, viewer.language)),
+    };
+    let is_ready = |it: &&Report| it.dry_run && !it.changes.is_empty();
     render(&Page {
         page: viewer.layout(),
         w,
         home: HOME,
         api: API,
+        tried: report.as_ref().filter(is_ready).map(|_| mark(&document)),
         document,
         tag,
         most: FILE_BYTES_MAX,
-        ready: done.is_some_and(|it| it.dry_run) && report.as_ref().is_some_and(is_change),
         report,
-        wrong: failure.map(|it| sentences(it, viewer.language)).unwrap_or_default(),
+        wrong,
     })
 }
 
 /// Only the tables in which something is another.
-fn report(it: &Imported, viewer: &Viewer, w: &'static Words) -> Report {
+fn report(it: &Imported, is_other: bool, viewer: &Viewer, w: &'static Words) -> Report {
     let changes = it
         .changes
         .iter()
@@ -172,11 +194,12 @@ fn report(it: &Imported, viewer: &Viewer, w: &'static Words) -> Report {
     let changes: Vec<Change> = changes.map(change).collect();
     let summary = match (it.dry_run, changes.is_empty()) {
         (true, true) => w.same,
+        (true, false) if is_other => w.other,
         (true, false) => w.tried,
         (false, _) => w.imported,
     };
     let warnings = it.warnings.iter().map(|it| said(it, viewer.language)).collect();
-    Report { summary, changes, warnings }
+    Report { dry_run: it.dry_run, summary, changes, warnings }
 }
 
 /// The first of them, and how many there are besides.

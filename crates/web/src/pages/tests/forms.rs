@@ -92,12 +92,52 @@ async fn the_dial_plan_goes_out_and_in_as_one_document() {
     // What was tried was tried on what is no more.
     let late = scene.post(path, &pairs(&sent)).await.body;
     assert!(late.contains("load it again") && !late.contains("id=\"import\""), "{late}");
-    for (wrong, said) in [("[]", "应为对象"), ("{", "第1行"), ("{\"calls\":1}", "没有字段calls")]
-    {
+    #[rustfmt::skip]
+    let table = [
+        ("[]",                          "应为对象"),
+        ("{",                           "第1行"),
+        ("{\"calls\":1}",               "没有字段calls"),
+        ("{\"plans\":[],\"plans\":[]}", "plans重复"),
+        ("{} {}",                       "第1行"),
+    ];
+    for (wrong, said) in table {
         let page = scene.post(&format!("{path}?lang=zh"), &[("document", wrong)]).await.body;
         check(&page).unwrap();
         assert!(page.contains("id=\"wrong\"") && page.contains(said), "{wrong}: {page}");
     }
+}
+
+/// Who chooses another file behind a trial has not seen what it would do.
+#[tokio::test]
+async fn only_what_was_tried_is_imported() {
+    let scene = Scene::new().await;
+    let path = "/dial-plan/document";
+    let document = |id: u32| format!("{{\"called\":[{{\"id\":{id},\"route\":\"local-user\"}}]}}");
+    let import = |page: &str, document: String| {
+        let mut sent = fields(page);
+        sent.retain(|it| it.0 != "document");
+        sent.extend(
+            [("document", document), ("step", "import".to_owned())]
+                .map(|it| (it.0.to_owned(), it.1)),
+        );
+        sent
+    };
+    let rows = async || {
+        let tables = scene.db.tables(pbx::id::TenantId::default()).await.unwrap();
+        tables.called.iter().map(|it| it.id).collect::<Vec<_>>()
+    };
+    let tried = scene.post(path, &[("document", &document(4)), ("step", "try")]).await.body;
+    let other = scene.post(&format!("{path}?lang=zh"), &pairs(&import(&tried, document(5)))).await;
+    assert!(
+        other.body.contains("尚未导入") && other.body.contains("id=\"import\""),
+        "{}",
+        other.body
+    );
+    assert_eq!(rows().await, Vec::<u32>::new());
+    // It was tried by that.
+    let done = scene.post(path, &pairs(&import(&other.body, document(5)))).await.body;
+    assert!(done.contains("It is in force."), "{done}");
+    assert_eq!(rows().await, [5]);
 }
 
 #[tokio::test]
