@@ -300,6 +300,14 @@ async fn a_list_is_no_body() {
             assert!(what.ends_with("应为对象"), "{told}");
         }
     }
+    // What needs no body takes one of any type, as those are that curl sends where none is said.
+    for kind in ["application/x-www-form-urlencoded", "text/plain", "text/csv"] {
+        let asking = scene.post("/api/v1/extensions/100:passwd").text(kind, "[]").by_socket();
+        assert_eq!(asking.send().await.code(), "invalid", "{kind}");
+    }
     let backups = scene.get("/api/v1/backups").by_socket().send().await;
     assert_eq!(backups.json(), json!([]));
+    // A sheet is no JSON.
+    let sheet = scene.post("/api/v1/extensions:import").text("text/csv", "[]\n1\n").by_socket();
+    assert_eq!(sheet.send().await.code(), "refused");
 }
