@@ -2,9 +2,11 @@
 
 use crate::outside::Fields;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::fmt;
 use std::marker::PhantomData;
 
 /// Some fields of a `T`; `null` is the default.
@@ -16,7 +18,29 @@ pub(crate) struct Patch<T> {
 
 impl<'de, T> Deserialize<'de> for Patch<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Fields::deserialize(deserializer).map(|fields| Self { fields, of: PhantomData })
+        deserializer.deserialize_map(Once).map(|fields| Self { fields, of: PhantomData })
+    }
+}
+
+/// Each field once. A map of serde would take the last one and say nothing.
+struct Once;
+
+impl<'de> Visitor<'de> for Once {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Fields::new();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if fields.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+            }
+            fields.insert(name, value);
+        }
+        Ok(fields)
     }
 }
 

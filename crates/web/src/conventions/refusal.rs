@@ -71,9 +71,8 @@ pub(crate) fn unreadable(status: StatusCode, said: &str) -> Failure {
 /// The path of a field before what is wrong with it, or the name of one that does not exist.
 fn field(about: &str) -> Option<&str> {
     let before = about.split_once(": ").map(|(it, _)| it).filter(|it| is_path(it));
-    let quoted = || about.strip_prefix("unknown field `")?.split('`').next();
-    let missing = || about.strip_prefix("missing field `")?.split('`').next();
-    before.or_else(quoted).or_else(missing)
+    let named = |kind| about.strip_prefix(kind)?.strip_prefix(" field `")?.split('`').next();
+    before.or_else(|| ["unknown", "missing", "duplicate"].into_iter().find_map(named))
 }
 
 #[cfg(test)]
@@ -88,6 +87,7 @@ mod tests {
             ("extensions[0].numbr: unknown field `numbr`, expected one of `number`",       Some("extensions[0].numbr")),
             ("unknown field `numbr`, expected `number` at line 1 column 9",                Some("numbr")),
             ("missing field `number` at line 1 column 2",                                  Some("number")),
+            ("duplicate field `number` at line 1 column 9",                                Some("number")),
             ("Failed to parse the request body as JSON: EOF while parsing",                None),
         ];
         for (about, expected) in table {

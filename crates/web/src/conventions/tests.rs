@@ -152,11 +152,14 @@ async fn a_request_that_is_sent_again_is_done_once() {
 #[tokio::test]
 async fn refusals_are_failures_that_name_the_field() {
     let scene = with_extension().await;
+    let twice = "{\"name\":\"Hall\",\"calls\":3,\"name\":\"Gate\"}";
+    let twice = scene.ask(Method::PATCH, EXTENSION).text("application/json", twice);
     #[rustfmt::skip]
     let table = [
         (patch(&scene, EXTENSION, &json!({ "calls": 300 })),                    422, "invalid",    "calls"),
         (patch(&scene, EXTENSION, &json!({ "cals": 3 })),                       422, "invalid",    "cals"),
         (patch(&scene, EXTENSION, &json!({ "relay": "sometimes" })),            422, "invalid",    "relay"),
+        (twice,                                                                 422, "invalid",    "name"),
         (patch(&scene, "/api/v1/feature-codes/echo", &json!({ "cod": "*44" })), 422, "invalid",    "cod"),
         (scene.post("/api/v1/dial-plan:simulate").json(&json!({ "dice": 300 })), 422, "invalid",   "dice"),
         (scene.post("/api/v1/extensions").text("text/plain", "{}"),             415, "media_type", ""),
@@ -258,6 +261,7 @@ async fn what_is_wrong_in_a_sheet_is_named_by_row_and_column() {
         ("number,password\n200,200\n",        2, "password"),
         ("number,plan\n200,nowhere\n",        2, "plan"),
         ("number,name\n200,x\n200,y\n",       3, "number"),
+        ("number,name,calls,name\n200,x,,y\n", 1, "name"),
     ];
     for (sheet, row, column) in table {
         let import = |query: &str| {

@@ -18,6 +18,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use csv::StringRecord;
 use pbx::id::TenantId;
 use pbx::language::Text;
 use pbx::supplementary::{PhoneChange, PhoneSettings};
@@ -156,14 +157,7 @@ fn compare(
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(without_mark(sheet));
     let head = reader.headers().map_err(|error| unreadable(&error))?.clone();
     let mut plan = Plan::default();
-    let unknown = head.iter().filter(|it| !cells::COLUMNS.contains(&it.trim()));
-    let unknown = unknown.take(PROBLEMS_MAX);
-    let unknown: Vec<SheetProblem> = unknown.map(|it| problem(1, it, no_column())).collect();
-    plan.report.problems = unknown;
-    if !head.iter().any(|it| it.trim() == NUMBER) {
-        let reason = text!("there is no column number", "缺少number列");
-        plan.report.problems.push(problem(1, NUMBER, reason));
-    }
+    plan.report.problems = wrong_head(&head);
     if !plan.report.problems.is_empty() {
         return Ok(plan);
     }
@@ -195,6 +189,25 @@ fn compare(
         }
     }
     Ok(plan)
+}
+
+/// Columns that there are not, or that are there twice: of which the sheet means, nobody can say.
+fn wrong_head(head: &StringRecord) -> Vec<SheetProblem> {
+    let mut seen = BTreeSet::new();
+    let wrong = |column: &str| match column.trim() {
+        it if !cells::COLUMNS.contains(&it) => Some(problem(1, column, no_column())),
+        it if !seen.insert(it.to_owned()) => {
+            Some(problem(1, it, text!("{it} is there twice", "{it}重复")))
+        }
+        _ => None,
+    };
+    let mut problems: Vec<SheetProblem> =
+        head.iter().filter_map(wrong).take(PROBLEMS_MAX).collect();
+    if !head.iter().any(|it| it.trim() == NUMBER) {
+        let reason = text!("there is no column number", "缺少number列");
+        problems.push(problem(1, NUMBER, reason));
+    }
+    problems
 }
 
 /// What one row asks for.
