@@ -21,6 +21,6 @@ pub(crate) use object::{object, objects, some_object};
 pub(crate) use page::{Listed, PageQuery, not_of_this_list};
 pub(crate) use patch::Patch;
 pub(crate) use plain::plain;
-pub(crate) use refusal::{explained, unreadable};
+pub(crate) use refusal::{explained, failure_of, is_text, unreadable};
 pub(crate) use since::Since;
 pub(crate) use tag::{Compared, conflict, is_tagged, unchanged};

@@ -5,7 +5,7 @@ use super::plain::{is_path, no_json, plain};
 use crate::resource::Failure;
 use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use pbx::text;
@@ -21,18 +21,27 @@ const NO_JSON: &str = "Failed to parse the request body as JSON";
 pub(crate) async fn explained(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
-    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let is_text = kind.is_none_or(|it| it.starts_with("text/plain"));
-    if !(status.is_client_error() || status.is_server_error()) || !is_text {
+    if !(status.is_client_error() || status.is_server_error()) || !is_text(&response) {
         return response;
     }
-    let (parts, body) = response.into_parts();
-    let body = to_bytes(body, TEXT_BYTES_MAX).await.unwrap_or_default();
-    let mut told = unreadable(status, &String::from_utf8_lossy(&body)).into_response();
-    if let Some(allow) = parts.headers.get(header::ALLOW) {
-        told.headers_mut().insert(header::ALLOW, allow.clone());
-    }
+    let (failure, allow) = failure_of(response).await;
+    let mut told = failure.into_response();
+    told.headers_mut().extend(allow.map(|it| (header::ALLOW, it)));
     told
+}
+
+/// Whether an answer may be one of axum's own: a text, or nothing.
+pub(crate) fn is_text(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    kind.is_none_or(|it| it.starts_with("text/plain"))
+}
+
+/// The failure that such an answer tells of, and the methods that it names.
+pub(crate) async fn failure_of(response: Response) -> (Failure, Option<HeaderValue>) {
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, TEXT_BYTES_MAX).await.unwrap_or_default();
+    let failure = unreadable(parts.status, &String::from_utf8_lossy(&body));
+    (failure, parts.headers.remove(header::ALLOW))
 }
 
 /// What axum says of a request that it cannot read, as a failure.

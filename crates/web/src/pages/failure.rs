@@ -5,6 +5,7 @@ use super::layout::Layout;
 use super::render;
 use super::viewer::Viewer;
 use super::words::Trouble;
+use crate::conventions::{failure_of, is_text};
 use crate::resource::{Failure, Finding};
 use askama::Template;
 use axum::extract::{Request, State};
@@ -30,6 +31,15 @@ impl IntoResponse for PageFailure {
         response
     }
 }
+
+/// How axum refuses what comes before a handler has its say, in English or without a word.
+const REFUSALS: [StatusCode; 5] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::METHOD_NOT_ALLOWED,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    StatusCode::UNPROCESSABLE_ENTITY,
+];
 
 #[derive(Template)]
 #[template(path = "failure.html")]
@@ -82,6 +92,10 @@ pub(crate) async fn dress(State(pages): State<Pages>, request: Request, next: Ne
     let mut response = next.run(Request::from_parts(parts, body)).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         response = shown(&viewer, &failure);
+    } else if REFUSALS.contains(&response.status()) && is_text(&response) {
+        let (failure, allow) = failure_of(response).await;
+        response = shown(&viewer, &failure);
+        response.headers_mut().extend(allow.map(|it| (header::ALLOW, it)));
     }
     let headers = response.headers_mut();
     // What is on a page is nobody else's and may be of a moment ago.

@@ -3,6 +3,25 @@
 use super::html::{check, chinese};
 use super::scene::Scene;
 use super::{fields, pairs, with_language};
+use crate::resource::{AddRequest, NewExtension};
+
+/// What comes before a handler has its say is refused by axum, in English or without a word.
+#[tokio::test]
+async fn what_no_handler_sees_is_refused_by_a_page() {
+    let scene = Scene::new().await;
+    let long = "x".repeat(crate::pages::extensions::import::SHEET_BYTES_MAX);
+    let refused = [
+        (405, scene.get("/calls/place?lang=zh").await, &[][..]),
+        (422, scene.post("/settings/reset?lang=zh", &[("keys", "x")]).await, &["key"]),
+        (413, scene.post("/dial-plan/document?lang=zh", &[("document", &*long)]).await, &[]),
+    ];
+    for (status, page, names) in refused {
+        assert_eq!(page.status, status, "{}", page.body);
+        check(&page.body).unwrap();
+        assert!(page.body.contains("<html lang=\"zh\">"), "{}", page.body);
+        assert_eq!(chinese::english_in(&page.body), names);
+    }
+}
 
 #[tokio::test]
 async fn the_language_of_another_administrator_is_set() {
