@@ -242,7 +242,7 @@ fn password(number: &str, text: Option<&str>, allow_weak: bool) -> Result<NewPas
         Some(text) if allow_weak => NewPassword::allow_weak(number, text),
         Some(text) => NewPassword::checked(number, text),
     };
-    Ok(password.map_err(StoreError::Password)?)
+    password.map_err(|error| Failure::from(StoreError::Password(error)).at("password"))
 }
 
 fn changed(mut profile: ExtensionProfile, change: Change) -> Result<ExtensionProfile, Failure> {

@@ -74,7 +74,10 @@ pub fn pages_router(office: Office) -> Router {
         .route("/extensions/range", get(extensions::on_range_form).post(extensions::on_range))
         .route("/extensions/{number}", get(extensions::on_form).post(extensions::on_save))
         .route("/extensions/{number}/lamp", get(extensions::on_lamp))
-        .route("/extensions/{number}/password", post(extensions::on_password))
+        .route(
+            "/extensions/{number}/password",
+            get(extensions::on_form).post(extensions::on_password),
+        )
         .route(
             "/extensions/{number}/delete",
             get(extensions::on_delete_form).post(extensions::on_delete),

@@ -221,7 +221,7 @@ fn take(
     let number = row.text(NUMBER).to_owned();
     let secret = Some(row.text(PASSWORD)).filter(|it| !it.is_empty()).map(str::to_owned);
     let checked = |it: &String| password(&number, Some(it), query.allow_weak);
-    let checked = secret.as_ref().map(checked).transpose().map_err(|it| it.at(PASSWORD))?;
+    let checked = secret.as_ref().map(checked).transpose()?;
     let change = patched(row.fields())?;
     let was = present.map(profile_of).transpose()?;
     let profile = was.unwrap_or_else(|| ExtensionProfile::new(&number));

@@ -11,7 +11,7 @@ pub(crate) use made::{add_range, cards, on_lamp, on_password, on_range, on_range
 use super::api::segment;
 use super::delete::{Delete, delete_page};
 use super::failure::{PageFailure, sentences};
-use super::form::{Came, Form, List, Sent, Tab, changes, open_tab, read, shown};
+use super::form::{Beside, Came, Form, List, Sent, Tab, changes, open_tab, read, shown};
 use super::layout::Layout;
 use super::viewer::Viewer;
 use super::words::words;
@@ -61,6 +61,8 @@ struct Page {
     saved: bool,
     password: Option<&'static str>,
     action: String,
+    /// What is wrong with the password that was chosen.
+    wrong: Beside,
     form: Form,
 }
 
@@ -122,6 +124,7 @@ fn new_page(viewer: &Viewer, json: &Value, tab: &str, failure: Option<Failure>) 
         saved: false,
         password: None,
         action: String::new(),
+        wrong: Beside::default(),
         form: form_of(viewer, NEW_TABS, json, tab, failure, (action, String::new())),
     }
 }
@@ -156,6 +159,19 @@ pub(crate) async fn on_form(
     let (json, tag): (Value, String) = viewer.api.get_tagged(&api(&number)).await?;
     let mut page = page(&viewer, &number, &json, &json, "", None);
     page.saved = came.saved.is_some();
+    page.form.tag = tag;
+    Ok(render(&page))
+}
+
+/// The form of an extension, with what is wrong with the password that was chosen for it.
+async fn with_password(
+    viewer: &Viewer,
+    number: &str,
+    failure: &Failure,
+) -> Result<Response, Failure> {
+    let (json, tag): (Value, String) = viewer.api.get_tagged(&api(number)).await?;
+    let mut page = page(viewer, number, &json, &json, "", None);
+    page.wrong = Beside::of(failure, viewer.language, &["password"]);
     page.form.tag = tag;
     Ok(render(&page))
 }
@@ -204,6 +220,7 @@ fn page(
         saved: false,
         password: Some(password),
         action: format!("{}/password", own(number)),
+        wrong: Beside::default(),
         form: form_of(viewer, TABS, json, tab, failure, paths),
     }
 }

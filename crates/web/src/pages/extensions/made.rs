@@ -1,6 +1,6 @@
 //! What was made and is shown once: numbers with their passwords, each on a card to connect a phone by.
 
-use super::{API, api, own};
+use super::{API, api, own, with_password};
 use crate::pages::failure::{PageFailure, sentences};
 use crate::pages::form::Sent;
 use crate::pages::layout::Layout;
@@ -148,8 +148,10 @@ pub(crate) async fn on_password(
     let path = format!("{}:passwd", api(&number));
     let password = Some(password).filter(|it| !it.is_empty());
     let request = PasswordRequest { password, allow_weak };
-    let made: Credentials = viewer.api.post(&path, &request).await?;
-    Ok(cards(&viewer, vec![made], false).await)
+    match viewer.api.post::<Credentials>(&path, &request).await {
+        Ok(made) => Ok(cards(&viewer, vec![made], false).await),
+        Err(failure) => Ok(with_password(&viewer, &number, &failure).await?),
+    }
 }
 
 /// The lamp of a card, which asks for itself.

@@ -173,10 +173,19 @@ async fn a_password_is_chosen_or_made() {
     let made = scene.post(path, &[("password", "")]).await;
     let first = password().await;
     assert!(made.status == 200 && made.body.contains(&first), "{}", made.body);
-    let weak = scene.post(path, &[("password", "12345678")]).await;
-    assert_eq!((weak.status, password().await), (422, first), "{}", weak.body);
-    let weak = [("password", "12345678"), ("allow_weak", "true")];
-    assert_eq!((scene.post(path, &weak).await.status, &*password().await), (200, "12345678"));
+    let weak = scene.post(&format!("{path}?lang=zh"), &[("password", "23456789")]).await;
+    check(&weak.body).unwrap();
+    assert_eq!(chinese::english_in(&weak.body), Vec::<String>::new());
+    assert!(
+        weak.body.contains("aria-describedby=\"password-error password-help\""),
+        "{}",
+        weak.body
+    );
+    assert!(!weak.body.contains("23456789") && password().await == first, "{}", weak.body);
+    // The switch of the language asks for the address of the answer.
+    assert_eq!(scene.get(&format!("{path}?lang=en")).await.status, 200);
+    let weak = [("password", "23456789"), ("allow_weak", "true")];
+    assert_eq!((scene.post(path, &weak).await.status, &*password().await), (200, "23456789"));
 }
 
 #[tokio::test]
