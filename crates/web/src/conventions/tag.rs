@@ -62,7 +62,7 @@ pub(crate) async fn unchanged(
         let response = tagged(next.run(request).await).await;
         let tag = value(response.headers(), header::ETAG.as_str());
         return match (known, tag) {
-            (Some(known), Some(tag)) if matches(&known, &tag) => {
+            (Some(known), Some(tag)) if matches(&known, &tag, str::eq) => {
                 (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response()
             }
             (_, _) => response,
@@ -84,7 +84,7 @@ pub(crate) async fn unchanged(
         let Ok(present) = resources.oneshot(look).await;
         let present = tagged(present).await;
         let tag = value(present.headers(), header::ETAG.as_str());
-        if !tag.as_deref().is_some_and(|it| matches(&wanted, it)) {
+        if !tag.as_deref().is_some_and(|it| matches(&wanted, it, is_set_alike)) {
             return changed(&office, kind, &name, tag).await;
         }
     }
@@ -115,9 +115,15 @@ fn value(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|it| it.to_str().ok()).map(str::to_owned)
 }
 
-/// Whether a list of tags names this one; `*` names all that exist.
-fn matches(list: &str, tag: &str) -> bool {
-    list.split(',').map(str::trim).any(|it| it == "*" || it == tag)
+/// Whether a list of tags has one that is like this; `*` is like all that exist.
+fn matches(list: &str, tag: &str, alike: impl Fn(&str, &str) -> bool) -> bool {
+    list.split(',').map(str::trim).any(|it| it == "*" || alike(it, tag))
+}
+
+/// Whether both are of the same settings, whatever there was of the moment.
+fn is_set_alike(one: &str, other: &str) -> bool {
+    let set = |it: &str| it.split('.').next().unwrap_or_default().trim_end_matches('"').to_owned();
+    set(one) == set(other)
 }
 
 /// The answer with the tag of what it shows.
@@ -136,13 +142,21 @@ async fn tagged(response: Response) -> Response {
     Response::from_parts(parts, Body::from(body))
 }
 
+/// Of what somebody has set, and behind a dot of what is of the moment, where there is any.
 fn tag(body: &[u8]) -> Option<HeaderValue> {
     let mut shown: Value = serde_json::from_slice(body).ok()?;
     let fields = shown.as_object_mut()?;
-    LIVE.iter().for_each(|it| drop(fields.remove(*it)));
-    let digest = Sha256::digest(shown.to_string());
-    let text: String = digest.iter().take(12).map(|it| format!("{it:02x}")).collect();
-    HeaderValue::from_str(&format!("\"{text}\"")).ok()
+    let live: Vec<Value> = LIVE.iter().filter_map(|it| fields.remove(*it)).collect();
+    let digest = |of: &Value| -> String {
+        let digest = Sha256::digest(of.to_string());
+        digest.iter().take(12).map(|it| format!("{it:02x}")).collect()
+    };
+    let set = digest(&shown);
+    let tag = match live.is_empty() {
+        true => format!("\"{set}\""),
+        false => format!("\"{set}.{}\"", digest(&live.into())),
+    };
+    HeaderValue::from_str(&tag).ok()
 }
 
 /// By the office's clock, with its distance from UTC.
@@ -211,10 +225,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_the_moment_does_not_count() {
-        let of = |text: &str| tag(text.as_bytes());
-        assert_eq!(of(r#"{"a":1,"state":{"calls":1}}"#), of(r#"{"a":1,"state":null}"#));
-        assert_ne!(of(r#"{"a":1}"#), of(r#"{"a":2}"#));
+    fn what_is_of_the_moment_is_no_change_of_anybody() {
+        let of =
+            |text: &str| tag(text.as_bytes()).and_then(|it| it.to_str().map(str::to_owned).ok());
+        let [up, down, other, bare] = [
+            r#"{"a":1,"state":{"calls":1}}"#,
+            r#"{"a":1,"state":null}"#,
+            r#"{"a":2,"state":null}"#,
+            r#"{"a":1}"#,
+        ]
+        .map(|it| of(it).unwrap_or_default());
+        assert!(up != down, "who has the one has not the other");
+        assert!(
+            is_set_alike(&up, &down) && is_set_alike(&up, &bare) && !is_set_alike(&down, &other)
+        );
         assert_eq!(of("[1]"), None);
     }
 }

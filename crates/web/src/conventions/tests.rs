@@ -91,6 +91,18 @@ async fn every_resource_that_can_be_changed_has_a_tag() {
     }
 }
 
+/// What the phones of an extension do is news, and nobody's change.
+#[tokio::test]
+async fn what_is_of_the_moment_is_seen_and_changed_beside() {
+    let scene = with_extension().await;
+    let seen = send(scene.get(EXTENSION)).await.header("etag").to_owned();
+    *scene.server.offline.lock().unwrap() = vec!["100".to_owned()];
+    let newer = send(scene.get(EXTENSION).with("if-none-match", &seen)).await;
+    assert_eq!((newer.status, &newer.json()["state"]), (200, &json!("offline")));
+    let change = patch(&scene, EXTENSION, &json!({ "name": "Gate" })).with("if-match", &seen);
+    assert_eq!(send(change).await.status, 200);
+}
+
 /// A body comes as slowly as a line is; who has sent his is served meanwhile.
 #[tokio::test]
 async fn nobody_waits_for_what_another_has_not_sent_yet() {
