@@ -38,6 +38,8 @@ words! {
         first: "First page", "第一页";
         none: "There are no extensions yet. Each phone needs one.", "还没有分机。每部话机需要一个分机。";
         not_found: "No extension is like that.", "没有符合条件的分机。";
+        part: "None of those looked through so far is like that.", "已查找的分机中没有符合条件的。";
+        further: "Look further", "继续查找";
     }
 }
 

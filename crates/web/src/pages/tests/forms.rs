@@ -78,6 +78,21 @@ async fn one_setting_gets_its_default_again() {
     assert_eq!(scene.get("/settings/reset?lang=zh").await.status, 200);
 }
 
+/// Of a state, the list is looked through bit by bit.
+#[tokio::test]
+async fn where_only_a_part_was_looked_through_the_page_says_so() {
+    let scene = Scene::new().await;
+    let new = NewExtension { number: "2000-3200".to_owned(), ..NewExtension::default() };
+    let request = AddRequest { extensions: vec![new], ..AddRequest::default() };
+    let author = crate::audit::Author::offline(&scene.db, crate::scene::NOW);
+    crate::extensions::add(author, request).await.unwrap();
+    let first = scene.get("/extensions?state=by_address&lang=zh").await.body;
+    check(&first).unwrap();
+    assert!(first.contains("已查找的分机中没有") && first.contains("继续查找"), "{first}");
+    let last = scene.get("/extensions?state=by_address&after=2997").await.body;
+    assert!(last.contains("No extension is like that.") && !last.contains("id=\"next\""), "{last}");
+}
+
 #[tokio::test]
 async fn the_dial_plan_goes_out_and_in_as_one_document() {
     let scene = Scene::new().await;
