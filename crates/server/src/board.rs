@@ -211,11 +211,12 @@ impl Board {
         self.fresh().calls.values().map(|it| it.status.clone()).collect()
     }
 
-    /// The numbers of all sides of calls.
+    /// The extensions of all sides of calls; callers from outside may have any number.
     pub(crate) fn talking(&self) -> BTreeSet<SmolStr> {
         let picture = self.fresh();
         let records = picture.calls.values().map(|it| &it.status.record);
-        records.flat_map(|it| [it.caller_number.clone(), it.callee_number.clone()]).collect()
+        let sides = records.flat_map(|it| [&it.caller_extension, &it.callee_extension]);
+        sides.flatten().cloned().collect()
     }
 
     /// Calls that began before this one, the newest first, up to so many: those that are up, and those that ended a
@@ -354,6 +355,21 @@ mod tests {
             relayed: true,
             legs: Default::default(),
         }))
+    }
+
+    /// A carrier may show the number of an extension of ours.
+    #[test]
+    fn who_calls_from_outside_is_no_extension() {
+        let Event::Call(mut status) = call(1, CallState::Ringing) else { panic!("a call") };
+        status.record = Arc::new(CallRecord {
+            caller_number: "101".into(),
+            callee_number: "100".into(),
+            callee_extension: Some("100".into()),
+            ..CallRecord::default()
+        });
+        let board = Board::default();
+        board.take(&Event::Call(status), at(crate::clock::now().instant, 0));
+        assert_eq!(board.talking(), BTreeSet::from(["100".into()]));
     }
 
     fn at(start: Instant, ms: u64) -> Now {
