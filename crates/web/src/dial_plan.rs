@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
-/// Lets calls pass that a row of the black list blocks only in part.
+/// Lets calls pass that a row of the black list blocks only in part; the highest there is.
 pub const DICE_DEFAULT: u8 = 99;
 
 /// Rows of tables that are not stored, which are looked through for one simulation.
@@ -96,6 +96,10 @@ fn trial(
             let detail = text!("{field}: at most {most} octets", "{field}：最多{most}字节");
             return Err(Failure::new(422, "invalid", detail));
         }
+    }
+    if request.dice.is_some_and(|it| it > DICE_DEFAULT) {
+        let what = text!("dice: 0 to {DICE_DEFAULT}", "dice：0至{DICE_DEFAULT}");
+        return Err(Failure::new(422, "invalid", what).at("dice"));
     }
     let at = match &request.at {
         None => now,

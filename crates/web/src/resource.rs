@@ -225,6 +225,7 @@ pub struct SimulateRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     /// 0 to 99; a row of the black list blocks it where it is below the row's rate. Absent: 99.
+    #[schemars(range(max = 99))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dice: Option<u8>,
     /// Take everything for registered and idle, and nothing for forwarded.

@@ -174,6 +174,7 @@ async fn refusals_are_failures_that_name_the_field() {
         (twice,                                                                 422, "invalid",    "name"),
         (patch(&scene, "/api/v1/feature-codes/echo", &json!({ "cod": "*44" })), 422, "invalid",    "cod"),
         (scene.post("/api/v1/dial-plan:simulate").json(&json!({ "dice": 300 })), 422, "invalid",   "dice"),
+        (scene.post("/api/v1/dial-plan:simulate").json(&json!({ "dice": 100, "from": "100" })), 422, "invalid", "dice"),
         (scene.post("/api/v1/extensions").text("text/plain", "{}"),             415, "media_type", ""),
         (scene.post("/api/v1/extensions").text("application/json", "{"),        422, "invalid",    ""),
         (scene.ask(Method::PUT, "/api/v1/extensions"),                          405, "method",     ""),

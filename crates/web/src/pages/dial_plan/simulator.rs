@@ -208,7 +208,8 @@ fn request(asked: &Asked) -> SimulateRequest {
         line,
         trunk,
         at: Some(asked.at.clone()).filter(|it| !it.is_empty()),
-        dice: asked.dice.parse().ok(),
+        // What is none is refused as one that is too high.
+        dice: (!asked.dice.is_empty()).then(|| asked.dice.parse().unwrap_or(u8::MAX)),
         all_up: asked.up == "true",
         ..SimulateRequest::default()
     }

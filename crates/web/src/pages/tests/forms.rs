@@ -211,4 +211,8 @@ async fn a_simulation_may_take_everything_for_idle() {
     check(&page).unwrap();
     assert!(page.contains("<details open") && page.contains("value=\"7\""), "{page}");
     assert!(!scene.get(asked).await.body.contains("<details open"));
+    for wrong in ["100", "-1", "x"] {
+        let page = scene.get(&format!("{asked}&sim-dice={wrong}&lang=zh")).await.body;
+        assert!(page.contains("dice：0至99"), "{wrong}: {page}");
+    }
 }
