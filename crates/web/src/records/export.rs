@@ -24,14 +24,15 @@ pub(crate) async fn on_export(
     principal: Principal,
     Query(query): Query<SearchQuery>,
 ) -> Result<Response, Failure> {
-    let search = CallSearch { limit: RECORDS, ..wanted(query)? };
+    let left = query.limit.unwrap_or(u32::MAX).max(1);
+    let search = CallSearch { limit: left.min(RECORDS), ..wanted(query)? };
     let tenants = office.db.tenant_names().await?;
     readings::told(&office, &principal, "export", (CALL_RECORDS, "")).await;
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"call-records.csv\""),
     ];
-    let export = Export { office, tenants, lines: csv::header(), next: Some(search) };
+    let export = Export { office, tenants, lines: csv::header(), next: Some(search), left };
     Ok((headers, Body::from_stream(stream::try_unfold(export, Export::part))).into_response())
 }
 
@@ -41,6 +42,8 @@ struct Export {
     tenants: BTreeMap<TenantId, TenantName>,
     lines: Vec<u8>,
     next: Option<CallSearch>,
+    /// As many records.
+    left: u32,
 }
 
 impl Export {
@@ -51,7 +54,11 @@ impl Export {
             let Some(search) = self.next.take() else { return Ok(None) };
             let found = self.office.db.search_calls(&search).await?;
             self.lines = csv::lines(&found.calls, &self.tenants);
-            self.next = found.next.map(|it| CallSearch { before: Some(it), ..search });
+            let sent = u32::try_from(found.calls.len()).unwrap_or(u32::MAX);
+            self.left = self.left.saturating_sub(sent);
+            let limit = self.left.min(RECORDS);
+            let next = found.next.filter(|_| limit > 0);
+            self.next = next.map(|it| CallSearch { before: Some(it), limit, ..search });
         }
         let lines = std::mem::take(&mut self.lines);
         Ok(Some((lines.into(), self)))
@@ -91,7 +98,15 @@ mod tests {
             let path = format!("/api/v1/call-records:export{query}");
             scene.get(&path).by_socket().send().await
         };
-        for (query, rows) in [("", 1200), ("?result=answered", 400), ("?q=999", 0)] {
+        #[rustfmt::skip]
+        let table = [
+            ("",                            1200),
+            ("?result=answered",            400),
+            ("?q=999",                      0),
+            ("?limit=700",                  700),
+            ("?limit=3&result=answered",    3),
+        ];
+        for (query, rows) in table {
             let file = export(query).await;
             assert_eq!(file.status, 200, "{}", file.body);
             assert!(file.header("content-disposition").contains("call-records.csv"));
@@ -100,6 +115,8 @@ mod tests {
             assert!(file.body.starts_with(&head), "{}", file.body);
             assert!(!file.body.contains(",=100"), "a spreadsheet would calculate it");
         }
-        assert_eq!(export("?result=some").await.code(), "invalid");
+        for wrong in ["?result=some", "?reslut=answered"] {
+            assert_eq!(export(wrong).await.code(), "invalid", "{wrong}");
+        }
     }
 }

@@ -19,7 +19,7 @@ const FAR: UnixMillis = UnixMillis(253_000_000_000_000);
 
 /// What is looked for.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct SearchQuery {
     /// A part of a number or name.
     pub(crate) q: String,
@@ -32,6 +32,7 @@ pub(crate) struct SearchQuery {
     pub(crate) way: String,
     /// A release code.
     pub(crate) code: String,
+    /// Calls of the answer: 1 to 500, 50 where nothing is said. Of an export: all where nothing is said.
     pub(crate) limit: Option<u32>,
     /// The `next` of the page before.
     pub(crate) cursor: Option<String>,
