@@ -28,8 +28,8 @@ let changed = false;
 document.addEventListener("input", (event) => {
   if (event.target.closest("form[data-main]") && !event.target.closest(".simulator")) changed = true;
 });
-document.addEventListener("submit", () => {
-  changed = false;
+document.addEventListener("submit", (event) => {
+  if (event.target.closest("form[data-main]")) changed = false;
 });
 window.addEventListener("beforeunload", (event) => {
   if (changed) event.preventDefault();
