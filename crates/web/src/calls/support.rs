@@ -49,7 +49,7 @@ pub(crate) fn again(call: &Call) -> SimulateRequest {
     }
 }
 
-/// In both languages, as whoever helps may speak the other one.
+/// What became of it is said in both languages, as whoever helps may speak the other one.
 fn text(found: &CallPage, version: &str, replay: &str) -> String {
     let CallPage { call, ladder, .. } = found;
     let mut text = format!("dialtone {version}\n{}\n", call.id);
