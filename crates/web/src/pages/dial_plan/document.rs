@@ -1,7 +1,7 @@
 //! The dial plan as one document (导出与导入): all tables, lines and trunks as the API gives them, tried first, with what
 //! would change, then put in the place of what there is.
 
-use super::simulator::said;
+use super::simulator::first;
 use super::{API, HOME};
 use crate::conventions::{object, plain};
 use crate::pages::extensions::import::FILE_BYTES_MAX;
@@ -198,7 +198,8 @@ fn report(it: &Imported, is_other: bool, viewer: &Viewer, w: &'static Words) -> 
         (true, false) => w.tried,
         (false, _) => w.imported,
     };
-    let warnings = it.warnings.iter().map(|it| said(it, viewer.language)).collect();
+    let rest = |more| text!("and {more} more", "还有{more}条");
+    let warnings = first(it.warnings.iter().cloned(), rest, viewer.language);
     Report { dry_run: it.dry_run, summary, changes, warnings }
 }
 

@@ -17,7 +17,7 @@ use axum::response::Response;
 use pbx::dialplan::lint::{self, finding::Finding};
 use pbx::directory::{Directory, Tenant};
 use pbx::id::TenantId;
-use pbx::language::Language;
+use pbx::language::{Language, Text};
 use pbx::text;
 use pbx::time::UnixMillis;
 use std::sync::Arc;
@@ -168,16 +168,25 @@ async fn in_force(viewer: &Viewer) -> Arc<Vec<Finding>> {
 
 /// The first of them, and how many there are besides.
 fn lines(findings: &[Finding], language: Language) -> Vec<String> {
-    let first = findings.iter().take(LINES_MAX);
-    let mut lines: Vec<String> =
-        first.map(|it| said(&resource::Finding::from(it), language)).collect();
-    let more = findings.len().saturating_sub(LINES_MAX);
-    if more > 0 {
-        let text = text!(
+    let rest = |more| {
+        text!(
             "and {more} more: `dialtone dialplan lint` shows them all",
             "还有{more}条，可用`dialtone dialplan lint`查看全部"
-        );
-        lines.push(text.get(language).to_owned());
+        )
+    };
+    first(findings.iter().map(resource::Finding::from), rest, language)
+}
+
+/// As [`lines`], of what may be in no database.
+pub(super) fn first(
+    findings: impl ExactSizeIterator<Item = resource::Finding>,
+    rest: impl Fn(usize) -> Text,
+    language: Language,
+) -> Vec<String> {
+    let more = findings.len().saturating_sub(LINES_MAX);
+    let mut lines: Vec<String> = findings.take(LINES_MAX).map(|it| said(&it, language)).collect();
+    if more > 0 {
+        lines.push(rest(more).get(language).to_owned());
     }
     lines
 }

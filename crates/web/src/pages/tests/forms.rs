@@ -175,6 +175,20 @@ async fn only_what_was_tried_is_imported() {
 }
 
 #[tokio::test]
+async fn what_a_document_is_warned_of_has_an_end() {
+    let scene = Scene::new().await;
+    let row = |id: u32| {
+        format!("{{\"id\":{id},\"prefix\":\"8{id}\",\"route\":\"local-user\",\"reanalyze\":true}}")
+    };
+    let rows: Vec<String> = (1..=150).map(row).collect();
+    let document = format!("{{\"called\":[{}]}}", rows.join(","));
+    let page = scene.post("/dial-plan/document", &[("document", &*document)]).await.body;
+    check(&page).unwrap();
+    assert_eq!(page.matches("<p>Warning: ").count(), 100, "{page}");
+    assert!(page.contains(" more</p></div>"), "{page}");
+}
+
+#[tokio::test]
 async fn a_password_is_chosen_or_made() {
     let scene = Scene::new().await;
     let page = scene.get("/extensions/100?lang=zh").await.body;
