@@ -94,21 +94,23 @@ pub(super) struct Simulated {
     pub(super) findings: Arc<Vec<Finding>>,
     /// The findings are not of what is written.
     as_saved: bool,
-    lines: Vec<String>,
+    /// What is wrong with the tables; `None`: nobody has looked.
+    lines: Option<Vec<String>>,
 }
 
 impl Simulated {
-    /// Nothing can be decided by what is written.
+    /// Nothing can be decided by what is written, nor checked.
     pub(super) fn refused(viewer: &Viewer, asked: Asked, failure: &Failure) -> Self {
         let text = sentences(failure, viewer.language).join("\n");
+        let w = Words::of(viewer.language);
         Self {
-            w: Words::of(viewer.language),
+            w,
             asked,
-            ways: vec![],
+            ways: ways(viewer.pages.running.directory().tenant(TenantId::default()), w),
             text,
             findings: Arc::default(),
             as_saved: false,
-            lines: vec![],
+            lines: None,
         }
     }
 }
@@ -144,7 +146,7 @@ pub(super) async fn run(
             Err(failure) => sentences(&failure, language).join("\n"),
         }
     };
-    let lines = lines(&findings, language);
+    let lines = Some(lines(&findings, language));
     let ways = ways(directory.tenant(TenantId::default()), w);
     Simulated { w, asked, ways, text, findings, as_saved, lines }
 }

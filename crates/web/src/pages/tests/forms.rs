@@ -230,3 +230,17 @@ async fn a_simulation_may_take_everything_for_idle() {
         assert!(page.contains("dice：0至99"), "{wrong}: {page}");
     }
 }
+
+/// A row that cannot be read is no reason to forget who calls, nor to call the plan right.
+#[tokio::test]
+async fn what_cannot_be_simulated_keeps_what_was_asked() {
+    let scene = Scene::new().await;
+    let row = [("r1.id", "x"), ("r1.prefix", "8"), ("r1.route", "local-user")];
+    let asked = [("sim-from", "139"), ("sim-way", "line:1234")];
+    for path in ["/dial-plan/analyze-called/try", "/dial-plan/analyze-called"] {
+        let page = scene.post(path, &[&row[..], &asked].concat()).await.body;
+        check(&page).unwrap();
+        assert!(page.contains("<option value=\"line:1234\" selected>"), "{path}: {page}");
+        assert!(!page.contains("Nothing is wrong"), "{path}: {page}");
+    }
+}
