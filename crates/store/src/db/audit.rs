@@ -19,6 +19,10 @@ const ENTRIES_MAX: i64 = 100_000;
 pub const KEPT_FOR: Duration = Duration::from_hours(24 * 30);
 /// What is longer is not kept: a hundred thousand extensions have some ten million octets. Unit: octets.
 pub const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most of all entries together, and of all that is kept with them: beyond it the oldest go. Unit: octets.
+const ALL_BYTES_MAX: i64 = 256 * 1024 * 1024;
+/// Entries that are smaller come to less, as many as there may be. Unit: octets.
+const LARGE: usize = 2 * 1024;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditEntry {
@@ -97,6 +101,11 @@ impl Db {
             .execute(&mut *transaction)
             .await?;
         self.keep(&mut transaction, id, entry.at, kept).await?;
+        let texts = [Some(&entry.name), entry.before.as_ref(), entry.after.as_ref()];
+        let octets: usize = texts.into_iter().flatten().map(String::len).sum();
+        if octets + kept.map_or(0, <[u8]>::len) > LARGE {
+            shorten(&mut transaction, ALL_BYTES_MAX).await?;
+        }
         transaction.has_told();
         transaction.commit().await?;
         u64::try_from(id).map_err(|error| StoreError::damaged("the audit", error))
@@ -180,6 +189,21 @@ async fn forget(connection: &mut SqliteConnection, now: UnixMillis) -> Result<()
     Ok(())
 }
 
+/// Takes the oldest away, so that entries and what is kept with them come to so many octets each at most.
+async fn shorten(connection: &mut SqliteConnection, most: i64) -> Result<(), StoreError> {
+    for oldest in [
+        "DELETE FROM audit_entries WHERE id <= (SELECT MAX(id) FROM (SELECT id, SUM(OCTET_LENGTH(name)
+            + COALESCE(OCTET_LENGTH(before), 0) + COALESCE(OCTET_LENGTH(after), 0))
+            OVER (ORDER BY id DESC) AS octets FROM audit_entries) WHERE octets > ?)",
+        "DELETE FROM audit_kept WHERE entry <= (SELECT MAX(entry) FROM (SELECT entry,
+            SUM(OCTET_LENGTH(sealed)) OVER (ORDER BY entry DESC) AS octets FROM audit_kept)
+            WHERE octets > ?)",
+    ] {
+        sqlx::query(oldest).bind(most).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 /// It cannot be moved to another entry.
 fn bound_to(id: i64) -> Vec<u8> {
     format!("audit/{id}").into_bytes()
@@ -246,5 +270,27 @@ mod tests {
         assert!(db.audit_entry(TENANT, quiet).await.unwrap().unwrap().has_kept);
         db.forget_kept(over.after(Duration::from_millis(1))).await.unwrap();
         assert_eq!(db.audit_kept(quiet).await.unwrap(), None, "without another entry");
+    }
+
+    #[test]
+    fn the_oldest_go_where_all_are_too_many_octets() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let db = Db::open(folder.path()).await.unwrap();
+            let mut ids = vec![];
+            for kept in [None, Some([7; 300].as_slice()), None, Some(&[7; 300]), Some(&[7; 300])] {
+                let after = Some("x".repeat(400));
+                let entry = AuditEntry { after, ..AuditEntry::default() };
+                ids.push(db.insert_audit_entry_keeping(TENANT, &entry, kept).await.unwrap());
+            }
+            shorten(&mut *db.connection().await.unwrap(), 1_200).await.unwrap();
+            let query = AuditQuery { limit: 10, ..AuditQuery::default() };
+            let left = db.audit_entries(TENANT, &query).await.unwrap();
+            assert_eq!(left.iter().map(|it| it.id).collect::<Vec<_>>(), [ids[4], ids[3], ids[2]]);
+            shorten(&mut *db.connection().await.unwrap(), 500).await.unwrap();
+            let left = db.audit_entries(TENANT, &query).await.unwrap();
+            assert_eq!(left.iter().map(|it| it.has_kept).collect::<Vec<_>>(), [true]);
+        });
     }
 }

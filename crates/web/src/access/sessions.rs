@@ -4,6 +4,7 @@ use super::guard::signed_in;
 use super::principal::Principal;
 use super::{cookie, token, totp};
 use crate::Office;
+use crate::audit::{Author, USERS};
 use crate::conventions::{Listed, PageQuery};
 use crate::live::has;
 use crate::moment::rfc3339;
@@ -173,9 +174,13 @@ pub async fn list(office: &Office, current: Option<&str>) -> Result<Vec<SessionI
     Ok(alive.map(|it| shown(it, current)).collect())
 }
 
-/// Ends a session.
-pub async fn revoke(office: &Office, id: &str) -> Result<(), Failure> {
-    if office.db.delete_session(TenantId::default(), id).await? {
+/// Ends a session, mostly somebody else's.
+pub async fn revoke(office: &Office, principal: &Principal, id: &str) -> Result<(), Failure> {
+    let tenant = TenantId::default();
+    let whose = office.db.session_named(tenant, id).await?.map(|it| it.user);
+    if office.db.delete_session(tenant, id).await? {
+        let whose = whose.unwrap_or_default();
+        Author::of(office, principal).done("sign_out", USERS, &whose).await;
         return Ok(());
     }
     Err(Failure::new(404, "not_found", text!("there is no session {id}", "没有会话{id}")))
@@ -256,7 +261,8 @@ pub(crate) async fn on_log_out(
 
 pub(crate) async fn on_revoke(
     State(office): State<Office>,
+    principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<()>, Failure> {
-    revoke(&office, &id).await.map(Json)
+    revoke(&office, &principal, &id).await.map(Json)
 }

@@ -159,6 +159,13 @@ async fn a_session_begins_with_the_password_and_ends() {
     assert_eq!(current.len(), 2);
     let current = get("/api/v1/sessions/current").send().await.json();
     assert_eq!(current["csrf"], *browser.csrf);
+    let other = sessions.as_array().unwrap().iter().find(|it| it["current"] == false).unwrap();
+    let other = format!("/api/v1/sessions/{}", other["id"].as_str().unwrap());
+    let other = scene.ask(Method::DELETE, &other).with("cookie", &browser.cookie);
+    assert_eq!(other.with("x-csrf-token", &browser.csrf).status().await, 200);
+    let newest = get("/api/v1/audit-entries").send().await.json()["entries"][0].clone();
+    let done = [&newest["action"], &newest["kind"], &newest["name"], &newest["actor"]];
+    assert_eq!(done, ["sign_out", "users", "ann", "ann"]);
     let end = scene
         .ask(Method::DELETE, "/api/v1/sessions/current")
         .with("cookie", &browser.cookie)

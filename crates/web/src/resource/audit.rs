@@ -41,7 +41,7 @@ pub struct AuditEntry {
 }
 
 /// What was done, as the entries name it.
-const ACTIONS: [(&str, Text); 23] = [
+const ACTIONS: [(&str, Text); 24] = [
     ("add", Text::fixed("added", "添加")),
     ("change", Text::fixed("changed", "修改")),
     ("delete", Text::fixed("deleted", "删除")),
@@ -60,6 +60,7 @@ const ACTIONS: [(&str, Text); 23] = [
     ("totp_off", Text::fixed("turned off the second factor of", "关闭两步验证")),
     ("recovery_codes", Text::fixed("made new recovery codes of", "重新生成恢复码")),
     ("recovery_code", Text::fixed("signed in by a recovery code as", "使用恢复码登录")),
+    ("sign_out", Text::fixed("ended a session of", "结束会话")),
     ("begin", Text::fixed("began", "开始")),
     ("stop", Text::fixed("stopped", "停止")),
     ("trace", Text::fixed("followed", "查看")),
