@@ -91,7 +91,11 @@ pub fn pages_router(office: Office) -> Router {
         .route("/trace/{id}/stop", post(trace::on_stop))
         .route("/trace/{id}/delete", post(trace::on_delete))
         .route("/trace/{id}/capture.pcap", get(trace::on_pcap))
-        .route("/provision/{token}", get(provisioning::on_provision))
+        .route(
+            "/provision/{token}",
+            // It would be used up by whoever only asks what is there.
+            get(provisioning::on_provision).head(StatusCode::METHOD_NOT_ALLOWED),
+        )
         .route("/audit", get(audit::on_list))
         .route("/audit/{id}/undo", post(audit::on_undo))
         .route("/call-records", get(calls::on_list))

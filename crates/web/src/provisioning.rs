@@ -134,7 +134,12 @@ mod tests {
         assert_eq!(token.status, 200, "{}", token.body);
         let token = token.json();
         let name = token["token"].as_str().unwrap();
-        assert_eq!(token["path"], format!("/provision/{name}"));
+        let path = format!("/provision/{name}");
+        let admin = json!({ "name": "ann", "password": "correct horse" });
+        assert_eq!(scene.post("/api/v1/setup").json(&admin).status().await, 200);
+        assert_eq!(token["path"], *path);
+        let head = scene.ask(axum::http::Method::HEAD, &path).status().await;
+        assert_eq!(head, 405, "what looks ahead does not use it up");
         let offer = scene.office.offers.take(name, NOW).unwrap();
         assert_eq!((&*offer.number, made[0]["password"].as_str()), ("100", Some(&*offer.password)));
     }
