@@ -284,11 +284,11 @@ mod tests {
                 let entry = AuditEntry { after, ..AuditEntry::default() };
                 ids.push(db.insert_audit_entry_keeping(TENANT, &entry, kept).await.unwrap());
             }
-            shorten(&mut *db.connection().await.unwrap(), 1_200).await.unwrap();
+            shorten(&mut db.connection().await.unwrap(), 1_200).await.unwrap();
             let query = AuditQuery { limit: 10, ..AuditQuery::default() };
             let left = db.audit_entries(TENANT, &query).await.unwrap();
             assert_eq!(left.iter().map(|it| it.id).collect::<Vec<_>>(), [ids[4], ids[3], ids[2]]);
-            shorten(&mut *db.connection().await.unwrap(), 500).await.unwrap();
+            shorten(&mut db.connection().await.unwrap(), 500).await.unwrap();
             let left = db.audit_entries(TENANT, &query).await.unwrap();
             assert_eq!(left.iter().map(|it| it.has_kept).collect::<Vec<_>>(), [true]);
         });
