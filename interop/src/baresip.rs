@@ -212,7 +212,7 @@ impl Baresip {
 
 fn config(folder: &Path, account: Account<'_>, control_port: u16) -> Result<String> {
     let folder = folder.display();
-    let sip = SocketAddr::new(account.local, free_udp_port(account.local)?);
+    let sip = SocketAddr::new(account.local, free_sip_port(account.local)?);
     let local = account.local;
     Ok(format!(
         "poll_method epoll\n\
@@ -266,8 +266,16 @@ fn free_tcp_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn free_udp_port(local: IpAddr) -> Result<u16> {
-    Ok(UdpSocket::bind((local, 0))?.local_addr()?.port())
+/// It listens there over UDP and TCP, and one above over TLS, whether that is wanted or not.
+fn free_sip_port(local: IpAddr) -> Result<u16> {
+    loop {
+        let udp = UdpSocket::bind((local, 0))?;
+        let port = udp.local_addr()?.port();
+        let above = port.checked_add(1).map(|above| TcpListener::bind((local, above)));
+        if TcpListener::bind((local, port)).is_ok() && above.is_some_and(|it| it.is_ok()) {
+            return Ok(port);
+        }
+    }
 }
 
 /// `length:text,`
