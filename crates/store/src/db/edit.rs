@@ -214,9 +214,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::db::{AuditEntry, AuditQuery, ExtensionProfile, NewExtension};
+    use crate::db::{AuditEntry, AuditQuery, CONNECTIONS_MAX, ExtensionProfile, NewExtension};
     use pbx::id::TenantId;
     use pbx::settings::Settings;
+    use sqlx::AssertSqlSafe;
 
     const TENANT: TenantId = TenantId(0);
 
@@ -293,9 +294,17 @@ mod tests {
         });
     }
 
-    /// The next one that asks gets it.
-    async fn given_back(db: &Db) {
-        while db.pool().num_idle() == 0 {
+    /// So many pages, or those that there are, for every connection that there can be.
+    async fn set_disk(db: &Db, pages: u32) {
+        let mut all = vec![];
+        for _ in 0..CONNECTIONS_MAX {
+            let mut connection = db.pool().acquire().await.unwrap();
+            let limit = format!("PRAGMA max_page_count = {pages}");
+            sqlx::query(AssertSqlSafe(limit)).execute(&mut *connection).await.unwrap();
+            all.push(connection);
+        }
+        drop(all);
+        while db.pool().num_idle() < CONNECTIONS_MAX as usize {
             tokio::task::yield_now().await;
         }
     }
@@ -305,9 +314,7 @@ mod tests {
         run(async {
             let folder = tempfile::tempdir().unwrap();
             let db = Db::open(folder.path()).await.unwrap();
-            // No page more than there is, for the one connection that there is.
-            sqlx::query("PRAGMA max_page_count = 1").execute(db.pool()).await.unwrap();
-            given_back(&db).await;
+            set_disk(&db, 1).await;
             let edit = db.edit();
             let new = |number: u32| NewExtension {
                 profile: ExtensionProfile::new(&number.to_string()),
@@ -316,7 +323,7 @@ mod tests {
             let full = edit.insert_extensions(TENANT, (1000..2000).map(new).collect()).await;
             assert!(matches!(full, Err(StoreError::DiskFull)), "{full:?}");
             drop(edit);
-            given_back(&db).await;
+            set_disk(&db, 1_000_000).await;
             for number in 100..105 {
                 let edit = db.edit();
                 edit.insert_extensions(TENANT, vec![new(number)]).await.unwrap();
