@@ -217,7 +217,7 @@ mod tests {
     use crate::db::{AuditEntry, AuditQuery, CONNECTIONS_MAX, ExtensionProfile, NewExtension};
     use pbx::id::TenantId;
     use pbx::settings::Settings;
-    use sqlx::AssertSqlSafe;
+    use sqlx::Connection as _;
 
     const TENANT: TenantId = TenantId(0);
 
@@ -294,43 +294,43 @@ mod tests {
         });
     }
 
-    /// So many pages, or those that there are, for every connection that there can be.
-    async fn set_disk(db: &Db, pages: u32) {
-        let mut all = vec![];
-        for _ in 0..CONNECTIONS_MAX {
-            let mut connection = db.pool().acquire().await.unwrap();
-            let limit = format!("PRAGMA max_page_count = {pages}");
-            sqlx::query(AssertSqlSafe(limit)).execute(&mut *connection).await.unwrap();
-            all.push(connection);
-        }
-        drop(all);
-        while db.pool().num_idle() < CONNECTIONS_MAX as usize {
-            tokio::task::yield_now().await;
-        }
-    }
-
     #[test]
-    fn after_a_full_disk_it_goes_on() {
+    fn a_full_disk_is_told() {
         run(async {
             let folder = tempfile::tempdir().unwrap();
             let db = Db::open(folder.path()).await.unwrap();
-            set_disk(&db, 1).await;
             let edit = db.edit();
+            // No page more than there is.
+            let limit = sqlx::query("PRAGMA max_page_count = 1");
+            limit.execute(&mut *edit.writing().await.unwrap()).await.unwrap();
             let new = |number: u32| NewExtension {
                 profile: ExtensionProfile::new(&number.to_string()),
                 password: None,
             };
             let full = edit.insert_extensions(TENANT, (1000..2000).map(new).collect()).await;
             assert!(matches!(full, Err(StoreError::DiskFull)), "{full:?}");
+        });
+    }
+
+    #[test]
+    fn an_edit_that_sqlite_has_ended_keeps_nobody_from_the_next() {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let db = Db::open(folder.path()).await.unwrap();
+            let edit = db.edit();
+            change(&edit).await.unwrap();
+            // As it does by itself where it cannot write down what is committed.
+            let end = sqlx::query("ROLLBACK");
+            end.execute(&mut *edit.writing().await.unwrap()).await.unwrap();
             drop(edit);
-            set_disk(&db, 1_000_000).await;
-            for number in 100..105 {
-                let edit = db.edit();
-                edit.insert_extensions(TENANT, vec![new(number)]).await.unwrap();
-                edit.insert_audit_entry(TENANT, &AuditEntry::default()).await.unwrap();
-                edit.commit().await.unwrap();
+            let mut all = vec![];
+            for _ in 0..CONNECTIONS_MAX {
+                all.push(db.pool().acquire().await.unwrap());
+                assert!(!all.iter().any(|it| it.is_in_transaction()), "it would begin no other");
             }
-            assert_eq!(seen(&db).await, (5, false, 5));
+            drop(all);
+            change(&db).await.unwrap();
+            assert_eq!(seen(&db).await, (1, true, 0));
         });
     }
 }
