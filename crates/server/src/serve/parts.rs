@@ -362,6 +362,7 @@ fn start_servers(
     servers.spawn_on(web::webhooks::run(office.clone()), runtime.handle());
     servers.spawn_on(web::backups::run_nightly(office.clone()), runtime.handle());
     servers.spawn_on(web::audit::forget(office.clone()), runtime.handle());
+    servers.spawn_on(web::access::sessions::keep_room(office.clone()), runtime.handle());
     servers.spawn_on(web::mss::serve(office.clone()), runtime.handle());
     servers.spawn_on(web::captures::run(office.clone()), runtime.handle());
     servers.spawn_on(web::registration_history::run(office.clone()), runtime.handle());

@@ -22,6 +22,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 use store::StoreError;
 use store::db::{Db, Session, User};
+use tokio::time::MissedTickBehavior;
 
 /// However much it is used.
 const LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -31,6 +32,20 @@ const IDLE: Duration = Duration::from_secs(10 * 60 * 60);
 pub(super) const USE_INTERVAL: Duration = Duration::from_secs(60);
 /// What is kept of what a browser calls itself.
 const USER_AGENT_CHARS_MAX: usize = 200;
+
+/// How often it is looked whether there is room for the sessions of a disk that is full.
+const ROOM_LOOK: Duration = Duration::from_secs(10 * 60);
+
+/// Keeps that room, until it is dropped.
+pub async fn keep_room(office: Office) {
+    let mut looks = tokio::time::interval(ROOM_LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        // On a disk that is full by now there is none.
+        let _ = office.db.keep_reserve();
+    }
+}
 
 /// A session that has begun, with what makes the browser keep it.
 pub struct Begun {

@@ -67,8 +67,6 @@ pub async fn run(office: Office) {
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        // On a disk that is full there is none, until there is room.
-        let _ = office.db.keep_reserve();
         if let Err(failure) = look(&office).await {
             tracing::error!(reason = failure.detail_en, "the nightly backup failed");
         }
