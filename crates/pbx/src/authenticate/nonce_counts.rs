@@ -4,6 +4,7 @@
 use sip::auth::nonce::LIFE_SECONDS;
 use sip::transaction::TIMEOUT;
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 /// Most nonces of one generation: as many as a table of 32,768 places takes before it doubles.
@@ -23,17 +24,27 @@ pub(super) struct NonceCounts {
     old: Generation,
     /// When the young generation began.
     began: Option<Instant>,
+    /// What [`Attempt::second`] counts from.
+    epoch: Option<Instant>,
     hasher: ahash::RandomState,
 }
 
 type Generation = HashMap<u64, Seen, ahash::RandomState>;
 
+/// Small, as there may be many: an entry of the table is 24 octets and one.
 #[derive(Clone, Copy)]
 struct Seen {
     count: u32,
-    /// Of the request that had this count, and when it came: the very same one again is a resend,
-    /// as long as a phone resends. `None`: it is not served twice.
-    attempt: Option<(u64, Instant)>,
+    /// Of the request that had this count: the very same one again is a resend, as long as a phone
+    /// resends. `None`: it is not served twice.
+    attempt: Option<Attempt>,
+}
+
+#[derive(Clone, Copy)]
+struct Attempt {
+    hash: NonZeroU32,
+    /// When it came.
+    second: u32,
 }
 
 impl NonceCounts {
@@ -46,20 +57,26 @@ impl NonceCounts {
     ) -> bool {
         self.forget(now);
         let key = self.hasher.hash_one(nonce);
-        let attempt = attempt.map(|it| (self.hasher.hash_one(it), now));
+        let attempt = attempt.map(|it| self.attempt(it, now));
         match self.young.get_mut(&key).or_else(|| self.old.get_mut(&key)) {
             Some(seen) if count > seen.count => *seen = Seen { count, attempt },
             Some(seen) => {
                 return count == seen.count
-                    && seen.attempt.is_some_and(|(hash, first)| {
-                        attempt.is_some_and(|it| it.0 == hash) && now < first + TIMEOUT
-                    });
+                    && seen.attempt.zip(attempt).is_some_and(|(first, it)| first.is_resent_by(it));
             }
             None => {
                 self.young.insert(key, Seen { count, attempt });
             }
         }
         true
+    }
+
+    fn attempt(&mut self, it: (&str, u32), now: Instant) -> Attempt {
+        let hash = self.hasher.hash_one(it);
+        #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+        let hash = NonZeroU32::new(hash as u32).unwrap_or(NonZeroU32::MIN);
+        let age = now.saturating_duration_since(*self.epoch.get_or_insert(now));
+        Attempt { hash, second: u32::try_from(age.as_secs()).unwrap_or(u32::MAX) }
     }
 
     /// Lets the young grow old when their time has come or they are too many.
@@ -69,6 +86,13 @@ impl NonceCounts {
             self.old = std::mem::take(&mut self.young);
             self.began = Some(now);
         }
+    }
+}
+
+impl Attempt {
+    fn is_resent_by(self, it: Self) -> bool {
+        let after = u64::from(it.second.saturating_sub(self.second));
+        self.hash == it.hash && after < TIMEOUT.as_secs()
     }
 }
 
@@ -96,6 +120,11 @@ mod tests {
             !counts.admit("invite", 1, None, now),
             "an INVITE is resent within its transaction"
         );
+    }
+
+    #[test]
+    fn an_entry_is_small() {
+        assert_eq!(size_of::<(u64, Seen)>(), 24);
     }
 
     #[test]
