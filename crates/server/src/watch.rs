@@ -189,6 +189,7 @@ impl Watcher {
                 if self.board.sweep(now.instant) {
                     self.tell_gap(now);
                 }
+                self.ring.sweep(now.utc);
                 crate::memory::give_back();
                 self.recover(now, report);
             }

@@ -10,10 +10,15 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Events that are kept for readers that come back or lag; the oldest goes.
+/// Events that are kept for readers that lag; the oldest goes.
 const EVENTS_MAX: usize = 4096;
+/// Of those that are older than [`LATELY`], so many newest are kept for readers that come back: what a busy minute
+/// brought, with all its call records, is not memory for good.
+const EVENTS_OLD_MAX: usize = 1024;
+const LATELY: Duration = Duration::from_secs(30);
 /// Readers at a time, of all carriers together; one more is refused.
 const READERS_MAX: usize = 64;
 /// Events a reader takes in one go; the rest comes with the next.
@@ -116,6 +121,18 @@ impl Ring {
         drop(held);
         // Freed outside of the lock.
         drop(oldest);
+    }
+
+    /// Lets go of what is too old; called every second or so.
+    pub fn sweep(&self, now: UnixMillis) {
+        let mut held = self.lock();
+        let beyond = held.events.len().saturating_sub(EVENTS_OLD_MAX);
+        let lately = |it: &Arc<Happened>| now.since(it.at) < LATELY;
+        let old = held.events.iter().take(beyond).take_while(|it| !lately(it)).count();
+        let old: Vec<_> = held.events.drain(..old).collect();
+        drop(held);
+        // Freed outside of the lock.
+        drop(old);
     }
 
     /// Wakes the readers where there is something new for them.
@@ -313,6 +330,28 @@ mod tests {
             rest = reader.take();
         }
         assert_eq!(last, EVENTS_MAX as u64 + 5, "and has everything in the end");
+    }
+
+    #[test]
+    fn of_what_is_old_only_the_newest_are_kept() {
+        let (ring, old, new) = (ring(), EVENTS_OLD_MAX, 3);
+        let mut lagging = ring.read(None, Kinds::ALL).unwrap();
+        fill(&ring, old + 10);
+        let later = NOW.after(LATELY);
+        for _ in 0..new {
+            ring.push(later, Fact::Lost);
+        }
+        let held = |ring: &Ring| ring.lock().events.len();
+        ring.sweep(NOW);
+        assert_eq!(held(&ring), old + 10 + new, "nothing is old yet");
+        ring.sweep(later);
+        assert_eq!(held(&ring), old, "the new ones are of the newest");
+        assert_eq!(
+            lagging.take().lost,
+            Some((Some(10 + new as u64), at(10 + new as u64).unwrap()))
+        );
+        ring.sweep(later.after(LATELY));
+        assert_eq!(held(&ring), old, "they are kept however old");
     }
 
     #[test]
