@@ -145,6 +145,13 @@ impl Connection {
                 Step::Deadline => self.on_deadline(),
             }
             self.advance();
+            // Mostly the core can be told at once, and need not be waited for.
+            while self.news.is_some()
+                && let Ok(permit) = self.context.to_core.clone().try_reserve_owned()
+            {
+                self.tell(permit);
+                self.advance();
+            }
         }
     }
 
