@@ -1,54 +1,83 @@
 //! Whether the loop rests before it looks for input again.
 //!
-//! A datagram with a turn of its own costs a wake-up, a wait, a receive, a write of the journal and a
-//! send, in caches that others have filled meanwhile. Registrations that come in a stream share them,
-//! and no phone notices: it waits 500 ms before it sends again (T1, RFC 3261 §17.1.2.2). Whoever
-//! calls would notice, so it does not rest while anything but REGISTER comes; only the message that ends
-//! such a quiet may wait, for as long as one rest.
+//! A message with a turn of its own costs a wake-up, a wait, a receive, a write of the journal and a
+//! send, in caches that others have filled meanwhile. Messages that come in a stream share them:
+//! - Registrations may wait long, and no phone notices: it sends again after 500 ms (T1, RFC 3261 §17.1.2.2).
+//! - What comes over connections may wait as long as it is on its way in any network; its sender does not
+//!   send again at all.
+//! - Whoever calls over UDP would notice, so it does not rest while that comes; only the message that ends
+//!   such a quiet may wait, for as long as one rest.
 
+use sip::Transport;
 use std::time::{Duration, Instant};
 
-/// How long it rests, and so the longest that anything waits for it.
-pub(super) const REST: Duration = Duration::from_millis(10);
-/// So many messages within a window are a stream: 400 a second.
-const WINDOW: Duration = Duration::from_millis(50);
-const STREAM: u32 = 20;
-/// It does not rest until so long after anything but a REGISTER came.
+/// How long it rests in a stream of REGISTERs, and so the longest that anything waits for it.
+const REST: Duration = Duration::from_millis(25);
+/// In a dense one, where enough come meanwhile.
+pub(super) const REST_DENSE: Duration = Duration::from_millis(10);
+/// In one of anything that comes over connections.
+const REST_CONNECTIONS: Duration = Duration::from_millis(1);
+/// So many messages within a window are a stream, 40 a second; a dense one, 400; and one in which the shortest
+/// rest gathers any, 1,000.
+const WINDOW: Duration = Duration::from_millis(250);
+const STREAM: u32 = 10;
+const DENSE: u32 = 100;
+const DENSER: u32 = 250;
+/// It does not rest until so long after what cannot wait.
 const QUIET: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 pub(super) struct Rest {
     /// What has come since the last rest was decided.
-    registers: u32,
-    others: u32,
+    came: u32,
+    /// Of it, whether anything but a REGISTER came over connections, and over UDP.
+    over_connection: bool,
+    over_udp: bool,
     /// When the window under way began, what it has seen, and what the one before saw.
     since: Option<Instant>,
     counted: u32,
     lately: u32,
-    /// When anything but a REGISTER came last.
-    disturbed: Option<Instant>,
+    /// When such a message came last, over connections and over UDP.
+    connections_at: Option<Instant>,
+    udp_at: Option<Instant>,
 }
 
 impl Rest {
     /// A message has come.
-    pub(super) fn came(&mut self, message: &[u8]) {
-        if message.starts_with(b"REGISTER ") {
-            self.registers += 1;
-        } else {
-            self.others += 1;
+    pub(super) fn came(&mut self, transport: Transport, message: &[u8]) {
+        self.came += 1;
+        if !message.starts_with(b"REGISTER ") {
+            self.over_udp |= !transport.is_reliable();
+            self.over_connection |= transport.is_reliable();
         }
     }
 
     /// How long to rest after a turn that began then.
     pub(super) fn after(&mut self, now: Instant) -> Duration {
-        let came = self.registers + self.others;
-        if self.others > 0 {
-            self.disturbed = Some(now);
+        if std::mem::take(&mut self.over_udp) {
+            self.udp_at = Some(now);
         }
-        (self.registers, self.others) = (0, 0);
+        if std::mem::take(&mut self.over_connection) {
+            self.connections_at = Some(now);
+        }
+        let came = std::mem::take(&mut self.came);
         if came == 0 {
             return Duration::ZERO;
         }
+        self.count(came, now);
+        let within =
+            |it: Option<Instant>| it.is_some_and(|it| now.saturating_duration_since(it) < QUIET);
+        match self.lately {
+            _ if within(self.udp_at) => Duration::ZERO,
+            DENSER.. if within(self.connections_at) => REST_CONNECTIONS,
+            _ if within(self.connections_at) => Duration::ZERO,
+            DENSE.. => REST_DENSE,
+            STREAM.. => REST,
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn count(&mut self, came: u32, now: Instant) {
         let since = *self.since.get_or_insert(now);
         let age = now.saturating_duration_since(since);
         if age >= WINDOW {
@@ -57,15 +86,15 @@ impl Rest {
             (self.since, self.counted) = (Some(now), 0);
         }
         self.counted = self.counted.saturating_add(came);
-        let within = |it: Instant| now.saturating_duration_since(it) < QUIET;
-        let rests = self.lately >= STREAM && !self.disturbed.is_some_and(within);
-        if rests { REST } else { Duration::ZERO }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sip::Transport::{Tcp, Udp};
+
+    type Message = (Transport, &'static str);
 
     /// So many turns, so far apart, that take so many of these messages each: the last rest.
     fn turns(
@@ -73,33 +102,40 @@ mod tests {
         at: &mut Instant,
         turns: u32,
         apart_us: u64,
-        came: &[&str],
+        came: &[Message],
     ) -> Duration {
         let mut last = Duration::ZERO;
         for _ in 0..turns {
             *at += Duration::from_micros(apart_us);
-            came.iter().for_each(|it| rest.came(it.as_bytes()));
+            came.iter().for_each(|(over, it)| rest.came(*over, it.as_bytes()));
             last = rest.after(*at);
         }
         last
     }
 
     #[test]
-    fn only_a_stream_of_registers_lets_it_rest() {
-        const R: &str = "REGISTER sip:";
-        const I: &str = "INVITE sip:";
-        const OK: &str = "SIP/2.0 200 OK";
+    fn it_rests_in_streams_of_what_can_wait() {
+        const R: Message = (Udp, "REGISTER sip:");
+        const I: Message = (Udp, "INVITE sip:");
+        const OK: Message = (Udp, "SIP/2.0 200 OK");
+        const CI: Message = (Tcp, "INVITE sip:");
+        const CR: Message = (Tcp, "REGISTER sip:");
         #[rustfmt::skip]
-        let rows: [(&str, u32, u64, &[&str], Duration); 9] = [
-            ("a phone is challenged",                   2,  1_000, &[R],             Duration::ZERO),
-            ("10,000 phones register every 300 s",     50, 15_000, &[R],             Duration::ZERO),
-            ("after a power cut",                     200,  1_250, &[R],             REST),
-            ("the rests gather them",                  20,  5_000, &[R, R, R, R],    REST),
-            ("somebody calls meanwhile",                1,  5_000, &[R, R, I],       Duration::ZERO),
-            ("and is answered",                        10,  5_000, &[R, R, OK],      Duration::ZERO),
-            ("then they are alone again",              40,  5_000, &[R, R, R],       REST),
-            ("400 calls a second",                    500,    300, &[I],             Duration::ZERO),
-            ("1,600 calls a second",                 2000,     70, &[I],             Duration::ZERO),
+        let rows: [(&str, u32, u64, &[Message], Duration); 14] = [
+            ("a phone is challenged",                    2,   1_000, &[R],          Duration::ZERO),
+            ("a small office comes back",               20, 100_000, &[R],          Duration::ZERO),
+            ("10,000 phones register every 300 s",      50,  15_000, &[R],          REST),
+            ("the rests gather them",                   50,  40_000, &[R, R, R],    REST),
+            ("after a power cut",                     2000,   1_250, &[R],          REST_DENSE),
+            ("the rests gather them",                   80,  10_000, &[R; 8],       REST_DENSE),
+            ("somebody calls meanwhile",                 1,   5_000, &[R, R, I],    Duration::ZERO),
+            ("and is answered",                         10,   5_000, &[R, R, OK],   Duration::ZERO),
+            ("then they are alone again",              100,   5_000, &[R, R, CR],   REST_DENSE),
+            ("somebody calls over a connection",         1,   5_000, &[R, CI],      Duration::ZERO),
+            ("50 calls a second over connections",     500,   2_500, &[CI],         Duration::ZERO),
+            ("400 calls a second over connections",   2000,     300, &[CI],         REST_CONNECTIONS),
+            ("and somebody calls over UDP",            400,     300, &[CI, I],      Duration::ZERO),
+            ("1,600 calls a second over UDP",         8000,      70, &[I],          Duration::ZERO),
         ];
         let (mut rest, mut at) = (Rest::default(), crate::clock::now().instant);
         for (what, count, apart_us, came, expected) in rows {
@@ -107,6 +143,6 @@ mod tests {
         }
         assert_eq!(rest.after(at), Duration::ZERO, "a turn in which nothing came");
         at += Duration::from_secs(1);
-        assert_eq!(turns(&mut rest, &mut at, 1, 0, &[I]), Duration::ZERO, "a second later");
+        assert_eq!(turns(&mut rest, &mut at, 1, 0, &[R]), Duration::ZERO, "a second later");
     }
 }
