@@ -20,7 +20,6 @@ use pbx::text;
 use pbx::time::{UnixMillis, millis};
 use std::cmp::Reverse;
 use std::time::Duration;
-use store::StoreError;
 use store::db::{Db, Session, User};
 use tokio::time::MissedTickBehavior;
 
@@ -154,12 +153,7 @@ pub(super) async fn begin(
         user_agent: agent.unwrap_or_default().chars().take(USER_AGENT_CHARS_MAX).collect(),
     };
     let token = token::hash(&secret);
-    match keep(&office.db, &session, &token).await {
-        Err(StoreError::DiskFull) if office.db.give_up_reserve() => {
-            keep(&office.db, &session, &token).await?;
-        }
-        kept => kept?,
-    }
+    written(&office.db, || keep(&office.db, &session, &token)).await?;
     let secure = principal.source.is_secure() || cookie::is_secure(headers);
     let cookie = cookie::set(&secret, secure).ok_or_else(|| {
         // A text of hexadecimal digits is a value.
@@ -170,10 +164,21 @@ pub(super) async fn begin(
 }
 
 /// In the place of those that are over.
-async fn keep(db: &Db, session: &Session, token: &[u8]) -> Result<(), StoreError> {
+async fn keep(db: &Db, session: &Session, token: &[u8]) -> Result<(), Failure> {
     let now = session.created_at;
     db.purge_sessions(now, UnixMillis(now.0.saturating_sub(millis(IDLE)))).await?;
-    db.insert_session(TenantId::default(), session, token).await
+    Ok(db.insert_session(TenantId::default(), session, token).await?)
+}
+
+/// Writes what nobody signs in without: on a disk that is full, where room was kept.
+pub(super) async fn written<T, F: Future<Output = Result<T, Failure>>>(
+    db: &Db,
+    write: impl Fn() -> F,
+) -> Result<T, Failure> {
+    match write().await {
+        Err(failure) if failure.code == "disk_full" && db.give_up_reserve() => write().await,
+        done => done,
+    }
 }
 
 /// Whether a session may still be used.

@@ -1,9 +1,13 @@
 //! Who is let in, from where, with what; through the whole router.
 
+use super::sessions::written;
 use crate::scene::{Answer, HERE, OFFICE, Scene, TRUSTED, WORLD};
 use axum::http::Method;
 use serde_json::{Value, json};
+use std::future::ready;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use store::StoreError;
 
 const PASSWORD: &str = "correct horse";
 
@@ -136,6 +140,24 @@ async fn a_proxy_on_this_machine_does_not_make_strangers_local() {
     let scene = Scene::new().await;
     let state = scene.get("/api/v1/setup").with("x-forwarded-for", "8.8.8.8").send().await.json();
     assert_eq!(state["code_needed"], true);
+}
+
+/// Where even that is not enough, it is tried no third time.
+#[tokio::test]
+async fn what_signs_somebody_in_is_written_in_the_room_that_is_kept() {
+    let scene = Scene::new().await;
+    let db = &scene.office.db;
+    db.keep_reserve().unwrap();
+    let tries = AtomicU32::new(0);
+    let full_until = |enough: u32| {
+        let is_full = tries.fetch_add(1, Ordering::Relaxed) + 1 < enough;
+        ready(if is_full { Err(StoreError::DiskFull.into()) } else { Ok(()) })
+    };
+    assert_eq!(written(db, || full_until(1)).await, Ok(()));
+    assert_eq!(written(db, || full_until(3)).await, Ok(()), "with the room that was kept");
+    assert!(!db.give_up_reserve(), "it is the database's now");
+    let refused = written(db, || full_until(5)).await.unwrap_err();
+    assert_eq!((&*refused.code, tries.load(Ordering::Relaxed)), ("disk_full", 4));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod code;
 pub(crate) use code::present;
 
 use super::principal::{Principal, Who};
+use super::sessions::written;
 use super::token;
 use super::users::{missing, prove};
 use crate::Office;
@@ -194,14 +195,28 @@ pub(super) async fn check(
     user: &User,
     given: &str,
 ) -> Result<(), Failure> {
-    let (db, tenant) = (&office.db, TenantId::default());
     office.access.attempt_code(principal, &user.name, office.running.now())?;
-    let is_right = match digits(given) {
+    if written(&office.db, || take(office, principal, user, given)).await? {
+        return Ok(());
+    }
+    office.access.failed(principal, "bad_code");
+    Err(wrong())
+}
+
+/// Uses it up; false where it is none.
+async fn take(
+    office: &Office,
+    principal: &Principal,
+    user: &User,
+    given: &str,
+) -> Result<bool, Failure> {
+    let (db, tenant) = (&office.db, TenantId::default());
+    match digits(given) {
         Some(code) => {
             let totp = db.totp(tenant, &user.name).await?;
             match totp.and_then(|it| step_of(&it, code, office.running.now())) {
-                Some(step) => db.take_totp_step(tenant, &user.name, step).await?,
-                None => false,
+                Some(step) => Ok(db.take_totp_step(tenant, &user.name, step).await?),
+                None => Ok(false),
             }
         }
         None => {
@@ -214,14 +229,9 @@ pub(super) async fn check(
                 author.did("recovery_code", USERS, &user.name, None).await?;
             }
             author.commit().await?;
-            found
+            Ok(found)
         }
-    };
-    if is_right {
-        return Ok(());
     }
-    office.access.failed(principal, "bad_code");
-    Err(wrong())
 }
 
 fn step_of(totp: &Totp, code: u32, now: pbx::time::UnixMillis) -> Option<u64> {
