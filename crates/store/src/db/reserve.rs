@@ -20,10 +20,12 @@ impl Db {
     /// There is none: nothing is taken then.
     pub fn keep_reserve(&self) -> io::Result<()> {
         let path = self.reserve();
-        let file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-            file => file?,
-        };
+        // One whose taking was cut off has no length.
+        if path.metadata().is_ok_and(|it| it.len() == BYTES) {
+            return Ok(());
+        }
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path)?;
         preallocate(&file, BYTES).inspect_err(|_| drop(std::fs::remove_file(&path)))
     }
 
@@ -49,6 +51,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let db = runtime.block_on(Db::open(folder.path())).unwrap();
         assert!(!db.give_up_reserve());
+        std::fs::write(folder.path().join(FILE), []).unwrap();
         db.keep_reserve().unwrap();
         db.keep_reserve().unwrap();
         assert_eq!(folder.path().join(FILE).metadata().unwrap().len(), BYTES);
