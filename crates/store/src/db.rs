@@ -152,12 +152,12 @@ impl Db {
             .bind(path.to_string_lossy().into_owned())
             .execute(&mut *self.writing().await?)
             .await;
-        match copied {
+        match copied.map_err(StoreError::from) {
             Ok(_) => Ok(()),
-            Err(error) if is_full(&error) => {
+            Err(StoreError::DiskFull) => {
                 Err(StoreError::io(path)(std::io::ErrorKind::StorageFull.into()))
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 }
@@ -255,12 +255,6 @@ const BOUND_TO: &[u8] = b"key_check";
 /// Whether this is the key of the database that holds this proof of one.
 pub(crate) fn is_key_of(key: &SecretKey, sealed: &[u8]) -> bool {
     key.open(sealed, BOUND_TO).is_ok_and(|it| it.as_slice() == PLAIN)
-}
-
-/// `SQLITE_FULL`.
-fn is_full(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|it| it == "13")
 }
 
 /// Reads the key file and proves that it is this database's, or makes both new.
