@@ -200,7 +200,8 @@ pub struct PageQuery {
 pub async fn page(db: &Db, query: PageQuery) -> Result<AuditPage, Failure> {
     let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     let PageQuery { cursor, kind, name, .. } = query;
-    let mut wanted = AuditQuery { before: cursor, kind, name, limit: SLICE };
+    let mut wanted =
+        AuditQuery { before: cursor, kind, name, limit: SLICE, ..AuditQuery::default() };
     let (mut page, mut octets) = (AuditPage::default(), 0);
     loop {
         let slice = db.audit_entries(TenantId::default(), &wanted).await?;
@@ -232,6 +233,7 @@ pub async fn last(db: &Db, kind: &str, name: &str) -> Result<Option<AuditEntry>,
     let wanted = AuditQuery {
         kind: Some(kind.to_owned()),
         name: Some(name.to_owned()),
+        actions: undo::CHANGES,
         limit: 1,
         ..AuditQuery::default()
     };

@@ -53,6 +53,10 @@ pub struct AuditQuery {
     pub before: Option<u64>,
     pub kind: Option<String>,
     pub name: Option<String>,
+    /// One of these was done; empty: whatever was.
+    pub actions: &'static [&'static str],
+    /// It takes this one back.
+    pub undoes: Option<u64>,
     pub limit: u32,
 }
 
@@ -162,6 +166,16 @@ impl Db {
         }
         if let Some(name) = &query.name {
             select.push(" AND name = ").push_bind(name);
+        }
+        if let Some(undoes) = query.undoes {
+            select.push(" AND undoes = ").push_bind(integer(undoes));
+        }
+        if !query.actions.is_empty() {
+            let mut actions = select.push(" AND action IN (").separated(", ");
+            for action in query.actions {
+                actions.push_bind(*action);
+            }
+            select.push(")");
         }
         select.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit));
         let rows = select.build().fetch_all(&mut *self.connection().await?).await?;

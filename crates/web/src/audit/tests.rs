@@ -203,7 +203,7 @@ async fn what_was_changed_since_stays() {
         scene.post(&format!("/api/v1/audit-entries/{first}:undo")).by_socket().send().await;
     assert_eq!((answer.status, &*answer.code()), (409, "changed_since"));
     let detail = answer.json()["detail_en"].as_str().unwrap().to_owned();
-    assert!(detail.contains("cli has changed it since, at 2026-"), "{detail}");
+    assert!(detail.contains("the command line has changed it since, at 2026-"), "{detail}");
     undone(&scene).await;
     assert_eq!(ok(scene.get("/api/v1/settings/no_answer_s")).await["value"], 30);
     // Nothing changed, nothing is written.
@@ -438,6 +438,51 @@ async fn a_phone_that_was_logged_off_keeps_no_password_from_coming_back() {
     Author::of(&scene.office, &cli).done("log_off", EXTENSIONS, "100").await;
     let undone = undo_of(&scene, &password).await;
     assert_eq!(undone.status, 200, "{}", undone.body);
+
+    let range = json!({ "extensions": [{ "number": "200-201" }] });
+    ok(scene.post("/api/v1/extensions").json(&range)).await;
+    let range = entries(&scene).await[0]["id"].clone();
+    Author::of(&scene.office, &cli).done("log_off", EXTENSIONS, "200").await;
+    let undone = undo_of(&scene, &range).await;
+    assert_eq!(undone.status, 200, "{}", undone.body);
+}
+
+/// Whoever has logged its phone off since has not changed the extension.
+#[tokio::test]
+async fn who_changed_it_is_told_and_nobody_else() {
+    let scene = Scene::new().await;
+    ok(add(&scene)).await;
+    let tag = scene.get(EXTENSION).by_socket().send().await.header("etag").to_owned();
+    ok(change(&scene, EXTENSION, &json!({ "ring_s": 20 }))).await;
+    let first = entries(&scene).await[0]["id"].clone();
+    ok(change(&scene, EXTENSION, &json!({ "ring_s": 30 }))).await;
+    let bob = Author { kind: "user", name: "bob", ..Author::offline(&scene.office.db, NOW) };
+    bob.done("log_off", EXTENSIONS, "100").await;
+    let late = change(&scene, EXTENSION, &json!({ "ring_s": 40 })).with("if-match", &tag);
+    for refused in [undo_of(&scene, &first).await, late.by_socket().send().await] {
+        assert!(refused.body.contains("\"detail_en\":\"the command line"), "{}", refused.body);
+        assert!(refused.body.contains("\"detail_zh\":\"命令行已于"), "{}", refused.body);
+    }
+}
+
+/// Its own entry takes the place of the one that it takes back.
+#[tokio::test]
+async fn the_oldest_entry_there_may_be_is_taken_back() {
+    let scene = Scene::new().await;
+    ok(add(&scene)).await;
+    let first = entries(&scene).await[0]["id"].clone();
+    let path = scene.office.db.folder().join(store::db::DATABASE_FILE);
+    let mut beside = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    let many = "UPDATE sqlite_sequence SET seq = 100000 WHERE name = 'audit_entries'";
+    raw_sql(many).execute(&mut beside).await.unwrap();
+    let undone = undo_of(&scene, &first).await;
+    assert_eq!(
+        (undone.status, &undone.json()["entry"]["undoes"]),
+        (200, &first),
+        "{}",
+        undone.body
+    );
+    assert_eq!(entries(&scene).await.len(), 1);
 }
 
 #[tokio::test]

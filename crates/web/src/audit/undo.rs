@@ -47,8 +47,8 @@ const KINDS: [&str; 6] = [EXTENSIONS, SETTINGS, USERS, API_KEYS, WEBHOOKS, CERTI
 const OF_ADMINISTRATORS: [&str; 4] = [USERS, API_KEYS, WEBHOOKS, CERTIFICATE];
 
 /// What leaves another configuration behind. All else, as a call that was hung up, is over once it is done.
-const CHANGES: [&str; 8] =
-    ["add", "change", "delete", "password", "rotate", "totp_on", "totp_off", "recovery_codes"];
+pub(super) const CHANGES: &[&str] =
+    &["add", "change", "delete", "password", "rotate", "totp_on", "totp_off", "recovery_codes"];
 
 /// Fields that become others without anybody's doing, or of which an entry of its own tells.
 const BY_THEMSELVES: [&str; 4] = ["used_at", "gone", "previous_secret_until", "password_at"];
@@ -83,9 +83,10 @@ pub async fn undo(office: &Office, principal: &Principal, id: u64) -> Result<Und
             office.running.changed(Edit::DialPlan).await?;
         }
     }
-    let by = db.audit_entry(tenant, id).await?.and_then(|it| it.undone_by);
-    let entry = db.audit_entry(tenant, by.ok_or_else(|| missing(id))?).await?;
-    Ok(Undone { entry: shown(entry.ok_or_else(|| missing(id))?), credentials })
+    // The entry that is taken back may be gone: it makes room for this one.
+    let query = AuditQuery { undoes: Some(id), limit: 1, ..AuditQuery::default() };
+    let by = db.audit_entries(tenant, &query).await?.pop();
+    Ok(Undone { entry: shown(by.ok_or_else(|| missing(id))?), credentials })
 }
 
 /// Why an entry cannot be taken back, as far as it says so itself.
@@ -208,6 +209,8 @@ async fn must_be_newest(db: &Db, entry: &AuditEntry) -> Result<(), Failure> {
     let query = AuditQuery {
         kind: Some(entry.kind.clone()),
         name: Some(entry.name.clone()),
+        // What else was done, as the logging off of a phone, made no other secret.
+        actions: CHANGES,
         limit: LATER_MAX,
         ..AuditQuery::default()
     };
@@ -215,9 +218,7 @@ async fn must_be_newest(db: &Db, entry: &AuditEntry) -> Result<(), Failure> {
     let later: Vec<_> = found.into_iter().take_while(|it| it.id > entry.id).collect();
     let mut taken_back = BTreeSet::new();
     let mut counting = later.iter().filter(|it| counts(it, entry.id, &mut taken_back));
-    // What else was done, as the logging off of a phone, made no other secret.
-    let is_other = |it: &AuditEntry| it.action != "change" && CHANGES.contains(&&*it.action);
-    if later.len() < LATER_MAX as usize && !counting.any(is_other) {
+    if later.len() < LATER_MAX as usize && !counting.any(|it| it.action != "change") {
         return Ok(());
     }
     Err(changed_since(db, entry).await)
@@ -265,8 +266,8 @@ async fn changed_since(db: &Db, entry: &AuditEntry) -> Failure {
     let newest = last(db, &entry.kind, &entry.name).await.ok().flatten();
     let text = match newest.filter(|it| it.id > entry.id) {
         Some(it) => {
-            let who = if it.actor.is_empty() { it.actor_kind } else { it.actor };
-            text!("{who} has changed it since, at {}", "{who}已于{}再次修改", it.at)
+            let (who, at) = (it.who(), it.at);
+            text!("{} has changed it since, at {at}", "{}已于{at}再次修改", who)
         }
         None => text!("it has been changed since", "此后已被修改"),
     };

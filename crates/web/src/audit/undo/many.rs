@@ -1,6 +1,6 @@
 //! Takes back that many extensions were added at once: the wrong range is the first thing that somebody gets wrong.
 
-use super::{changed_since, counts};
+use super::{CHANGES, changed_since, counts};
 use crate::audit::{Author, EXTENSIONS, Kept, KeptExtension};
 use crate::extensions::{self, range};
 use crate::resource::{Extension, Failure};
@@ -74,7 +74,8 @@ async fn touched(db: &Db, since: u64) -> Result<BTreeSet<String>, Failure> {
     let mut before = None;
     loop {
         let kind = Some(EXTENSIONS.to_owned());
-        let query = AuditQuery { before, kind, name: None, limit: ENTRIES };
+        let actions = CHANGES;
+        let query = AuditQuery { before, kind, actions, limit: ENTRIES, ..AuditQuery::default() };
         let found = db.audit_entries(TenantId::default(), &query).await?;
         let later: Vec<_> = found.iter().take_while(|it| it.id > since).collect();
         let counting = later.iter().filter(|it| counts(it, since, &mut taken_back));
