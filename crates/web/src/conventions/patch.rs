@@ -2,7 +2,7 @@
 
 use crate::outside::Fields;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -34,13 +34,68 @@ impl<'de> Visitor<'de> for Once {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
         let mut fields = Fields::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+        while let Some((name, Whole(value))) = map.next_entry::<String, Whole>()? {
             if fields.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
             }
             fields.insert(name, value);
         }
         Ok(fields)
+    }
+}
+
+/// Any value, of whose fields none stands twice, however deep.
+struct Whole(Value);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any).map(Self)
+    }
+}
+
+struct Any;
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, it: bool) -> Result<Value, E> {
+        Ok(it.into())
+    }
+
+    fn visit_u64<E>(self, it: u64) -> Result<Value, E> {
+        Ok(it.into())
+    }
+
+    fn visit_i64<E>(self, it: i64) -> Result<Value, E> {
+        Ok(it.into())
+    }
+
+    fn visit_f64<E>(self, it: f64) -> Result<Value, E> {
+        Ok(it.into())
+    }
+
+    fn visit_str<E>(self, it: &str) -> Result<Value, E> {
+        Ok(it.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = vec![];
+        while let Some(Whole(value)) = list.next_element()? {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        Once.visit_map(map).map(Value::Object)
     }
 }
 
@@ -97,7 +152,8 @@ mod tests {
         assert_eq!(properties["name"]["type"], json!(["string", "null"]));
         assert_eq!(properties["calls"]["type"], json!(["integer", "null"]));
         assert_eq!(properties["inner"]["anyOf"][1], json!({ "type": "null" }));
-        let patch: Patch<Row> = serde_json::from_str(r#"{"name":null}"#).unwrap();
-        assert_eq!(Value::Object(patch.fields), json!({ "name": null }));
+        let all = json!({ "name": null, "list": [true, 1, -1, 0.5, "x", { "on": {} }] });
+        let patch: Patch<Row> = serde_json::from_str(&all.to_string()).unwrap();
+        assert_eq!(Value::Object(patch.fields), all);
     }
 }

@@ -166,12 +166,15 @@ async fn refusals_are_failures_that_name_the_field() {
     let scene = with_extension().await;
     let twice = "{\"name\":\"Hall\",\"calls\":3,\"name\":\"Gate\"}";
     let twice = scene.ask(Method::PATCH, EXTENSION).text("application/json", twice);
+    let within = "{\"forward\":{\"busy\":\"200\",\"busy\":\"201\"}}";
+    let within = scene.ask(Method::PATCH, EXTENSION).text("application/json", within);
     #[rustfmt::skip]
     let table = [
         (patch(&scene, EXTENSION, &json!({ "calls": 300 })),                    422, "invalid",    "calls"),
         (patch(&scene, EXTENSION, &json!({ "cals": 3 })),                       422, "invalid",    "cals"),
         (patch(&scene, EXTENSION, &json!({ "relay": "sometimes" })),            422, "invalid",    "relay"),
         (twice,                                                                 422, "invalid",    "name"),
+        (within,                                                                422, "invalid",    "forward"),
         (patch(&scene, "/api/v1/feature-codes/echo", &json!({ "cod": "*44" })), 422, "invalid",    "cod"),
         (scene.post("/api/v1/dial-plan:simulate").json(&json!({ "dice": 300 })), 422, "invalid",   "dice"),
         (scene.post("/api/v1/dial-plan:simulate").json(&json!({ "dice": 100, "from": "100" })), 422, "invalid", "dice"),
