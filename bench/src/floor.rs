@@ -9,7 +9,7 @@ use std::os::fd::AsFd as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use interop::clock;
 use interop::server::LOCALHOST;
 use rustix::event::epoll;
@@ -34,14 +34,32 @@ impl Floor {
         Self::start(&["relay", &pairs.to_string(), &first, &second])
     }
 
+    /// The same with io_uring, which sleeps so long between turns (`crates/udp/examples/uring_relay.rs`).
+    pub(crate) fn batched(pairs: usize, peers: [SocketAddr; 2], tick: Duration) -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name("examples").join("uring_relay");
+        let [first, second] = peers.map(|it| it.to_string());
+        let tick_us = tick.as_micros().to_string();
+        let mut command = Command::new(&program);
+        command.args([&pairs.to_string(), &first, &second, &tick_us]);
+        Self::spawn(command).with_context(|| {
+            let build = "cargo build --release -p dialtone-udp --examples";
+            format!("{}: is it built ({build}), and io_uring allowed here?", program.display())
+        })
+    }
+
     fn start(arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg(FLOOR).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn()?;
+        command.arg(FLOOR).args(arguments);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().context("no output")?;
         let mut line = String::new();
         std::io::BufReader::new(output).read_line(&mut line)?;
-        let ports = line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        let ports: Vec<u16> = line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        ensure!(!ports.is_empty(), "it has ended at once");
         Ok(Self { child, ports })
     }
 

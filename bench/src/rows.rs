@@ -16,6 +16,8 @@ mod start;
 mod steady;
 mod viewers;
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::table::Report;
@@ -32,6 +34,9 @@ const CALL: &str = "one challenged call without media (INVITE, 180, 200 after 30
 const REGISTER: &str =
     "one REGISTER with its challenge, CPU of the server, wait from the first REGISTER to the 200";
 const PACKETS: &str = "one relayed packet of G.711, CPU of the server, added delay";
+const BATCHED: &str =
+    "one relayed packet below the floor: what batching across calls would gain, and its delay";
+const TICK: Duration = Duration::from_millis(2);
 
 #[rustfmt::skip]
 pub(crate) const ALL: &[Row] = &[
@@ -45,6 +50,9 @@ pub(crate) const ALL: &[Row] = &[
     Row { name: "packets-100",   about: PACKETS,  run: || packets::run(100, 0.6, Some(1.5), None) },
     Row { name: "packets-400",   about: PACKETS,  run: || packets::run(400, 0.6, Some(1.5), None) },
     Row { name: "packets-800",   about: PACKETS,  run: || packets::run(800, 0.8, None, Some(1.0)) },
+    Row { name: "batched-100",   about: BATCHED,  run: || packets::batched(100, TICK) },
+    Row { name: "batched-400",   about: BATCHED,  run: || packets::batched(400, TICK) },
+    Row { name: "batched-800",   about: BATCHED,  run: || packets::batched(800, TICK) },
     Row { name: "pages",         about: "pages and lists with 50,000 extensions, each registered, and 1,000,000 call records: one client, then four", run: pages::run },
     Row { name: "core",          about: "the core alone, for each datagram with all it causes", run: core::run },
     Row { name: "parse",         about: "messages that one core reads and writes", run: parse::run },

@@ -27,6 +27,8 @@ pub(crate) struct Tool {
     drives_server: bool,
     /// It also starts a server that can be made to fail, found through `DIALTONE_FAULTY_BIN`.
     drives_faulty: bool,
+    /// A package whose examples it starts, found beside it.
+    examples: Option<&'static str>,
     /// Debian packages without which much of it is skipped; `./test` installs those of CI.
     packages: &'static [&'static str],
 }
@@ -38,6 +40,7 @@ pub(crate) const SIMULATOR: Tool = Tool {
     exists: "crates/testkit/src/bin",
     drives_server: false,
     drives_faulty: false,
+    examples: None,
     packages: &[],
 };
 
@@ -48,6 +51,7 @@ pub(crate) const INTEROP: Tool = Tool {
     exists: "interop/Cargo.toml",
     drives_server: true,
     drives_faulty: false,
+    examples: None,
     packages: &[
         "baresip-core",
         "chromium",
@@ -76,6 +80,7 @@ pub(crate) const BENCH: Tool = Tool {
     exists: "bench/Cargo.toml",
     drives_server: true,
     drives_faulty: false,
+    examples: Some("dialtone-udp"),
     packages: &["kamailio", "rtpengine-daemon"],
 };
 
@@ -112,7 +117,8 @@ impl Tool {
         let arguments: Vec<&str> = arguments.arguments.iter().map(String::as_str).collect();
         let profile = Profile::Release;
         self.install_packages()?;
-        let is_built = self.build_server(profile)? && self.build_faulty()?;
+        let is_built =
+            self.build_server(profile)? && self.build_faulty()? && self.build_examples(profile)?;
         Ok(is_built && shell::run(&mut self.command(profile, &arguments))?)
     }
 
@@ -161,6 +167,12 @@ impl Tool {
             return Ok(true);
         }
         let mut command = shell::cargo(&["build", "-p", "dialtone-server"]);
+        shell::run(command.args(profile.flags()))
+    }
+
+    fn build_examples(&self, profile: Profile) -> anyhow::Result<bool> {
+        let Some(package) = self.examples else { return Ok(true) };
+        let mut command = shell::cargo(&["build", "-p", package, "--examples"]);
         shell::run(command.args(profile.flags()))
     }
 

@@ -37,15 +37,41 @@ pub(super) fn run(
     Ok(report)
 }
 
+/// The stretch: below the floor by batching across calls, as io_uring and a tick would allow, with the delay of it.
+/// By the floor's own program, as the product has no such way: see `docs/performance.md`.
+pub(super) fn batched(calls: usize, tick: Duration) -> Result<Report> {
+    let floor_with = |name, tick| {
+        let start = |peers| Floor::batched(calls, peers, tick);
+        plain(name, calls, "; multishot receives, all sends of a turn in one call", start)
+    };
+    let figures =
+        vec![floor(calls)?, floor_with("io_uring", Duration::ZERO)?, floor_with("tick", tick)?];
+    let [floor, at_once, ticking] = [&figures[0], &figures[1], &figures[2]].map(|it| it.value);
+    let mut report = Report::of(figures);
+    report.promise("io_uring / floor", at_once / floor, None);
+    let what = format!("io_uring with a tick of {} ms / floor", tick.as_millis());
+    report.promise(&what, ticking / floor, 1.0);
+    Ok(report)
+}
+
 fn floor(calls: usize) -> Result<Figure> {
+    let start = |peers| Floor::relay(calls, peers);
+    plain("floor", calls, "; one epoll, one receive and one send each", start)
+}
+
+fn plain(
+    name: &'static str,
+    calls: usize,
+    detail: &str,
+    start: impl FnOnce([SocketAddr; 2]) -> Result<Floor>,
+) -> Result<Figure> {
     let mut phones = Phones::new()?;
     // What the callers send comes out at the callees, and the other way round.
-    let floor = Floor::relay(calls, [phones.callers()?, phones.callees()?])?;
+    let floor = start([phones.callers()?, phones.callees()?])?;
     let at = |port: u16| SocketAddr::new(LOCALHOST, port);
     let targets = floor.ports.chunks_exact(2).map(|it| (at(it[0]), at(it[1]))).collect();
     phones.call(&targets)?;
-    let detail = "; one epoll, one receive and one send each";
-    Ok(measure_relay("floor", floor.id(), calls, &mut phones)?.figure(detail))
+    Ok(measure_relay(name, floor.id(), calls, &mut phones)?.figure(detail))
 }
 
 fn engine(calls: usize) -> Result<Figure> {
