@@ -43,7 +43,7 @@ impl Floor {
         command.args([&pairs.to_string(), &first, &second, &tick_us]);
         Self::spawn(command).with_context(|| {
             let build = "cargo build --release -p dialtone-udp --examples";
-            format!("{}: is it built ({build}), and io_uring allowed here?", program.display())
+            format!("{}: it is built by {build}, and needs io_uring", program.display())
         })
     }
 
@@ -54,13 +54,15 @@ impl Floor {
     }
 
     fn spawn(mut command: Command) -> Result<Self> {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let output = child.stdout.take().context("no output")?;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        // Ends the program also where something below fails.
+        let mut floor = Self { child, ports: vec![] };
+        let output = floor.child.stdout.take().context("no output")?;
         let mut line = String::new();
         std::io::BufReader::new(output).read_line(&mut line)?;
-        let ports: Vec<u16> = line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-        ensure!(!ports.is_empty(), "it has ended at once");
-        Ok(Self { child, ports })
+        floor.ports = line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        ensure!(!floor.ports.is_empty(), "it has ended at once, for what it says above");
+        Ok(floor)
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -388,11 +388,13 @@ impl Driver {
     /// One message: into the core, into the ring, and its consequences into the outbox.
     fn take_message(&mut self, flow: Flow, bytes: &[u8], now: Now) {
         let throttled = self.parts.core.counters().throttled;
-        self.rest.came(flow.transport, bytes);
         let call = self.handle(Input::Message { flow, bytes }, now);
-        // What was dropped unread must not push what matters out of the ring.
-        if self.parts.core.counters().throttled == throttled && !bytes.trim_ascii().is_empty() {
-            self.parts.ring.push(now.utc, false, &flow, call, bytes);
+        // What was dropped unread must not push what matters out of the ring, nor decide whether the loop rests.
+        if self.parts.core.counters().throttled == throttled {
+            self.rest.came(flow.transport, bytes);
+            if !bytes.trim_ascii().is_empty() {
+                self.parts.ring.push(now.utc, false, &flow, call, bytes);
+            }
         }
         self.forward_sends(now);
     }

@@ -14,7 +14,7 @@ use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-/// Operations that may wait, and completions of which there are more.
+/// Operations that may wait, and completions, which are more.
 const SUBMISSIONS: u32 = 4096;
 const COMPLETIONS: u32 = 16_384;
 /// The only group of buffers, their number (a power of two) and the size of each.
@@ -49,6 +49,7 @@ fn announce(sockets: &[UdpSocket]) -> io::Result<()> {
 }
 
 struct Relay {
+    /// First, so that it is closed before what the kernel was given is freed.
     ring: IoUring,
     buffers: Buffers,
     /// The phones, in a place that does not move while a send is under way.
@@ -100,15 +101,20 @@ impl Relay {
         Ok(completed.len())
     }
 
-    fn submit_and_look(&mut self) -> io::Result<usize> {
+    fn submit_and_look(&mut self) -> io::Result<()> {
         const GET_EVENTS: u32 = 1;
         let waiting = self.ring.submission().len();
         let waiting = u32::try_from(waiting).map_err(io::Error::other)?;
         // SAFETY: there is no set of signals; what is submitted is sound, see `push`.
-        unsafe { self.ring.submitter().enter::<libc::sigset_t>(waiting, 0, GET_EVENTS, None) }
+        unsafe { self.ring.submitter().enter::<libc::sigset_t>(waiting, 0, GET_EVENTS, None) }?;
+        Ok(())
     }
 
     fn complete(&mut self, what: u64, result: i32, flags: u32) -> io::Result<()> {
+        // Without a buffer a packet waits in its socket.
+        if result < 0 && result != -libc::ENOBUFS {
+            return Err(io::Error::from_raw_os_error(-result));
+        }
         if what & SENT != 0 {
             // What was put there was a buffer's number.
             self.buffers.give(u16::try_from(what & !SENT).unwrap_or_default());
@@ -118,7 +124,7 @@ impl Relay {
         if let (Ok(octets), Some(buffer)) = (u32::try_from(result), cqueue::buffer_select(flags)) {
             self.send(socket, buffer, octets)?;
         }
-        // It ends where there was no buffer for a packet.
+        // It ends where there was no buffer.
         if cqueue::more(flags) { Ok(()) } else { self.receive(socket) }
     }
 
@@ -187,7 +193,8 @@ impl Buffers {
         let place = usize::from(self.given % BUFFERS);
         // SAFETY: the list has room for `BUFFERS` entries.
         let entry = unsafe { list.add(place) };
-        // SAFETY: the entry is zeroed or written, and the kernel reads it only below the tail.
+        // SAFETY: the entry is zeroed or written. The kernel takes buffers only while this thread is in a system call
+        // (`defer_taskrun`), and no more than `BUFFERS` are given, so nobody reads this one.
         let entry = unsafe { &mut *entry };
         entry.set_addr(address);
         entry.set_len(u32::from(OCTETS));

@@ -50,6 +50,9 @@ async fn follow(office: &Office, place: &mut Position) -> Result<(), Failure> {
             reader.wait().await;
             continue;
         }
+        if let Some((missed, _)) = batch.lost {
+            tracing::warn!(?missed, "changes of registrations were not written down in time");
+        }
         write_down(office, &batch.events).await?;
         *place = batch.end().unwrap_or(*place);
     }

@@ -4,7 +4,7 @@
 use sip::auth::nonce::LIFE_SECONDS;
 use sip::transaction::TIMEOUT;
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 /// Most nonces of one generation: as many as a table of 32,768 places takes before it doubles.
@@ -24,27 +24,23 @@ pub(super) struct NonceCounts {
     old: Generation,
     /// When the young generation began.
     began: Option<Instant>,
-    /// What [`Attempt::second`] counts from.
+    /// What [`Seen::second`] counts from.
     epoch: Option<Instant>,
     hasher: ahash::RandomState,
 }
 
 type Generation = HashMap<u64, Seen, ahash::RandomState>;
 
-/// Small, as there may be many: an entry of the table is 24 octets and one.
+/// Flat, as there may be many: an entry of the table is 24 octets and one.
 #[derive(Clone, Copy)]
 struct Seen {
     count: u32,
-    /// Of the request that had this count: the very same one again is a resend, as long as a phone
-    /// resends. `None`: it is not served twice.
-    attempt: Option<Attempt>,
-}
-
-#[derive(Clone, Copy)]
-struct Attempt {
-    hash: NonZeroU32,
-    /// When it came.
+    /// Since the epoch, when the request came that had this count. Whole seconds: a resend is known for 31 s at least,
+    /// and never longer than it comes.
     second: u32,
+    /// The hash of that request: the very same one again is a resend, as long as a phone resends. `None`: it is not
+    /// served twice.
+    attempt: Option<NonZeroU64>,
 }
 
 impl NonceCounts {
@@ -57,26 +53,22 @@ impl NonceCounts {
     ) -> bool {
         self.forget(now);
         let key = self.hasher.hash_one(nonce);
-        let attempt = attempt.map(|it| self.attempt(it, now));
+        let attempt =
+            attempt.map(|it| NonZeroU64::new(self.hasher.hash_one(it)).unwrap_or(NonZeroU64::MIN));
+        let it = Seen { count, second: self.second(now), attempt };
         match self.young.get_mut(&key).or_else(|| self.old.get_mut(&key)) {
-            Some(seen) if count > seen.count => *seen = Seen { count, attempt },
-            Some(seen) => {
-                return count == seen.count
-                    && seen.attempt.zip(attempt).is_some_and(|(first, it)| first.is_resent_by(it));
-            }
+            Some(seen) if count > seen.count => *seen = it,
+            Some(seen) => return it.is_resend_of(*seen),
             None => {
-                self.young.insert(key, Seen { count, attempt });
+                self.young.insert(key, it);
             }
         }
         true
     }
 
-    fn attempt(&mut self, it: (&str, u32), now: Instant) -> Attempt {
-        let hash = self.hasher.hash_one(it);
-        #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-        let hash = NonZeroU32::new(hash as u32).unwrap_or(NonZeroU32::MIN);
+    fn second(&mut self, now: Instant) -> u32 {
         let age = now.saturating_duration_since(*self.epoch.get_or_insert(now));
-        Attempt { hash, second: u32::try_from(age.as_secs()).unwrap_or(u32::MAX) }
+        u32::try_from(age.as_secs()).unwrap_or(u32::MAX)
     }
 
     /// Lets the young grow old when their time has come or they are too many.
@@ -89,10 +81,11 @@ impl NonceCounts {
     }
 }
 
-impl Attempt {
-    fn is_resent_by(self, it: Self) -> bool {
-        let after = u64::from(it.second.saturating_sub(self.second));
-        self.hash == it.hash && after < TIMEOUT.as_secs()
+impl Seen {
+    fn is_resend_of(self, first: Self) -> bool {
+        let after = u64::from(self.second.saturating_sub(first.second));
+        let is_same = self.attempt.is_some() && self.attempt == first.attempt;
+        self.count == first.count && is_same && after < TIMEOUT.as_secs()
     }
 }
 
@@ -120,6 +113,19 @@ mod tests {
             !counts.admit("invite", 1, None, now),
             "an INVITE is resent within its transaction"
         );
+    }
+
+    #[test]
+    fn a_resend_is_known_for_31_seconds_at_least_and_no_longer_than_it_comes() {
+        let (mut counts, start) = (NonceCounts::default(), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        let attempt = Some(("z9hG4bK1", 2));
+        assert!(counts.admit("earlier", 1, None, start));
+        assert!(counts.admit("n", 1, attempt, at(900)));
+        assert!(counts.admit("n", 1, attempt, at(31_899)));
+        assert!(!counts.admit("n", 1, attempt, at(32_900)));
+        assert!(counts.admit("n", 2, attempt, at(33_000)));
+        assert!(!counts.admit("n", 1, attempt, at(33_000)), "a higher count was used since");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A message with a turn of its own costs a wake-up, a wait, a receive, a write of the journal and a
 //! send, in caches that others have filled meanwhile. Messages that come in a stream share them:
-//! - Registrations may wait long, and no phone notices: it sends again after 500 ms (T1, RFC 3261 §17.1.2.2).
+//! - Registrations may wait long, and no phone notices: it sends again after 500 ms (T1, RFC 3261 §17.1.2.2). So
+//!   may what keeps a way through NAT open (CRLF, RFC 5626 §3.5.1).
 //! - What comes over connections may wait as long as it is on its way in any network; its sender does not
 //!   send again at all.
 //! - Whoever calls over UDP would notice, so it does not rest while that comes; only the message that ends
@@ -15,14 +16,12 @@ use std::time::{Duration, Instant};
 const REST: Duration = Duration::from_millis(25);
 /// In a dense one, where enough come meanwhile.
 pub(super) const REST_DENSE: Duration = Duration::from_millis(10);
-/// In one of anything that comes over connections.
+/// In a dense one of anything that comes over connections.
 const REST_CONNECTIONS: Duration = Duration::from_millis(1);
-/// So many messages within a window are a stream, 40 a second; a dense one, 400; and one in which the shortest
-/// rest gathers any, 1,000.
+/// So many messages within a window are a stream, 40 a second; and a dense one, 1,000.
 const WINDOW: Duration = Duration::from_millis(250);
 const STREAM: u32 = 10;
-const DENSE: u32 = 100;
-const DENSER: u32 = 250;
+const DENSE: u32 = 250;
 /// It does not rest until so long after what cannot wait.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -30,14 +29,14 @@ const QUIET: Duration = Duration::from_millis(100);
 pub(super) struct Rest {
     /// What has come since the last rest was decided.
     came: u32,
-    /// Of it, whether anything but a REGISTER came over connections, and over UDP.
+    /// Of it, whether anything that cannot wait so long came over connections, and over UDP.
     over_connection: bool,
     over_udp: bool,
     /// When the window under way began, what it has seen, and what the one before saw.
     since: Option<Instant>,
     counted: u32,
     lately: u32,
-    /// When such a message came last, over connections and over UDP.
+    /// When any such came last, over connections and over UDP.
     connections_at: Option<Instant>,
     udp_at: Option<Instant>,
 }
@@ -46,7 +45,8 @@ impl Rest {
     /// A message has come.
     pub(super) fn came(&mut self, transport: Transport, message: &[u8]) {
         self.came += 1;
-        if !message.starts_with(b"REGISTER ") {
+        let can_wait = message.starts_with(b"REGISTER ") || message.trim_ascii().is_empty();
+        if !can_wait {
             self.over_udp |= !transport.is_reliable();
             self.over_connection |= transport.is_reliable();
         }
@@ -69,7 +69,7 @@ impl Rest {
             |it: Option<Instant>| it.is_some_and(|it| now.saturating_duration_since(it) < QUIET);
         match self.lately {
             _ if within(self.udp_at) => Duration::ZERO,
-            DENSER.. if within(self.connections_at) => REST_CONNECTIONS,
+            DENSE.. if within(self.connections_at) => REST_CONNECTIONS,
             _ if within(self.connections_at) => Duration::ZERO,
             DENSE.. => REST_DENSE,
             STREAM.. => REST,
@@ -117,21 +117,25 @@ mod tests {
     fn it_rests_in_streams_of_what_can_wait() {
         const R: Message = (Udp, "REGISTER sip:");
         const I: Message = (Udp, "INVITE sip:");
+        const NAT: Message = (Udp, "\r\n\r\n");
         const OK: Message = (Udp, "SIP/2.0 200 OK");
         const CI: Message = (Tcp, "INVITE sip:");
         const CR: Message = (Tcp, "REGISTER sip:");
         #[rustfmt::skip]
-        let rows: [(&str, u32, u64, &[Message], Duration); 14] = [
+        let rows: [(&str, u32, u64, &[Message], Duration); 17] = [
             ("a phone is challenged",                    2,   1_000, &[R],          Duration::ZERO),
             ("a small office comes back",               20, 100_000, &[R],          Duration::ZERO),
             ("10,000 phones register every 300 s",      50,  15_000, &[R],          REST),
             ("the rests gather them",                   50,  40_000, &[R, R, R],    REST),
-            ("after a power cut",                     2000,   1_250, &[R],          REST_DENSE),
-            ("the rests gather them",                   80,  10_000, &[R; 8],       REST_DENSE),
+            ("and their CRLF through NAT",             100,   3_000, &[R, NAT],     REST),
+            ("400 a second",                           200,  25_000, &[R; 10],      REST),
+            ("after a power cut",                     2000,     800, &[R],          REST_DENSE),
+            ("the rests gather them",                   80,  10_000, &[R; 16],      REST_DENSE),
             ("somebody calls meanwhile",                 1,   5_000, &[R, R, I],    Duration::ZERO),
             ("and is answered",                         10,   5_000, &[R, R, OK],   Duration::ZERO),
-            ("then they are alone again",              100,   5_000, &[R, R, CR],   REST_DENSE),
+            ("then they are alone again",              100,   5_000, &[R, R, CR],   REST),
             ("somebody calls over a connection",         1,   5_000, &[R, CI],      Duration::ZERO),
+            ("and over one in a dense stream",         1000,     500, &[R, CI],      REST_CONNECTIONS),
             ("50 calls a second over connections",     500,   2_500, &[CI],         Duration::ZERO),
             ("400 calls a second over connections",   2000,     300, &[CI],         REST_CONNECTIONS),
             ("and somebody calls over UDP",            400,     300, &[CI, I],      Duration::ZERO),

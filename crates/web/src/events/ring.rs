@@ -15,8 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Events that are kept for readers that lag; the oldest goes.
 const EVENTS_MAX: usize = 4096;
-/// Of those that are older than [`LATELY`], so many newest are kept for readers that come back: what a busy minute
-/// brought, with all its call records, is not memory for good.
+/// So many newest are kept however old they are, for readers that come back. Beyond them what is older than [`LATELY`]
+/// goes: what a busy minute brought, with all its call records, is not memory for good.
 const EVENTS_OLD_MAX: usize = 1024;
 const LATELY: Duration = Duration::from_secs(30);
 /// Readers at a time, of all carriers together; one more is refused.
@@ -352,6 +352,11 @@ mod tests {
         );
         ring.sweep(later.after(LATELY));
         assert_eq!(held(&ring), old, "they are kept however old");
+        for _ in 0..old + 5 {
+            ring.push(later.after(LATELY), Fact::Lost);
+        }
+        ring.sweep(later.after(LATELY));
+        assert_eq!(held(&ring), old + 5, "beside enough new ones no old one");
     }
 
     #[test]
