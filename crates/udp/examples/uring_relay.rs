@@ -1,9 +1,9 @@
 //! The floor of relayed packets with io_uring: what batching across calls gains, and the delay that it costs.
 //!
-//! `uring_relay PAIRS FIRST SECOND TICK_US` forwards between PAIRS pairs of sockets as the floor of `bench` does: socket
-//! 2n hears the phone FIRST of call n and socket 2n+1 the phone SECOND. Receives are multishot into buffers that the kernel was
-//! given, sockets are known to it beforehand, and all sends of a turn are one system call. With a tick it sleeps so
-//! long between turns. It prints the ports of the sockets in a line, and ends by being killed.
+//! `uring_relay PAIRS FIRST SECOND TICK_US` forwards between PAIRS pairs of sockets as the floor of `bench` does:
+//! socket 2n hears the phone FIRST of call n and socket 2n+1 the phone SECOND. Receives are multishot into buffers that
+//! the kernel was given, sockets are known to it beforehand, and all sends of a turn are one system call. With a tick
+//! it sleeps so long between turns. It prints the ports of the sockets in a line, and ends by being killed.
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use socket2::SockAddr;
@@ -135,7 +135,7 @@ impl Relay {
 
     /// Forwards what this socket has received.
     fn send(&mut self, socket: u32, buffer: u16, octets: u32) -> io::Result<()> {
-        let peer = &self.peers[if socket.is_multiple_of(2) { 1 } else { 0 }];
+        let peer = &self.peers[usize::from(socket.is_multiple_of(2))];
         let send = opcode::Send::new(types::Fixed(socket ^ 1), self.buffers.at(buffer), octets)
             .dest_addr(peer.as_ptr().cast())
             .dest_addr_len(peer.len())
