@@ -12,8 +12,8 @@ use interop::server::Server;
 /// For the projection to write what the journal holds.
 const PROJECTED_WITHIN: Duration = Duration::from_secs(60);
 
-/// The server publishes its counters ten times a second.
-const PUBLISHED_WITHIN: Duration = Duration::from_millis(250);
+/// The server publishes its counters ten times a second, and writes the last registrations after ten seconds.
+const SETTLED_EVERY: Duration = Duration::from_secs(1);
 
 /// Facts of a call: started, answered, ended.
 const FACTS_OF_A_CALL: u64 = 3;
@@ -156,8 +156,8 @@ impl Seen {
 /// Until the journal is in the database and the counters are published: what a load has caused ends here.
 pub(crate) fn settle(server: &Server) -> Result<()> {
     let behind = || -> Result<Option<()>> {
-        // First, as each question costs the server something that no load has caused.
-        clock::pause(PUBLISHED_WITHIN);
+        // First and long, as each question costs the server something that no load has caused.
+        clock::pause(SETTLED_EVERY);
         let behind = server.metrics()?.count("dialtone_journal_behind_records", "")?;
         Ok((behind == 0).then_some(()))
     };

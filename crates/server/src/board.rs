@@ -98,19 +98,18 @@ impl Board {
         self.passed.notify_all();
     }
 
-    /// Brings the picture up to date.
-    pub(crate) fn take(&self, event: &Event, now: Now) {
+    /// Brings the picture up to date; the device as it was registered before.
+    pub(crate) fn take(&self, event: &Event, now: Now) -> Option<Arc<Binding>> {
         let mut picture = self.lock();
+        let mut before = None;
         match event {
             Event::Registered(binding) => {
                 // An equal key would keep the older binding.
-                picture.bindings.remove(&binding.key);
+                before = picture.bindings.remove_entry(&binding.key);
                 let ends_at = ends_at(binding, now);
                 picture.bindings.insert(ByKey(Arc::clone(binding)), ends_at);
             }
-            Event::Unregistered { key, .. } => {
-                picture.bindings.remove(key);
-            }
+            Event::Unregistered { key, .. } => before = picture.bindings.remove_entry(key),
             Event::Call(status) if status.state == CallState::Released => {
                 picture.calls.remove(&status.call);
             }
@@ -156,6 +155,7 @@ impl Board {
             // These are for the log only.
             Event::AuthFailed { .. } | Event::Throttled { .. } | Event::Fault { .. } => {}
         }
+        before.map(|(it, _)| it.0)
     }
 
     /// Events were dropped: what is not told again within [`CONFIRM`] goes.
@@ -174,11 +174,6 @@ impl Board {
         picture.calls.retain(|_, it| it.told_at >= lagged_at);
         picture.lagged_at = None;
         picture.calls.len() < before
-    }
-
-    /// This device, where it is registered already.
-    pub(crate) fn binding(&self, key: &BindingKey) -> Option<Arc<Binding>> {
-        self.lock().bindings.get_key_value(key).map(|(it, _)| Arc::clone(&it.0))
     }
 
     /// Bindings after this one, in their order, up to so many.
@@ -380,10 +375,11 @@ mod tests {
     fn registrations_come_and_go() {
         let start = crate::clock::now().instant;
         let board = Board::new(&[binding("100", 5_000)], at(start, 0));
-        board.take(&Event::Registered(Arc::new(binding("101", 9_000))), at(start, 1));
+        let registers =
+            |until| board.take(&Event::Registered(Arc::new(binding("101", until))), at(start, 1));
+        assert_eq!(registers(8_000), None);
+        assert_eq!(registers(9_000).map(|it| it.expires_at), Some(UnixMillis(8_000)));
         assert_eq!(board.figures(), (2, 0));
-        let knows = |extension| board.binding(&binding(extension, 0).key).is_some();
-        assert!(knows("101") && !knows("102"));
         board.sweep(at(start, 6_000).instant);
         let left = board.bindings(None, 10);
         assert_eq!(left.iter().map(|it| &*it.key.extension).collect::<Vec<_>>(), ["101"]);

@@ -225,17 +225,15 @@ impl Watcher {
 
     fn take(&mut self, event: &Event, now: Now) {
         let before = self.before(event);
+        let before = Before { binding: self.board.take(event, now), ..before };
         log(event, &before);
         news(event, &before, |fact| self.ring.push(now.utc, fact));
-        self.board.take(event, now);
     }
 
-    /// What was known of the same thing, and the state of the call for the next time.
+    /// What was known of the same thing but a binding, and the state of the call for the next time.
     fn before(&mut self, event: &Event) -> Before {
         let none = Before::default();
         match event {
-            Event::Registered(it) => Before { binding: self.board.binding(&it.key), ..none },
-            Event::Unregistered { key, .. } => Before { binding: self.board.binding(key), ..none },
             Event::Call(status) => {
                 let known = self.states.get(&status.call).copied();
                 let is_full = known.is_none() && self.states.len() >= STATES_MAX;
@@ -250,7 +248,9 @@ impl Watcher {
             }
             Event::Line(it) => Before { line: self.board.line(it.tenant, &it.account), ..none },
             Event::Trunk(it) => Before { trunk: self.board.trunk(it.tenant, it.id), ..none },
-            Event::LineGone { .. }
+            Event::Registered(_)
+            | Event::Unregistered { .. }
+            | Event::LineGone { .. }
             | Event::TrunkGone { .. }
             | Event::AuthFailed { .. }
             | Event::Examined { .. }

@@ -22,9 +22,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// Most records of one transaction.
-const BATCH_RECORDS: usize = 1000;
+pub(crate) const BATCH_RECORDS: usize = 4096;
 /// How long a fact may wait for its transaction, which costs more than the facts in it.
 const BATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// So many times as long registrations may, where nothing else waits: nobody asks the database who is registered but a
+/// start, and that reads the journal as well. Phones renew once in minutes, so few would share a transaction.
+const REGISTRATIONS_PATIENCE: u32 = 10;
 /// After a failure, doubled up to the most.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
@@ -63,6 +66,8 @@ pub(crate) struct Projection {
     connection: Option<SqliteConnection>,
     /// Read and not yet applied.
     pending: Vec<(Sequence, Record)>,
+    /// How often they were left to wait.
+    looks: u32,
     /// Calls that run, with their first record: a crash needs it to write theirs.
     open_calls: BTreeMap<CallId, Sequence>,
     /// What was in the database or a file at the start: damage before it costs nothing.
@@ -89,6 +94,7 @@ impl Projection {
             csv,
             connection: None,
             pending: Vec::new(),
+            looks: 0,
             open_calls: BTreeMap::new(),
             known,
             progress,
@@ -105,7 +111,8 @@ impl Projection {
         let mut tries_left = STOPPING_TRIES;
         loop {
             let stopping = *stop.borrow_and_update() || stop.has_changed().is_err();
-            let wait = match self.step(status.written()).await {
+            let patience = if stopping { 0 } else { REGISTRATIONS_PATIENCE };
+            let wait = match self.step(status.written(), patience).await {
                 Ok(true) => continue,
                 Ok(false) if stopping => break,
                 Ok(false) => {
@@ -136,23 +143,33 @@ impl Projection {
 
     /// Applies all the journal holds, where nobody writes to it.
     pub(crate) async fn catch_up(&mut self) -> Result<(), StoreError> {
-        while self.step(Sequence::MAX).await? {}
+        while self.step(Sequence::MAX, 0).await? {}
         self.close().await;
         Ok(())
     }
 
-    /// Applies the next batch; false where there is nothing to apply.
-    pub(crate) async fn step(&mut self, up_to: Sequence) -> Result<bool, StoreError> {
-        if self.pending.is_empty() {
-            let batch =
-                self.reader.read(BATCH_RECORDS, up_to).map_err(StoreError::io(&self.disk.dir))?;
-            self.report(&batch.gaps);
-            self.pending = batch.records;
-        }
+    /// Applies the next batch; false where there is nothing to apply, or only registrations that were left to wait fewer
+    /// times than `patience`.
+    pub(crate) async fn step(
+        &mut self,
+        up_to: Sequence,
+        patience: u32,
+    ) -> Result<bool, StoreError> {
+        let room = BATCH_RECORDS - self.pending.len();
+        let batch = self.reader.read(room, up_to).map_err(StoreError::io(&self.disk.dir))?;
+        self.report(&batch.gaps);
+        self.pending.extend(batch.records);
         let Some(&(last, _)) = self.pending.last() else { return Ok(false) };
+        let is_full = self.pending.len() == BATCH_RECORDS;
+        let can_wait = self.looks < patience && self.pending.iter().all(|(_, it)| can_wait(it));
+        if !is_full && can_wait {
+            self.looks += 1;
+            return Ok(false);
+        }
         self.apply(last).await?;
         self.note_calls();
         self.pending.clear();
+        self.looks = 0;
         self.progress.applied.fetch_max(last, Ordering::AcqRel);
         self.delete_old().await?;
         Ok(true)
@@ -241,6 +258,20 @@ impl Projection {
         {
             tracing::warn!(%error, "the database was not closed");
         }
+    }
+}
+
+/// Whether nobody misses it in the database for a while.
+fn can_wait(record: &Record) -> bool {
+    match record {
+        Record::Bound(_) | Record::Alive(_) => true,
+        Record::Unbound(_)
+        | Record::CallStarted(_)
+        | Record::CallAnswered(_)
+        | Record::CallEnded(_)
+        | Record::LineRegistration(_)
+        | Record::LineForgotten { .. }
+        | Record::Phone(_) => false,
     }
 }
 

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::db::{CallQuery, DATABASE_FILE, StoredCall};
-use crate::journal::{AppendOutcome, Disk, Quota, State, samples};
-use crate::projection::Projection;
+use crate::journal::{AppendOutcome, Disk, Quota, State, Writer, samples};
 use crate::projection::csv::CsvFiles;
+use crate::projection::{BATCH_RECORDS, Projection};
 use crate::{Db, Options, Started, open_offline, start};
 use pbx::id::TenantId;
 use pbx::record::{Binding, BindingKey, CallRecord, LineRegistration, Record, Side};
@@ -457,6 +457,35 @@ fn projecting_again_changes_nothing_whatever_was_behind() {
             assert_eq!(calls(&db).await, before, "SQL from {applied}");
             assert!(csv_lines(dir.path()) == lines, "CSV from {bytes}");
         }
+    });
+}
+
+#[test]
+fn registrations_wait_for_what_cannot() {
+    run(async {
+        let dir = TempDir::new().unwrap();
+        let db = Db::open(dir.path()).await.unwrap();
+        let disk = options(dir.path()).disk.unwrap();
+        let csv = CsvFiles::open(dir.path().join("cdr"), 0).unwrap();
+        let mut projection = Projection::open(disk.clone(), db.path().to_owned(), csv, 0).unwrap();
+        let (mut writer, status, keeper) = Writer::open(disk, 1).unwrap();
+        #[rustfmt::skip]
+        let table: [(&str, Vec<Record>, u32, usize); 6] = [
+            ("two phones register", vec![bound(100), bound(101)],     u32::MAX, 0),
+            ("the server lives",    vec![Record::Alive(START)],       u32::MAX, 0),
+            ("a call ends",         vec![samples::ended(1)],          u32::MAX, 2),
+            ("one registers",       vec![bound(102)],                 1,        2),
+            ("and has waited",      vec![],                           1,        3),
+            ("a whole batch",       vec![bound(103); BATCH_RECORDS],  u32::MAX, 4),
+        ];
+        for (what, records, patience, stored) in table {
+            let _ = writer.append_batch(&records);
+            projection.step(status.written(), patience).await.unwrap();
+            let known = db.bindings(UnixMillis(0)).await.unwrap().len();
+            assert_eq!(known, stored, "{what}");
+        }
+        drop(writer);
+        keeper.stop();
     });
 }
 
