@@ -24,6 +24,8 @@ mod register;
 mod reply;
 pub(crate) mod trunks;
 
+pub use message::is_keep_alive;
+
 use crate::authenticate::Authenticator;
 use crate::call::media::Half;
 use crate::call::placed::Order;

@@ -161,12 +161,11 @@ impl Bucket {
 
     fn refill(&mut self, stranger: Rate, known: Rate, now: Instant) {
         let (per_ms, most) = self.rate(stranger, known, now);
-        let passed = self.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        self.level = self.level.saturating_add(crate::time::millis(passed) * per_ms).min(most);
-        // Below a millisecond nothing was added: the time must not be lost either.
-        if self.at.is_none() || passed >= Duration::from_millis(1) {
-            self.at = Some(now);
-        }
+        let at = self.at.get_or_insert(now);
+        let passed = crate::time::millis(now.saturating_duration_since(*at));
+        self.level = self.level.saturating_add(passed * per_ms).min(most);
+        // Nothing was added for what is below a millisecond: that time is not lost.
+        *at += Duration::from_millis(passed);
     }
 }
 
@@ -209,6 +208,25 @@ mod tests {
             guard.charge(loud, start);
         }
         assert_eq!(guard.verdict(loud, start), Verdict::Drop { first: true });
+    }
+
+    #[test]
+    fn a_rate_is_had_however_far_apart_requests_come() {
+        for apart_us in [300, 1_000, 1_900, 9_999] {
+            let mut guard = Guard::new(Rate { per_second: 500, burst: 3 }, KNOWN);
+            let (start, source) = (Instant::now(), "192.0.2.1".parse().unwrap());
+            let requests = 10_000_000 / apart_us;
+            let served = (0..requests).filter(|it| {
+                let at = start + Duration::from_micros(it * apart_us);
+                let is_served = guard.verdict(source, at) == Verdict::Serve;
+                if is_served {
+                    guard.charge(source, at);
+                }
+                is_served
+            });
+            let (served, most) = (served.count() as u64, requests.min(5_000));
+            assert!(served.abs_diff(most) <= 3, "{served} of {most}, {apart_us} us");
+        }
     }
 
     #[test]

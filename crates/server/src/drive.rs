@@ -26,7 +26,7 @@ use media::Media;
 pub(crate) use media_events::{MediaEvents, MediaSink};
 use net::{FromStream, Names, Streams};
 use outbox::Outbox;
-use pbx::core::{Command, Core, Effect, Input};
+use pbx::core::{Command, Core, Effect, Input, is_keep_alive};
 use pbx::directory::Directory;
 use pbx::id::CallId;
 use pbx::network::Network;
@@ -392,7 +392,7 @@ impl Driver {
         // What was dropped unread must not push what matters out of the ring, nor decide whether the loop rests.
         if self.parts.core.counters().throttled == throttled {
             self.rest.came(flow.transport, bytes);
-            if !bytes.trim_ascii().is_empty() {
+            if !is_keep_alive(bytes) {
                 self.parts.ring.push(now.utc, false, &flow, call, bytes);
             }
         }

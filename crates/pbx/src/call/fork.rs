@@ -113,7 +113,7 @@ impl Call {
             if let Some(it) = referred_by.filter(|it| by_line.is_none() && !it.is_empty()) {
                 writer.text_header("Referred-By", it);
             }
-            headers::pass(withheld, &invite.headers, writer);
+            headers::pass_of_call(withheld, self.caller.outside, &invite.headers, writer);
             for (name, value) in &it.headers {
                 writer.text_header(name, value);
             }

@@ -37,13 +37,32 @@ pub fn hops(invite: &Message<'_>) -> u8 {
 /// Copies the headers that neither belong to a leg nor claim an identity: what we do not know
 /// passes. Of who withholds his identity, those that tell it do not either (RFC 3323 §4.1).
 pub fn pass(withheld: Privacy, headers: &Headers<'_>, writer: &mut Writer) {
-    let names = [HeaderName::CallInfo, HeaderName::Organization, HeaderName::Subject];
-    let tells = |it: LineName<'_, '_>| {
-        names.contains(&it.known())
-            || REPLIES.iter().any(|name| it.raw().eq_ignore_ascii_case(name))
-    };
-    writer.lines_of(headers, |it| passes(it) && !(withheld.identity && tells(it)));
+    writer.lines_of(headers, |it| passes(it) && !withholds(withheld, it));
 }
+
+/// Whether it tells the identity of who withholds it.
+fn withholds(withheld: Privacy, it: LineName<'_, '_>) -> bool {
+    let names = [HeaderName::CallInfo, HeaderName::Organization, HeaderName::Subject];
+    withheld.identity
+        && (names.contains(&it.known())
+            || REPLIES.iter().any(|name| it.raw().eq_ignore_ascii_case(name)))
+}
+
+/// The same of the INVITE of a call. Nobody outside makes a phone answer by itself or fetch what he names: it would open
+/// its microphone to him (RFC 5373 §7; RFC 3261 §20.4, §20.9).
+pub fn pass_of_call(withheld: Privacy, outside: bool, headers: &Headers<'_>, writer: &mut Writer) {
+    if !outside {
+        return pass(withheld, headers, writer);
+    }
+    let commands = |it: LineName<'_, '_>| {
+        [HeaderName::AlertInfo, HeaderName::CallInfo].contains(&it.known())
+            || COMMANDS.iter().any(|name| it.raw().eq_ignore_ascii_case(name))
+    };
+    writer.lines_of(headers, |it| passes(it) && !withholds(withheld, it) && !commands(it));
+}
+
+/// How phones are asked to answer by themselves, besides Alert-Info and Call-Info.
+const COMMANDS: [&str; 3] = ["Answer-Mode", "Priv-Answer-Mode", "P-Auto-Answer"];
 
 /// The same of a 2xx to an INVITE, with what we say of us.
 pub fn pass_of_answer(withheld: Privacy, headers: &Headers<'_>, writer: &mut Writer) {

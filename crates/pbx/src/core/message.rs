@@ -14,13 +14,17 @@ use sip::message::{
     Essentials, HeaderName, Message, Method, ParseError, Uri, check, response_to, sanitize,
 };
 
+/// Whether it only keeps a phone's way through NAT open: line breaks (RFC 5626 §3.5.1) or a few zero octets.
+pub fn is_keep_alive(bytes: &[u8]) -> bool {
+    bytes.iter().all(|it| matches!(it, b'\r' | b'\n' | 0))
+}
+
 /// Most tokens listed in an Unsupported header.
 const UNSUPPORTED_MAX: usize = 8;
 
 impl Core {
     pub(super) fn message(&mut self, flow: Flow, bytes: &[u8], now: Now) -> Option<CallId> {
-        // Keep-alives of phones behind NAT: line breaks or a few zero octets.
-        if bytes.iter().all(|it| matches!(it, b'\r' | b'\n' | 0)) {
+        if is_keep_alive(bytes) {
             return None;
         }
         self.office.counters.received(&flow, bytes);

@@ -41,6 +41,34 @@ fn unknown_user_and_wrong_password() {
     );
 }
 
+/// Who is outside does not make a phone answer by itself; a colleague with an intercom key does.
+#[test]
+fn no_stranger_opens_a_microphone() {
+    let asks = "header=Alert-Info:<http://a>;info=alert-autoanswer header=Call-Info:<sip:a>;answer-after=0 \
+                header=Answer-Mode:Auto header=Priv-Answer-Mode:Auto header=P-Auto-Answer:normal header=Subject:x";
+    check(&format!(
+        "
+        given trunk 1 at=branch prefix=2
+        branch -> pbx           INVITE 101 from=200 nocred {asks}
+        branch <- pbx           100
+                  pbx -> bob    INVITE header=Subject:x no=Alert-Info no=Call-Info no=Answer-Mode no=Priv-Answer-Mode no=P-Auto-Answer
+                  pbx <- bob    486
+                  pbx -> bob    ACK
+        branch <- pbx           486
+        branch -> pbx           ACK
+        record release=callee.busy
+        alice -> pbx            INVITE 101 {asks}
+        alice <- pbx            100
+                 pbx -> bob     INVITE {asks}
+                 pbx <- bob     486
+                 pbx -> bob     ACK
+        alice <- pbx            486
+        alice -> pbx            ACK
+        record release=callee.busy
+        ",
+    ));
+}
+
 #[test]
 fn an_old_nonce_is_stale_not_wrong() {
     check(

@@ -3,12 +3,13 @@
 //! A message with a turn of its own costs a wake-up, a wait, a receive, a write of the journal and a
 //! send, in caches that others have filled meanwhile. Messages that come in a stream share them:
 //! - Registrations may wait long, and no phone notices: it sends again after 500 ms (T1, RFC 3261 §17.1.2.2). So
-//!   may what keeps a way through NAT open (CRLF, RFC 5626 §3.5.1).
+//!   may what keeps a way through NAT open (CRLF, RFC 5626 §3.5.1; zero octets).
 //! - What comes over connections may wait as long as it is on its way in any network; its sender does not
 //!   send again at all.
 //! - Whoever calls over UDP would notice, so it does not rest while that comes; only the message that ends
 //!   such a quiet may wait, for as long as one rest.
 
+use pbx::core::is_keep_alive;
 use sip::Transport;
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,7 @@ impl Rest {
     /// A message has come.
     pub(super) fn came(&mut self, transport: Transport, message: &[u8]) {
         self.came += 1;
-        let can_wait = message.starts_with(b"REGISTER ") || message.trim_ascii().is_empty();
+        let can_wait = message.starts_with(b"REGISTER ") || is_keep_alive(message);
         if !can_wait {
             self.over_udp |= !transport.is_reliable();
             self.over_connection |= transport.is_reliable();
@@ -118,16 +119,18 @@ mod tests {
         const R: Message = (Udp, "REGISTER sip:");
         const I: Message = (Udp, "INVITE sip:");
         const NAT: Message = (Udp, "\r\n\r\n");
+        const ZEROS: Message = (Udp, "\0\0\0\0");
         const OK: Message = (Udp, "SIP/2.0 200 OK");
         const CI: Message = (Tcp, "INVITE sip:");
         const CR: Message = (Tcp, "REGISTER sip:");
         #[rustfmt::skip]
-        let rows: [(&str, u32, u64, &[Message], Duration); 17] = [
+        let rows: [(&str, u32, u64, &[Message], Duration); 18] = [
             ("a phone is challenged",                    2,   1_000, &[R],          Duration::ZERO),
             ("a small office comes back",               20, 100_000, &[R],          Duration::ZERO),
             ("10,000 phones register every 300 s",      50,  15_000, &[R],          REST),
             ("the rests gather them",                   50,  40_000, &[R, R, R],    REST),
             ("and their CRLF through NAT",             100,   3_000, &[R, NAT],     REST),
+            ("or other keep-alives",                   100,   3_000, &[R, ZEROS],   REST),
             ("400 a second",                           200,  25_000, &[R; 10],      REST),
             ("after a power cut",                     2000,     800, &[R],          REST_DENSE),
             ("the rests gather them",                   80,  10_000, &[R; 16],      REST_DENSE),
