@@ -136,6 +136,8 @@ pub(crate) struct Driver {
     backlog: Backlog,
     rest: Rest,
     journal_waits: bool,
+    /// When that was last tried in vain.
+    journal_tried: Option<Instant>,
     overloaded: bool,
     stopping_since: Option<Instant>,
     published_at: Option<Instant>,
@@ -196,6 +198,7 @@ impl Driver {
             backlog: Backlog::default(),
             rest: Rest::default(),
             journal_waits: false,
+            journal_tried: None,
             overloaded: false,
             stopping_since: None,
             published_at: None,
@@ -513,11 +516,17 @@ impl Driver {
         }
     }
 
+    /// Now and then, and with each turn while the disk takes what waits.
     fn retry_journal(&mut self, now: Now) {
-        if self.journal_waits {
-            let outcome = self.parts.journal.append_batch(&[]);
-            self.judge_journal(outcome, now);
+        let lately = |it: Instant| now.instant.duration_since(it) < JOURNAL_RETRY;
+        if !self.journal_waits || self.journal_tried.is_some_and(lately) {
+            return;
         }
+        let waited = self.parts.journal.spooled();
+        let outcome = self.parts.journal.append_batch(&[]);
+        let in_vain = self.parts.journal.spooled() == waited;
+        self.journal_tried = in_vain.then_some(now.instant);
+        self.judge_journal(outcome, now);
     }
 
     fn is_done(&self, now: Instant) -> bool {

@@ -4,8 +4,11 @@
 //! `msg`, `call_id` and the event's own. The target `security` has lines of a fixed form for tools
 //! that ban addresses.
 
+mod queue;
+
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::private;
+use queue::Queue;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::fmt;
@@ -45,6 +48,9 @@ const FILE_MODE: u32 = 0o640;
 /// The file written to, where the log goes to one. Replaced when it is opened anew.
 static FILE: OnceLock<RwLock<Arc<File>>> = OnceLock::new();
 
+/// Where lines wait to be written, once the log has started.
+static QUEUE: OnceLock<Queue> = OnceLock::new();
+
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Starts logging. Called once.
@@ -59,6 +65,9 @@ pub(crate) fn start(config: &Config) -> io::Result<()> {
         // There is one start.
         let _ = FILE.set(opened);
     }
+    let tell_lost = |lines| tracing::warn!(lines, "lines of the log were lost: nobody took them");
+    // There is one start.
+    let _ = QUEUE.set(Queue::start(Sink, tell_lost)?);
     let started = registry.with(layer.with_writer(|| Out).with_filter(filter)).try_init();
     started.map_err(io::Error::other)?;
     private::reveal(config.log_level >= LogLevel::Debug);
@@ -80,14 +89,19 @@ pub(crate) fn together<T>(act: impl FnOnce() -> T) -> T {
     struct Writes;
     impl Drop for Writes {
         fn drop(&mut self) {
-            let lines = GATHERED.take().unwrap_or_default();
-            // There is no place to say that the log cannot be written.
-            let _ = write_out(&lines);
+            write_out(GATHERED.take().unwrap_or_default());
         }
     }
     GATHERED.set(Some(Vec::new()));
     let _writes = Writes;
     act()
+}
+
+/// Waits for what was logged to be written, but not for ever: at the end of the process.
+pub(crate) fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush();
+    }
 }
 
 /// Where lines go: a whole one with each write.
@@ -100,7 +114,10 @@ impl io::Write for Out {
             lines.extend_from_slice(line);
             (lines.len() >= GATHERED_MAX).then(|| std::mem::take(lines))
         });
-        full.map_or(Ok(()), |lines| write_out(&lines)).map(|()| line.len())
+        if let Some(lines) = full {
+            write_out(lines);
+        }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -108,17 +125,30 @@ impl io::Write for Out {
     }
 }
 
-fn write_out(lines: &[u8]) -> io::Result<()> {
-    use io::Write as _;
-    if lines.is_empty() {
-        return Ok(());
+fn write_out(lines: Vec<u8>) {
+    if let Some(queue) = QUEUE.get()
+        && !lines.is_empty()
+    {
+        queue.put(lines);
     }
-    match FILE.get() {
-        Some(file) => {
-            let file = Arc::clone(&file.read().unwrap_or_else(PoisonError::into_inner));
-            (&*file).write_all(lines)
+}
+
+/// The file, or standard error.
+struct Sink;
+
+impl io::Write for Sink {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        match FILE.get() {
+            Some(file) => {
+                let file = Arc::clone(&file.read().unwrap_or_else(PoisonError::into_inner));
+                (&*file).write(lines)
+            }
+            None => io::stderr().write(lines),
         }
-        None => io::stderr().write_all(lines),
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

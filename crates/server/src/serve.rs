@@ -51,7 +51,9 @@ pub(crate) fn run(
     log_panics();
     raise_file_limit();
     let runtimes = Runtimes::start()?;
-    let ended = serve(&runtimes, common, &loaded, arguments, language)?;
+    let served = serve(&runtimes, common, &loaded, arguments, language);
+    logs::flush();
+    let ended = served?;
     runtimes.shutdown();
     match ended {
         (Ended::Stopped, false) => Ok(()),
@@ -136,6 +138,7 @@ async fn wait(
         Ok(Err(_)) => (Ended::Faults, anew),
         Err(_) => {
             tracing::error!("the core does not end; the process ends without it");
+            logs::flush();
             std::process::exit(1);
         }
     }
@@ -160,6 +163,7 @@ fn finish(live: &Arc<Live>) {
 
 /// Replaces this process by a fresh one, which recovers from the journal. Returns only on failure.
 fn start_anew() -> Failed {
+    logs::flush();
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_else(|| "dialtone".into());
     // Not by its path: an upgrade may have put another program there, or none.

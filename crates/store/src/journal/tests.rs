@@ -208,7 +208,10 @@ fn a_full_disk_uses_the_spare_then_spools_then_recovers_in_order() {
 
     quota.give(100 * SMALL);
     // The keeper looks for space once a second.
-    wait_for("the space that came back", || writer.append_batch(&[]) == AppendOutcome::Recovered);
+    wait_for("the space that came back", || status.spare_ready());
+    assert_eq!(writer.append_batch(&[bound(next)]), AppendOutcome::Spooled, "who has no time");
+    next += 1;
+    assert_eq!(writer.append_batch(&[]), AppendOutcome::Recovered);
     assert_eq!(status.state(), State::Healthy);
     let batch = read_all(&disk);
     assert_eq!(batch.gaps, []);

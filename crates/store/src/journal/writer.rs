@@ -105,7 +105,8 @@ impl Writer {
         self.next
     }
 
-    /// Appends a batch with one write. An empty batch only tries again to write what is spooled.
+    /// Appends a batch with one write, or behind what waits in memory. An empty batch tries again to write that: to try
+    /// costs time that the core has not got for every batch.
     pub fn append_batch(&mut self, records: &[Record]) -> AppendOutcome {
         self.batch.clear();
         for record in records {
@@ -116,7 +117,16 @@ impl Writer {
                 self.status.count_lost(1);
             }
         }
-        if self.spool.is_empty() { self.write_batch() } else { self.spool_batch() }
+        match (self.spool.is_empty(), records.is_empty()) {
+            (true, _) => self.write_batch(),
+            (false, true) => self.drain(),
+            (false, false) => self.spool_batch(),
+        }
+    }
+
+    /// How much waits in memory. Unit: bytes.
+    pub fn spooled(&self) -> usize {
+        self.spool.len()
     }
 
     fn write_batch(&mut self) -> AppendOutcome {
@@ -130,7 +140,7 @@ impl Writer {
         self.publish(self.spooling_outcome(AppendOutcome::Written))
     }
 
-    /// Puts the batch behind what waits, then writes as much as the disk takes.
+    /// Puts the batch behind what waits.
     fn spool_batch(&mut self) -> AppendOutcome {
         let room = SPOOL_BYTES_MAX.saturating_sub(self.spool.len());
         let fits = whole_frames(&self.batch, room);
@@ -139,7 +149,11 @@ impl Writer {
         // What does not fit gives its sequences back, so that the journal has no gap.
         self.next -= left.count;
         self.status.count_lost(left.count);
+        self.publish(self.spooling_outcome(AppendOutcome::Recovered))
+    }
 
+    /// Writes as much of what waits as the disk takes.
+    fn drain(&mut self) -> AppendOutcome {
         let spool = std::mem::take(&mut self.spool);
         let drain = whole_frames(&spool, DRAIN_BYTES_MAX.min(spool.len()));
         let (written, _still_full) = self.write_frames(&spool[..drain.bytes]);
