@@ -42,7 +42,7 @@ impl Core {
             Ok(message) => self.parsed(flow, &message, bytes, now),
             Err(_) => {
                 self.office.counters.unread(Unread::Syntax);
-                self.guard.charge(flow.remote.ip(), now.instant);
+                self.takes_token(flow, now);
                 None
             }
         }
@@ -90,15 +90,24 @@ impl Core {
         if !message.is_request() || message.method() == Some(Method::Ack) {
             return;
         }
-        let source = flow.remote.ip();
-        if self.guard.verdict(source, now.instant) != Verdict::Serve {
-            self.office.counters.throttled += 1;
+        if !self.takes_token(flow, now) {
             return;
         }
-        self.guard.charge(source, now.instant);
         let bytes = response_to(message, code, reason, Some("malformed"), flow.remote).finish();
         // Its Via may be what is wrong: straight back to where it came from.
         self.office.endpoint.send(flow, bytes, None);
+    }
+
+    /// What cannot be read costs its source a token; without one it counts as throttled, and is no part of the trace.
+    fn takes_token(&mut self, flow: Flow, now: Now) -> bool {
+        let source = flow.remote.ip();
+        let has_one = self.guard.verdict(source, now.instant) == Verdict::Serve;
+        if has_one {
+            self.guard.charge(source, now.instant);
+        } else {
+            self.office.counters.throttled += 1;
+        }
+        has_one
     }
 
     fn response_received(

@@ -1,6 +1,10 @@
 //! Who is believed: nonces, replays, guesses, identities, sources (RFC 7616, RFC 8760).
 
+use pbx::core::Config;
+use pbx::settings::Settings;
+use sip::{Flow, Transport};
 use testkit::ladder::check;
+use testkit::office::Office;
 
 #[test]
 fn a_stranger_is_challenged_for_everything_and_leaves_nothing() {
@@ -237,4 +241,18 @@ fn requests_for_no_dialog() {
         mallory -> pbx   ACK
         ",
     );
+}
+
+/// What cannot be read costs a token, and without one it is no part of the trace (`throttled`).
+#[test]
+fn whoever_sends_nonsense_is_throttled() {
+    let mut office = Office::new(1, Settings::default(), Vec::new());
+    let at = |text: &str| text.parse().expect("an address");
+    let (local, remote) = (at("10.0.0.1:5060"), at("198.51.100.9:5060"));
+    let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+    for _ in 0..1000 {
+        office.receive(flow, b"this is no SIP");
+    }
+    let burst = u64::from(Config::default().guard_burst);
+    assert_eq!(office.core().counters().throttled, 1000 - burst);
 }

@@ -1,5 +1,6 @@
 //! What serde says of a value that does not fit, in the words of those who entered it.
 
+use pbx::dialplan::levels::LEVEL_MAX;
 use pbx::language::Text;
 use pbx::text;
 
@@ -64,6 +65,17 @@ fn said(what: &str) -> Option<Text> {
         "number too large to fit in target type" => Some(range()),
         "provided string was not `true` or `false`" => Some(yes_or_no()),
         "invalid IP address syntax" => Some(text!("it must be an IP address", "应为IP地址")),
+        _ if what.starts_with("a call level is ") => Some(text!(
+            "a call level is a number from 1 to {LEVEL_MAX}",
+            "呼叫级别应为1至{LEVEL_MAX}的整数"
+        )),
+        // Of a path.
+        _ if what.starts_with("Invalid URL: Cannot parse ") => {
+            name.map(|it| text!("{it} is no number", "{it}不是数字"))
+        }
+        _ if what.contains("Invalid UTF-8 in ") => {
+            Some(text!("the address is no UTF-8 text", "地址不是有效的UTF-8文本"))
+        }
         _ if what.starts_with("missing field ") => {
             name.map(|it| text!("{it} is missing", "缺少{it}"))
         }
@@ -134,6 +146,9 @@ mod tests {
             ("extensions[0].numbr: unknown field `numbr`, expected `number` or `name` at line 3 column 9", "extensions[0].numbr: there is no field numbr; there are number, name", "extensions[0].numbr：没有字段numbr；可用的有：number, name"),
             ("unknown field `x`, there are no fields",                              "there is no field x",               "没有字段x"),
             ("relay: unknown variant `x`, expected one of `always`, `auto`",        "relay: x is not one of always, auto", "relay：x无效，取值应为其中之一：always, auto"),
+            ("levels: a call level is a number from 1 to 16 at line 1 column 14",   "levels: a call level is a number from 1 to 16", "levels：呼叫级别应为1至16的整数"),
+            ("Invalid URL: Cannot parse `zz` to a `u32`",                           "zz is no number",                   "zz不是数字"),
+            ("Invalid URL: Invalid UTF-8 in `number`",                              "the address is no UTF-8 text",      "地址不是有效的UTF-8文本"),
             ("something else",                                                      "something else",                    "请求无效：something else"),
         ];
         for (about, en, zh) in table {

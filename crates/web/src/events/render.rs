@@ -166,10 +166,11 @@ fn line(status: &LineStatus) -> Value {
 }
 
 fn trunk(status: &TrunkStatus) -> Value {
-    let (state, text) = if status.is_up() {
-        ("up", text!("a server responds", "有服务器响应"))
-    } else {
-        ("down", text!("no server responds", "没有服务器响应"))
+    let has_answered = status.servers.iter().any(|it| it.up && it.last_answer.is_some());
+    let (state, text) = match (status.is_up(), has_answered) {
+        (true, true) => ("up", text!("a server responds", "有服务器响应")),
+        (true, false) => ("up", text!("taken to be there: not asked yet", "尚未探测，视为可达")),
+        (false, _) => ("down", text!("no server responds", "没有服务器响应")),
     };
     let servers = status.servers.iter().map(|it| {
         let address = it.address.map(|it| it.to_string());
