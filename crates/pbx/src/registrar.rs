@@ -161,7 +161,7 @@ fn before_its_restart(
 ) -> Vec<BindingKey> {
     let same_phone = |other: &&Binding| {
         other.key != *key
-            && *other.contact == *contact_text(contact)
+            && same_contact(other, contact)
             && other.flow.remote.ip() == flow.remote.ip()
     };
     let bindings = bound.iter().map(|it| &*it.binding);

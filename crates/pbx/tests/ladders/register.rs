@@ -52,6 +52,22 @@ fn fetched_and_removed() {
     );
 }
 
+/// Whoever starts anew has another Call-ID and the same Contact, however it is written (RFC 3261 §19.1.4).
+#[test]
+fn a_phone_that_restarts_is_the_same() {
+    check(
+        "
+        given alice unregistered
+        given 100 devices=3
+        alice -> pbx   REGISTER call-id=one contact=<sip:100@10.0.1.100:5060;transport=UDP>
+        alice <- pbx   200 once=Contact
+        alice -> pbx   REGISTER call-id=two contact=<SIP:100@10.0.1.100:5060;transport=udp>
+        alice <- pbx   200 once=Contact header=Contact:SIP:100
+        event unregistered=replaced
+        ",
+    );
+}
+
 #[test]
 fn removed_by_expires_0() {
     check(
