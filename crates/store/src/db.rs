@@ -14,6 +14,7 @@ mod edit;
 mod extension;
 mod line_registration;
 mod migrate;
+mod open_call;
 mod outside;
 mod phone;
 mod registration_change;
@@ -48,6 +49,7 @@ pub(crate) use line_registration::{
     LineName, delete_line_registrations, upsert_line_registrations,
 };
 pub(crate) use migrate::{migrate, newest as newest_schema};
+pub(crate) use open_call::{delete_open_calls, upsert_open_calls};
 pub(crate) use phone::replace_phones;
 pub(crate) use setting::{parse as parse_settings, tenant_names, time_zone};
 

@@ -15,7 +15,8 @@ mod tests;
 mod writer;
 
 pub use frame::{FRAME_BYTES_MAX, Sequence};
-pub use reader::{Batch, Gap, Reader, can_delete_before, delete_before};
+pub(crate) use frame::{frame, unframe};
+pub use reader::{Batch, Gap, Reader, can_delete_before, delete_before, newest_begin};
 pub(crate) use segment::preallocate;
 pub use segment::{Disk, Quota, SEGMENT_BYTES, SEGMENT_BYTES_MIN};
 pub use status::{State, Status};

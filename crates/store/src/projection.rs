@@ -7,14 +7,16 @@ pub mod csv;
 
 use crate::db::{self, LineName, tenant_names};
 use crate::error::StoreError;
-use crate::journal::{Disk, Gap, Reader, Sequence, Status, can_delete_before, delete_before};
+use crate::journal::{
+    Disk, Gap, Reader, Sequence, Status, can_delete_before, delete_before, frame, newest_begin,
+};
 use csv::CsvFiles;
 use pbx::id::CallId;
 use pbx::record::{Binding, BindingKey, CallRecord, LineRegistration, Record};
 use pbx::supplementary::PhoneRecord;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +25,8 @@ use tokio::sync::watch;
 
 /// Most records of one transaction.
 pub(crate) const BATCH_RECORDS: usize = 4096;
+/// Segments that are kept for calls that run. Those that are up for longer go into the database.
+pub(crate) const KEPT_SEGMENTS: usize = 4;
 /// How long a fact may wait for its transaction, which costs more than the facts in it.
 const BATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// So many times as long registrations may, where nothing else waits: nobody asks the database who is registered but a
@@ -68,8 +72,10 @@ pub(crate) struct Projection {
     pending: Vec<(Sequence, Record)>,
     /// How often they were left to wait.
     looks: u32,
-    /// Calls that run, with their first record: a crash needs it to write theirs.
+    /// Calls that run, with their first record that is in the journal only: a crash needs it to write theirs.
     open_calls: BTreeMap<CallId, Sequence>,
+    /// Calls that the journal holds without their end, though they have their record: it is not kept for them.
+    recorded: BTreeSet<CallId>,
     /// What was in the database or a file at the start: damage before it costs nothing.
     known: Sequence,
     progress: Arc<Progress>,
@@ -77,11 +83,13 @@ pub(crate) struct Projection {
 
 impl Projection {
     /// Reads from the oldest record there is: those that are applied already change nothing.
+    /// `recorded`: see [`Recovery`](crate::Recovery).
     pub(crate) fn open(
         disk: Disk,
         database: PathBuf,
         csv: CsvFiles,
         applied: Sequence,
+        recorded: BTreeSet<CallId>,
     ) -> Result<Self, StoreError> {
         let reader = Reader::from_oldest(disk.clone()).map_err(StoreError::io(&disk.dir))?;
         let progress = Arc::new(Progress::default());
@@ -96,6 +104,7 @@ impl Projection {
             pending: Vec::new(),
             looks: 0,
             open_calls: BTreeMap::new(),
+            recorded,
             known,
             progress,
         })
@@ -197,6 +206,7 @@ impl Projection {
         db::delete_line_registrations(&mut transaction, &changes.lines_gone).await?;
         db::replace_phones(&mut transaction, &changes.phones).await?;
         db::upsert_call_records(&mut transaction, &changes.calls).await?;
+        db::delete_open_calls(&mut transaction, &changes.ended).await?;
         db::set_applied(&mut transaction, last).await?;
         transaction.commit().await?;
         Ok(())
@@ -204,31 +214,58 @@ impl Projection {
 
     fn note_calls(&mut self) {
         for (sequence, record) in &self.pending {
-            match record {
-                Record::CallStarted(started) => {
-                    self.open_calls.entry(started.record.call_id).or_insert(*sequence);
-                }
-                Record::CallAnswered(answered) => {
-                    self.open_calls.entry(answered.record.call_id).or_insert(*sequence);
-                }
-                Record::CallEnded(record) => {
-                    self.open_calls.remove(&record.call_id);
-                }
-                Record::Bound(_)
-                | Record::Unbound(_)
-                | Record::Alive(_)
-                | Record::LineRegistration(_)
-                | Record::LineForgotten { .. }
-                | Record::Phone(_) => {}
+            if let Record::CallEnded(record) = record {
+                self.open_calls.remove(&record.call_id);
+            } else if let Some(call) = running(record).filter(|it| !self.recorded.contains(it)) {
+                self.open_calls.entry(call).or_insert(*sequence);
             }
         }
     }
 
+    /// Puts calls that are up for long into the database, as they were told last.
+    async fn keep_long_calls(&mut self) -> Result<(), StoreError> {
+        let dir = self.disk.dir.clone();
+        let end = newest_begin(&self.disk, KEPT_SEGMENTS).map_err(StoreError::io(&dir))?;
+        let Some(end) = end else { return Ok(()) };
+        let Some(oldest) = self.oldest_call().filter(|it| *it < end) else { return Ok(()) };
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        // What a start reads again may hold the ends of these calls, which the database has already.
+        if self.reader.position() <= self.progress.applied() {
+            return Ok(());
+        }
+        let mut reader = Reader::new(self.disk.clone(), oldest);
+        loop {
+            let batch = reader.read(BATCH_RECORDS, end - 1).map_err(StoreError::io(&dir))?;
+            if batch.records.is_empty() {
+                break;
+            }
+            let mut newest = BTreeMap::new();
+            for (sequence, record) in &batch.records {
+                if let Some(call) = running(record)
+                    && self.open_calls.get(&call).is_some_and(|first| *first < end)
+                    && let Some(frame) = frame(*sequence, record)
+                {
+                    newest.insert(call, frame);
+                }
+            }
+            let newest: Vec<_> = newest.into_iter().collect();
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            db::upsert_open_calls(&mut transaction, &newest).await?;
+            transaction.commit().await?;
+        }
+        self.open_calls.retain(|_, first| *first >= end);
+        Ok(())
+    }
+
+    fn oldest_call(&self) -> Option<Sequence> {
+        self.open_calls.values().min().copied()
+    }
+
     /// Deletes segments nobody needs any more, after what came of them is safe from a power cut.
     async fn delete_old(&mut self) -> Result<(), StoreError> {
-        let oldest_call = self.open_calls.values().min().copied();
+        self.keep_long_calls().await?;
         let projected = self.reader.position().min(self.progress.applied() + 1);
-        let needed = oldest_call.map_or(projected, |it| it.min(projected));
+        let needed = self.oldest_call().map_or(projected, |it| it.min(projected));
         let failed = |error| StoreError::Io { path: self.disk.dir.clone(), source: error };
         if !can_delete_before(&self.disk, needed).map_err(failed)? {
             return Ok(());
@@ -275,6 +312,21 @@ fn can_wait(record: &Record) -> bool {
     }
 }
 
+/// The call that runs as of this record.
+fn running(record: &Record) -> Option<CallId> {
+    match record {
+        Record::CallStarted(it) => Some(it.record.call_id),
+        Record::CallAnswered(it) => Some(it.record.call_id),
+        Record::CallEnded(_)
+        | Record::Bound(_)
+        | Record::Unbound(_)
+        | Record::Alive(_)
+        | Record::LineRegistration(_)
+        | Record::LineForgotten { .. }
+        | Record::Phone(_) => None,
+    }
+}
+
 fn ended_calls(pending: &[(Sequence, Record)]) -> Vec<(Sequence, &CallRecord)> {
     let mut calls = Vec::new();
     for (sequence, record) in pending {
@@ -291,6 +343,7 @@ struct Changes<'a> {
     bound: Vec<&'a Binding>,
     unbound: Vec<&'a BindingKey>,
     calls: Vec<(Sequence, &'a CallRecord)>,
+    ended: Vec<CallId>,
     lines: Vec<&'a LineRegistration>,
     lines_gone: Vec<LineName>,
     phones: Vec<&'a PhoneRecord>,
@@ -326,9 +379,10 @@ impl<'a> Changes<'a> {
                 Record::CallStarted(_) | Record::CallAnswered(_) | Record::Alive(_) => {}
             }
         }
+        let ended = calls.keys().copied().collect();
         let calls = calls.into_values().collect();
         let phones = phones.into_values().collect();
-        let mut changes = Self { calls, phones, ..Self::default() };
+        let mut changes = Self { calls, ended, phones, ..Self::default() };
         for (key, binding) in bindings {
             match binding {
                 Some(binding) => changes.bound.push(binding),

@@ -12,7 +12,7 @@ use pbx::record::{Binding, BindingKey, CallRecord, DialogFacts, LineRegistration
 use pbx::release::ReleaseCode;
 use pbx::supplementary::PhoneRecord;
 use pbx::time::{UnixMillis, millis};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Records read at once.
@@ -25,6 +25,8 @@ pub struct Recovery {
     pub recovered: Recovered,
     /// The records of the calls that were left open.
     pub crashed: Vec<CallRecord>,
+    /// Calls whose end damage took from the journal, while the database has their record: nothing is owed to them.
+    pub recorded: BTreeSet<CallId>,
     /// Bindings that expired while nobody was there to notice.
     pub expired: Vec<Binding>,
     /// Damage in the journal behind what the database holds.
@@ -55,6 +57,9 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
         phones: phones.into_iter().map(|it| ((it.tenant, it.extension.clone()), it)).collect(),
         ..Tail::default()
     };
+    for record in db.open_calls().await? {
+        tail.take(record, true);
+    }
     let failed = |error| StoreError::Io { path: disk.dir.clone(), source: error };
     let mut reader = Reader::from_oldest(disk.clone()).map_err(failed)?;
     let mut recovery = Recovery::default();
@@ -78,11 +83,12 @@ pub async fn recover(db: &Db, disk: &Disk, now: UnixMillis) -> Result<Recovery, 
         }
     }
     for (call, open) in tail.open {
-        // Where damage took the end of a call from the journal, the database may have it.
-        if db.call_record(call).await?.is_none() {
-            recovery.recovered.dialogs.extend(open.dialogs);
-            recovery.crashed.push(crash_record(open.record, tail.last_seen));
+        if db.call_record(call).await?.is_some() {
+            recovery.recorded.insert(call);
+            continue;
         }
+        recovery.recovered.dialogs.extend(open.dialogs);
+        recovery.crashed.push(crash_record(open.record, tail.last_seen));
     }
     Ok(recovery)
 }

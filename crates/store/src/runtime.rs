@@ -14,7 +14,7 @@ use crate::recover::{Recovery, recover};
 use pbx::id::TenantId;
 use pbx::record::Binding;
 use pbx::time::UnixMillis;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,8 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
     // database or a file that is ahead of it.
     let next = recovery.newest.max(csv.newest()) + 1;
     // Before the writer's first record: what is there belongs to the past.
-    let mut projection = Projection::open(disk.clone(), db.path().to_owned(), csv, applied)?;
+    let (path, recorded) = (db.path().to_owned(), recovery.recorded.clone());
+    let mut projection = Projection::open(disk.clone(), path, csv, applied, recorded)?;
     let dir = disk.dir.clone();
     let (mut writer, status, keeper) = Writer::open(disk, next).map_err(StoreError::io(&dir))?;
     // Whatever the outcome: until they are on the disk, the next start makes them again.
@@ -147,7 +148,10 @@ pub async fn open_offline(data_dir: &Path, who: &str) -> Result<Offline, StoreEr
     let applied = db.applied().await?;
     let csv = CsvFiles::open(data_dir.join("cdr"), applied)?;
     let disk = Disk::new(data_dir.join("journal"));
-    Projection::open(disk, db.path().to_owned(), csv, applied)?.catch_up().await?;
+    // What the journal is kept for is for the next start to find out.
+    let recorded = BTreeSet::new();
+    let path = db.path().to_owned();
+    Projection::open(disk, path, csv, applied, recorded)?.catch_up().await?;
     give_to_owner(data_dir);
     Ok(Offline { db, _lock: lock })
 }

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod kept;
+
 use crate::db::{CallQuery, DATABASE_FILE, StoredCall};
 use crate::journal::{AppendOutcome, Disk, Quota, State, Writer, samples};
 use crate::projection::csv::CsvFiles;
@@ -16,6 +18,7 @@ use pbx::time::UnixMillis;
 use samples::START;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -344,30 +347,6 @@ fn a_refreshed_binding_does_not_take_the_time_back() {
     });
 }
 
-/// The journal is damaged where a call ended that the database has already.
-#[test]
-fn a_record_is_never_replaced_by_that_of_a_crash() {
-    run(async {
-        let dir = TempDir::new().unwrap();
-        let mut store = started(dir.path()).await;
-        let _ = store.writer.append_batch(&[samples::started(1), samples::ended(1)]);
-        let db = store.db.clone();
-        stop(store);
-        let before = calls(&db).await;
-        let path = dir.path().join("journal/00000000000000000001.journal");
-        let mut bytes = fs::read(&path).unwrap();
-        let end = bytes.iter().rposition(|&it| it != 0).unwrap();
-        bytes[end] ^= 1;
-        fs::write(&path, bytes).unwrap();
-
-        let again = started(dir.path()).await;
-        assert_eq!(again.recovery.crashed, []);
-        assert_eq!(again.writer.next_sequence(), 3, "a sequence is never used twice");
-        stop(again);
-        assert_eq!(calls(&db).await, before);
-    });
-}
-
 #[test]
 fn a_locked_database_delays_and_loses_nothing() {
     run(async {
@@ -452,7 +431,8 @@ fn projecting_again_changes_nothing_whatever_was_behind() {
             let disk = options(dir.path()).disk.unwrap();
             let applied = db.applied().await.unwrap();
             let csv = CsvFiles::open(dir.path().join("cdr"), applied).unwrap();
-            let mut again = Projection::open(disk, path.clone(), csv, applied).unwrap();
+            let mut again =
+                Projection::open(disk, path.clone(), csv, applied, BTreeSet::new()).unwrap();
             again.catch_up().await.unwrap();
             assert_eq!(calls(&db).await, before, "SQL from {applied}");
             assert!(csv_lines(dir.path()) == lines, "CSV from {bytes}");
@@ -467,7 +447,8 @@ fn registrations_wait_for_what_cannot() {
         let db = Db::open(dir.path()).await.unwrap();
         let disk = options(dir.path()).disk.unwrap();
         let csv = CsvFiles::open(dir.path().join("cdr"), 0).unwrap();
-        let mut projection = Projection::open(disk.clone(), db.path().to_owned(), csv, 0).unwrap();
+        let mut projection =
+            Projection::open(disk.clone(), db.path().to_owned(), csv, 0, BTreeSet::new()).unwrap();
         let (mut writer, status, keeper) = Writer::open(disk, 1).unwrap();
         #[rustfmt::skip]
         let table: [(&str, Vec<Record>, u32, usize); 6] = [
@@ -486,33 +467,6 @@ fn registrations_wait_for_what_cannot() {
         }
         drop(writer);
         keeper.stop();
-    });
-}
-
-#[test]
-fn old_segments_go_but_not_those_of_running_calls() {
-    run(async {
-        let dir = TempDir::new().unwrap();
-        let mut store = started(dir.path()).await;
-        let segments = || {
-            let files = fs::read_dir(dir.path().join("journal")).unwrap();
-            files.filter(|it| it.as_ref().unwrap().path().extension().unwrap() == "journal").count()
-        };
-        let _ = store.writer.append_batch(&[samples::started(1)]);
-        for number in 0..500 {
-            let _ = store.writer.append_batch(&[bound(number)]);
-        }
-        until("the projection", || store.handle.metrics().lag == 0);
-        assert!(segments() > 3, "the call that runs needs its first record");
-
-        let after = killed(dir.path());
-        let again = started(after.path()).await;
-        assert_eq!(again.recovery.crashed.len(), 1);
-        stop(again);
-
-        let _ = store.writer.append_batch(&[samples::ended(1)]);
-        until("the deletion", || segments() <= 2);
-        stop(store);
     });
 }
 

@@ -129,6 +129,8 @@ async fn prepare(db: &Db, unpacked: &Unpacked) -> Result<(), BackupError> {
     since::carry_over(db, &mut connection).await?;
     // Who was signed in then is not for that signed in now.
     sqlx::query("DELETE FROM sessions").execute(&mut connection).await?;
+    // Nor are the calls of then: those that are up now are not in it.
+    sqlx::query("DELETE FROM open_calls").execute(&mut connection).await?;
     sqlx::Connection::close(connection).await?;
     Ok(())
 }

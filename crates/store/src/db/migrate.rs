@@ -86,6 +86,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "audit_kept",
         sql: include_str!("../../migrations/sqlite/0015_audit_kept.sql"),
     },
+    Migration {
+        version: 16,
+        name: "open_calls",
+        sql: include_str!("../../migrations/sqlite/0016_open_calls.sql"),
+    },
 ];
 
 /// The schema of this version.

@@ -45,6 +45,20 @@ pub(super) fn encode(
     true
 }
 
+/// A record in a frame of its own, to be kept elsewhere; `None` where it is too large.
+pub(crate) fn frame(sequence: Sequence, record: &Record) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    encode(sequence, record, FRAME_BYTES_MAX, &mut Vec::new(), &mut bytes).then_some(bytes)
+}
+
+/// The record of such a frame; `None` where it is damaged.
+pub(crate) fn unframe(bytes: &[u8]) -> Option<Record> {
+    match decode(bytes) {
+        Decoded::Frame { record, .. } => Some(record),
+        Decoded::Short | Decoded::End | Decoded::Bad => None,
+    }
+}
+
 /// What stands at the start of some bytes of a segment.
 #[derive(Debug, PartialEq)]
 pub(super) enum Decoded {
@@ -109,7 +123,7 @@ mod tests {
     use pbx::verdict::fact::{Fact, Place, What};
     use std::sync::Arc;
 
-    fn frame(sequence: Sequence) -> Vec<u8> {
+    fn alive(sequence: Sequence) -> Vec<u8> {
         let mut buffer = Vec::new();
         let record = Record::Alive(UnixMillis(1_763_884_800_000));
         assert!(encode(sequence, &record, FRAME_BYTES_MAX, &mut Vec::new(), &mut buffer));
@@ -118,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_frame_reads_back() {
-        let bytes = frame(7);
+        let bytes = alive(7);
         let expected = Decoded::Frame {
             sequence: 7,
             record: Record::Alive(UnixMillis(1_763_884_800_000)),
@@ -129,7 +143,7 @@ mod tests {
 
     #[test]
     fn any_flipped_bit_and_any_cut_is_noticed() {
-        let whole = frame(7);
+        let whole = alive(7);
         for cut in 0..whole.len() {
             assert_eq!(decode(&whole[..cut]), Decoded::Short, "cut at {cut}");
             let mut torn = whole.clone();

@@ -182,6 +182,13 @@ pub fn can_delete_before(disk: &Disk, needed: Sequence) -> io::Result<bool> {
     Ok(segments(disk)?.get(1).is_some_and(|it| it.first <= needed))
 }
 
+/// Where the newest `count` segments begin; `None` where there are no more than these.
+pub fn newest_begin(disk: &Disk, count: usize) -> io::Result<Option<Sequence>> {
+    let segments = segments(disk)?;
+    let older = segments.len().saturating_sub(count);
+    Ok(segments.get(older).filter(|_| older > 0).map(|it| it.first))
+}
+
 fn segments(disk: &Disk) -> io::Result<Vec<SegmentName>> {
     match disk.segments() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
