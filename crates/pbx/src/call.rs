@@ -2,7 +2,7 @@
 //! (a signalling B2BUA, RFC 7092).
 //!
 //! A file per thing that happens to a call: [`begin`], [`fork`] (its phones and their responses),
-//! [`modify`] (re-INVITE and hold), [`update`] (UPDATE), [`reliable`] (PRACK),
+//! [`early`] (whose early media is heard), [`modify`] (re-INVITE and hold), [`update`] (UPDATE), [`reliable`] (PRACK),
 //! [`relay_request`] (INFO, MESSAGE), [`digits`] (DTMF in another form), [`transfer`] (REFER), [`join`] (Replaces), [`forward`]
 //! (forwarding, 3xx of a phone), [`redirect`] (3xx from outside), [`confirm`] (feature codes),
 //! [`pickup`], [`placed`] (by order of a program), [`end`]. A session says what a message means; the call says what follows.
@@ -14,6 +14,7 @@ mod confirm;
 pub mod counts;
 mod digits;
 pub(crate) mod diversion;
+mod early;
 mod echo;
 mod end;
 mod facts;
@@ -50,6 +51,7 @@ use crate::shared::Shared;
 use crate::supplementary::Forwarding;
 use crate::verdict::fact::{Place, What, words};
 use bytes::Bytes;
+use early::Early;
 use fork::Fork;
 use media::{CallMedia, Half};
 use relay_request::Ask;
@@ -134,8 +136,7 @@ enum State {
         expires: bool,
         /// The newest provisional the caller got.
         progress: Option<u16>,
-        /// The fork whose early media is heard.
-        early: Option<usize>,
+        early: Early,
         /// The callee makes the offer (the INVITE had none).
         late_offer: bool,
     },
@@ -400,14 +401,6 @@ impl Call {
         let owner = self.owner(leg);
         let session = self.session(leg)?;
         Some(act(session, &mut office.seat(owner, now)))
-    }
-
-    /// The phone whose early media is heard.
-    fn early_fork(&self) -> Option<usize> {
-        match self.state {
-            State::Calling { early, .. } => early,
-            State::Answered { .. } | State::Ended { .. } => None,
-        }
     }
 
     /// The leg on the other side of an answered call.

@@ -2,6 +2,7 @@
 
 use super::challenge::Credentials;
 use super::diversion::{History, Why};
+use super::early::Early;
 use super::end::Cause;
 use super::fork::{Fork, bracketed, device};
 use super::forward::Onward;
@@ -126,7 +127,7 @@ impl Call {
                 give_up_at: now + expires.map_or(no_answer, |it| it.min(no_answer)),
                 expires: expires.is_some_and(|it| it < no_answer),
                 progress: None,
-                early: None,
+                early: Early::Silent,
                 late_offer: body::of(message).and_then(body::sdp_range).is_none(),
             },
             media,

@@ -3,6 +3,7 @@
 
 use super::begin::unusable;
 use super::diversion::{Shown, Veil};
+use super::early::Early;
 use super::end::Cause;
 use super::forward::forwarding_of;
 use super::media::{Half, Peer, Unusable};
@@ -235,14 +236,12 @@ impl Call {
             return false;
         };
         let has_sdp = body::of(message).is_some_and(|it| body::sdp_range(it).is_some());
+        let of_another = early.fork().is_some_and(|it| it != fork);
         // One phone's early media is heard; an offer of the phone must be answered before its 2xx.
         let late_offer = *late_offer;
-        let heard = has_sdp
-            && may_hear
-            && (!late_offer || (reliable && in_time))
-            && early.is_none_or(|it| it == fork);
+        let heard = has_sdp && may_hear && (!late_offer || (reliable && in_time)) && !of_another;
         // The caller has it already, or hears another phone's early media.
-        if !heard && (*progress == Some(code) || early.is_some_and(|it| it != fork)) {
+        if !heard && (*progress == Some(code) || of_another) {
             return false;
         }
         *progress = Some(code);
@@ -254,8 +253,8 @@ impl Call {
             false => Ok(None),
         };
         let Ok(passed) = passed else { return false };
-        if heard && let State::Calling { early, .. } = &mut self.state {
-            *early = Some(fork);
+        if heard {
+            self.describes_itself(office, fork);
         }
         if self.record.ringing_at.is_none() && code == 180 {
             self.record.ringing_at = Some(office.utc);
@@ -292,7 +291,7 @@ impl Call {
             return;
         };
         // An answer without a description is one only if an early one stands.
-        let early = matches!(self.state, State::Calling { early: Some(it), .. } if it == fork);
+        let early = matches!(self.state, State::Calling { early: Early::Of(it), .. } if it == fork);
         let said = self.forks.get_mut(fork).and_then(|it| it.said.take());
         let passed = match self.pass_answer(office, fork, (message, said), false, now) {
             Ok(passed) if passed.is_some() || (early && !late_offer) => passed,
@@ -307,9 +306,7 @@ impl Call {
                 return self.end(office, why, Side::System, now);
             }
         };
-        if matches!(self.state, State::Calling { early: Some(it), .. } if it != fork) {
-            self.begin_another_dialog(office);
-        }
+        let is_new_to_it = self.describes_itself(office, fork);
         self.answered_by_picker(fork);
         self.state = State::Answered { fork: Some(fork) };
         self.invite = None;
@@ -334,8 +331,9 @@ impl Call {
             let extra = |writer: &mut Writer| {
                 headers::pass_of_answer(withheld, &message.headers, writer);
             };
-            // What was said reliably is not said again.
-            let passed = passed.as_ref().filter(|_| late_offer || !session.has_described());
+            // What was said reliably is not said again within its dialog.
+            let says = late_offer || is_new_to_it || !session.has_described();
+            let passed = passed.as_ref().filter(|_| says);
             session.accept(seat, &extra, passed.map(body::OwnedBody::view))
         });
         if !late_offer {
@@ -355,14 +353,6 @@ impl Call {
             self.note_addresses(now);
             self.settle_join(office);
         }
-    }
-
-    /// Another phone's description went to the caller with the tag it knows; within that dialog it
-    /// must ignore a second one (RFC 3261 §13.2.1). The answer makes a dialog of its own.
-    pub(super) fn begin_another_dialog(&mut self, office: &mut Office) {
-        let tag = office.claim_tag(self.owner(LegId::Caller));
-        office.release_tag(std::mem::replace(&mut self.caller.tag, tag));
-        self.caller.session.dialog.set_tag(tag);
     }
 
     pub(super) fn refused(
@@ -402,8 +392,7 @@ impl Call {
             it.refused.get_or_insert_with(|| outcome.clone());
         }
         let State::Calling { early, .. } = &mut self.state else { return };
-        // Another phone's early media may be heard now.
-        early.take_if(|it| *it == fork);
+        early.lose(fork);
         if self.follows(office, fork, &outcome, now)
             || self.tries_another(office, fork, (outcome.0, &outcome.1), now)
         {

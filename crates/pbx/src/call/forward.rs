@@ -228,9 +228,7 @@ impl Call {
         if !self.may_be_sent_on() {
             return None;
         }
-        if self.early_fork().is_some() && self.caller.session.is_early() {
-            self.begin_another_dialog(office);
-        }
+        self.leave_early_dialog(office);
         let leg = self.give_leg(office, LegId::Caller)?;
         let mut history = std::mem::take(&mut self.history);
         let record = Box::new(CallRecord::clone(&self.record));

@@ -1,6 +1,7 @@
 //! Requests within the dialog that pass from leg to leg and back: INFO (RFC 6086) and MESSAGE
 //! (RFC 3428 §8). Offers in PRACK and UPDATE await their answers here too.
 
+use super::early::Early;
 use super::end::for_the_other_side;
 use super::facts::place_of;
 use super::{Call, Purpose, State, body, fork_id, headers};
@@ -97,7 +98,7 @@ impl Call {
     /// heard, or the only one that is called.
     pub(super) fn hears(&self, leg: LegId) -> Option<LegId> {
         match (&self.state, leg) {
-            (State::Calling { early: Some(fork), .. }, LegId::Caller) => Some(fork_id(*fork)),
+            (State::Calling { early: Early::Of(fork), .. }, LegId::Caller) => Some(fork_id(*fork)),
             (State::Calling { .. }, LegId::Caller) if self.forks.len() == 1 => Some(fork_id(0)),
             (State::Calling { .. }, LegId::Callee(_)) => Some(LegId::Caller),
             (State::Calling { .. } | State::Answered { .. } | State::Ended { .. }, _) => {

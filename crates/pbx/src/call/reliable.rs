@@ -49,7 +49,7 @@ impl Call {
     ) {
         let has_sdp = body::of(message).is_some_and(|it| body::sdp_range(it).is_some());
         let (held, late_offer) = match self.state {
-            State::Calling { early, late_offer, .. } => (early, late_offer),
+            State::Calling { early, late_offer, .. } => (early.fork(), late_offer),
             State::Answered { .. } | State::Ended { .. } => (None, false),
         };
         let owes =

@@ -193,7 +193,9 @@ impl Call {
     /// Before the answer one phone of the callee is heard; it speaks for the session.
     fn is_heard(&self, leg: LegId) -> bool {
         match (&self.state, leg) {
-            (State::Calling { early, .. }, LegId::Callee(_)) => early.map(fork_id) == Some(leg),
+            (State::Calling { early, .. }, LegId::Callee(_)) => {
+                early.fork().map(fork_id) == Some(leg)
+            }
             (State::Calling { .. } | State::Answered { .. } | State::Ended { .. }, _) => true,
         }
     }

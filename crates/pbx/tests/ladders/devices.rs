@@ -178,3 +178,62 @@ fn the_answer_of_another_phone_than_the_one_heard() {
         ",
     );
 }
+
+/// The phone whose early media was heard refuses, and another one speaks: within that dialog the
+/// caller would ignore it.
+#[test]
+fn early_media_of_another_phone_when_the_first_refuses() {
+    check(
+        "
+        given 101 devices=2
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx -> bob2  INVITE
+                 pbx <- bob   183 sdp=answer(pcma)
+        alice <- pbx          183 sdp=answer(pcma)
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+                 pbx <- bob2  183 sdp=answer(pcmu)
+        alice <- pbx          183 sdp=answer(pcmu) tag=new
+                 pbx <- bob2  200 sdp=answer(pcmu)
+                 pbx -> bob2  ACK
+        alice <- pbx          200 sdp=answer(pcmu)
+        alice -> pbx          ACK
+        media alice hears bob2
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob2  BYE
+                 pbx <- bob2  200
+        record release=caller.hangup
+        ",
+    );
+}
+
+/// The same where it answers at once.
+#[test]
+fn the_answer_of_another_phone_when_the_one_heard_has_refused() {
+    check(
+        "
+        given 101 devices=2
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx -> bob2  INVITE
+                 pbx <- bob   183 sdp=answer(pcma)
+        alice <- pbx          183 sdp=answer(pcma)
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+                 pbx <- bob2  200 sdp=answer(pcmu)
+                 pbx -> bob2  ACK
+        alice <- pbx          200 sdp=answer(pcmu) tag=new
+        alice -> pbx          ACK
+        media alice hears bob2
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> bob2  BYE
+                 pbx <- bob2  200
+        record release=caller.hangup
+        ",
+    );
+}

@@ -311,7 +311,7 @@ fn when_nobody_answers() {
                  pbx -> bob   ACK
                  pbx <- carol 200
                  pbx -> carol ACK
-        alice <- pbx          200 sdp=answer media=pbx
+        alice <- pbx          200 sdp=answer media=pbx tag=new
         alice -> pbx          ACK
         media alice hears carol
         alice -> pbx          BYE
@@ -322,6 +322,45 @@ fn when_nobody_answers() {
         record release=caller.hangup linked=yes
         ",
     );
+}
+
+/// Its phone is busy, or sends the caller on itself, after early media: whoever is reached then
+/// describes himself in a dialog of his own (RFC 3261 §13.2.1).
+#[test]
+fn early_media_of_who_then_refuses() {
+    for (refusal, release) in [
+        ("486", "callee.forwarded_busy cause=17"),
+        ("302 header=Contact:<sip:102@127.0.0.1>", "callee.forwarded"),
+    ] {
+        check(&format!(
+            "
+        given 101 forward-busy=102
+        given carol
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   183 sdp=answer
+        alice <- pbx          183 sdp=answer
+                 pbx <- bob   {refusal}
+                 pbx -> bob   ACK
+        alice <- pbx          181
+                 pbx -> carol INVITE
+                 pbx <- carol 183 sdp=answer
+        alice <- pbx          183 sdp=answer tag=new
+                 pbx <- carol 200 sdp=answer
+                 pbx -> carol ACK
+        alice <- pbx          200 sdp=answer
+        alice -> pbx          ACK
+        media alice hears carol
+        alice -> pbx          BYE
+        alice <- pbx          200
+                 pbx -> carol BYE
+                 pbx <- carol 200
+        record release={release}
+        record release=caller.hangup linked=yes
+            "
+        ));
+    }
 }
 
 /// The answer crosses the CANCEL of a call that went on: that phone is told, nobody else notices.
