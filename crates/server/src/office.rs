@@ -87,10 +87,17 @@ pub(crate) fn welcome(made: &Made, server: &str, is_demo: bool) -> Text {
 /// Nobody administers the server yet: where to begin, and the code that strangers do not know.
 pub(crate) fn set_up(http: &[SocketAddr], code: &str) -> Text {
     let port = http.first().map_or(8080, SocketAddr::port);
+    let from_elsewhere = match http.iter().all(|it| it.ip().is_loopback()) {
+        true => Text::same(""),
+        false => text!(
+            ", or the same at this machine's address from a private network",
+            "，或从私网用本机地址打开"
+        ),
+    };
     text!(
-        "No administrator yet: open http://localhost:{port}/setup on this machine, or the same at this machine's \
-         address from a private network.\nSet-up code: {code}",
-        "还没有管理员：请在本机打开 http://localhost:{port}/setup ，或从私网用本机地址打开。\n设置码：{code}"
+        "No administrator yet: open http://localhost:{port}/setup on this machine{}.\nSet-up code: {code}",
+        "还没有管理员：请在本机打开 http://localhost:{port}/setup {}。\n设置码：{code}",
+        from_elsewhere
     )
 }
 

@@ -21,7 +21,7 @@ const PASSWORD: Field = Field::with_help(
     "password",
     t("Password", "密码"),
     Kind::Password,
-    t("Empty: it stays as it is.", "留空则保持不变。"),
+    t("From the carrier. Empty keeps the one there is.", "由运营商提供；留空则保持原密码。"),
 );
 const DOMAIN: Field = Field::with_help(
     "domain",
