@@ -16,6 +16,7 @@ mod digits;
 pub(crate) mod diversion;
 mod early;
 mod echo;
+pub mod edition;
 mod end;
 mod facts;
 pub(crate) mod fork;
@@ -52,6 +53,7 @@ use crate::supplementary::Forwarding;
 use crate::verdict::fact::{Place, What, words};
 use bytes::Bytes;
 use early::Early;
+use edition::Edition;
 use fork::Fork;
 use media::{CallMedia, Half};
 use relay_request::Ask;
@@ -82,6 +84,8 @@ pub struct Leg {
     pub credentials: Option<Box<challenge::Credentials>>,
     /// What it wants withheld of itself, wherever it goes.
     pub privacy: Privacy,
+    /// What it was told of the session, whoever it came from.
+    pub edition: Edition,
 }
 
 /// One call attempt and what it became.
@@ -374,10 +378,7 @@ impl Call {
     }
 
     fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
-        match leg {
-            LegId::Caller => Some(&mut self.caller),
-            LegId::Callee(index) => self.forks.get_mut(usize::from(index))?.leg.as_mut(),
-        }
+        leg_of(&mut self.caller, &mut self.forks, leg)
     }
 
     fn legs(&self) -> SmallVec<[LegId; 4]> {
@@ -489,6 +490,14 @@ impl Call {
             (false, _) => code,
         };
         self.end_as(office, code, side, end::Cause::of(message), now);
+    }
+}
+
+/// A leg, beside what else of the call is at work.
+fn leg_of<'a>(caller: &'a mut Leg, forks: &'a mut [Fork], leg: LegId) -> Option<&'a mut Leg> {
+    match leg {
+        LegId::Caller => Some(caller),
+        LegId::Callee(index) => forks.get_mut(usize::from(index))?.leg.as_mut(),
     }
 }
 

@@ -25,15 +25,12 @@ pub enum OfferAnswerError {
 #[error("no audio over plain RTP was offered")]
 pub struct NoCommonCodec;
 
-/// What a description of ours needs besides the other side's.
+/// What a description of ours needs besides the other side's; o= is for [`Sdp::set_origin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EchoPlace {
     /// Where we receive.
     pub address: IpAddr,
     pub port: u16,
-    /// o= of ours (RFC 8866 §5.2).
-    pub session_id: u64,
-    pub version: u64,
 }
 
 /// Whether an answer fits its offer section by section.
@@ -123,10 +120,9 @@ pub fn voice_offer(ours: &EchoPlace, first: &str) -> Sdp {
 
 fn head(ours: &EchoPlace) -> Lines {
     let place = address::print(ours.address);
-    let origin = format!("dialtone {} {} {}", ours.session_id, ours.version, &*place);
     smallvec![
         Line::new(b'v', &[b"0"]),
-        Line::new(b'o', &[origin.as_bytes()]),
+        Line::new(b'o', &[b"- 0 0 ", place.as_bytes()]),
         Line::new(b's', &[b"-"]),
         Line::new(b'c', &[place.as_bytes()]),
     ]
@@ -197,12 +193,7 @@ mod tests {
     }
 
     fn echo(offer: &str) -> Result<String, NoCommonCodec> {
-        let ours = EchoPlace {
-            address: IpAddr::from([192, 0, 2, 1]),
-            port: 20000,
-            session_id: 5,
-            version: 6,
-        };
+        let ours = EchoPlace { address: IpAddr::from([192, 0, 2, 1]), port: 20000 };
         let answer = echo_answer(&sdp(offer), &ours)?;
         Ok(String::from_utf8_lossy(&answer.to_bytes()).replace("\r\n", "\n"))
     }
@@ -240,7 +231,7 @@ mod tests {
              a=rtpmap:100 telephone-event/8000\na=rtpmap:101 telephone-event/48000\n\
              a=fmtp:101 0-16\na=ptime:20\n\
              m=audio 4004 RTP/AVP 0";
-        let expected = "v=0\no=dialtone 5 6 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n\
+        let expected = "v=0\no=- 0 0 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n\
              a=group:BUNDLE x\nm=video 0 RTP/AVP 96\na=mid:y\n\
              m=audio 20000 RTP/AVPF 111 101\na=mid:x\na=rtcp-mux\na=rtpmap:111 opus/48000/2\n\
              a=fmtp:111 useinbandfec=1\na=rtpmap:101 telephone-event/48000\na=fmtp:101 0-16\n\
@@ -250,14 +241,9 @@ mod tests {
 
     #[test]
     fn echo_offers_what_every_phone_has() {
-        let ours = EchoPlace {
-            address: "198.51.100.1".parse().unwrap(),
-            port: 20000,
-            session_id: 7,
-            version: 1,
-        };
+        let ours = EchoPlace { address: "198.51.100.1".parse().unwrap(), port: 20000 };
         let text = String::from_utf8(echo_offer(&ours).to_bytes()).unwrap();
-        let expected = "v=0\no=dialtone 7 1 IN IP4 198.51.100.1\ns=-\nc=IN IP4 198.51.100.1\nt=0 0\n\
+        let expected = "v=0\no=- 0 0 IN IP4 198.51.100.1\ns=-\nc=IN IP4 198.51.100.1\nt=0 0\n\
              m=audio 20000 RTP/AVP 8 0 101\na=rtpmap:8 PCMA/8000\na=rtpmap:0 PCMU/8000\n\
              a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\na=sendrecv\n";
         assert_eq!(text.replace("\r\n", "\n"), expected);
@@ -265,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_format_goes_before_the_usual_ones() {
-        let ours = EchoPlace { address: [192, 0, 2, 1].into(), port: 9, session_id: 5, version: 6 };
+        let ours = EchoPlace { address: [192, 0, 2, 1].into(), port: 9 };
         #[rustfmt::skip]
         let table = [
             ("",      "8 0 101"),

@@ -40,7 +40,7 @@ impl Sdp {
     /// A section that is rejected stays so whatever its port; port 0 rejects one. One over TCP keeps
     /// its author's address and port. Sections on one
     /// transport (see [`Sdp::transports`]) must be given one port. The null address of an RFC 2543
-    /// hold stays null, since replacing it would end the hold.
+    /// hold stays null, since replacing it would end the hold. o= is for [`Sdp::set_origin`].
     ///
     /// # Errors
     /// [`WrongPortCount`] when there is not one port per m= line; nothing is changed then.
@@ -53,7 +53,6 @@ impl Sdp {
         let session_has_address = self.session.iter().any(|line| line.kind() == b'c');
         let own_address = self.session_address();
 
-        self.set_origin_address(address);
         replace_addresses(&mut self.session, address, ice);
         remove_other_paths(&mut self.session);
         for (media, port) in self.media.iter_mut().zip(ports) {
@@ -114,7 +113,7 @@ mod tests {
              a=ice-pacing:50\na=ice-mismatch\na=altc:1 IP4 10.0.0.5 4000\nz=kept\n\
              m=image 0 udptl t38\na=T38FaxVersion:0\n\
              m=video 4002/2 RTP/AVPF 96\nc=IN IP4 10.0.0.6\na=rtcp-mux";
-        let expected = "o=ann 7 8 IN IP4 198.51.100.1\ns=-\nc=IN IP4 198.51.100.1\nt=0 0\na=tool:x\n\
+        let expected = "o=ann 7 8 IN IP4 10.0.0.5\ns=-\nc=IN IP4 198.51.100.1\nt=0 0\na=tool:x\n\
              m=audio 20000 RTP/SAVP 8 101\na=crypto:1 AES inline:k\nz=kept\n\
              m=image 0 udptl t38\na=T38FaxVersion:0\n\
              m=video 20002 RTP/AVPF 96\nc=IN IP4 198.51.100.1\na=rtcp-mux";
@@ -125,7 +124,7 @@ mod tests {
     fn what_travels_over_tcp_goes_past_the_relay() {
         let offer = "o=a 7 8 IN IP4 10.0.0.5\ns=-\nc=IN IP4 10.0.0.5\nt=0 0\nm=audio 4000 RTP/AVP 8\n\
              m=message 2855 TCP/MSRP *\na=setup:actpass";
-        let expected = "o=a 7 8 IN IP4 198.51.100.1\ns=-\nc=IN IP4 198.51.100.1\nt=0 0\n\
+        let expected = "o=a 7 8 IN IP4 10.0.0.5\ns=-\nc=IN IP4 198.51.100.1\nt=0 0\n\
              m=audio 20000 RTP/AVP 8\nm=message 2855 TCP/MSRP *\nc=IN IP4 10.0.0.5\na=setup:actpass";
         assert_eq!(relayed(offer, RELAY, &[20000, 0]), expected);
     }
@@ -134,9 +133,9 @@ mod tests {
     fn address_families_and_missing_addresses() {
         #[rustfmt::skip]
         let table = [
-            // an address of the other family, in o= too
+            // an address of the other family
             ("o=- 1 1 IN IP4 10.0.0.5\nc=IN IP4 10.0.0.5\nm=audio 4 RTP/AVP 0", "2001:db8::1",
-             "o=- 1 1 IN IP6 2001:db8::1\nc=IN IP6 2001:db8::1\nm=audio 9 RTP/AVP 0"),
+             "o=- 1 1 IN IP4 10.0.0.5\nc=IN IP6 2001:db8::1\nm=audio 9 RTP/AVP 0"),
             // none at all
             ("m=audio 4 RTP/AVP 0\ni=x\na=y", RELAY,
              "m=audio 9 RTP/AVP 0\ni=x\nc=IN IP4 198.51.100.1\na=y"),
@@ -151,9 +150,6 @@ mod tests {
             // but with ICE it is none
             ("m=audio 9 RTP/AVP 0\nc=IN IP4 0.0.0.0\na=ice-ufrag:u", RELAY,
              "m=audio 9 RTP/AVP 0\nc=IN IP4 198.51.100.1"),
-            // an incomplete o= is left alone
-            ("o=x\nc=IN IP4 10.0.0.5\nm=audio 4 RTP/AVP 0", RELAY,
-             "o=x\nc=IN IP4 198.51.100.1\nm=audio 9 RTP/AVP 0"),
         ];
         for (offer, address, expected) in table {
             assert_eq!(relayed(offer, address, &[9]), expected);

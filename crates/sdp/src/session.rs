@@ -75,23 +75,26 @@ impl Sdp {
         Some(Origin { username, session_id, version, address })
     }
 
-    /// Gives the session an id and version of ours, where one side of a B2BUA must stay the same
-    /// session while the description comes from several phones (RFC 3264 §8).
-    pub fn set_origin_id(&mut self, session_id: u64, version: u64) {
-        self.set_origin_field(1, Text::of(session_id).as_bytes());
-        self.set_origin_field(2, Text::of(version).as_bytes());
+    /// Makes it a description of a session of ours: one side of a B2BUA must stay the same session
+    /// while the descriptions come from several phones (RFC 3264 §8).
+    pub fn set_origin(&mut self, session_id: u64, version: u64, address: IpAddr) {
+        let (id, version) = (Text::of(session_id), Text::of(version));
+        let place = address::print(address);
+        let value: [&[u8]; 6] =
+            [b"- ", id.as_bytes(), b" ", version.as_bytes(), b" ", place.as_bytes()];
+        match self.session.iter_mut().find(|line| line.kind() == b'o') {
+            Some(line) => line.set_value(&value),
+            None => {
+                let after_v = self.session.iter().position(|it| it.kind() == b'v');
+                let place = after_v.map_or(0, |it| it + 1);
+                self.session.insert(place, Line::new(b'o', &value));
+            }
+        }
     }
 
-    /// Sets the address in o=, leaving user, id and version.
-    pub fn set_origin_address(&mut self, address: IpAddr) {
-        self.set_origin_field(4, address::addrtype(address).as_bytes());
-        self.set_origin_field(5, Text::of(address).as_bytes());
-    }
-
-    /// Leaves out who describes the session: the user of o=, and what s=, i=, u=, e= and p= tell of him
-    /// (RFC 8866 §5.2 to §5.6).
+    /// Leaves out what s=, i=, u=, e= and p= tell of who describes the session (RFC 8866 §5.3 to §5.6);
+    /// o= is for [`Sdp::set_origin`].
     pub fn hide_author(&mut self) {
-        self.set_origin_field(0, b"-");
         self.session.retain(|it| !b"iuep".contains(&it.kind()));
         let names = self.session.iter_mut().filter(|it| it.kind() == b's');
         names.for_each(|it| it.set_value(&[b"-"]));
@@ -215,15 +218,6 @@ impl Sdp {
         };
         Some((0..index).find(|other| same(*other)).unwrap_or(index))
     }
-
-    fn set_origin_field(&mut self, index: usize, value: &[u8]) {
-        let Some(line) = self.session.iter_mut().find(|line| line.kind() == b'o') else { return };
-        let old = line.clone();
-        if let Some(range) = text(old.value()).and_then(|it| field_range(it, index)) {
-            let (before, after) = (&old.value()[..range.start], &old.value()[range.end..]);
-            line.set_value(&[before, value, after]);
-        }
-    }
 }
 
 /// The m= lines only: other lines may hold keys (a=crypto) and have no place in a log.
@@ -309,20 +303,21 @@ mod tests {
                     e=ann@x\r\np=+44\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4 RTP/AVP 0\r\ni=Ann\r\na=sendrecv\r\n";
         let mut sdp = Sdp::parse(text.as_bytes()).unwrap();
         sdp.hide_author();
-        let expected = "v=0\r\no=- 5 6 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
+        let expected = "v=0\r\no=ann 5 6 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
                         m=audio 4 RTP/AVP 0\r\na=sendrecv\r\n";
         assert_eq!(String::from_utf8(sdp.to_bytes()).unwrap(), expected);
     }
 
     #[test]
-    fn origin_is_read_and_edited_in_place() {
-        let mut sdp = sdp("o=ann 99999999999999999999 x IN IP4 host.example\ns=-");
+    fn origin_is_read_and_set() {
+        let sdp = sdp("o=ann 99999999999999999999 x IN IP4 host.example\ns=-");
         let origin = sdp.origin().unwrap();
         assert_eq!((origin.username, origin.session_id), ("ann", "99999999999999999999"));
         assert_eq!((origin.version, origin.address), ("x", None));
-        sdp.set_origin_id(7, 8);
-        sdp.set_origin_address("2001:db8::1".parse().unwrap());
-        assert_eq!(sdp.to_bytes(), b"v=0\r\no=ann 7 8 IN IP6 2001:db8::1\r\ns=-\r\n");
+        for mut sdp in [sdp, self::sdp("s=-"), self::sdp("o=x\ns=-")] {
+            sdp.set_origin(7, 8, "2001:db8::1".parse().unwrap());
+            assert_eq!(sdp.to_bytes(), b"v=0\r\no=- 7 8 IN IP6 2001:db8::1\r\ns=-\r\n");
+        }
         assert_eq!(self::sdp("o=ann 1 2").origin(), None);
         assert_eq!(self::sdp("s=-").origin(), None);
     }

@@ -19,6 +19,12 @@ impl Tag {
         Self { shard, random: random & RANDOM_BITS }
     }
 
+    /// A number that goes with it: what else begins with the dialog is named by it.
+    pub fn number(self) -> u32 {
+        // 31 bits: some phones read a signed one.
+        (self.random & 0x7FFF_FFFF) as u32
+    }
+
     pub fn text(self) -> Short {
         Short::new().letter(self.shard).hex(self.random, DIGITS)
     }

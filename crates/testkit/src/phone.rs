@@ -4,6 +4,7 @@
 //! sets, CSeq, challenges, offers. Ladders and simulator drive the same phone.
 
 mod dialog;
+mod edition;
 mod request;
 mod respond;
 pub mod sdp;

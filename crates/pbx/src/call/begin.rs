@@ -3,6 +3,7 @@
 use super::challenge::Credentials;
 use super::diversion::{History, Why};
 use super::early::Early;
+use super::edition::Edition;
 use super::end::Cause;
 use super::fork::{Fork, bracketed, device};
 use super::forward::Onward;
@@ -91,6 +92,7 @@ impl Call {
             outside: origin.extension().is_none(),
             credentials: line.map(Credentials::of_line),
             privacy: Privacy::of(message),
+            edition: Edition::of_dialog(tag),
         };
         let mut call = Self::with_caller(office, (id, place), attempt, caller, now);
         call.media.prefer(Half::Caller, origin.codecs());

@@ -3,6 +3,7 @@
 //! Within a dialog the caller ignores every description but the callee's first (RFC 3261 §13.2.1).
 //! What another phone says, or the one a call is sent on to, goes to him with another tag.
 
+use super::edition::Edition;
 use super::{Call, State};
 use crate::office::{LegId, Office};
 
@@ -45,6 +46,13 @@ impl Call {
         }
     }
 
+    /// What the fork said cannot be passed on.
+    pub(super) fn says_nothing(&mut self, fork: usize) {
+        if let State::Calling { early, .. } = &mut self.state {
+            early.lose(fork);
+        }
+    }
+
     /// The call goes on elsewhere: who is reached there describes himself anew.
     pub(super) fn leave_early_dialog(&mut self, office: &mut Office) {
         if matches!(self.state, State::Calling { early: Early::Of(_) | Early::Over, .. }) {
@@ -60,6 +68,7 @@ impl Call {
         let tag = office.claim_tag(self.owner(LegId::Caller));
         office.release_tag(std::mem::replace(&mut self.caller.tag, tag));
         self.caller.session.dialog.set_tag(tag);
+        self.caller.edition = Edition::of_dialog(tag);
         true
     }
 }

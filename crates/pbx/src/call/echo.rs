@@ -4,11 +4,13 @@
 //! the phone asks for one (RFC 3261 §13.2.1, §14.1), whose answer comes in its ACK.
 
 use super::begin::unusable;
+use super::edition::Edition;
 use super::media::{CallMedia, Description, Half, Peer, Unusable};
 use super::{Call, State, body};
 use crate::office::{LegId, Office};
 use crate::record::{CallStarted, Record, Side};
 use crate::release::ReleaseCode;
+use bytes::Bytes;
 use sdp::{EchoPlace, Sdp};
 use sip::message::Message;
 use std::time::Instant;
@@ -89,13 +91,14 @@ impl Call {
         office: &mut Office,
         message: &Message<'_>,
         now: Instant,
-    ) -> Result<Vec<u8>, Unusable> {
+    ) -> Result<Bytes, Unusable> {
         let peer = self.peer(office, LegId::Caller).ok_or(Unusable::Description)?;
+        let caller = (peer, &mut self.caller.edition);
         match body::of(message) {
-            None => self.media.offer_echo(office, peer, now),
+            None => self.media.offer_echo(office, caller, now),
             Some(body) => {
                 let range = body::sdp_range(body).ok_or(Unusable::Description)?;
-                self.media.answer_echo(office, peer, &body.bytes[range], now)
+                self.media.answer_echo(office, caller, &body.bytes[range], now)
             }
         }
     }
@@ -106,15 +109,15 @@ impl CallMedia {
     fn answer_echo(
         &mut self,
         office: &mut Office,
-        caller: Peer,
+        (caller, edition): (Peer, &mut Edition),
         sdp: &[u8],
         now: Instant,
-    ) -> Result<Vec<u8>, Unusable> {
+    ) -> Result<Bytes, Unusable> {
         let offer = Sdp::parse(sdp).map_err(|_| Unusable::Description)?;
         let place = self.place_echo(office, caller, now)?;
-        let ours = sdp::echo_answer(&offer, &place).map_err(|_| Unusable::Description)?;
+        let mut ours = sdp::echo_answer(&offer, &place).map_err(|_| Unusable::Description)?;
         self.learn_echo(&offer, &ours, caller);
-        let bytes = ours.to_bytes();
+        let bytes = edition.print(&mut ours, place.address);
         self.echo = Some(Box::new(Echo { ours, open: false }));
         Ok(bytes)
     }
@@ -123,19 +126,16 @@ impl CallMedia {
     fn offer_echo(
         &mut self,
         office: &mut Office,
-        caller: Peer,
+        (caller, edition): (Peer, &mut Edition),
         now: Instant,
-    ) -> Result<Vec<u8>, Unusable> {
+    ) -> Result<Bytes, Unusable> {
         let place = self.place_echo(office, caller, now)?;
-        let ours = match self.echo.take().map(|it| *it) {
+        let mut ours = match self.echo.take().map(|it| *it) {
             // The sections of a session are never taken away again (RFC 3264 §8).
-            Some(Echo { mut ours, .. }) => {
-                ours.set_origin_id(place.session_id, place.version);
-                ours
-            }
+            Some(Echo { ours, .. }) => ours,
             None => sdp::echo_offer(&place),
         };
-        let bytes = ours.to_bytes();
+        let bytes = edition.print(&mut ours, place.address);
         self.echo = Some(Box::new(Echo { ours, open: true }));
         Ok(bytes)
     }
@@ -158,12 +158,7 @@ impl CallMedia {
         self.relayed = true;
         self.lease(office, Half::Caller, 1, now)?;
         let port = self.caller.ports[0].rtp;
-        Ok(EchoPlace {
-            address: caller.local.advertised,
-            port,
-            session_id: u64::from(port),
-            version: u64::from(self.revision) + 1,
-        })
+        Ok(EchoPlace { address: caller.local.advertised, port })
     }
 
     /// Takes over what the caller said, as far as our own description goes along.

@@ -4,6 +4,7 @@
 use super::begin::unusable;
 use super::diversion::{Shown, Veil};
 use super::early::Early;
+use super::edition::Edition;
 use super::end::Cause;
 use super::forward::forwarding_of;
 use super::media::{Half, Peer, Unusable};
@@ -97,7 +98,8 @@ impl Call {
         let fork = &self.forks[index];
         let peer = Peer::of(office, flow, (fork.media_source, fork.dtmf()));
         self.media.prefer(Half::Callee, fork.codecs());
-        let passed = self.offer_of_fork(office, index, invite, &peer, now)?;
+        let mut edition = Edition::of_dialog(tag);
+        let passed = self.offer_of_fork(office, index, invite, (&peer, &mut edition), now)?;
         let by_line = self.line_of(index);
         let end = office.local_end_of_line(flow, tag, by_line);
         let outside = self.addressed_outside(office, index, end);
@@ -140,6 +142,7 @@ impl Call {
             outside: fork.outside.is_some(),
             credentials: fork.outside.as_ref().and_then(|it| it.credentials()),
             privacy: Privacy::default(),
+            edition,
         });
         Ok(())
     }
@@ -249,13 +252,16 @@ impl Call {
             self.report_progress(office, code);
         }
         let passed = match heard {
-            true => self.pass_answer(office, fork, (message, None), true, now),
+            true => {
+                self.describes_itself(office, fork);
+                self.pass_answer(office, fork, (message, None), true, now)
+            }
             false => Ok(None),
         };
-        let Ok(passed) = passed else { return false };
-        if heard {
-            self.describes_itself(office, fork);
-        }
+        let Ok(passed) = passed else {
+            self.says_nothing(fork);
+            return false;
+        };
         if self.record.ringing_at.is_none() && code == 180 {
             self.record.ringing_at = Some(office.utc);
         }
@@ -292,6 +298,7 @@ impl Call {
         };
         // An answer without a description is one only if an early one stands.
         let early = matches!(self.state, State::Calling { early: Early::Of(it), .. } if it == fork);
+        let is_new_to_it = self.describes_itself(office, fork);
         let said = self.forks.get_mut(fork).and_then(|it| it.said.take());
         let passed = match self.pass_answer(office, fork, (message, said), false, now) {
             Ok(passed) if passed.is_some() || (early && !late_offer) => passed,
@@ -306,7 +313,6 @@ impl Call {
                 return self.end(office, why, Side::System, now);
             }
         };
-        let is_new_to_it = self.describes_itself(office, fork);
         self.answered_by_picker(fork);
         self.state = State::Answered { fork: Some(fork) };
         self.invite = None;
@@ -443,6 +449,7 @@ impl Call {
         let sdp = &body.bytes[range.clone()];
         let Some(peer) = self.peer(office, fork_id(fork)) else { return Ok(None) };
         let Some(to) = self.peer(office, LegId::Caller) else { return Ok(None) };
+        let to = (to, &mut self.caller.edition);
         let sdp = if late_offer {
             self.media.offer(office, (Half::Callee, peer.dtmf), to, sdp, now)?
         } else {

@@ -174,10 +174,18 @@ impl Call {
         self.modifying =
             Some(Modifying { by: LegId::Caller, with_offer: true, purpose: Purpose::Ask });
         let target = fork_id(0);
-        let peer = self.peer(office, target).filter(|_| self.gets_our_offer(target));
-        let offer = match peer.map(|it| self.offer_of_ours(office, &it, now)).transpose() {
-            Ok(offer) => offer,
-            Err(why) => return self.end(office, unusable(why), Side::System, now),
+        let hearer = self.hearer(office, target).filter(|_| self.gets_our_offer(target));
+        let offer = match hearer {
+            None => None,
+            Some((peer, mut edition)) => {
+                match self.offer_of_ours(office, (&peer, &mut edition), now) {
+                    Ok(offer) => {
+                        self.keep_edition(target, edition);
+                        Some(offer)
+                    }
+                    Err(why) => return self.end(office, unusable(why), Side::System, now),
+                }
+            }
         };
         self.with_session(office, target, now, |session, seat| {
             let extra = |writer: &mut Writer| headers::capabilities_of_request(writer);
@@ -255,6 +263,9 @@ impl Call {
         if !self.caller.session.may_offer() {
             return self.join_failed(office, 480, now);
         }
+        // It was written before the transferee was here, with what he had heard until now.
+        let Some(peer) = self.peer(office, LegId::Caller) else { return };
+        let offer = self.caller.edition.reprint(offer, peer.local.advertised);
         self.with_session(office, LegId::Caller, now, |session, seat| {
             let extra = |writer: &mut Writer| headers::capabilities_of_request(writer);
             session.modify(seat, &extra, Some(offer.view()));

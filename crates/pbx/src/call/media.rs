@@ -1,9 +1,10 @@
 //! What a call's media is to be: decided from the two sides' descriptions and the leases, purely.
 //!
 //! Descriptions pass end to end. Where we relay, each side is told our address and the ports
-//! leased for it; nothing else changes (architecture, "Calls").
+//! leased for it; nothing else changes but o= ([`edition`](super::edition); architecture, "Calls").
 
 use super::digits::{Voice, Ways};
+use super::edition::Edition;
 use crate::id::CallId;
 use crate::interop::Dtmf;
 use crate::media::{
@@ -19,7 +20,6 @@ use crate::verdict::fact::What;
 use bytes::Bytes;
 use sdp::Sdp;
 use sip::Flow;
-use sip::message::block::{self, Life};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::net::{IpAddr, SocketAddr};
@@ -31,9 +31,6 @@ pub const ACKNOWLEDGE: Duration = Duration::from_secs(2);
 
 /// How long an answered call must last before its silence means something.
 pub const AUDIBLE: Duration = Duration::from_secs(3);
-
-/// Room for a usual description. Unit: octets.
-const USUAL_SDP: usize = 512;
 
 /// Which half of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +156,7 @@ impl CallMedia {
         &mut self,
         office: &mut Office,
         (from, dtmf): (Half, Dtmf),
-        to: Peer,
+        (to, edition): (Peer, &mut Edition),
         sdp: &[u8],
         now: Instant,
     ) -> Result<Bytes, Unusable> {
@@ -168,7 +165,7 @@ impl CallMedia {
         self.ways.set([(from, dtmf), (from.other(), to.dtmf)]);
         let description = self.described(&sdp);
         self.offered_digits(from.other(), &mut sdp);
-        let passed = self.pass(office, from.other(), to.local, sdp, now)?;
+        let passed = self.pass(office, from.other(), (to.local, edition), sdp, now)?;
         self.offered = Some((from, description));
         Ok(passed)
     }
@@ -179,7 +176,7 @@ impl CallMedia {
         &mut self,
         office: &mut Office,
         (from, peer): (Half, Peer),
-        to: Peer,
+        (to, edition): (Peer, &mut Edition),
         sdp: &[u8],
         early: bool,
         now: Instant,
@@ -198,7 +195,7 @@ impl CallMedia {
             }
         }
         self.answered_digits(from.other(), &mut sdp);
-        let passed = self.pass(office, from.other(), to.local, sdp, now)?;
+        let passed = self.pass(office, from.other(), (to.local, edition), sdp, now)?;
         self.side(from).learn(description, peer);
         Ok(passed)
     }
@@ -359,7 +356,7 @@ impl CallMedia {
         &mut self,
         office: &mut Office,
         to: Half,
-        local: Local,
+        (local, edition): (Local, &mut Edition),
         mut sdp: Sdp,
         now: Instant,
     ) -> Result<Bytes, Unusable> {
@@ -375,7 +372,7 @@ impl CallMedia {
                 transports.iter().map(|it| it.map_or(0, |index| leased[index].rtp)).collect();
             sdp.relay_through(local.advertised, &ports).map_err(|_| Unusable::Description)?;
         }
-        Ok(block::write(Life::Turn, USUAL_SDP, |out| sdp.print(|it| out.extend_from_slice(it))))
+        Ok(edition.print(&mut sdp, local.advertised))
     }
 
     pub(super) fn lease(

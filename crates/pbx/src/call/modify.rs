@@ -3,6 +3,7 @@
 
 use super::begin::unusable;
 use super::body::{self, OwnedBody};
+use super::edition::Edition;
 use super::end::{Cause, for_the_other_side};
 use super::facts::place_of;
 use super::media::{Peer, Unusable};
@@ -255,9 +256,12 @@ impl Call {
         message: &Message<'_>,
         now: Instant,
     ) -> Result<Option<OwnedBody>, Unusable> {
-        let Some(to) = self.peer(office, to) else { return Ok(None) };
-        let from = (half(from), self.dtmf(from));
-        self.pass(message, |media, sdp| media.offer(office, from, to, sdp, now))
+        let Some((peer, mut edition)) = self.hearer(office, to) else { return Ok(None) };
+        let (from, hearer) = ((half(from), self.dtmf(from)), (peer, &mut edition));
+        let passed =
+            self.pass(message, |media, sdp| media.offer(office, from, hearer, sdp, now))?;
+        self.keep_edition(to, edition);
+        Ok(passed)
     }
 
     /// The body of an answer as the other leg is to see it.
@@ -269,11 +273,25 @@ impl Call {
         message: &Message<'_>,
         now: Instant,
     ) -> Result<Option<OwnedBody>, Unusable> {
-        let peers: (Option<Peer>, Option<Peer>) = (self.peer(office, from), self.peer(office, to));
-        let (Some(peer), Some(to)) = peers else { return Ok(None) };
-        self.pass(message, |media, sdp| {
-            media.answer(office, (half(from), peer), to, sdp, false, now)
-        })
+        let Some(peer) = self.peer(office, from) else { return Ok(None) };
+        let Some((it, mut edition)) = self.hearer(office, to) else { return Ok(None) };
+        let (from, hearer) = ((half(from), peer), (it, &mut edition));
+        let passed =
+            self.pass(message, |media, sdp| media.answer(office, from, hearer, sdp, false, now))?;
+        self.keep_edition(to, edition);
+        Ok(passed)
+    }
+
+    /// Where the phone of a leg is and what it has heard, to describe something to it.
+    pub(super) fn hearer(&self, office: &Office, leg: LegId) -> Option<(Peer, Edition)> {
+        self.peer(office, leg).zip(self.leg(leg).map(|it| it.edition))
+    }
+
+    /// It is told.
+    pub(super) fn keep_edition(&mut self, leg: LegId, edition: Edition) {
+        if let Some(leg) = self.leg_mut(leg) {
+            leg.edition = edition;
+        }
     }
 
     fn pass(

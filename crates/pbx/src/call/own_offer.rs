@@ -6,6 +6,7 @@
 //! (RFC 3725 §4.3).
 
 use super::body::{self, OwnedBody};
+use super::edition::Edition;
 use super::media::{Half, Peer, Unusable};
 use super::{Call, Modifying, Purpose, fork_id, half, headers};
 use crate::office::{LegId, Office};
@@ -24,15 +25,15 @@ impl Call {
         office: &mut Office,
         index: usize,
         invite: &Message<'_>,
-        peer: &Peer,
+        to: (&Peer, &mut Edition),
         now: Instant,
     ) -> Result<Option<OwnedBody>, Unusable> {
         let withheld = self.withheld(LegId::Caller, fork_id(index));
         self.media.hide(Half::Caller, withheld.identity);
         if self.gets_our_offer(fork_id(index)) {
-            return self.offer_of_ours(office, peer, now).map(Some);
+            return self.offer_of_ours(office, to, now).map(Some);
         }
-        self.offer_to(office, invite, peer, now)
+        self.offer_to(office, invite, to, now)
     }
 
     /// Whoever is to meet the other one is outside, or the first that is called: the offer to it is
@@ -50,33 +51,31 @@ impl Call {
     pub(super) fn offer_of_ours(
         &mut self,
         office: &mut Office,
-        peer: &Peer,
+        (peer, edition): (&Peer, &mut Edition),
         now: Instant,
     ) -> Result<OwnedBody, Unusable> {
         // Nobody knows yet where the transferee's media will come from.
         self.media.relayed = true;
         let codec = self.joining.as_ref().map(|it| it.codec.clone()).unwrap_or_default();
         let place = (peer.local.advertised, SOME_PORT).into();
-        self.voice_offer(office, Half::Callee, peer, (&codec, place), now)
+        self.voice_offer(office, (Half::Callee, peer, edition), (&codec, place), now)
     }
 
     fn voice_offer(
         &mut self,
         office: &mut Office,
-        to: Half,
-        peer: &Peer,
+        (to, peer, edition): (Half, &Peer, &mut Edition),
         (codec, place): (&str, SocketAddr),
         now: Instant,
     ) -> Result<OwnedBody, Unusable> {
         let (address, port): (IpAddr, u16) = (place.ip(), place.port());
-        let session_id = u64::from(office.rng.next_u32());
-        let ours = EchoPlace { address, port, session_id, version: 1 };
+        let ours = EchoPlace { address, port };
         let sdp = sdp::voice_offer(&ours, codec).to_bytes();
         let dtmf = match to {
             Half::Callee => self.caller.dtmf,
             Half::Caller => self.media.ways.dtmf(Half::Callee),
         };
-        let bytes = self.media.offer(office, (to.other(), dtmf), *peer, &sdp, now)?;
+        let bytes = self.media.offer(office, (to.other(), dtmf), (*peer, edition), &sdp, now)?;
         Ok(OwnedBody { content_type: "application/sdp".into(), bytes })
     }
 
@@ -128,14 +127,17 @@ impl Call {
 
     /// A leg is back from a call that told it of other ports: it is offered those of this one again.
     pub fn bring_back(&mut self, office: &mut Office, leg: LegId, now: Instant) {
-        let Some((other, peer)) = self.other(leg).zip(self.peer(office, leg)) else { return };
+        let Some((other, hearer)) = self.other(leg).zip(self.hearer(office, leg)) else { return };
+        let (peer, mut edition) = hearer;
         let free = self.leg(leg).is_some_and(|it| it.session.may_offer());
         let place = self.media.place(half(other)).filter(|_| free && self.modifying.is_none());
         let Some((codec, place)) = place else { return };
-        let offer = self.voice_offer(office, half(leg), &peer, (&codec, place), now);
+        let to = (half(leg), &peer, &mut edition);
+        let offer = self.voice_offer(office, to, (&codec, place), now);
         // What the other side said stands: this is no word of its own.
         self.media.refused();
         if let Ok(offer) = offer {
+            self.keep_edition(leg, edition);
             self.align(office, leg, &offer, now);
         }
     }

@@ -8,6 +8,7 @@
 use super::begin::{Attempt, unusable};
 use super::body::{self, OwnedBody};
 use super::counts::Shares;
+use super::edition::Edition;
 use super::end::Cause;
 use super::fork::Fork;
 use super::media::{Half, Peer, Unusable};
@@ -145,11 +146,12 @@ impl Call {
         let Some(invite) = self.invite.clone() else { return };
         // Parsed once already when it came.
         let Ok(message) = Message::parse(&invite) else { return };
-        let Some(peer) = self.peer(office, fork_id(index)) else { return };
-        let offer = match self.offer_to(office, &message, &peer, now) {
+        let Some((peer, mut edition)) = self.hearer(office, fork_id(index)) else { return };
+        let offer = match self.offer_to(office, &message, (&peer, &mut edition), now) {
             Ok(offer) => offer,
             Err(why) => return self.end(office, unusable(why), Side::System, now),
         };
+        self.keep_edition(fork_id(index), edition);
         self.with_session(office, fork_id(index), now, |session, seat| {
             let extra = |writer: &mut Writer| headers::capabilities_of_request(writer);
             session.modify(seat, &extra, offer.as_ref().map(OwnedBody::view));
@@ -188,7 +190,7 @@ impl Call {
         &mut self,
         office: &mut Office,
         invite: &Message<'_>,
-        peer: &Peer,
+        (peer, edition): (&Peer, &mut Edition),
         now: Instant,
     ) -> Result<Option<OwnedBody>, Unusable> {
         let Some(body) = body::of(invite) else { return Ok(None) };
@@ -197,7 +199,7 @@ impl Call {
         };
         let sdp = &body.bytes[range.clone()];
         let from = (Half::Caller, self.caller.dtmf);
-        let sdp = self.media.offer(office, from, *peer, sdp, now)?;
+        let sdp = self.media.offer(office, from, (*peer, edition), sdp, now)?;
         Ok(Some(body::with_sdp(body, range, sdp)))
     }
 }

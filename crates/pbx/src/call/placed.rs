@@ -8,6 +8,7 @@
 //! is called by a call of its own ([`join`](super::join)), which takes the first one over.
 
 use super::begin::{Attempt, unusable};
+use super::edition::Edition;
 use super::end::Cause;
 use super::media::{CallMedia, Description, Half, Peer, Unusable};
 use super::transfer::{Errand, Transfer};
@@ -221,6 +222,7 @@ impl Leg {
             outside: false,
             credentials: None,
             privacy,
+            edition: Edition::of_dialog(tag),
         }
     }
 }

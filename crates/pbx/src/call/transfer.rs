@@ -4,6 +4,7 @@
 //! side ([`join`](super::join)); if that fails, nothing has happened.
 
 use super::counts::Shares;
+use super::edition::Edition;
 use super::forward::Onward;
 use super::media::Half;
 use super::pickup::Ringing;
@@ -354,6 +355,7 @@ impl Leg {
             outside: leg.outside,
             credentials: None,
             privacy: leg.privacy,
+            edition: Edition::of_dialog(tag),
         }
     }
 }

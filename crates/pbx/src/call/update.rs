@@ -66,7 +66,7 @@ impl Call {
         if matches!(self.state, State::Answered { fork: None }) {
             let sdp = self.describe_echo(office, message, now);
             let sdp = sdp.map_err(|why| unusable(why).status())?;
-            let body = OwnedBody { content_type: "application/sdp".into(), bytes: sdp.into() };
+            let body = OwnedBody { content_type: "application/sdp".into(), bytes: sdp };
             self.answer_update(office, (by, update), (200, Some(&body)), now);
             self.configure(office, now);
             return Ok(());

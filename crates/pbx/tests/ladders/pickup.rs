@@ -49,6 +49,47 @@ fn picked_up() {
     }
 }
 
+/// Bob was heard, reliably: what carol says is of another dialog, and so must be said all the same
+/// (RFC 3261 §13.2.1).
+#[test]
+fn picked_up_after_reliable_early_media() {
+    check(
+        "
+        given 101 group=1
+        given 102 group=1
+        alice -> pbx          INVITE 101 require=100rel
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   183 rseq=1 sdp=answer(pcma)
+        alice <- pbx          183 sdp=answer(pcma)
+        alice -> pbx          PRACK
+                 pbx -> bob   PRACK
+        alice <- pbx          200 PRACK
+                 pbx <- bob   200 PRACK
+        carol -> pbx          INVITE *40*101
+        carol <- pbx          100
+        carol <- pbx          200
+        carol -> pbx          ACK
+        carol <- pbx          INVITE
+        record release=feature.done linked=yes
+        carol -> pbx          200 sdp=answer(pcmu)
+                 pbx -> bob   CANCEL
+        carol <- pbx          ACK
+        alice <- pbx          200 sdp=answer(pcmu) tag=new
+        alice -> pbx          ACK
+                 pbx <- bob   200 CANCEL
+                 pbx <- bob   487 INVITE
+                 pbx -> bob   ACK
+        media alice hears carol
+        alice -> pbx          BYE
+        alice <- pbx          200
+        carol <- pbx          BYE
+        carol -> pbx          200
+        record release=caller.hangup
+        ",
+    );
+}
+
 /// Bob answers while carol is offered the call: he has it, and she hears that it is gone.
 #[test]
 fn the_answer_crosses() {

@@ -154,14 +154,14 @@ fn what_a_description_tells_of_its_author() {
         r#"
         alice -> pbx             INVITE 101 header=Privacy:id
         alice <- pbx             100
-                 pbx -> bob      INVITE body="o=- 1 "
+                 pbx -> bob      INVITE body="s=-"
                  pbx <- bob      200
                  pbx -> bob      ACK
-        alice <- pbx             200 body="o=bob "
+        alice <- pbx             200 body="s=bob"
         alice -> pbx             ACK
         alice -> pbx             INVITE direction=sendonly
         alice <- pbx             100
-                 pbx -> bob      INVITE body="o=- 1 " direction=sendonly
+                 pbx -> bob      INVITE body="s=-" direction=sendonly
                  pbx <- bob      200
                  pbx -> bob      ACK
         alice <- pbx             200
@@ -280,14 +280,14 @@ fn a_line_that_withholds_every_number() {
         given line 5678 at=telecom caller=caller privacy
         alice -> pbx             INVITE 90138 header=Organization:Acme
         alice <- pbx             100
-                 pbx -> telecom  INVITE 0138 from=anonymous header=Privacy:id no=Organization body="o=- 1 "
+                 pbx -> telecom  INVITE 0138 from=anonymous header=Privacy:id no=Organization body="s=-"
                  pbx <- telecom  200
                  pbx -> telecom  ACK
         alice <- pbx             200
         alice -> pbx             ACK
         alice -> pbx             INVITE direction=sendonly header=Organization:Acme
         alice <- pbx             100
-                 pbx -> telecom  INVITE direction=sendonly no=Organization body="o=- 1 "
+                 pbx -> telecom  INVITE direction=sendonly no=Organization body="s=-"
                  pbx <- telecom  200
                  pbx -> telecom  ACK
         alice <- pbx             200
@@ -309,7 +309,7 @@ fn an_emergency_call_withholds_nothing() {
         given line 5678 at=telecom caller=4930100 privacy identity=rpid
         alice -> pbx             INVITE 112 header=Privacy:id
         alice <- pbx             100
-                 pbx -> telecom  INVITE 112 from=4930100 no=Privacy header="Remote-Party-ID:<sip:4930100@203.0.113.5>;party=calling;screen=yes;privacy=off" body="o=alice "
+                 pbx -> telecom  INVITE 112 from=4930100 no=Privacy header="Remote-Party-ID:<sip:4930100@203.0.113.5>;party=calling;screen=yes;privacy=off" body="s=alice"
                  pbx <- telecom  486
                  pbx -> telecom  ACK
         alice <- pbx             486

@@ -319,7 +319,11 @@ impl Run {
             let connection = flow.connection.ok_or("it was not sent over a connection")?;
             self.stage.office.input(Input::Closed { connection });
         } else if !words.has("lost") {
-            self.stage.phone(name)?.hear(bytes).map_err(but)?;
+            let phone = self.stage.phone(name)?;
+            phone.hear(bytes).map_err(but)?;
+            if let Some(why) = phone.calls.iter_mut().find_map(|it| it.broken.take()) {
+                return Err(but(format!("another session in the same dialog: {why}")));
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What a phone knows of one call of its own: the dialog and its last INVITE (RFC 3261 §12).
 
+use super::edition::Edition;
 use super::sdp::Described;
 use sip::message::{Contact, HeaderName, Message, Method, NameAddr, TypedHeader};
 
@@ -21,6 +22,9 @@ pub struct Dialog {
     /// The newest description the server sent, and whether the phone owes the answer to it.
     pub heard_sdp: Option<Described>,
     pub answer_owed: bool,
+    /// What that one said of itself, and what was wrong with it.
+    pub(super) edition: Option<Edition>,
+    pub broken: Option<String>,
     /// The phone's newest description is an offer without an answer.
     pub offer_open: bool,
     /// RSeq and CSeq of the newest reliable provisional response.
@@ -86,6 +90,9 @@ impl Dialog {
     pub fn hear_sdp(&mut self, message: &Message<'_>, is_offer: bool) {
         if let Some(described) = Described::read(message.body) {
             self.heard_sdp = Some(described);
+            let heard = Edition::of(message.body, self.remote_tag.as_deref());
+            self.broken = heard.as_ref().and_then(|it| it.breaks(self.edition.as_ref()?));
+            self.edition = heard;
             self.offer_open = false;
             self.answer_owed = is_offer;
         }

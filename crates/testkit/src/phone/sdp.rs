@@ -49,7 +49,7 @@ impl Described {
         let known = |name: &String| CODECS.iter().find(|it| it.0 == name.as_str());
         let codecs: Vec<_> = self.codecs.iter().filter_map(known).collect();
         let mut out = format!(
-            "v=0\r\no={name} 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\n\
+            "v=0\r\no={name} 1 {version} IN {family} {ip}\r\ns={name}\r\nc=IN {family} {ip}\r\n\
              t=0 0\r\nm=audio {port} {profile}"
         );
         // Writing into a String cannot fail.
