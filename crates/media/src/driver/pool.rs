@@ -62,6 +62,8 @@ pub(super) struct Pool {
     untried: BTreeSet<u16>,
     /// Even ports somebody else holds, and since when.
     taken: VecDeque<(Instant, u16)>,
+    /// The last block ended for want of something that the port has nothing to do with.
+    wanting: bool,
     free: BTreeMap<PortPair, SocketPair>,
     used: usize,
     /// Pairs the core last said to have leased.
@@ -93,6 +95,7 @@ impl Pool {
             spare: config.spare_pairs.max(1),
             untried,
             taken: VecDeque::new(),
+            wanting: false,
             free: BTreeMap::new(),
             used: 0,
             leased: 0,
@@ -183,13 +186,13 @@ impl Pool {
 
     /// Whether time alone will change something.
     pub(super) fn waits(&self) -> bool {
-        let may_be_free_again = self.missing() > 0 && !self.taken.is_empty();
-        !self.rests.is_empty() || self.grows() || may_be_free_again
+        let is_to_be_tried = !self.untried.is_empty() || !self.taken.is_empty();
+        !self.rests.is_empty() || self.missing() > 0 && is_to_be_tried
     }
 
-    /// Whether another block is to be bound.
+    /// Whether another block is to be bound at once, and not only with the next tick.
     pub(super) fn grows(&self) -> bool {
-        self.missing() > 0 && !self.untried.is_empty()
+        self.missing() > 0 && !self.untried.is_empty() && !self.wanting
     }
 
     /// How many pairs are free less than should be.
@@ -199,8 +202,10 @@ impl Pool {
         self.spare.max(leased / USED_PER_SPARE).saturating_sub(unleased)
     }
 
-    /// Binds up to `pairs`; gives the last error.
+    /// Binds up to `pairs`; gives the last error. One that no other port would spare us, such as
+    /// too many open files, ends it: the port is tried again with the next block.
     fn bind_more(&mut self, pairs: usize, tries: usize, now: Instant) -> Option<io::Error> {
+        self.wanting = false;
         let mut error = None;
         let mut bound = 0;
         for _ in 0..tries {
@@ -213,9 +218,14 @@ impl Pool {
                     self.add(pair);
                     bound += 1;
                 }
-                Err(reason) => {
+                Err(reason) if is_of_the_port(&reason) => {
                     self.taken.push_back((now, rtp));
                     error = Some(reason);
+                }
+                Err(reason) => {
+                    self.untried.insert(rtp);
+                    self.wanting = true;
+                    return Some(reason);
                 }
             }
         }
@@ -278,11 +288,57 @@ impl SocketPair {
     }
 }
 
+/// Somebody else has the port, or it is not for us.
+fn is_of_the_port(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
+}
+
 fn unwatch(pollers: &[Arc<Poller>], pair: &mut SocketPair) {
     if let Some(thread) = pair.watcher.take() {
         for socket in [&pair.rtp, &pair.rtcp] {
             // Fails only for one that could not be watched in the first place.
             let _ = pollers[thread].remove(socket);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use std::net::{Ipv4Addr, UdpSocket};
+
+    #[test]
+    fn a_port_counts_as_taken_only_where_somebody_has_it() {
+        let other = loop {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = socket.local_addr().unwrap().port();
+            if port.is_multiple_of(2) && port < 60_000 {
+                break socket;
+            }
+        };
+        let first = other.local_addr().unwrap().port();
+        let config = Config {
+            ports: first..=first + 40,
+            bind: Ipv4Addr::LOCALHOST.into(),
+            spare_pairs: 1,
+            ..Config::default()
+        };
+        let now = super::super::worker::clock();
+        let mut pool = Pool::new(&config, vec![], Arc::default()).unwrap();
+        assert!(pool.taken.iter().any(|(_, port)| *port == first));
+        let (taken, untried) = (pool.taken.len(), pool.untried.len());
+
+        // An address that is not ours (RFC 5737) stands for all that has nothing to do with the port.
+        pool.spare = 2;
+        pool.bind = Ipv4Addr::new(192, 0, 2, 1).into();
+        pool.tend(now);
+        assert_eq!((pool.taken.len(), pool.untried.len()), (taken, untried));
+        assert!(pool.waits() && !pool.grows(), "the next tick tries again, and not at once");
+
+        pool.bind = Ipv4Addr::LOCALHOST.into();
+        assert!(!pool.tend(now).is_empty());
+        assert!(!pool.wanting);
     }
 }
