@@ -4,7 +4,7 @@
 use super::inbox::Inbox;
 use super::pool::Pool;
 use super::totals::Counters;
-use super::worker::{Worker, clock};
+use super::worker::{SOON, Worker, clock};
 use super::{Command, Config, Event};
 use pbx::id::CallId;
 use pbx::media::{
@@ -45,8 +45,10 @@ impl Edge {
         Self { worker, inbox, ready: Events::new(8), pairs }
     }
 
-    /// One turn after these commands, in system calls.
+    /// One turn after these commands, in system calls. They find the thread asleep as it is while
+    /// calls come and go.
     fn turn(&mut self, commands: Vec<Command>) -> Calls {
+        self.worker.fall_asleep(SOON);
         let before = udp::calls();
         for command in commands {
             self.inbox.put(command).unwrap();
@@ -107,6 +109,7 @@ fn a_call_without_media_costs_a_wait() {
     let first = edge.turn(vec![edge.call(&phones), edge.close()]);
     assert_eq!(first.watches, 4);
     for _ in 0..3 {
+        assert!(edge.worker.timeout().is_some_and(|it| it <= SOON), "it looks for the next");
         let call = edge.turn(vec![edge.call(&phones), edge.close()]);
         assert_eq!(call, Calls { waits: 1, ..Calls::default() });
     }

@@ -113,3 +113,64 @@ impl Outlet {
 fn in_ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(FOR_EVER)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use pbx::digit::{Digit, Press};
+    use pbx::id::CallId;
+    use pbx::media::{Plan, TransportId};
+    use smallvec::smallvec;
+    use udp::Poller;
+    use uuid::Uuid;
+
+    fn commands() -> [Command; 4] {
+        let call = CallId(Uuid::from_u128(1));
+        let press = Press::new(Digit::of_event(5).unwrap(), Duration::from_millis(100));
+        [
+            Command::Want { leased: 1 },
+            Command::Configure { call, plan: Plan::default() },
+            Command::Press { call, transport: TransportId(0), press },
+            Command::Close { call, pairs: smallvec![] },
+        ]
+    }
+
+    #[test]
+    fn a_command_wakes_who_sleeps_longer_than_it_can_wait() {
+        let poller = Poller::new().unwrap();
+        #[rustfmt::skip]
+        let table = [
+            // How long the thread sleeps;    want, configure, press, close
+            (None,                            [1, 1, 1, 1]),
+            (Some(TICK + SOON),               [1, 1, 1, 1]),
+            (Some(TICK),                      [1, 1, 1, 0]),
+            (Some(SOON),                      [1, 0, 0, 0]),
+            (Some(Duration::ZERO),            [0, 0, 0, 0]),
+        ];
+        for (sleep, wakes) in table {
+            for (command, wakes) in commands().into_iter().zip(wakes) {
+                let (inbox, outlet) = inbox(poller.waker(1).unwrap());
+                assert!(outlet.may_sleep(sleep));
+                let (before, told) = (udp::calls(), format!("{sleep:?}, {command:?}"));
+                inbox.put(command).unwrap();
+                assert_eq!((udp::calls() - before).wakes, wakes, "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_sleeps_long_on_a_command_that_came_before() {
+        let poller = Poller::new().unwrap();
+        for command in commands() {
+            let (inbox, outlet) = inbox(poller.waker(1).unwrap());
+            assert!(outlet.may_sleep(Some(Duration::ZERO)));
+            inbox.put(command).unwrap();
+            let may = [None, Some(TICK), Some(SOON)].map(|it| outlet.may_sleep(it));
+            assert_eq!(may, [false, false, true]);
+            outlet.take().unwrap();
+            assert!(outlet.may_sleep(None));
+        }
+    }
+}

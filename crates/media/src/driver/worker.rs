@@ -164,8 +164,14 @@ impl Worker {
         self.counters.snapshot().packets_in
     }
 
+    /// Lets commands find the thread asleep.
+    #[cfg(test)]
+    pub(super) fn fall_asleep(&self, time: Duration) {
+        self.outlet.may_sleep(Some(time));
+    }
+
     /// How long the thread may sleep; `None`: until something comes.
-    fn timeout(&self) -> Option<Duration> {
+    pub(super) fn timeout(&self) -> Option<Duration> {
         if self.behind && self.pending.len() < PENDING_MAX {
             return Some(Duration::ZERO);
         }
