@@ -64,11 +64,12 @@ fn main() -> Outcome<()> {
 fn relay(calls: usize, seconds: Duration) -> Outcome<Cost> {
     let (sender, events) = sync_channel(10_000);
     let spare_pairs = 2 * calls;
-    let media = Media::start(Config { spare_pairs, ..Config::default() }, move |event| {
+    let sink = move |event| {
         // Nobody reads them once the calls are up.
         let _ = sender.try_send(event);
         Ok(())
-    })?;
+    };
+    let media = Media::start(Config { spare_pairs, ..Config::default() }, sink, |_| {})?;
     let mut phones = Vec::new();
     let mut ready = Vec::new();
     for number in 0..calls {

@@ -20,6 +20,7 @@ use pool::Pool;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -74,6 +75,16 @@ impl Default for Config {
 #[error("the media threads are behind by {COMMANDS_MAX} commands")]
 pub struct Full(pub Box<Command>);
 
+/// Why a media thread has ended that nobody told to: its calls are without media from then on.
+#[derive(Debug, thiserror::Error)]
+pub enum Lost {
+    #[error("waiting for packets: {0}")]
+    Wait(#[from] io::Error),
+    /// What it was, the panic hook has told.
+    #[error("an internal fault")]
+    Fault,
+}
+
 /// The running media edge. Dropping it ends the threads and closes all ports.
 pub struct Media {
     threads: Vec<Thread>,
@@ -90,10 +101,12 @@ impl Media {
     ///
     /// `events` is called on a media thread and must not wait; an event it gives back because its
     /// queue is full is offered again, except [`Event::Progress`], which is dropped. Whoever reads
-    /// the events is to be woken by it.
-    pub fn start<F>(config: Config, events: F) -> io::Result<Self>
+    /// the events is to be woken by it. `lost` is called by a media thread that ends too soon; only
+    /// a new [`Media`] brings back what it carried.
+    pub fn start<F, L>(config: Config, events: F, lost: L) -> io::Result<Self>
     where
         F: Fn(Event) -> Result<(), Event> + Send + Sync + 'static,
+        L: Fn(Lost) + Clone + Send + 'static,
     {
         let counters = Arc::new(Counters::default());
         let threads = config.threads.max(1);
@@ -111,9 +124,17 @@ impl Media {
                 Arc::clone(&events),
                 Arc::clone(&media.counters),
             )?;
-            let handle = std::thread::Builder::new()
-                .name(format!("media-{index}"))
-                .spawn(move || worker.run())?;
+            let lost = lost.clone();
+            let run = move || {
+                // Nothing of the worker is seen again.
+                match catch_unwind(AssertUnwindSafe(|| worker.run())) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => lost(Lost::Wait(error)),
+                    Err(_) => lost(Lost::Fault),
+                }
+            };
+            let name = format!("media-{index}");
+            let handle = std::thread::Builder::new().name(name).spawn(run)?;
             media.threads.push(Thread { inbox, handle: Some(handle) });
         }
         Ok(media)

@@ -8,5 +8,5 @@
 mod driver;
 pub mod session;
 
-pub use driver::{Config, Full, Media, Totals};
+pub use driver::{Config, Full, Lost, Media, Totals};
 pub use session::Session;

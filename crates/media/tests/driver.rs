@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 #![expect(clippy::wildcard_enum_match_arm, reason = "what else came belongs into the panic")]
 
-use media::{Config, Media};
+use media::{Config, Lost, Media};
 use pbx::digit::{Digit, Press};
 use pbx::id::CallId;
 use pbx::media::{
@@ -33,11 +33,12 @@ struct Edge {
 impl Edge {
     fn start(config: Config) -> Self {
         let (sender, events) = sync_channel(1000);
-        let media = Media::start(config, move |event| {
+        let events_in = move |event| {
             sender.try_send(event).map_err(|it| match it {
                 TrySendError::Full(event) | TrySendError::Disconnected(event) => event,
             })
-        });
+        };
+        let media = Media::start(config, events_in, |lost| panic!("{lost}"));
         Self { media: media.unwrap(), events, ready: VecDeque::new() }
     }
 
@@ -371,8 +372,8 @@ fn a_range_without_a_free_pair_is_an_error() {
     let taken = UdpSocket::bind("[::]:0").unwrap();
     let port = taken.local_addr().unwrap().port() & !1;
     let nothing = |_| Ok(());
-    assert!(Media::start(Config { ports: port..=port + 1, ..config() }, nothing).is_err());
-    assert!(Media::start(Config { ports: 7..=8, ..config() }, nothing).is_err());
+    assert!(Media::start(Config { ports: port..=port + 1, ..config() }, nothing, |_| {}).is_err());
+    assert!(Media::start(Config { ports: 7..=8, ..config() }, nothing, |_| {}).is_err());
 }
 
 #[test]
@@ -452,15 +453,15 @@ fn acknowledgements_wait_for_a_reader_that_is_behind() {
     let (sender, events) = sync_channel(32);
     let refused = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&refused);
-    let media = Media::start(Config { threads: 2, ..config() }, move |event| {
+    let sink = move |event| {
         sender.try_send(event).map_err(|it| match it {
             TrySendError::Full(event) | TrySendError::Disconnected(event) => {
                 counter.fetch_add(1, Ordering::Relaxed);
                 event
             }
         })
-    })
-    .unwrap();
+    };
+    let media = Media::start(Config { threads: 2, ..config() }, sink, |_| {}).unwrap();
     for number in 0..CALLS {
         media.command(Command::Close { call: call(number), pairs: smallvec![] }).unwrap();
     }
@@ -473,6 +474,24 @@ fn acknowledgements_wait_for_a_reader_that_is_behind() {
         }
     }
     assert!(refused.load(Ordering::Relaxed) > 0, "the reader was never behind");
+}
+
+#[test]
+fn a_thread_that_ends_by_a_fault_says_so_and_one_that_is_told_to_does_not() {
+    for (is_fault, said) in [(true, vec!["an internal fault".to_owned()]), (false, vec![])] {
+        let (told, lost) = sync_channel(10);
+        let (seen, first) = sync_channel(10);
+        let sink = move |_| {
+            let _ = seen.try_send(());
+            assert!(!is_fault, "a fault that is meant to be");
+            Ok(())
+        };
+        let told = move |lost: Lost| told.send(lost.to_string()).unwrap();
+        let media = Media::start(config(), sink, told).unwrap();
+        first.recv_timeout(PATIENCE).expect("its ports are ready");
+        media.shutdown();
+        assert_eq!(lost.iter().collect::<Vec<_>>(), said);
+    }
 }
 
 #[test]

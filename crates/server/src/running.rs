@@ -74,7 +74,7 @@ pub(crate) struct Live {
     pub(crate) tokens: AtomicU64,
     pub(crate) ready: AtomicBool,
     /// Somebody wants the process to begin again.
-    pub(crate) anew: tokio::sync::Notify,
+    pub(crate) anew: Arc<tokio::sync::Notify>,
     /// Held while a new directory is made, so that the newest is always published last. True where
     /// the core may not know all that the database does.
     pub(crate) behind: tokio::sync::Mutex<bool>,

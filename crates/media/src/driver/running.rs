@@ -14,6 +14,9 @@ use std::num::NonZeroU32;
 use std::time::Instant;
 use udp::Socket;
 
+/// In the place of a session, while a pair has none yet.
+const NOBODY: usize = usize::MAX;
+
 /// A session and the pairs it holds.
 pub(super) struct Running {
     pub(super) call: CallId,
@@ -111,16 +114,31 @@ impl Sessions {
         running.session.figures()
     }
 
-    /// Ends the session a token leads to after a fault in it, by what the pairs say, not the
-    /// session; its call.
-    pub(super) fn evict(&mut self, port: u16, pool: &mut Pool, now: Instant) -> Option<CallId> {
-        let at = self.held.get(self.key(port)?)?.session;
-        let of_it = |(key, it): (usize, &Held)| (it.session == at).then_some(key);
+    /// Ends a session after a fault in it, by what the pairs say, not the session, and gives back
+    /// what it was about to get; its call.
+    pub(super) fn evict(
+        &mut self,
+        at: Option<usize>,
+        pool: &mut Pool,
+        now: Instant,
+    ) -> Option<CallId> {
+        let is_its = |it: &Held| it.session == NOBODY || Some(it.session) == at;
+        let of_it = |(key, it): (usize, &Held)| is_its(it).then_some(key);
         let pairs: Vec<usize> = self.held.iter().filter_map(of_it).collect();
         self.release(&pairs, pool, now);
-        let call = self.sessions.try_remove(at)?.call;
+        let call = self.sessions.try_remove(at?)?.call;
         self.by_call.remove(&call);
         Some(call)
+    }
+
+    /// The session a token leads to, for [`Self::evict`].
+    pub(super) fn at_port(&self, port: u16) -> Option<usize> {
+        Some(self.held.get(self.key(port)?)?.session)
+    }
+
+    /// The session of a call, for [`Self::evict`]: the index may be what is wrong.
+    pub(super) fn at_call(&self, call: CallId) -> Option<usize> {
+        self.sessions.iter().find(|(_, it)| it.call == call).map(|(at, _)| at)
     }
 
     /// What a port is to this thread's sessions; `None`: nothing.
@@ -150,10 +168,16 @@ impl Sessions {
         self.sessions.len()
     }
 
-    /// So that the next datagram of the session is a fault.
+    /// So that the next datagram of the session, or tone for it, is a fault.
     #[cfg(test)]
-    pub(super) fn break_books_of(&mut self, call: CallId) {
+    pub(super) fn break_pairs_of(&mut self, call: CallId) {
         self.sessions[self.by_call[&call]].pairs.clear();
+    }
+
+    /// So that the next plan of the session, or its end, is a fault.
+    #[cfg(test)]
+    pub(super) fn break_index_of(&mut self, call: CallId) {
+        self.by_call.insert(call, NOBODY);
     }
 
     fn open(&mut self, call: CallId, session: Session, now: Instant) -> usize {
@@ -165,7 +189,7 @@ impl Sessions {
 
     /// Takes the pairs of the plan that the session does not have from the pool. On an error,
     /// `added` names those that were taken before it.
-    fn lend(
+    pub(super) fn lend(
         &mut self,
         plan: &Plan,
         had: &[usize],
@@ -178,7 +202,7 @@ impl Sessions {
                 continue;
             }
             let sockets = pool.take(ports, self.thread)?;
-            let key = self.held.insert(Held { sockets, session: usize::MAX, transport: 0 });
+            let key = self.held.insert(Held { sockets, session: NOBODY, transport: 0 });
             // There are fewer pairs than ports.
             let number = u32::try_from(key).ok().and_then(|it| NonZeroU32::new(it + 1));
             self.by_ports[usize::from(ports.rtp / 2)] = number;

@@ -1,6 +1,9 @@
 //! One media thread: waits, receives, asks the session, sends; between turns it obeys commands.
 //!
 //! Everything that is due in a turn is done before the next wait. Read [`Worker::run`] first.
+//! What is done for one session is done within a fence: a fault in it ends that session, not the
+//! thread. What a fault leaves half done is in the session, which goes, and in the memory of the
+//! turn, which the next turn clears.
 
 use super::Config;
 use super::inbox::{Inbox, Outlet, inbox};
@@ -132,14 +135,13 @@ impl Worker {
     }
 
     /// Runs until told to end, or until the kernel takes the poller away.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(mut self) -> io::Result<()> {
         let mut ready = Events::new(READY_MAX);
         while !self.outlet.ended() {
             let timeout = self.timeout();
-            if self.turn(&mut ready, timeout).is_err() {
-                break;
-            }
+            self.turn(&mut ready, timeout)?;
         }
+        Ok(())
     }
 
     /// Waits no longer than `timeout`, then does all that is due.
@@ -182,20 +184,25 @@ impl Worker {
         [retry, commands, tick, play].into_iter().flatten().min()
     }
 
-    /// Receives within a fence: a fault in one session ends that session, not the thread.
     fn serve(&mut self, port: u16) {
-        // What a fault leaves half done is in the session, which goes, and in the memory of the
-        // turn, which the next turn clears.
-        if catch_unwind(AssertUnwindSafe(|| self.receive(port))).is_ok() {
-            return;
+        if fenced(|| self.receive(port)).is_none() {
+            let evicted = self.evict(self.sessions.at_port(port));
+            self.pending.extend(evicted.map(failed));
         }
+    }
+
+    /// After a fault in a session; its call.
+    fn evict(&mut self, session: Option<usize>) -> Option<CallId> {
         self.tally.faults += 1;
-        let evicted = self.sessions.evict(port, &mut lock(&self.pool), clock());
-        if let Some(call) = evicted {
-            let reason = "internal error".to_owned();
-            self.pending.push_back(Event::Failed { call, reason });
-        }
         self.ticking = true;
+        self.sessions.evict(session, &mut lock(&self.pool), clock())
+    }
+
+    fn evict_all(&mut self, broken: Vec<CallId>) {
+        for call in broken {
+            let evicted = self.evict(self.sessions.at_call(call));
+            self.pending.extend(evicted.map(failed));
+        }
     }
 
     /// Takes what one socket has, and relays it.
@@ -256,7 +263,7 @@ impl Worker {
         let mut obeyed = 0;
         self.behind = false;
         while let Some(command) = self.next_command(obeyed) {
-            let event = self.command(command);
+            let event = self.command(&command);
             self.pending.extend(event);
             obeyed += 1;
         }
@@ -276,17 +283,38 @@ impl Worker {
     }
 
     /// Obeys; the acknowledgement, where there is one.
-    fn command(&mut self, command: Command) -> Option<Event> {
+    fn command(&mut self, command: &Command) -> Option<Event> {
+        if let Some(event) = fenced(|| self.obey_one(command)) {
+            return event;
+        }
+        match command {
+            Command::Configure { call, .. } | Command::Press { call, .. } => {
+                self.evict(self.sessions.at_call(*call));
+                Some(failed(*call))
+            }
+            Command::Close { call, .. } => {
+                self.evict(self.sessions.at_call(*call));
+                // There is no such session any more: its ports go to rest, and that is all.
+                self.obey_one(command)
+            }
+            Command::Want { .. } => {
+                self.evict(None);
+                None
+            }
+        }
+    }
+
+    fn obey_one(&mut self, command: &Command) -> Option<Event> {
         let now = clock();
         let mut pool = lock(&self.pool);
         Some(match command {
             Command::Want { leased } => {
-                pool.want(usize::try_from(leased).unwrap_or(usize::MAX));
+                pool.want(usize::try_from(*leased).unwrap_or(usize::MAX));
                 return None;
             }
             Command::Configure { call, plan } => {
-                let revision = plan.revision;
-                let configured = self.sessions.configure(call, &plan, &mut pool, now);
+                let (call, revision) = (*call, plan.revision);
+                let configured = self.sessions.configure(call, plan, &mut pool, now);
                 drop(pool);
                 if plan.tone.is_some() {
                     self.play_from(call, now);
@@ -297,18 +325,18 @@ impl Worker {
                 }
             }
             Command::Close { call, pairs } => {
-                let figures = self.sessions.close(call, &mut pool, now);
+                let figures = self.sessions.close(*call, &mut pool, now);
                 for pair in pairs {
-                    pool.rest_unused(pair, now);
+                    pool.rest_unused(*pair, now);
                 }
-                Event::Closed { call, figures }
+                Event::Closed { call: *call, figures }
             }
             Command::Press { call, transport, press } => {
                 // A session that has ended needs no digits.
-                if let Some(entry) = self.sessions.entry_of(call) {
-                    entry.running.session.press(transport, press);
+                if let Some(entry) = self.sessions.entry_of(*call) {
+                    entry.running.session.press(*transport, *press);
                     drop(pool);
-                    self.play_from(call, now);
+                    self.play_from(*call, now);
                 }
                 return None;
             }
@@ -331,22 +359,30 @@ impl Worker {
         }
         self.tick_at = now + TICK;
         self.tick_slice = (self.tick_slice + 1) % TICK_SLICES;
-        for running in self.sessions.slice(self.tick_slice, TICK_SLICES) {
+        let Self { sessions, pending, tally, sink, progress, .. } = self;
+        let mut broken = Vec::new();
+        for running in sessions.slice(self.tick_slice, TICK_SLICES) {
             // The reader is behind; silence is reported when there is room.
-            if self.pending.len() >= PENDING_MAX {
+            if pending.len() >= PENDING_MAX {
                 break;
             }
             let call = running.call;
-            let silent = running.session.handle_timeout(now);
-            self.pending.extend(silent.map(|transport| Event::Silent { call, transport }));
-            if now.saturating_duration_since(running.reported_at) >= self.progress {
-                running.reported_at = now;
-                let progress = Event::Progress { call, figures: running.session.figures() };
-                if !self.pending.is_empty() || (self.sink)(progress).is_err() {
-                    self.tally.progress_dropped += 1;
+            let look = || {
+                let silent = running.session.handle_timeout(now);
+                pending.extend(silent.map(|transport| Event::Silent { call, transport }));
+                if now.saturating_duration_since(running.reported_at) >= *progress {
+                    running.reported_at = now;
+                    let progress = Event::Progress { call, figures: running.session.figures() };
+                    if !pending.is_empty() || sink(progress).is_err() {
+                        tally.progress_dropped += 1;
+                    }
                 }
+            };
+            if fenced(look).is_none() {
+                broken.push(call);
             }
         }
+        self.evict_all(broken);
         self.tend_ports(now);
     }
 
@@ -357,15 +393,23 @@ impl Worker {
             return;
         }
         let Self { sessions, playing, tally, pending, .. } = self;
-        let mut first = None;
+        let (mut first, mut broken) = (None, Vec::new());
         playing.retain(|call| {
             let Some(mut entry) = sessions.entry_of(*call) else { return false };
-            let due = entry.running.session.play(now);
-            pass_made(&mut entry, tally, pending);
+            let play = || {
+                let due = entry.running.session.play(now);
+                pass_made(&mut entry, tally, pending);
+                due
+            };
+            let due = fenced(play).unwrap_or_else(|| {
+                broken.push(*call);
+                None
+            });
             first = [first, due].into_iter().flatten().min();
             due.is_some()
         });
         self.play_at = first;
+        self.evict_all(broken);
     }
 
     /// Lets the pool do what is due, and sees whether time alone will make more due.
@@ -395,6 +439,15 @@ impl Worker {
             }
         }
     }
+}
+
+/// `None` after a fault.
+fn fenced<T>(act: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(act)).ok()
+}
+
+fn failed(call: CallId) -> Event {
+    Event::Failed { call, reason: "internal error".to_owned() }
 }
 
 /// Sends the packets that a session made, and reports the digits it heard.
@@ -432,150 +485,4 @@ pub(super) fn clock() -> Instant {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::super::{CLOSES_MAX, COMMANDS_MAX, PRESS_ROOM};
-    use super::*;
-    use pbx::digit::{Digit, Press};
-    use pbx::media::{
-        Expect, MediaSource, Plan, PortPair, Rtcp, Stream, StreamId, Transport, TransportId,
-    };
-    use smallvec::smallvec;
-    use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-    use uuid::Uuid;
-
-    /// One transport, and nothing linked.
-    fn plan(ports: PortPair) -> Plan {
-        let expect = Expect {
-            advertised: None,
-            signalling: Ipv4Addr::LOCALHOST.into(),
-            policy: MediaSource::Auto,
-            generation: 1,
-        };
-        let transport = Transport {
-            id: TransportId(0),
-            ports,
-            source: Ipv4Addr::LOCALHOST.into(),
-            rtcp: Rtcp::Muxed,
-            expect,
-            watched: false,
-        };
-        let stream = Stream { id: StreamId(0), transport: TransportId(0), line: 0 };
-        let (transports, streams) = (vec![transport], smallvec![stream]);
-        Plan { revision: 1, transports, streams, ..Plan::default() }
-    }
-
-    /// A worker with two free pairs, and its inbox.
-    fn worker(sink: Sink) -> (Worker, Inbox, Vec<PortPair>) {
-        let probe = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let first = probe.min(60_000);
-        let config = Config {
-            ports: first..=first + 40,
-            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            spare_pairs: 2,
-            rest: Duration::ZERO,
-            ..Config::default()
-        };
-        let counters = Arc::new(Counters::default());
-        let poller = Arc::new(Poller::new().unwrap());
-        let pollers = vec![Arc::clone(&poller)];
-        let mut pool = Pool::new(&config, pollers, Arc::clone(&counters)).unwrap();
-        let pairs = pool.tend(clock());
-        let pool = Arc::new(Mutex::new(pool));
-        let (worker, inbox) = Worker::new(&config, (0, poller), pool, sink, counters).unwrap();
-        (worker, inbox, pairs)
-    }
-
-    fn close(number: u128) -> Command {
-        Command::Close { call: CallId(Uuid::from_u128(number)), pairs: smallvec![] }
-    }
-
-    #[test]
-    fn no_command_is_obeyed_while_events_are_not_read() {
-        let (mut worker, inbox, _) = worker(Arc::new(Err));
-        for number in 0..2 * PENDING_MAX as u128 {
-            inbox.put(close(number)).unwrap();
-        }
-        for _ in 0..10 * PENDING_MAX / COMMANDS_PER_TURN_MAX {
-            worker.obey();
-            worker.offer();
-        }
-        assert_eq!(worker.pending.len(), PENDING_MAX);
-        assert_eq!(worker.timeout().map(|it| it <= RETRY), Some(true));
-    }
-
-    #[test]
-    fn a_full_queue_gives_the_command_back_unless_it_is_a_close() {
-        let (mut worker, inbox, pairs) = worker(Arc::new(|_| Ok(())));
-        let call = CallId(Uuid::from_u128(1));
-        for _ in 0..COMMANDS_MAX {
-            inbox.put(Command::Want { leased: 0 }).unwrap();
-        }
-        let configure = Command::Configure { call, plan: plan(pairs[0]) };
-        assert_eq!(inbox.put(configure.clone()), Err(configure.clone()));
-        inbox.put(Command::Close { call, pairs: smallvec![pairs[0]] }).unwrap();
-
-        // The pair the refused plan named comes back with the close.
-        while worker.pending.is_empty() {
-            worker.obey();
-        }
-        let events: Vec<Event> = worker.pending.drain(..).collect();
-        let closed = Event::Closed { call, figures: vec![] };
-        assert_eq!(events, [closed, Event::PortsReady { pairs: vec![pairs[0]] }]);
-        assert_eq!(inbox.put(configure), Ok(()), "there is room again");
-    }
-
-    #[test]
-    fn a_flood_of_digits_leaves_room_for_what_leases_cause() {
-        let (_worker, inbox, pairs) = worker(Arc::new(|_| Ok(())));
-        let call = CallId(Uuid::from_u128(1));
-        let digit = Digit::of_event(5).unwrap();
-        let press = Press::new(digit, Duration::from_millis(100));
-        let press = Command::Press { call, transport: TransportId(0), press };
-        let taken = (0..COMMANDS_MAX).filter(|_| inbox.put(press.clone()).is_ok()).count();
-        assert_eq!(taken, PRESS_ROOM);
-        let configure = Command::Configure { call, plan: plan(pairs[0]) };
-        for _ in 0..COMMANDS_MAX - PRESS_ROOM {
-            inbox.put(configure.clone()).unwrap();
-        }
-        assert_eq!(inbox.put(configure.clone()), Err(configure));
-    }
-
-    #[test]
-    fn even_the_closes_have_a_limit() {
-        let (_worker, inbox, _) = worker(Arc::new(Err));
-        for _ in 0..COMMANDS_MAX + CLOSES_MAX {
-            inbox.put(close(1)).unwrap();
-        }
-        assert_eq!(inbox.put(close(1)), Err(close(1)));
-    }
-
-    #[test]
-    fn a_fault_ends_its_own_session_only() {
-        let (mut worker, _inbox, pairs) = worker(Arc::new(|_| Ok(())));
-        let calls = [1, 2].map(|it| CallId(Uuid::from_u128(it)));
-        for (call, ports) in calls.into_iter().zip(&pairs) {
-            let event = worker.command(Command::Configure { call, plan: plan(*ports) });
-            assert_eq!(event, Some(Event::Configured { call, revision: 1 }));
-        }
-        let [broken, sound] = [pairs[0].rtp, pairs[1].rtp];
-        worker.sessions.break_books_of(calls[0]);
-        let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
-        for ports in &pairs {
-            phone.send_to(b"voice", ("127.0.0.1", ports.rtp)).unwrap();
-        }
-        worker.serve(broken);
-        worker.serve(sound);
-        worker.serve(broken);
-        let reason = "internal error".to_owned();
-        assert_eq!(worker.pending.pop_front(), Some(Event::Failed { call: calls[0], reason }));
-        assert!(
-            matches!(worker.pending.pop_front(), Some(Event::Latched { call, .. }) if call == calls[1])
-        );
-        worker.counters.add(&mut worker.tally);
-        let totals = worker.counters.snapshot();
-        assert_eq!((totals.faults, worker.sessions.len()), (1, 1));
-        assert_eq!((totals.pairs_used, totals.pairs_resting), (1, 1));
-    }
-}
+mod tests;

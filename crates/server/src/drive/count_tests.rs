@@ -55,7 +55,7 @@ impl Stage {
             core: Core::new(config, rng, Recovered::default(), now),
             streams,
             names,
-            media: media::Media::start(media, |_| Ok(())).unwrap(),
+            media: media::Media::start(media, |_| Ok(()), |_| {}).unwrap(),
             media_events,
             journal: writer,
             ring: ring::ring(1 << 20).0,

@@ -26,7 +26,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use store::StoreHandle;
 use tokio::runtime::Runtime;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 use web::certificate::{self, Certificate};
 use web::events::Ring;
@@ -233,6 +233,7 @@ struct Wiring {
     store: StoreHandle,
     db: store::Db,
     directory: Arc<Directory>,
+    anew: Arc<Notify>,
 }
 
 fn wire(
@@ -244,7 +245,13 @@ fn wire(
 ) -> Result<(Wiring, Parts), Failed> {
     let orders = listeners.orders();
     let (events, media_events) = listeners.media_events();
-    let media = media::Media::start(media_config(config, &listeners.bound()), events)
+    let anew = Arc::new(Notify::new());
+    let restart = Arc::clone(&anew);
+    let lost = move |error: media::Lost| {
+        tracing::error!(%error, "a media thread has ended: starting anew");
+        restart.notify_one();
+    };
+    let media = media::Media::start(media_config(config, &listeners.bound()), events, lost)
         .within(|| text!("media ports", "媒体端口"))?;
     let (writer, reader) = ring::ring(config.trace_memory_mib.0 as usize * MIB);
     let events = Arc::new(Ring::new(clock::now().utc, machine::name()));
@@ -272,6 +279,7 @@ fn wire(
         store: store.handle,
         db: store.db,
         directory,
+        anew,
     };
     let journal = store.writer;
     let parts =
@@ -297,7 +305,7 @@ impl Wiring {
             started_at: clock::now().instant,
             tokens: AtomicU64::new(1),
             ready: AtomicBool::new(false),
-            anew: tokio::sync::Notify::new(),
+            anew: self.anew,
             behind: tokio::sync::Mutex::new(false),
         }
     }
