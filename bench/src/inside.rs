@@ -1,4 +1,5 @@
-//! The core alone, in this process: no sockets, no threads, no files. What it wants done is only looked at.
+//! The core alone, in this process: no sockets, no threads, no files. What it wants done is only looked at, and freed in
+//! its time, as the core thread frees it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -127,34 +128,32 @@ impl Inside {
     }
 
     /// Plays the media edge; the messages are for the caller of this.
-    fn obey(&mut self, effects: Vec<Effect>) -> Result<Vec<Message>> {
-        let mut left = vec![];
-        for effect in effects {
-            let answers = match effect {
+    fn obey(&mut self, mut effects: Vec<Effect>) -> Result<Vec<Message>> {
+        let (mut left, mut answers) = (vec![], vec![]);
+        for effect in &effects {
+            match effect {
                 Effect::Send { bytes, .. } => {
-                    left.push(Message::parse(&bytes).context("the core sent what is no message")?);
-                    continue;
+                    left.push(Message::parse(bytes).context("the core sent what is no message")?);
                 }
                 Effect::Media(Command::Configure { call, plan }) => {
-                    vec![Event::Configured { call, revision: plan.revision }]
+                    answers.push(Event::Configured { call: *call, revision: plan.revision });
                 }
                 Effect::Media(Command::Close { call, pairs }) => {
-                    vec![
-                        Event::Closed { call, figures: vec![] },
-                        Event::PortsReady { pairs: pairs.into_vec() },
-                    ]
+                    answers.push(Event::Closed { call: *call, figures: vec![] });
+                    answers.push(Event::PortsReady { pairs: pairs.to_vec() });
                 }
                 Effect::Media(Command::Want { .. } | Command::Press { .. })
                 | Effect::Connect { .. }
                 | Effect::Resolve(_)
                 | Effect::KeepResolved(_)
                 | Effect::Record(_)
-                | Effect::Event(_) => continue,
-            };
-            for event in answers {
-                let effects = self.give(Input::Media(event));
-                left.extend(self.obey(effects)?);
+                | Effect::Event(_) => {}
             }
+        }
+        self.spend(|_| effects.clear());
+        for event in answers {
+            let effects = self.give(Input::Media(event));
+            left.extend(self.obey(effects)?);
         }
         Ok(left)
     }

@@ -1,8 +1,10 @@
 //! Measures the server side by side with others on loopback: CPU time of the whole process tree for each operation.
 //!
 //! Arguments name the rows wanted (all without), `--json` prints one object for each figure. Load generators share
-//! the machine with what they measure, so ratios count and rates reached do not. Medians of three runs. A figure does
-//! not count, and the run fails, unless journal, records, ring and metrics show what the generators did.
+//! the machine with what they measure, so ratios count and rates reached do not. Calls, registrations, packets, viewers
+//! and routing are medians of three runs or more, and their figures do not count, and the run fails, unless journal,
+//! records, ring and metrics show what the generators did. `memory`, `steady`, `overload`, `idle` and `pages` are one run
+//! each; of them and of `start` only what the generators were answered is checked.
 
 mod bencode;
 mod candidate;

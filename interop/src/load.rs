@@ -49,6 +49,8 @@ pub struct Outcome {
     pub failures: BTreeMap<u16, usize>,
     /// From the INVITE with credentials to its 180, or from the first REGISTER to the 200. Unit: microseconds.
     pub waits_us: Vec<u64>,
+    /// Until the last of them was begun.
+    pub begun_in: Duration,
     pub took: Duration,
 }
 

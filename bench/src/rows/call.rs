@@ -78,17 +78,17 @@ pub(super) struct Office {
 
 impl Office {
     pub(super) fn start(kind: Kind, load: Load) -> Result<Self> {
-        Self::start_then(kind, load, || Ok(()))
+        Self::start_then(kind, load, |_| Ok(()))
     }
 
     /// With something to be done between the start of the server and that of the generators.
     pub(super) fn start_then(
         kind: Kind,
         load: Load,
-        then: impl FnOnce() -> Result<()>,
+        then: impl FnOnce(&Candidate) -> Result<()>,
     ) -> Result<Self> {
         let candidate = Candidate::start_with(kind, &["--relay", load.relay])?;
-        then()?;
+        then(&candidate)?;
         let all = users();
         let (callers, callees) = all[..PHONES].split_at(PHONES / 2);
         let server = server_of(&candidate, load);
@@ -136,7 +136,7 @@ impl Bench for Office {
         let outcome = std::mem::take(&mut self.caller.outcome);
         self.calls += outcome.done;
         self.failed += outcome.failed;
-        let problem = passes(&outcome, usize::try_from(count)?);
+        let problem = passes(&outcome, count, rate);
         Ok(Run { used, outcome, problem })
     }
 

@@ -1,5 +1,7 @@
 //! How the rows that put a load on a server are taken: medians of three runs, Kamailio with its best number of workers.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use interop::kamailio;
 use interop::load::Outcome;
@@ -10,6 +12,9 @@ use crate::table::Figure;
 
 /// Every figure is the median of so many runs.
 pub(super) const RUNS: usize = 3;
+
+/// A generator that needs so many times the time it should have measures another rate.
+const LAG_MAX: f64 = 1.05;
 
 /// A server with users, ready for a load.
 pub(super) trait Bench: Sized {
@@ -94,13 +99,41 @@ fn figure(kind: Kind, what: &str, runs: Vec<Run>) -> Figure {
     }
 }
 
-/// Passed: 99.9 % done and at most 0.1 % sent again.
-pub(super) fn passes(outcome: &Outcome, count: usize) -> Option<String> {
+/// Passed: 99.9 % done, at most 0.1 % sent again, and all of it at this rate.
+pub(super) fn passes(outcome: &Outcome, count: u32, rate: u32) -> Option<String> {
+    let due = Duration::from_secs(1) * count / rate;
+    let lags = outcome.begun_in.as_secs_f64() > due.as_secs_f64() * LAG_MAX;
+    let count = count as usize;
     let few = |it: usize| it * 1000 <= count;
     match outcome {
         it if it.done + it.failed != count => Some(format!("{} of {count} made", it.done)),
         it if !few(it.failed) => Some(format!("{} failed {:?}", it.failed, it.failures)),
         it if !few(it.resent) => Some(format!("{} sent again", it.resent)),
+        it if lags => Some(format!("the generator took {:.2?} instead of {due:.2?}", it.begun_in)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_the_load_that_was_meant_does_not_pass() {
+        #[rustfmt::skip]
+        let table = [
+            // done, failed, resent, begun in ms
+            (2000, 0, 0, 4999, None),
+            (1998, 2, 2, 5249, None),
+            (1990, 0, 0, 4999, Some("1990 of 2000 made")),
+            (1997, 3, 0, 4999, Some("3 failed {}")),
+            (2000, 0, 3, 4999, Some("3 sent again")),
+            (2000, 0, 0, 5260, Some("the generator took 5.26s instead of 5.00s")),
+        ];
+        for (done, failed, resent, begun_ms, problem) in table {
+            let begun_in = Duration::from_millis(begun_ms);
+            let outcome = Outcome { done, failed, resent, begun_in, ..Outcome::default() };
+            assert_eq!(passes(&outcome, 2000, 400).as_deref(), problem);
+        }
     }
 }

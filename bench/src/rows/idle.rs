@@ -10,6 +10,7 @@ use interop::server::LOCALHOST;
 use crate::candidate::{Candidate, Kind, users};
 use crate::measure;
 use crate::table::{Figure, Report};
+use crate::verify::settle;
 
 const EXPIRES_S: u32 = 300;
 const FIRST_RATE: u32 = 4000;
@@ -36,6 +37,7 @@ fn one(kind: Kind) -> Result<Figure> {
     let outcome = register_with(&mut wires, candidate.at, &users, how)?;
     ensure!(outcome.failed == 0, "registrations: {outcome}");
     // What the registrations left to be done is over by then.
+    candidate.dialtone().map(settle).transpose()?;
     clock::pause(Duration::from_secs(2));
 
     let silent = share(&candidate, || {
@@ -61,10 +63,12 @@ fn one(kind: Kind) -> Result<Figure> {
     })
 }
 
-/// CPU time for each second that this takes. Unit: percent of one core.
+/// CPU time for each second that this takes, with what it leaves to be done. Unit: percent of one core.
 fn share(candidate: &Candidate, act: impl FnOnce() -> Result<()>) -> Result<f64> {
     let (started, watch) = (clock::now(), measure::Watch::begin(candidate.id()?)?);
     act()?;
+    let took = started.elapsed();
+    candidate.dialtone().map(settle).transpose()?;
     let used = watch.used()?.total();
-    Ok(used.as_secs_f64() * 100.0 / started.elapsed().as_secs_f64())
+    Ok(used.as_secs_f64() * 100.0 / took.as_secs_f64())
 }

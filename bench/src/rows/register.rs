@@ -64,7 +64,7 @@ impl Bench for Phones {
         self.candidate.dialtone().map(settle).transpose()?;
         let used = watch.used()?;
         self.registered = self.registered.and(Tally::of(&outcome));
-        let problem = passes(&outcome, self.users.len());
+        let problem = passes(&outcome, u32::try_from(self.users.len())?, self.rate);
         Ok(Run { used, outcome, problem })
     }
 

@@ -115,6 +115,7 @@ impl Caller {
                 let user = usize::try_from(made)? % self.users.len();
                 self.call(user, &callees[user % callees.len()].number, nowhere)?;
                 made += 1;
+                self.outcome.begun_in = started.elapsed();
             }
             if self.poll()? {
                 self.hang_up_after(hold)?;

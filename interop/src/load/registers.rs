@@ -77,6 +77,7 @@ pub fn register_with(
                 break;
             }
             load.begin()?;
+            load.outcome.begun_in = started.elapsed();
         }
         while let Some((_, answer)) = load.wires.receive()? {
             load.handle(&answer)?;
