@@ -22,6 +22,7 @@ mod page;
 mod place;
 mod register;
 mod reply;
+mod report;
 pub(crate) mod trunks;
 
 pub use message::is_keep_alive;
@@ -103,8 +104,8 @@ pub enum Command {
     Transfer { call: CallId, kept: Half, to: Box<str>, token: u64 },
     /// End the registration of one device. It may register again.
     LogOff(BindingKey),
-    /// Ask for the status of every running call: each comes as [`Event::Call`].
-    ReportCalls,
+    /// Tell anew what stands, as it was told when it came: bindings, lines, trunks and calls, a few at a time.
+    Report,
     /// Examine a line, with a test call where a number is given: [`Event::Examined`] has the token.
     ExamineLine { tenant: TenantId, account: Box<str>, call: Option<Box<str>>, token: u64 },
     /// Decide on a call that nobody places: [`Event::Tried`] has the token.
@@ -231,6 +232,8 @@ pub struct Core {
     calls: Calls,
     orphans: Orphans,
     examinations: doctor::Examinations,
+    /// What is told anew, where the reader of events has lost some.
+    report: Option<report::Report>,
     alive_at: Instant,
     /// No new call or registration: the process ends.
     closing: bool,
@@ -268,6 +271,7 @@ impl Core {
             calls: Calls::default(),
             orphans,
             examinations: doctor::Examinations::default(),
+            report: None,
             alive_at: now.instant,
             closing: false,
             overloaded: false,
@@ -301,6 +305,7 @@ impl Core {
             core.trunks_due(now);
             core.examinations_due(now);
             core.calls.handle_timeout(&mut core.office, now.instant);
+            core.report_due(now);
             if core.alive_at <= now.instant {
                 core.alive_at = now.instant + ALIVE_EVERY;
                 core.office.record(Record::Alive(now.utc));
@@ -323,6 +328,7 @@ impl Core {
             office.lines.poll_timeout(),
             office.trunks.poll_timeout(),
             self.examinations.poll_timeout(),
+            self.report.as_ref().map(|it| it.due),
             office.names.poll_timeout(),
         ];
         others.into_iter().flatten().chain([self.alive_at]).min()
@@ -408,7 +414,7 @@ impl Core {
                     self.unbound(key, UnregisterReason::LoggedOff);
                 }
             }
-            Command::ReportCalls => self.calls.report(&mut self.office),
+            Command::Report => self.begin_report(now.instant),
             Command::RegisterLine { tenant, account } => {
                 let key = self.office.lines.find(tenant, &account).map(|it| it.key);
                 if let Some(key) = key {

@@ -13,6 +13,7 @@ use sip::{ConnectionId, Flow};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -406,6 +407,15 @@ impl Registrar {
         let list = self.bindings(tenant, number).iter();
         let bindings: Vec<_> = list.map(|it| Arc::clone(&it.binding)).collect();
         bindings.iter().filter_map(|it| self.remove(&it.key)).map(|it| it.binding).collect()
+    }
+
+    /// The bindings behind one, with their ends, in the order of these.
+    pub fn behind(
+        &self,
+        last: Option<&(Instant, ByKey)>,
+    ) -> impl Iterator<Item = &(Instant, ByKey)> {
+        let start = last.map_or(Unbounded, Excluded);
+        self.by_expiry.range((start, Unbounded))
     }
 
     /// Every extension that has a binding.

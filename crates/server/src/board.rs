@@ -60,6 +60,15 @@ struct Picture {
     orders: BTreeMap<u64, oneshot::Sender<Result<(), Undone>>>,
     /// Set when events were lost: calls last told before it are doubtful.
     lagged_at: Option<Instant>,
+    doubtful: Doubtful,
+}
+
+/// What was there when events were lost, and has not been told since.
+#[derive(Default)]
+struct Doubtful {
+    bindings: BTreeSet<ByKey>,
+    lines: BTreeSet<(TenantId, Box<str>)>,
+    trunks: BTreeSet<(TenantId, u32)>,
 }
 
 struct Shown {
@@ -106,7 +115,10 @@ impl Board {
             Event::Registered(binding) => {
                 // An equal key would keep the older binding.
                 before = picture.bindings.remove_entry(&binding.key);
-                let ends_at = ends_at(binding, now);
+                picture.doubtful.bindings.remove(&binding.key);
+                // What is told once more ends when it did: the wall clock may have been set meanwhile.
+                let same = before.as_ref().filter(|(known, _)| known.0 == *binding);
+                let ends_at = same.map_or_else(|| ends_at(binding, now), |&(_, it)| it);
                 picture.bindings.insert(ByKey(Arc::clone(binding)), ends_at);
             }
             Event::Unregistered { key, .. } => before = picture.bindings.remove_entry(key),
@@ -126,13 +138,16 @@ impl Board {
             }
             Event::Line(status) => {
                 let key = (status.tenant, status.account.clone());
+                picture.doubtful.lines.remove(&key);
                 picture.lines.insert(key, (**status).clone());
             }
             Event::LineGone { tenant, account } => {
                 picture.lines.remove(&(*tenant, account.clone()));
             }
             Event::Trunk(status) => {
-                picture.trunks.insert((status.tenant, status.id), (**status).clone());
+                let key = (status.tenant, status.id);
+                picture.doubtful.trunks.remove(&key);
+                picture.trunks.insert(key, (**status).clone());
             }
             Event::TrunkGone { tenant, id } => {
                 picture.trunks.remove(&(*tenant, *id));
@@ -160,20 +175,35 @@ impl Board {
 
     /// Events were dropped: what is not told again within [`CONFIRM`] goes.
     pub(crate) fn lagged(&self, now: Instant) {
-        self.lock().lagged_at = Some(now);
+        let mut picture = self.lock();
+        picture.lagged_at = Some(now);
+        picture.doubtful = Doubtful {
+            bindings: picture.bindings.keys().cloned().collect(),
+            lines: picture.lines.keys().cloned().collect(),
+            trunks: picture.trunks.keys().copied().collect(),
+        };
     }
 
-    /// Removes what only a lost event could have removed; whether calls were among it. Called about once a second.
-    pub(crate) fn sweep(&self, now: Instant) -> bool {
-        let mut picture = self.lock();
+    /// Removes what only a lost event could have removed; called about once a second. How much that was, once all that
+    /// is there has had the time to be told again.
+    pub(crate) fn sweep(&self, now: Instant) -> Option<usize> {
+        let picture = &mut *self.lock();
         picture.bindings.retain(|_, ends_at| *ends_at + LATE > now);
-        let Some(lagged_at) = picture.lagged_at.filter(|it| now > *it + CONFIRM) else {
-            return false;
-        };
-        let before = picture.calls.len();
+        let lagged_at = picture.lagged_at.take_if(|it| now > *it + CONFIRM)?;
+        let size =
+            |it: &Picture| it.calls.len() + it.bindings.len() + it.lines.len() + it.trunks.len();
+        let before = size(picture);
         picture.calls.retain(|_, it| it.told_at >= lagged_at);
-        picture.lagged_at = None;
-        picture.calls.len() < before
+        let Doubtful { bindings, lines, trunks } = std::mem::take(&mut picture.doubtful);
+        picture.bindings.retain(|it, _| !bindings.contains(it));
+        picture.lines.retain(|it, _| !lines.contains(it));
+        picture.trunks.retain(|it, _| !trunks.contains(it));
+        Some(before - size(picture))
+    }
+
+    /// The calls that are up.
+    pub(crate) fn running(&self) -> BTreeSet<CallId> {
+        self.lock().calls.keys().copied().collect()
     }
 
     /// Bindings after this one, in their order, up to so many.
@@ -310,6 +340,7 @@ impl Board {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::metrics::tests as examples;
     use pbx::event::UnregisterReason;
     use pbx::id::TenantId;
     use pbx::time::UnixMillis;
@@ -396,6 +427,7 @@ mod tests {
         let an_hour_ahead = Now { utc: UnixMillis(3_600_000), ..at(start, 10) };
         let board = Board::new(&[binding("100", 60_000)], at(start, 0));
         board.take(&Event::Registered(Arc::new(binding("101", 3_660_000))), an_hour_ahead);
+        board.take(&Event::Registered(Arc::new(binding("100", 60_000))), an_hour_ahead);
         board.sweep(at(start, 59_000).instant);
         assert_eq!(board.figures(), (2, 0));
         board.sweep(at(start, 61_000).instant);
@@ -414,6 +446,32 @@ mod tests {
         assert_eq!(board.calls().len(), 2, "the report may still be on its way");
         board.sweep(at(start, 101).instant + CONFIRM);
         assert_eq!(board.calls().iter().map(|it| it.call.0.as_u128()).collect::<Vec<_>>(), [2]);
+    }
+
+    /// A phone has registered and another one has left, and neither was told.
+    #[test]
+    fn registrations_lines_and_trunks_are_as_they_are_told_after_a_loss() {
+        let start = crate::clock::now().instant;
+        let told = |it: &str| Event::Registered(Arc::new(binding(it, 60_000)));
+        let line = |account: &str| {
+            Event::Line(Box::new(LineStatus { account: account.into(), ..examples::line() }))
+        };
+        let trunk = |id| Event::Trunk(Box::new(TrunkStatus { id, ..examples::trunk() }));
+        let board = Board::new(&[binding("100", 60_000), binding("101", 60_000)], at(start, 0));
+        for event in [line("1"), line("2"), trunk(1), trunk(2)] {
+            board.take(&event, at(start, 10));
+        }
+        board.lagged(at(start, 100).instant);
+        for event in [told("101"), told("102"), line("2"), trunk(2)] {
+            board.take(&event, at(start, 150));
+        }
+        assert_eq!(board.sweep(at(start, 200).instant), None, "more may be on its way");
+        assert_eq!(board.sweep(at(start, 101).instant + CONFIRM), Some(3));
+        let phones = board.bindings(None, 10);
+        assert!(phones.iter().map(|it| &*it.key.extension).eq(["101", "102"]));
+        assert!(board.lines().iter().map(|it| &*it.account).eq(["2"]));
+        assert!(board.trunks().iter().map(|it| it.id).eq([2]));
+        assert_eq!(board.sweep(at(start, 102).instant + 2 * CONFIRM), None);
     }
 
     #[test]

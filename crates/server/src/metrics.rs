@@ -337,7 +337,7 @@ fn parse_cpu(text: &str) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use pbx::counters::SETUP_MS;
@@ -349,7 +349,7 @@ mod tests {
     use pbx::trunk::live::ServerStatus;
     use std::collections::BTreeSet;
 
-    fn line() -> LineStatus {
+    pub(crate) fn line() -> LineStatus {
         let said = |ms| Some(Said { at: UnixMillis(ms), what: Text::same("") });
         LineStatus {
             tenant: TenantId::default(),
@@ -368,7 +368,7 @@ mod tests {
         }
     }
 
-    fn trunk() -> TrunkStatus {
+    pub(crate) fn trunk() -> TrunkStatus {
         let address = "127.0.0.1:5060".parse().unwrap();
         let of = |configured, address, up| ServerStatus {
             configured,

@@ -112,7 +112,7 @@ impl Sink {
     }
 }
 
-/// Starts the thread. `report` asks the core to tell all running calls again. The thread ends when
+/// Starts the thread. `report` asks the core to tell again all that stands. The thread ends when
 /// the sink is dropped.
 pub(crate) fn start(
     board: Arc<Board>,
@@ -123,18 +123,7 @@ pub(crate) fn start(
     let (strangers, strangers_out) = sync_channel(STRANGER_EVENTS_MAX);
     let dropped = Arc::new(Dropped::default());
     let sleep = Arc::new(Sleep::default());
-    let mut watcher = Watcher {
-        board,
-        ring,
-        sleep: Arc::clone(&sleep),
-        dropped: Arc::clone(&dropped),
-        dropped_seen: 0,
-        states: BTreeMap::new(),
-        security: Bucket::new(SECURITY_RATE, SECURITY_BURST),
-        throttled: Named::default(),
-        refusals: Bucket::new(REFUSED_RATE, REFUSED_BURST),
-        refused: Named::default(),
-    };
+    let mut watcher = Watcher::new(board, ring, Arc::clone(&sleep), Arc::clone(&dropped));
     std::thread::Builder::new()
         .name("board".to_owned())
         .spawn(move || watcher.run(&events_out, &strangers_out, &report))?;
@@ -158,6 +147,21 @@ struct Watcher {
 }
 
 impl Watcher {
+    fn new(board: Arc<Board>, ring: Arc<Ring>, sleep: Arc<Sleep>, dropped: Arc<Dropped>) -> Self {
+        Self {
+            board,
+            ring,
+            sleep,
+            dropped,
+            dropped_seen: 0,
+            states: BTreeMap::new(),
+            security: Bucket::new(SECURITY_RATE, SECURITY_BURST),
+            throttled: Named::default(),
+            refusals: Bucket::new(REFUSED_RATE, REFUSED_BURST),
+            refused: Named::default(),
+        }
+    }
+
     fn run(&mut self, events: &Receiver<Event>, strangers: &Receiver<Event>, report: &dyn Fn()) {
         let mut swept = instant();
         self.board.watched_by(std::thread::current());
@@ -183,17 +187,26 @@ impl Watcher {
             }
             if now.instant.duration_since(swept) >= SWEEP {
                 swept = now.instant;
-                if let Some(lines) = self.security.left_out(now.instant) {
-                    tracing::warn!(target: "security", lines, "lines left out");
-                }
-                if self.board.sweep(now.instant) {
-                    self.tell_gap(now);
-                }
-                self.ring.sweep(now.utc);
-                crate::memory::give_back();
-                self.recover(now, report);
+                self.sweep(now, report);
             }
         }
+    }
+
+    /// What is to be done once a second.
+    fn sweep(&mut self, now: Now, report: &dyn Fn()) {
+        if let Some(lines) = self.security.left_out(now.instant) {
+            tracing::warn!(target: "security", lines, "lines left out");
+        }
+        if let Some(gone) = self.board.sweep(now.instant) {
+            let running = self.board.running();
+            self.states.retain(|call, _| running.contains(call));
+            if gone > 0 {
+                self.tell_gap(now);
+            }
+        }
+        self.ring.sweep(now.utc);
+        crate::memory::give_back();
+        self.recover(now, report);
     }
 
     /// Takes all that there is; how many, or `None` where the core has ended.
@@ -451,6 +464,65 @@ fn instant() -> Instant {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use pbx::event::CallStatus;
+    use pbx::id::{CallId, TenantId};
+    use pbx::time::UnixMillis;
+    use std::cell::Cell;
+    use web::events::Kinds;
+
+    fn watcher() -> Watcher {
+        let ring = Arc::new(Ring::new(UnixMillis(1), "here"));
+        Watcher::new(Arc::default(), ring, Arc::default(), Arc::default())
+    }
+
+    fn after_s(start: Now, seconds: u64) -> Now {
+        let time = Duration::from_secs(seconds);
+        Now { instant: start.instant + time, utc: start.utc.after(time) }
+    }
+
+    fn call(number: u128, state: CallState) -> Event {
+        Event::Call(Box::new(CallStatus {
+            call: CallId(uuid::Uuid::from_u128(number)),
+            tenant: TenantId(0),
+            state,
+            record: Arc::default(),
+            codec_caller: "".into(),
+            codec_callee: "".into(),
+            relayed: true,
+            legs: Default::default(),
+        }))
+    }
+
+    /// The end of one call is lost, as is all that is told of it but its release.
+    #[test]
+    fn of_a_call_whose_end_was_lost_nothing_is_left() {
+        let (mut watcher, start) = (watcher(), crate::clock::now());
+        let asked = Cell::new(0);
+        let report = || asked.set(asked.get() + 1);
+        for number in 1..=3 {
+            watcher.take(&call(number, CallState::Answered), start);
+        }
+        watcher.take(&call(1, CallState::Released), start);
+        watcher.dropped.events.fetch_add(2, Ordering::Relaxed);
+        watcher.sweep(after_s(start, 1), &report);
+        watcher.take(&call(3, CallState::Answered), after_s(start, 2));
+        watcher.sweep(after_s(start, 3), &report);
+        assert_eq!((asked.get(), watcher.states.len()), (1, 3));
+        watcher.sweep(after_s(start, 12), &report);
+        let left: Vec<_> = watcher.states.keys().map(|it| it.0.as_u128()).collect();
+        assert_eq!((asked.get(), left), (1, vec![3]));
+    }
+
+    #[test]
+    fn the_ring_of_events_is_swept_each_second() {
+        let (mut watcher, start) = (watcher(), crate::clock::now());
+        let mut reader = watcher.ring.read(None, Kinds::ALL).unwrap();
+        for _ in 0..2000 {
+            watcher.ring.push(start.utc, Fact::Lost);
+        }
+        watcher.sweep(after_s(start, 60), &|| ());
+        assert!(reader.take().lost.is_some(), "what is older than half a minute has gone");
+    }
 
     #[test]
     fn a_stranger_cannot_forge_the_security_line() {

@@ -26,6 +26,7 @@
 //! digits alice sends 5 | digits bob hears 5     as telephone events; `dtmf=5` is the body of an INFO
 //! record release=caller.hangup status=200   the next call record
 //! record guilty=us says="…" zh="…"          its verdict
+//! report registered=100 call=answered       all that is told anew, in this order
 //! clock +1h | kill | shutdown | hangup [first] | overload | behind | disconnect bob | move bob
 //! place 100 101 by=102 shown=5 shown-to-second=6 answers-itself     the server calls 100, then 101
 //! transfer caller 102                       the caller of the newest call is to talk to 102

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::call::begin::Attempt;
+use crate::event::{CallState, Event};
 use crate::id::CallId;
 use crate::media;
 use crate::office::{LegId, Office, Owner};
@@ -11,6 +12,7 @@ use sip::slack::{give_back_map, give_back_slab};
 use sip::timers::TimerQueue;
 use slab::Slab;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Instant;
 
 /// Most calls of a shard, those whose last transactions come to their ends included; one more gets
@@ -157,10 +159,15 @@ impl Calls {
         }
     }
 
-    pub(super) fn report(&self, office: &mut Office) {
-        for (_, place) in &self.slab {
-            office.event(crate::event::Event::Call(Box::new(place.call.status())));
+    /// Tells the calls at so many places that have not ended: of the others the record tells. Whether more places follow.
+    pub(super) fn report(&self, office: &mut Office, places: Range<usize>) -> bool {
+        for place in places.clone().filter_map(|it| self.slab.get(it)) {
+            let status = place.call.status();
+            if status.state != CallState::Released {
+                office.event(Event::Call(Box::new(status)));
+            }
         }
+        places.end < self.slab.capacity()
     }
 
     /// The answer to [`Office::connect`]: a flow, or `None`.

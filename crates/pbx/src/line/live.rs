@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -228,6 +229,18 @@ impl LiveLine {
 }
 
 impl Lines {
+    /// The lines at these places, as the board was told last.
+    pub fn published(&self, places: Range<usize>) -> Vec<Box<LineStatus>> {
+        // The account of a deleted one may be another line's by now.
+        let lines = places.filter_map(|it| self.slab.get(it)).filter(|it| !it.deleted);
+        lines.filter_map(|it| it.published.clone()).collect()
+    }
+
+    /// How many places there are.
+    pub fn places(&self) -> usize {
+        self.slab.capacity()
+    }
+
     pub fn recover(&mut self, facts: Vec<LineRegistration>) {
         let named = |it: LineRegistration| ((it.tenant, it.account.clone()), it);
         self.recovered = facts.into_iter().map(named).collect();

@@ -16,6 +16,7 @@ use slab::Slab;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -341,6 +342,17 @@ impl Server {
 }
 
 impl Trunks {
+    /// The trunks at these places, as the board was told last.
+    pub fn published(&self, places: Range<usize>) -> Vec<Box<TrunkStatus>> {
+        let trunks = places.filter_map(|it| self.slab.get(it));
+        trunks.filter_map(|it| it.published.clone()).collect()
+    }
+
+    /// How many places there are.
+    pub fn places(&self) -> usize {
+        self.slab.capacity()
+    }
+
     pub fn get(&self, key: TrunkKey) -> Option<&LiveTrunk> {
         self.slab.get(key.index).filter(|it| it.key == key)
     }

@@ -29,6 +29,7 @@ mod redirects;
 mod refusals;
 mod register;
 mod reliable;
+mod report;
 mod requests;
 mod security;
 mod sources;

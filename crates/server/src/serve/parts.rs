@@ -258,7 +258,7 @@ fn wire(
     let board = Arc::new(Board::new(&store.recovery.recovered.bindings, clock::now()));
     let ask = orders.clone();
     let report = move || {
-        ask.give(Order::Command(Command::ReportCalls));
+        ask.give(Order::Command(Command::Report));
     };
     let (sink, dropped) = board_watch::start(Arc::clone(&board), Arc::clone(&events), report)
         .within(|| text!("the board", "呼叫看板"))?;

@@ -112,16 +112,23 @@ fn yes_or_no(it: bool) -> String {
 
 /// `event throttled`, `event auth_failed=replay`: published since the last such line.
 pub(super) fn event(events: &mut VecDeque<Event>, words: &Words) -> Result<(), String> {
-    let wanted: Vec<String> = words
-        .flags()
-        .map(str::to_owned)
-        .chain(words.pairs().map(|(name, value)| format!("{name}={value}")))
-        .collect();
     let published: Vec<String> = events.drain(..).map(|it| in_words(&it)).collect();
-    match wanted.iter().find(|it| !published.contains(it)) {
+    match wanted(words).into_iter().find(|it| !published.contains(it)) {
         Some(missing) => Err(format!("no {missing} among {published:?}")),
         None => Ok(()),
     }
+}
+
+/// All that is told, in its order.
+pub(super) fn report(events: &mut VecDeque<Event>, words: &Words) -> Result<(), String> {
+    let told: Vec<String> = events.drain(..).map(|it| in_words(&it)).collect();
+    let wanted = wanted(words);
+    if told == wanted { Ok(()) } else { Err(format!("told is {told:?}, not {wanted:?}")) }
+}
+
+fn wanted(words: &Words) -> Vec<String> {
+    let pairs = words.pairs().map(|(name, value)| format!("{name}={value}"));
+    words.flags().map(str::to_owned).chain(pairs).collect()
 }
 
 fn in_words(event: &Event) -> String {

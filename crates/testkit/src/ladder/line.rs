@@ -71,6 +71,7 @@ pub(super) enum Step {
     Record(Words),
     /// Something published since the last such line.
     Event(Words),
+    Report(Words),
 }
 
 /// A word and those that qualify it.
@@ -138,6 +139,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Step>, String> {
         "dns" => Step::Dns(words()),
         "record" => Step::Record(words_without_head(&tokens)),
         "event" => Step::Event(words_without_head(&tokens)),
+        "report" => Step::Report(words_without_head(&tokens)),
         "wait" if tokens.get(2).is_some_and(|it| it == "next") => {
             Step::WaitNext { most: duration(argument.unwrap_or_default())? }
         }

@@ -19,6 +19,8 @@ use sip::message::{HeaderName, Message};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+/// More than a report takes.
+const REPORT: Duration = Duration::from_millis(100);
 /// The address of a phone whose network has changed.
 const MOVED_TO: Ipv4Addr = Ipv4Addr::new(10, 0, 77, 1);
 
@@ -90,6 +92,12 @@ impl Run {
             Step::Silence(phone) => self.silence(phone),
             Step::Record(words) => self.record(words),
             Step::Event(words) => end::event(&mut self.stage.office.events, words),
+            Step::Report(words) => {
+                self.stage.office.events.clear();
+                self.command(Command::Report)?;
+                self.stage.office.advance(REPORT);
+                end::report(&mut self.stage.office.events, words)
+            }
         }
     }
 
