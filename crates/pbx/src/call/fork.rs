@@ -212,12 +212,14 @@ impl Call {
         let Some(sdp) = body::of(message).filter(|it| body::sdp_range(*it).is_some()) else {
             return self.acknowledge(office, fork, now);
         };
-        if !told && let Some(it) = self.forks.get_mut(fork) {
+        if told && self.passes_reliably() {
+            return;
+        }
+        // The answer says it again where it was not said reliably (RFC 3261 §13.2.1).
+        if let Some(it) = self.forks.get_mut(fork) {
             it.said = Some(body::OwnedBody::of(sdp));
         }
-        if !told || !self.passes_reliably() {
-            self.acknowledge(office, fork, now);
-        }
+        self.acknowledge(office, fork, now);
     }
 
     /// Tells the caller what a phone said; returns whether a description was among it.

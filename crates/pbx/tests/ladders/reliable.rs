@@ -31,7 +31,7 @@ fn the_callee_rings_reliably() {
         media alice hears bob
                  pbx <- bob   200 INVITE sdp=none
                  pbx -> bob   ACK
-        alice <- pbx          200 sdp=none
+        alice <- pbx          200 sdp=answer(pcma)
         alice -> pbx          ACK
         media bob hears alice
         {DOWN}"
