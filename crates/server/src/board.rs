@@ -337,7 +337,7 @@ impl Board {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::metrics::tests as examples;
@@ -370,7 +370,7 @@ mod tests {
         }
     }
 
-    fn call(number: u128, state: CallState) -> Event {
+    pub(crate) fn call(number: u128, state: CallState) -> Event {
         Event::Call(Box::new(CallStatus {
             call: CallId(uuid::Uuid::from_u128(number)),
             tenant: TenantId(0),

@@ -464,8 +464,7 @@ fn instant() -> Instant {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use pbx::event::CallStatus;
-    use pbx::id::{CallId, TenantId};
+    use crate::board::tests::call;
     use pbx::time::UnixMillis;
     use std::cell::Cell;
     use web::events::Kinds;
@@ -478,19 +477,6 @@ mod tests {
     fn after_s(start: Now, seconds: u64) -> Now {
         let time = Duration::from_secs(seconds);
         Now { instant: start.instant + time, utc: start.utc.after(time) }
-    }
-
-    fn call(number: u128, state: CallState) -> Event {
-        Event::Call(Box::new(CallStatus {
-            call: CallId(uuid::Uuid::from_u128(number)),
-            tenant: TenantId(0),
-            state,
-            record: Arc::default(),
-            codec_caller: "".into(),
-            codec_callee: "".into(),
-            relayed: true,
-            legs: Default::default(),
-        }))
     }
 
     /// The end of one call is lost, as is all that is told of it but its release.
