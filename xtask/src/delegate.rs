@@ -84,28 +84,8 @@ pub(crate) const BENCH: Tool = Tool {
     packages: &["kamailio", "rtpengine-daemon"],
 };
 
-/// Which build runs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Profile {
-    Dev,
-    Release,
-}
-
-impl Profile {
-    fn flags(self) -> &'static [&'static str] {
-        match self {
-            Self::Dev => &["-q"],
-            Self::Release => &["-q", "--release"],
-        }
-    }
-
-    fn folder(self) -> &'static str {
-        match self {
-            Self::Dev => "debug",
-            Self::Release => "release",
-        }
-    }
-}
+/// What a person gets.
+const RELEASE: [&str; 2] = ["-q", "--release"];
 
 impl Tool {
     /// Runs the tool for a person; true where it ended well.
@@ -115,11 +95,9 @@ impl Tool {
             return Ok(false);
         }
         let arguments: Vec<&str> = arguments.arguments.iter().map(String::as_str).collect();
-        let profile = Profile::Release;
         self.install_packages()?;
-        let is_built =
-            self.build_server(profile)? && self.build_faulty()? && self.build_examples(profile)?;
-        Ok(is_built && shell::run(&mut self.command(profile, &arguments))?)
+        let is_built = self.build_server()? && self.build_faulty()? && self.build_examples()?;
+        Ok(is_built && shell::run(&mut self.command(&arguments))?)
     }
 
     /// Runs the tool as a step of CI and reads its cases.
@@ -128,13 +106,14 @@ impl Tool {
             println!("{}: not built yet", self.name);
             return Ok(Report::default());
         }
-        let profile = Profile::Dev;
-        if !self.build_server(profile)? {
-            return Ok(Report::of("server: build", false));
+        if !shell::build_all()? {
+            return Ok(Report::of(&format!("{}: build", self.name), false));
         }
         // The counts of one tool would be taken for those of CI, which end the output.
         let shown = |line: &str| report::runner_summary(line).is_none();
-        let outcome = shell::run_and_read(&mut self.command(profile, arguments), shown)?;
+        let mut command = shell::built(self.bin.unwrap_or(self.package));
+        command.args(arguments).env("DIALTONE_BIN", shell::target_dir().join("debug/dialtone"));
+        let outcome = shell::run_and_read(&mut command, shown)?;
         Ok(Report::from_runner(self.name, outcome.success, &outcome.stdout))
     }
 
@@ -162,28 +141,28 @@ impl Tool {
         shell::run(&mut command)
     }
 
-    fn build_server(&self, profile: Profile) -> anyhow::Result<bool> {
+    fn build_server(&self) -> anyhow::Result<bool> {
         if !self.drives_server {
             return Ok(true);
         }
         let mut command = shell::cargo(&["build", "-p", "dialtone-server"]);
-        shell::run(command.args(profile.flags()))
+        shell::run(command.args(RELEASE))
     }
 
-    fn build_examples(&self, profile: Profile) -> anyhow::Result<bool> {
+    fn build_examples(&self) -> anyhow::Result<bool> {
         let Some(package) = self.examples else { return Ok(true) };
         let mut command = shell::cargo(&["build", "-p", package, "--examples"]);
-        shell::run(command.args(profile.flags()))
+        shell::run(command.args(RELEASE))
     }
 
-    fn command(&self, profile: Profile, arguments: &[&str]) -> std::process::Command {
+    fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = shell::cargo(&["run", "-p", self.package]);
-        command.args(profile.flags());
+        command.args(RELEASE);
         if let Some(bin) = self.bin {
             command.args(["--bin", bin]);
         }
         command.arg("--").args(arguments);
-        command.env("DIALTONE_BIN", shell::target_dir().join(profile.folder()).join("dialtone"));
+        command.env("DIALTONE_BIN", shell::target_dir().join("release/dialtone"));
         if self.drives_faulty {
             command.env("DIALTONE_FAULTY_BIN", faulty_dir().join("debug").join("dialtone"));
         }

@@ -32,8 +32,21 @@ pub(crate) fn target_dir() -> PathBuf {
 /// A cargo command at the root of the repository.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments);
+    // Given by `.cargo/config.toml` to us as well: cargo would take it for another one than that of its own file, and
+    // compile all that stands on SQLite again.
+    command.args(arguments).env_remove("LIBSQLITE3_FLAGS");
     command
+}
+
+/// Builds what CI runs: programs, examples and tests in one, so that what they share is compiled once. A package alone
+/// asks less of its dependencies, and all of them would be compiled again for it.
+pub(crate) fn build_all() -> anyhow::Result<bool> {
+    run(&mut cargo(&["build", "-q", "--workspace", "--all-targets", "--locked"]))
+}
+
+/// A program that `build_all` has built, below its folder.
+pub(crate) fn built(path: &str) -> Command {
+    program(target_dir().join("debug").join(path))
 }
 
 /// Any program, started at the root of the repository.

@@ -11,6 +11,7 @@ use crate::owner::give_to_owner;
 use crate::projection::csv::CsvFiles;
 use crate::projection::{Progress, Projection};
 use crate::recover::{Recovery, recover};
+use pbx::directory::Directory;
 use pbx::id::TenantId;
 use pbx::record::Binding;
 use pbx::time::UnixMillis;
@@ -40,6 +41,8 @@ pub struct Started {
     pub writer: Writer,
     pub db: Db,
     pub recovery: Recovery,
+    /// As the database holds it, of version 1.
+    pub directory: Directory,
     pub handle: StoreHandle,
 }
 
@@ -93,6 +96,9 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
     let lock = DataDirLock::take(&data_dir, &who)?;
     let db = open(&data_dir).await?;
     let disk = disk.unwrap_or_else(|| Disk::new(data_dir.join("journal")));
+    // The two longest reads of a start, on a processor each.
+    let whole = db.clone();
+    let directory = tokio::spawn(async move { whole.load_directory(1).await });
     let recovery = recover(&db, &disk, now).await?;
     let applied = db.applied().await?;
     let csv = CsvFiles::open(data_dir.join("cdr"), applied)?;
@@ -107,6 +113,7 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
     // Whatever the outcome: until they are on the disk, the next start makes them again.
     let _ = writer.append_batch(&recovery.records());
     tell_expired(&db, &recovery).await;
+    let directory = directory.await.map_err(|it| StoreError::io(&data_dir)(it.into()))??;
 
     let progress = projection.progress();
     let (stop, stopped) = watch::channel(false);
@@ -122,7 +129,7 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
         .map_err(StoreError::io(&dir))?;
     let probe = StoreProbe { status, progress };
     let handle = StoreHandle { probe, keeper, projection, stop, _lock: lock };
-    Ok(Started { writer, db, recovery, handle })
+    Ok(Started { writer, db, recovery, directory, handle })
 }
 
 /// The history of the devices that nobody was there to see leave. The server starts without it too.

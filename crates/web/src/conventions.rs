@@ -17,7 +17,7 @@ mod tests;
 pub(crate) use accepted::Accepted;
 pub(crate) use again::{Again, once};
 pub(crate) use merge::merged;
-pub(crate) use object::{object, objects, some_object};
+pub(crate) use object::{object, objects, perhaps, some_object};
 pub(crate) use page::{Listed, PageQuery, not_of_this_list};
 pub(crate) use patch::Patch;
 pub(crate) use plain::plain;

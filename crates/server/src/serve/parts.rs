@@ -69,7 +69,7 @@ pub(super) fn start(
     (first, language): (First, Language),
 ) -> Result<Started, Failed> {
     let runtime = &runtimes.edge;
-    let store = runtime.block_on(open_store(config))?;
+    let mut store = runtime.block_on(open_store(config))?;
     ready::forget(config);
     let listeners = Listeners::open(&config.sip_udp).map_err(udp_taken)?;
     let sip_udp = listeners.bound();
@@ -93,10 +93,12 @@ pub(super) fn start(
     let made = runtime
         .block_on(office::make(&store.db, first, language))
         .within(|| text!("the first office", "初始分机"))?;
-    let directory = runtime
-        .block_on(store.db.load_directory(1))
-        .within(|| text!("the directory", "分机数据"))?;
-    let (wiring, parts) = wire(config, &listeners, (streams, names), store, directory)?;
+    if !made.is_empty() {
+        store.directory = runtime
+            .block_on(store.db.load_directory(1))
+            .within(|| text!("the directory", "分机数据"))?;
+    }
+    let (wiring, parts) = wire(config, &listeners, (streams, names), store)?;
     let live = Arc::new(wiring.into_live(config, bound));
     let core = start_core(Driver::new(listeners, parts))?;
     let (advertised, told) = watch::channel(config.media_advertise.clone());
@@ -241,7 +243,6 @@ fn wire(
     listeners: &Listeners,
     (streams, names): (Streams, Names),
     store: store::Started,
-    directory: Directory,
 ) -> Result<(Wiring, Parts), Failed> {
     let orders = listeners.orders();
     let (events, media_events) = listeners.media_events();
@@ -265,7 +266,7 @@ fn wire(
     let published = Arc::new(Published::new(clock::now().instant));
     let core = make_core(config, &store, &listeners.bound(), streams.bound())?;
     // The first things the core hears, before any message.
-    let directory = Arc::new(directory);
+    let directory = Arc::new(store.directory);
     orders.give(Order::Network(machine::network(&config.media_advertise, &listeners.bound())));
     orders.give(Order::Directory(Arc::clone(&directory)));
     let wiring = Wiring {

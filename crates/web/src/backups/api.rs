@@ -3,7 +3,7 @@
 use super::{BACKUPS, Maker, create, delete, list, path, preview, restore, show, transfer};
 use crate::access::Principal;
 use crate::audit::Author;
-use crate::conventions::plain;
+use crate::conventions::perhaps;
 use crate::resource::Failure;
 use crate::resource::backup::{
     BackupInfo, BackupPassword, RestorePreview, RestoreRequest, Restoring, Standby,
@@ -16,8 +16,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use pbx::text;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 use store::backup::{Reason, Staged};
 
 pub(crate) fn routes() -> Router<Office> {
@@ -109,31 +107,32 @@ pub(crate) async fn on_verb(
     body: Bytes,
 ) -> Result<Response, Failure> {
     if let Some(name) = name.strip_suffix(":preview") {
-        let (name, asked) = (Path(name.to_owned()), Json(read(&body)?));
+        let (name, asked) = (Path(name.to_owned()), Json(perhaps(&body)?));
         return on_preview(State(office), name, asked).await.map(IntoResponse::into_response);
     }
     let Some(name) = name.strip_suffix(":restore") else {
         return Err(Failure::new(404, "not_found", text!("there is no such verb", "没有这种操作")));
     };
-    let (name, asked) = (Path(name.to_owned()), Json(read(&body)?));
+    let (name, asked) = (Path(name.to_owned()), Json(perhaps(&body)?));
     on_restore(State(office), principal, name, asked).await.map(IntoResponse::into_response)
 }
 
 pub(crate) async fn on_preview(
     State(office): State<Office>,
     Path(name): Path<String>,
-    Json(asked): Json<BackupPassword>,
+    Json(asked): Json<Option<BackupPassword>>,
 ) -> Result<Json<RestorePreview>, Failure> {
     let _one_at_a_time = office.backups.lock().await;
-    preview(&office.db, &name, asked.password).await.map(Json)
+    preview(&office.db, &name, asked.unwrap_or_default().password).await.map(Json)
 }
 
 pub(crate) async fn on_restore(
     State(office): State<Office>,
     principal: Principal,
     Path(name): Path<String>,
-    Json(asked): Json<RestoreRequest>,
+    Json(asked): Json<Option<RestoreRequest>>,
 ) -> Result<Json<Restoring>, Failure> {
+    let asked = asked.unwrap_or_default();
     let _one_at_a_time = office.backups.lock().await;
     let staged = Staged {
         backup: name.clone(),
@@ -150,17 +149,6 @@ pub(crate) async fn on_restore(
     // To the end of this process: what somebody edited after the copy would be gone with it.
     std::mem::forget(no_edits);
     Ok(Json(Restoring { safety: safety.name, has_password: safety.has_secrets }))
-}
-
-/// Nothing is the same as an empty object; blanks are no JSON, and a list is no object, though serde would take it for one.
-fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Failure> {
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    let object: Result<Map<String, Value>, _> = serde_json::from_slice(body);
-    object
-        .and_then(|it| serde_json::from_value(Value::Object(it)))
-        .map_err(|error| Failure::new(422, "invalid", plain(&error.to_string())))
 }
 
 pub(crate) async fn on_standby(State(office): State<Office>) -> Json<Standby> {

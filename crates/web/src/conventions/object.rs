@@ -1,13 +1,15 @@
 //! Bodies of JSON are objects. Serde reads a list as a struct too, its fields in their order: `[]` would be everything
 //! that can be left out, as a new password that nobody asked for.
 
+use super::plain;
+use crate::resource::Failure;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -102,4 +104,14 @@ where
     T: Deserialize<'de>,
 {
     Option::<Fields<T>>::deserialize(from).map(|it| it.map(|it| it.0))
+}
+
+/// A body that may be left out, told as such by `Json<Option<_>>` in its handler; blanks are no JSON.
+pub(crate) fn perhaps<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, Failure> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let read: Result<Option<Fields<T>>, _> = serde_json::from_slice(body);
+    read.map(|it| it.map(|it| it.0))
+        .map_err(|error| Failure::new(422, "invalid", plain(&error.to_string())))
 }

@@ -155,6 +155,12 @@ fn an_operation_says_what_it_needs() {
     assert_eq!(passwd["parameters"][0]["name"], "number");
     let body = &passwd["requestBody"]["content"][JSON]["schema"];
     assert_eq!(body["$ref"], "#/components/schemas/PasswordRequest");
+    for verb in
+        ["backups/{name}:preview", "backups/{name}:restore", "external-lines/{account}:doctor"]
+    {
+        let body = &of(&format!("/api/v1/{verb}"), "post")["requestBody"];
+        assert_eq!(body["required"], false, "{verb}: {body}");
+    }
     let ids: Vec<String> = OPERATIONS.iter().map(id).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id is there twice");
 }

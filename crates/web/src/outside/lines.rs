@@ -4,7 +4,7 @@ use super::patch::patched;
 use super::{Fields, doctor, said, text_field, without};
 use crate::access::Principal;
 use crate::audit::Author;
-use crate::conventions::{Listed, PageQuery, Patch, Since, plain};
+use crate::conventions::{Listed, PageQuery, Patch, Since, perhaps};
 use crate::moment::rfc3339;
 use crate::resource::Failure;
 use crate::resource::outside::{Examination, Examine, ExternalLine, LineState, Trouble};
@@ -210,12 +210,8 @@ pub(crate) async fn on_verb(
             Ok(line.into_response())
         }
         Some((account, "doctor")) => {
-            let asked = match &*body {
-                b"" => None,
-                body => serde_json::from_slice(body)
-                    .map_err(|error| Failure::new(422, "invalid", plain(&error.to_string())))?,
-            };
-            let found = on_doctor(State(office), Path(account.to_owned()), Json(asked)).await?;
+            let asked = Json(perhaps(&body)?);
+            let found = on_doctor(State(office), Path(account.to_owned()), asked).await?;
             Ok(found.into_response())
         }
         Some(_) | None => {
