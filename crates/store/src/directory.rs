@@ -5,7 +5,7 @@
 use crate::db::{Db, StoredExtension, bound_to, parse_settings, stored, time_zone};
 use crate::error::StoreError;
 use crate::secret::SecretKey;
-use futures_util::TryStreamExt as _;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use md5::Md5;
 use pbx::dialplan::Tables;
 use pbx::dialplan::time::Zone;
@@ -15,7 +15,14 @@ use pbx::settings::Settings;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// Rows of extensions that are read at a time, and how many such portions wait for their turn.
+const PORTION_ROWS: usize = 256;
+const PORTIONS_MAX: usize = 4;
 
 /// What happened to one extension, in the terms of the directory.
 #[derive(Clone, Debug)]
@@ -83,23 +90,37 @@ impl Db {
             let zone = zone(&settings);
             directory.tenants.insert(id, Tenant { domains, settings, zone, ..Tenant::default() });
         }
-        // Row by row: what SQLite's allocator once held for all of them, it keeps.
-        let mut connection = self.connection().await?;
-        let mut extensions = sqlx::query("SELECT * FROM extensions").fetch(&mut *connection);
-        while let Some(row) = extensions.try_next().await? {
-            let id = tenant_id(&row)?;
-            if let Some(tenant) = directory.tenants.get_mut(&id) {
-                let realm = Arc::clone(&tenant.settings);
-                tenant.put(extension(self.key(), id, &realm.realm, &row)?);
-            }
-        }
-        drop(extensions);
-        drop(connection);
+        self.load_extensions(&mut directory).await?;
         // A row that cannot be read is worth stopping for; one that is wrong was refused at save.
         for (id, tenant) in directory.tenants.iter_mut() {
             *tenant = self.tables_in_force(*id).await?.in_place_of(tenant);
         }
         Ok(directory)
+    }
+
+    /// Portion by portion: what SQLite's allocator once held for all rows, it keeps. Beside the reading, passwords are
+    /// opened and digested by threads of their own.
+    async fn load_extensions(&self, directory: &mut Directory) -> Result<(), StoreError> {
+        let settings = |(id, tenant): (&TenantId, &Tenant)| (*id, Arc::clone(&tenant.settings));
+        let settings: Arc<BTreeMap<_, _>> =
+            Arc::new(directory.tenants.iter().map(settings).collect());
+        let mut connection = self.connection().await?;
+        let rows = sqlx::query("SELECT * FROM extensions").fetch(&mut *connection);
+        let portions = rows.try_chunks(PORTION_ROWS).map_err(|it| StoreError::from(it.1));
+        let read = |rows: Vec<SqliteRow>| {
+            let (key, settings) = (self.key().clone(), Arc::clone(&settings));
+            let read = spawn_blocking(move || extensions(&key, &settings, &rows));
+            read.map(|it| it.map_err(|it| StoreError::io(self.path())(it.into()))?)
+        };
+        let mut portions = pin!(portions.map_ok(read).try_buffered(PORTIONS_MAX));
+        while let Some(portion) = portions.try_next().await? {
+            for (id, extension) in portion {
+                if let Some(tenant) = directory.tenants.get_mut(&id) {
+                    tenant.put(extension);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The directory with the tenant's settings as the database now has them. Digests depend on
@@ -151,6 +172,22 @@ impl Db {
         let realm = self.settings(tenant).await?.realm;
         Ok(ExtensionChange::Put(extension(self.key(), tenant, &realm, &row)?))
     }
+}
+
+/// Those whose tenants there are.
+fn extensions(
+    key: &SecretKey,
+    settings: &BTreeMap<TenantId, Arc<Settings>>,
+    rows: &[SqliteRow],
+) -> Result<Vec<(TenantId, Extension)>, StoreError> {
+    let mut read = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = tenant_id(row)?;
+        if let Some(settings) = settings.get(&id) {
+            read.push((id, extension(key, id, &settings.realm, row)?));
+        }
+    }
+    Ok(read)
 }
 
 fn extension(
