@@ -91,8 +91,10 @@ pub enum Undone {
 pub enum UnregisterReason {
     Expired,
     Removed,
-    /// Another device took the place.
+    /// A newer registration took the place.
     Replaced,
+    /// The same phone started anew, and its new registration took the place.
+    Restarted,
     /// An administrator did it.
     LoggedOff,
     /// The extension was deleted.

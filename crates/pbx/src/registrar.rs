@@ -54,6 +54,8 @@ pub struct Changes {
     pub removed: Vec<BindingKey>,
     /// Removed to make room, not because the phone asked.
     pub replaced: Vec<BindingKey>,
+    /// What the same phone had bound before it started anew.
+    pub restarted: Vec<BindingKey>,
 }
 
 /// How long one contact stays bound.
@@ -127,7 +129,7 @@ pub fn decide(
                 let registered_at = known.map_or(now, |it| it.registered_at);
                 let binding = binding(known, key, contact, (message, it), flow, registered_at);
                 changes.bound.push(Binding { expires_at: now.after(expires), ..binding });
-                changes.replaced.extend(before);
+                changes.restarted.extend(before);
             }
         }
     }
@@ -195,8 +197,8 @@ fn make_room(extension: &Extension, bound: &[Bound], changes: &mut Changes) {
         .iter()
         .map(|it| &*it.binding)
         .filter(|it| {
-            let gone = changes.removed.contains(&it.key) || changes.replaced.contains(&it.key);
-            !new(&it.key) && !gone
+            let gone = [&changes.removed, &changes.restarted];
+            !new(&it.key) && !gone.iter().any(|gone| gone.contains(&it.key))
         })
         .collect();
     others.sort_by_key(|it| it.registered_at);

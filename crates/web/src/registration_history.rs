@@ -90,6 +90,7 @@ fn change(fact: &Fact, at: UnixMillis) -> Option<RegistrationChange> {
                 UnregisterReason::Expired => Why::Expired,
                 UnregisterReason::Removed => Why::Removed,
                 UnregisterReason::Replaced => Why::Replaced,
+                UnregisterReason::Restarted => Why::Restarted,
                 UnregisterReason::LoggedOff => Why::LoggedOff,
                 UnregisterReason::PasswordChanged => Why::PasswordChanged,
                 // The history went with its extension.
@@ -269,27 +270,30 @@ mod tests {
             refused("nobody", AuthFailure::BadDigest),
             refused("100", AuthFailure::UnknownUser),
             gone(&there, UnregisterReason::Expired),
+            gone(&there, UnregisterReason::Restarted),
             gone(&binding("1001", "192.168.1.21:5060"), UnregisterReason::Removed),
             gone(&there, UnregisterReason::Deleted),
         ] {
             events.push(NOW, fact);
         }
         events.wake();
-        let told = history(&scene, 4).await;
+        let told = history(&scene, 5).await;
         let changes = told["changes"].as_array().unwrap();
         let words: Vec<_> = changes
             .iter()
             .map(|it| [&it["what"], &it["why"], &it["source"]].map(|it| it.as_str().unwrap()))
             .collect();
         let expected = [
+            ["gone", "restarted", "10.0.0.7:5060"],
             ["gone", "expired", "10.0.0.7:5060"],
             ["refused", "bad_digest", "203.0.113.9:5060"],
             ["changed", "address", "10.0.0.7:5060"],
             ["registered", "registered", "192.168.1.20:5060"],
         ];
         assert_eq!(words, expected);
-        assert_eq!(changes[3]["user_agent"], "phone 1");
-        assert_eq!(changes[1]["text"]["zh"], "被拒绝：密码错误");
+        assert_eq!(changes[4]["user_agent"], "phone 1");
+        assert_eq!(changes[0]["text"]["en"], "gone: the phone started anew and registered again");
+        assert_eq!(changes[2]["text"]["zh"], "被拒绝：密码错误");
     }
 
     #[tokio::test]

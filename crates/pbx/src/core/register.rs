@@ -61,6 +61,7 @@ impl Core {
         for (keys, why) in [
             (changes.removed, UnregisterReason::Removed),
             (changes.replaced, UnregisterReason::Replaced),
+            (changes.restarted, UnregisterReason::Restarted),
         ] {
             for key in keys {
                 self.office.registrar.remove(&key);

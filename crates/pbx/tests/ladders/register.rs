@@ -63,7 +63,7 @@ fn a_phone_that_restarts_is_the_same() {
         alice <- pbx   200 once=Contact
         alice -> pbx   REGISTER call-id=two contact=<SIP:100@10.0.1.100:5060;transport=udp>
         alice <- pbx   200 once=Contact header=Contact:SIP:100
-        event unregistered=replaced
+        event unregistered=restarted
         ",
     );
 }

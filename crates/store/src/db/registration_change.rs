@@ -59,6 +59,7 @@ pub enum Why {
     ExpiredWhileOff,
     Removed,
     Replaced,
+    Restarted,
     LoggedOff,
     PasswordChanged,
     BadDigest,

@@ -139,6 +139,7 @@ fn in_words(event: &Event) -> String {
                 UnregisterReason::Expired => "expired",
                 UnregisterReason::Removed => "removed",
                 UnregisterReason::Replaced => "replaced",
+                UnregisterReason::Restarted => "restarted",
                 UnregisterReason::LoggedOff => "logged-off",
                 UnregisterReason::Deleted => "deleted",
                 UnregisterReason::PasswordChanged => "password",

@@ -147,6 +147,7 @@ fn reason(why: UnregisterReason) -> &'static str {
         UnregisterReason::Expired => "expired",
         UnregisterReason::Removed => "removed",
         UnregisterReason::Replaced => "replaced",
+        UnregisterReason::Restarted => "restarted",
         UnregisterReason::LoggedOff => "logged_off",
         UnregisterReason::Deleted => "deleted",
         UnregisterReason::PasswordChanged => "password_changed",
