@@ -91,7 +91,7 @@ pub struct Wishes {
     pub from_user: Option<String>,
     pub tag: Option<String>,
     pub to_tag: Option<String>,
-    /// The Request-URI of a first INVITE.
+    /// The Request-URI outside of a dialog.
     pub uri: Option<String>,
     /// Where it saw the request it answers come from, as `received` and `rport` say.
     pub seen: Option<SocketAddr>,

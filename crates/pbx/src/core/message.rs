@@ -207,7 +207,9 @@ impl Core {
     fn new_request(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
         let it = request.it;
         let scheme_known = match it.uri {
-            Some(Uri::Sip { .. }) => true,
+            // Each hop of it would have to be TLS, which we do not speak: the client may ask again with `sip`
+            // (RFC 3261 §8.1.3.5, §26.2.2; RFC 5630 §4).
+            Some(Uri::Sip { secure, .. }) => !secure,
             Some(Uri::Other { scheme, .. }) => scheme.eq_ignore_ascii_case("tel"),
             None => false,
         };

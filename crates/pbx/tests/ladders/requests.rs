@@ -28,6 +28,29 @@ fn methods_we_do_not_have() {
     );
 }
 
+/// Whoever asks for `sips` asks for TLS on each hop (RFC 3261 §26.2.2): he is told that there is none, and reaches
+/// nobody without it.
+#[test]
+fn sips_is_not_served_without_tls() {
+    check(
+        "
+        alice -> pbx          INVITE uri=sips:101@10.0.0.1
+        alice <- pbx          416
+        alice -> pbx          ACK
+        bob -> pbx            REGISTER uri=sips:10.0.0.1 nocred
+        bob <- pbx            416
+        alice -> pbx          INVITE 101
+        alice <- pbx          100
+                 pbx -> bob   INVITE
+                 pbx <- bob   486
+                 pbx -> bob   ACK
+        alice <- pbx          486
+        alice -> pbx          ACK
+        record release=callee.busy
+        ",
+    );
+}
+
 /// Our own Via in a request means that it came back to us (RFC 3261 §16.3).
 #[test]
 fn a_loop_is_detected() {

@@ -512,6 +512,7 @@ fn wishes(words: &Words) -> Result<Wishes, String> {
                 let seen = value.parse().map_err(|_| format!("seen={value}: no address"))?;
                 wishes.seen = Some(seen);
             }
+            "uri" => wishes.uri = Some(value.clone()),
             "from" => wishes.from_user = Some(value.clone()),
             "without" => wishes.without.push(value.clone()),
             "tag" => wishes.tag = Some(value.clone()),

@@ -47,6 +47,9 @@ impl Phone {
             (Target::Call(call), Method::Cancel) => self.cancel(*call)?,
             (Target::Call(call), _) => self.within(*call, method, &wishes)?,
         };
+        if let (Target::Server | Target::Number(_), Some(uri)) = (&request.target, &wishes.uri) {
+            draft.uri.clone_from(uri);
+        }
         if !matches!(method, Method::Ack | Method::Cancel) {
             self.last = Some(request);
             self.add_credentials(method, &mut draft);
