@@ -16,7 +16,7 @@ pub struct Replaced {
 
 /// Where a call is to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ReferTo {
+pub(crate) struct ReferTo {
     /// To be dialled, without headers.
     pub uri: Box<str>,
     /// Instead of it, where this dialog exists.
@@ -46,7 +46,7 @@ impl Replaced {
 }
 
 /// Reads Refer-To; the error is the status for the REFER.
-pub(super) fn refer_to(message: &Message<'_>) -> Result<ReferTo, u16> {
+pub(crate) fn refer_to(message: &Message<'_>) -> Result<ReferTo, u16> {
     let mut values = message.headers.all(HeaderName::ReferTo);
     let (Some(value), None) = (values.next(), values.next()) else { return Err(400) };
     let address = NameAddr::parse(value).map_err(|_| 400_u16)?;

@@ -3,6 +3,7 @@
 use super::reply::{ALLOW_ALL, Request};
 use super::{Core, Event};
 use crate::call::headers::{ACCEPT, SUPPORTED};
+use crate::call::refer_to::refer_to;
 use crate::counters::Unread;
 use crate::guard::Verdict;
 use crate::id::CallId;
@@ -228,14 +229,24 @@ impl Core {
                 self.stranger(request, 481, now)
             }
             Method::Message => self.page(request, now),
-            Method::Refer | Method::Subscribe | Method::Publish => {
-                match self.identify(request, now) {
-                    Ok(_) => self.reply(request, 405),
-                    Err(why) => self.refuse(request, why, now),
-                }
-            }
+            Method::Refer => self.refer_outside(request, now),
+            Method::Subscribe | Method::Publish => match self.identify(request, now) {
+                Ok(_) => self.reply(request, 405),
+                Err(why) => self.refuse(request, why, now),
+            },
             Method::Ack | Method::Cancel => None,
             Method::Other(_) => self.stranger(request, 501, now),
+        }
+    }
+
+    /// A REFER outside of a dialog. The method is known and names no call that could be transferred, so it is
+    /// forbidden (RFC 3261 §21.4.4); 405 is for methods that are not known (§8.2.1). What is malformed is told as such
+    /// (RFC 3515 §2.4.2).
+    fn refer_outside(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
+        match self.identify(request, now) {
+            Ok(_) if self.unsupported(request) => None,
+            Ok(_) => self.reply(request, refer_to(request.message).err().unwrap_or(403)),
+            Err(why) => self.refuse(request, why, now),
         }
     }
 

@@ -28,6 +28,24 @@ fn methods_we_do_not_have() {
     );
 }
 
+/// REFER is known, so it is not 405 (RFC 3261 §8.2.1), but only calls are transferred.
+#[test]
+fn refer_outside_of_a_dialog() {
+    check(
+        "
+        given mallory stranger
+        mallory -> pbx   REFER 101 nocred header=Refer-To:<sip:102@10.0.0.1>
+        mallory <- pbx   401
+        alice -> pbx     REFER 101
+        alice <- pbx     400
+        alice -> pbx     REFER 101 header=Refer-To:<sip:102@10.0.0.1> require=fly
+        alice <- pbx     420 header=Unsupported:fly
+        alice -> pbx     REFER 101 header=Refer-To:<sip:102@10.0.0.1>
+        alice <- pbx     403 no=Allow
+        ",
+    );
+}
+
 /// Whoever asks for `sips` asks for TLS on each hop (RFC 3261 §26.2.2): he is told that there is none, and reaches
 /// nobody without it.
 #[test]
