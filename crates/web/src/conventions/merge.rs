@@ -1,6 +1,6 @@
 //! JSON merge patches (RFC 7396) of resources whose changes have a type of their own: `null` is the default.
 
-use super::plain;
+use super::plain_at;
 use crate::outside::Fields;
 use crate::resource::Failure;
 use serde::de::DeserializeOwned;
@@ -14,13 +14,13 @@ pub(crate) fn merged<T: DeserializeOwned>(fields: Fields, defaults: &Fields) -> 
         let value = if value.is_null() { default() } else { value };
         // By itself, so that the one that does not fit can be named.
         let one = Fields::from_iter([(name.clone(), value.clone())]);
-        read::<T>(one).map_err(|failure| failure.at(&name))?;
+        read::<T>(&name, one).map_err(|failure| failure.at(&name))?;
         change.insert(name, value);
     }
-    read(change)
+    read("", change)
 }
 
-fn read<T: DeserializeOwned>(fields: Fields) -> Result<T, Failure> {
+fn read<T: DeserializeOwned>(name: &str, fields: Fields) -> Result<T, Failure> {
     serde_json::from_value(Value::Object(fields))
-        .map_err(|error| Failure::new(422, "invalid", plain(&error.to_string())))
+        .map_err(|error| Failure::new(422, "invalid", plain_at(name, &error.to_string())))
 }

@@ -1,19 +1,24 @@
 //! What serde says of a value that does not fit, in the words of those who entered it.
 
+use super::range::{is_whole, range};
 use pbx::dialplan::levels::LEVEL_MAX;
 use pbx::language::Text;
 use pbx::text;
 
-/// The whole numbers that fields hold, as serde names them.
-const NUMBERS: [&str; 4] = ["u8", "u16", "u32", "u64"];
 /// Of what was sent, as much as is told back.
 const TOLD_CHARS_MAX: usize = 60;
 
 /// The sentence in plain words where it is one of those that people meet, else as it is.
 pub(crate) fn plain(about: &str) -> Text {
+    plain_at("", about)
+}
+
+/// The same of the field of this name, where what is said of it does not name it.
+pub(crate) fn plain_at(field: &str, about: &str) -> Text {
     let about = without_place(about.trim());
     let (path, what) = parted(about);
-    let Some(said) = said(what) else {
+    let field = if path.is_empty() { field } else { path };
+    let Some(said) = said(field, what) else {
         return text!("{about}", "请求无效：{about}");
     };
     match path {
@@ -54,15 +59,14 @@ fn parted(about: &str) -> (&str, &str) {
     about.split_once(": ").filter(|it| is_path(it.0)).unwrap_or(("", about))
 }
 
-fn said(what: &str) -> Option<Text> {
+fn said(field: &str, what: &str) -> Option<Text> {
     let name = what.split('`').nth(1).map(short);
     let expected = what.rsplit_once("expected ").map_or("", |(_, it)| it);
     let whole = || text!("it must be a whole number", "应为整数");
-    let range = || text!("it is out of range", "超出取值范围");
     let yes_or_no = || text!("it must be true or false", "应为true或false");
     match what {
         "invalid digit found in string" | "cannot parse integer from empty string" => Some(whole()),
-        "number too large to fit in target type" => Some(range()),
+        "number too large to fit in target type" => Some(range(field, "")),
         "provided string was not `true` or `false`" => Some(yes_or_no()),
         "invalid IP address syntax" => Some(text!("it must be an IP address", "应为IP地址")),
         _ if what.starts_with("a call level is ") => Some(text!(
@@ -98,11 +102,11 @@ fn said(what: &str) -> Option<Text> {
                 text!("{it} is not one of {known}", "{it}无效，取值应为其中之一：{known}")
             })
         }
-        _ if what.starts_with("invalid value: integer") && NUMBERS.contains(&expected) => {
-            Some(range())
+        _ if what.starts_with("invalid value: integer") && is_whole(expected) => {
+            Some(range(field, expected))
         }
         _ if what.starts_with("invalid type: ") => match expected {
-            it if NUMBERS.contains(&it) => Some(whole()),
+            it if is_whole(it) => Some(whole()),
             "a boolean" => Some(yes_or_no()),
             "a string" => Some(text!("it must be a text", "应为文本")),
             "a sequence" => Some(text!("it must be a list", "应为列表")),
@@ -136,8 +140,11 @@ mod tests {
     fn plain_table() {
         #[rustfmt::skip]
         let table = [
-            ("calls: invalid value: integer `300`, expected u8 at line 1 column 9", "calls: it is out of range",         "calls：超出取值范围"),
-            ("invalid value: integer `-4`, expected u32",                           "it is out of range",                "超出取值范围"),
+            ("calls: invalid value: integer `300`, expected u8 at line 1 column 9", "calls: it must be 1 to 100",        "calls：取值应为1至100"),
+            ("change.ring_s: invalid value: integer `-1`, expected u16",            "change.ring_s: it must be 0 to 600", "change.ring_s：取值应为0至600"),
+            ("options_s: invalid value: integer `70000`, expected u16",             "options_s: it must be 0 or 5 to 600", "options_s：取值应为0或5至600"),
+            ("invalid value: integer `-4`, expected u32",                           "it must be 0 to 4294967295",        "取值应为0至4294967295"),
+            ("limit: number too large to fit in target type",                       "limit: it is too large",            "limit：数值过大"),
             ("calls: invalid type: string \"x\", expected u8",                      "calls: it must be a whole number",  "calls：应为整数"),
             ("invalid type: string \"x: y\", expected a sequence",                  "it must be a list",                 "应为列表"),
             ("change: invalid type: null, expected struct Change at line 1 column 4", "change: it must be an object",    "change：应为对象"),

@@ -1,7 +1,7 @@
 //! Changes a row by a JSON merge patch (RFC 7396), and says which field does not fit.
 
 use super::Fields;
-use crate::conventions::plain;
+use crate::conventions::plain_at;
 use crate::resource::Failure;
 use pbx::text;
 use serde::Serialize;
@@ -66,7 +66,7 @@ fn read<T: DeserializeOwned>(object: &Fields, name: &str, value: &Value) -> Resu
         let detail = if name == SECRET {
             text!("{name}: it must be a text", "{name}：应为文本")
         } else {
-            let error = plain(&error.to_string());
+            let error = plain_at(name, &error.to_string());
             text!("{name} = {value}: {}", "{name} = {value}：{}", error)
         };
         Failure::new(422, "invalid", detail).at(name)
