@@ -3,6 +3,7 @@
 
 use crate::access::Principal;
 use crate::audit::Author;
+use crate::nearest::nearest;
 use crate::resource::{Failure, FeatureCode, FeatureCodeRequest};
 use crate::{Edit, Office};
 use axum::Json;
@@ -61,12 +62,8 @@ fn shown(row: &FeatureRow) -> FeatureCode {
 
 fn known(name: &str) -> Result<Feature, Failure> {
     Feature::named(name).ok_or_else(|| {
-        let edits = |it: &&Feature| strsim::damerau_levenshtein(it.as_str(), name);
-        let nearest = Feature::ALL.iter().min_by_key(edits).map_or("", |it| it.as_str());
-        let detail = text!(
-            "there is no feature {name}; the nearest is {nearest}",
-            "没有功能{name}；最接近的是{nearest}"
-        );
+        let nearest = nearest(name, Feature::ALL.iter().map(|it| it.as_str()));
+        let detail = text!("there is no feature {name}{}", "没有功能{name}{}", nearest);
         Failure::new(404, "not_found", detail)
     })
 }

@@ -23,6 +23,7 @@ mod live;
 mod metrics;
 pub mod moment;
 pub mod mss;
+pub mod nearest;
 pub mod openapi;
 pub mod outside;
 mod pages;

@@ -3,6 +3,7 @@
 
 use crate::access::Principal;
 use crate::audit::Author;
+use crate::nearest::nearest;
 use crate::resource::{Failure, Setting, SettingRequest};
 use crate::{Edit, Office};
 use axum::Json;
@@ -69,12 +70,19 @@ fn with(settings: &Settings, key: &'static Key, value: Value) -> Result<Settings
     let mut object = object(settings);
     let value = match (value, object.get(key.name)) {
         (Value::String(text), Some(before)) => read(&text, before),
+        (value, Some(Value::String(_))) => return Err(no_text(key.name, &value)),
         (value, _) => value,
     };
     object.insert(key.name.to_owned(), value.clone());
     // All else is as it was, so what does not fit is the new value.
     serde_json::from_value(Value::Object(object))
         .map_err(|_| StoreError::Setting(OutOfRange::new(key.name, &text_of(&value))).into())
+}
+
+/// Its rule would say nothing: the same as a text may well be legal.
+fn no_text(name: &str, value: &Value) -> Failure {
+    let detail = text!("{name} = {value}: it must be a text", "{name} = {value}：应为文本");
+    Failure::new(422, "invalid", detail)
 }
 
 /// A text in the type that the setting has.
@@ -101,12 +109,8 @@ fn object(settings: &Settings) -> Map<String, Value> {
 
 fn known(name: &str) -> Result<&'static Key, Failure> {
     pbx::settings::key(name).ok_or_else(|| {
-        let edits = |key: &&Key| strsim::damerau_levenshtein(key.name, name);
-        let nearest = KEYS.iter().min_by_key(edits).map_or("", |it| it.name);
-        let detail = text!(
-            "there is no setting {name}; the nearest is {nearest}",
-            "没有设置项{name}；最接近的是{nearest}"
-        );
+        let nearest = nearest(name, KEYS.iter().map(|it| it.name));
+        let detail = text!("there is no setting {name}{}", "没有设置项{name}{}", nearest);
         Failure::new(404, "not_found", detail)
     })
 }
@@ -170,12 +174,14 @@ mod tests {
     #[test]
     fn error_table() {
         #[rustfmt::skip]
-        let table: [(&str, Value, &str); 5] = [
+        let table: [(&str, Value, &str); 7] = [
             ("no_answer_s",       "soon".into(),  "no_answer_s = \"soon\": must be 5 to 600 seconds"),
             ("no_answer_s",       (-1).into(),    "no_answer_s = \"-1\": must be 5 to 600 seconds"),
+            ("realm",             5.into(),       "realm = 5: it must be a text"),
             ("language",          "fr".into(),    "language = \"fr\": must be en or zh"),
             ("digest_algorithms", true.into(),    "digest_algorithms = \"true\": must be MD5, SHA-256 or both"),
             ("noanswer_s",        60.into(),      "there is no setting noanswer_s; the nearest is no_answer_s"),
+            ("reaml_of_office",   "x".into(),     "there is no setting reaml_of_office"),
         ];
         for (key, value, expected) in table {
             let got = known(key).and_then(|key| with(&Settings::default(), key, value));

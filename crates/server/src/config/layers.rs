@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 use web::failure::of_io;
+use web::nearest::nearest;
 
 /// Where to look besides the defaults.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +113,7 @@ impl Layers {
             }
             let path = rest.to_ascii_lowercase().replace("__", ".");
             if !path.contains('.')
-                && strsim::damerau_levenshtein(nearest(&path), &path) > TYPO_EDITS
+                && KEYS.iter().all(|it| strsim::damerau_levenshtein(it.path, &path) > TYPO_EDITS)
             {
                 continue;
             }
@@ -141,11 +142,9 @@ impl Layers {
                 self.given.insert(key.path, Given { value, source: source.to_owned() });
             }
             None => {
-                let nearest = nearest(path);
-                let what = text!(
-                    "{path}: there is no such key; the nearest is {nearest}",
-                    "{path}：没有这个配置项；最接近的是{nearest}"
-                );
+                let nearest = nearest(path, KEYS.iter().map(|it| it.path));
+                let what =
+                    text!("{path}: there is no such key{}", "{path}：没有这个配置项{}", nearest);
                 self.problem(source, what);
             }
         }
@@ -175,10 +174,4 @@ fn drop_ins(file: &Path) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
-}
-
-/// The key with the fewest edits to `path`.
-fn nearest(path: &str) -> &'static str {
-    let distance = |key: &&super::Key| strsim::damerau_levenshtein(key.path, path);
-    KEYS.iter().min_by_key(distance).map_or("", |it| it.path)
 }

@@ -56,6 +56,6 @@ What must be known before the database opens stands in `dialtone.toml`; extensio
 The file is the one named by `--config` or `DIALTONE_CONFIG`, else `/etc/dialtone/dialtone.toml` if it exists; the files `conf.d/*.toml` beside it follow in the order of their names.
 A default yields to the file, the file to its drop-ins, those to the environment, the environment to a flag (`--set section.key=value`).
 A variable with `_FILE` behind its name holds the name of a file with the value.
-An unknown key is an error that names the nearest known one.
+An unknown key is an error that names a known one where one is alike.
 `dialtone check-config` shows every value in force and where it came from.
 ";

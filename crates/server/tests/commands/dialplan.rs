@@ -101,7 +101,7 @@ fn a_plan_is_imported_live_or_not_at_all() {
 
     #[rustfmt::skip]
     let table = [
-        ("prefix = \"90\"", "prefx = \"90\"", "Analyze called number, row 5, prefx: there is no such field. The nearest is prefix."),
+        ("prefix = \"90\"", "prefx = \"90\"", "Analyze called number, row 5, prefx: there is no such field; the nearest is prefix."),
         ("transition = 1",  "transition = 2",   "Analyze called number, row 5, transition: there is no transition 2. Add it, or name another."),
         ("id = 5",          "id == 5",          "line 8"),
     ];

@@ -2,6 +2,7 @@
 
 use super::Fields;
 use crate::conventions::plain_at;
+use crate::nearest::nearest;
 use crate::resource::Failure;
 use pbx::text;
 use serde::Serialize;
@@ -43,12 +44,8 @@ pub(super) fn patched<T: Serialize + DeserializeOwned>(
 
 fn put(object: &mut Fields, name: &str, value: &Value) -> Result<(), Failure> {
     if !object.contains_key(name) && name != SECRET {
-        let edits = |it: &&String| strsim::damerau_levenshtein(it, name);
-        let nearest = object.keys().min_by_key(edits).map_or("", |it| it.as_str());
-        let detail = text!(
-            "there is no field {name}; the nearest is {nearest}",
-            "没有字段{name}；最接近的是{nearest}"
-        );
+        let nearest = nearest(name, object.keys().map(String::as_str));
+        let detail = text!("there is no field {name}{}", "没有字段{name}{}", nearest);
         return Err(Failure::new(422, "invalid", detail));
     }
     if value.is_null() {

@@ -2,7 +2,6 @@
 //! bad row named by line and column.
 
 use super::cells::{self, BadCell};
-use super::file::nearest;
 use pbx::dialplan::Tables;
 use pbx::dialplan::feature_codes::{FeatureCodes, FeatureRow};
 use pbx::dialplan::lint::finding::TableName;
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use web::nearest::nearest;
 use web::resource::Finding;
 
 /// The tables there are, those first that others refer to.
@@ -225,10 +225,7 @@ impl<'a> Reader<'a> {
                 )
             } else if !known.contains(column) {
                 let nearest = nearest(column, known.iter().map(String::as_str));
-                text!(
-                    "there is no such column. The nearest is {nearest}",
-                    "没有该列。最接近的是{nearest}"
-                )
+                text!("there is no such column{}", "没有该列{}", nearest)
             } else if !seen.insert(column) {
                 text!("the column is there twice. Delete one", "该列重复。请删除其中之一")
             } else {

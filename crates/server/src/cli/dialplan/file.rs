@@ -7,6 +7,7 @@ use pbx::text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
+use web::nearest::nearest;
 
 /// What a row of each table always shows; all else only where it differs from its default. The first names the row.
 const ALWAYS: [(TableName, &[&str]); 9] = [
@@ -148,10 +149,7 @@ pub(super) fn read(text: &str) -> Result<Tables, Vec<Text>> {
     for name in file.keys() {
         let names = ALWAYS.iter().map(|(it, _)| it.as_str()).chain([TableName::Plans.as_str()]);
         let nearest = nearest(name, names);
-        reader.problems.push(text!(
-            "there is no table {name}; the nearest is {nearest}",
-            "没有表{name}；最接近的是{nearest}"
-        ));
+        reader.problems.push(text!("there is no table {name}{}", "没有表{name}{}", nearest));
     }
     if reader.problems.is_empty() { Ok(tables) } else { Err(reader.problems) }
 }
@@ -196,7 +194,7 @@ impl Reader {
     }
 }
 
-/// `Analyze called number, row 5, prefx: there is no such field. The nearest is prefix.`
+/// `Analyze called number, row 5, prefx: there is no such field; the nearest is prefix.`
 fn problem<T: DeserializeOwned>(
     table: TableName,
     index: usize,
@@ -219,10 +217,7 @@ fn problem<T: DeserializeOwned>(
         let value = row.get(field).map(Value::to_string).unwrap_or_default();
         let what = if message.starts_with("unknown field") && quoted.first() == Some(&field) {
             let nearest = nearest(field, quoted.iter().skip(1).copied());
-            text!(
-                "there is no such field. The nearest is {nearest}",
-                "没有该字段。最接近的是{nearest}"
-            )
+            text!("there is no such field{}", "没有该字段{}", nearest)
         } else {
             text!(
                 "{value} cannot be used: {message}. Choose such a value",
@@ -242,10 +237,6 @@ fn culprit<'a, T: DeserializeOwned>(row: &'a Table, message: &str) -> &'a str {
         without.err().is_none_or(|it| it.message() != message)
     };
     row.keys().find(is_to_blame).map_or("", String::as_str)
-}
-
-pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> &'a str {
-    names.min_by_key(|it| strsim::damerau_levenshtein(it, name)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -361,7 +352,7 @@ calls_in_max = 0
     fn error_table() {
         #[rustfmt::skip]
         let table = [
-            ("[[called]]\nid = 5\nprefx = \"9\"\nroute = \"local-user\"",   "Analyze called number, row 5, prefx: there is no such field. The nearest is prefix."),
+            ("[[called]]\nid = 5\nprefx = \"9\"\nroute = \"local-user\"",   "Analyze called number, row 5, prefx: there is no such field; the nearest is prefix."),
             ("[[called]]\nid = 5",                                         "Analyze called number, row 5, route: the field is missing. Add it."),
             ("[[called]]\nroute = \"local-user\"",                          "Analyze called number, row #1, id: the field is missing. Add it."),
             ("[[lines]]\naccount = \"56\"\nexpires_s = \"long\"",           "External line, row 56, expires_s: \"long\" cannot be used: invalid type: string \"long\", expected u32. Choose such a value."),

@@ -2,7 +2,6 @@
 
 use super::STANDARD;
 use super::csv::{self, CsvFile, TABLES};
-use super::file::nearest;
 use crate::cli::{Exit, Failed, Result};
 use pbx::dialplan::Tables;
 use pbx::dialplan::lint::finding::TableName;
@@ -11,6 +10,7 @@ use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use web::nearest::nearest;
 
 const EXTENSION: &str = "csv";
 
@@ -75,8 +75,9 @@ fn read_file(path: &Path, table: Option<TableName>) -> Result<CsvFile> {
         let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
         let nearest = nearest(stem, TABLES.iter().map(|it| it.as_str()));
         let what = text!(
-            "{name} is named after no table; the nearest is {nearest}. Rename it, or name its table with --table",
-            "{name}不是以表命名的；最接近的是{nearest}。请改名，或用--table指定表"
+            "{name} is named after no table{}. Rename it, or name its table with --table",
+            "{name}不是以表命名的{}。请改名，或用--table指定表",
+            nearest
         );
         return Err(Failed::new(Exit::Refused, what));
     };

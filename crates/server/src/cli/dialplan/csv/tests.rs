@@ -306,7 +306,7 @@ fn error_table() {
     use TableName::{Called, Lines, Plans, Transitions, Trunks};
     #[rustfmt::skip]
     let table: [(TableName, &str, &str); 20] = [
-        (Called,      "id,prefx,route\n5,9,local-user",      "called.csv, line 1, column 2 (prefx): there is no such column. The nearest is prefix."),
+        (Called,      "id,prefx,route\n5,9,local-user",      "called.csv, line 1, column 2 (prefx): there is no such column; the nearest is prefix."),
         (Called,      "id,route,id\n5,local-user,5",         "called.csv, line 1, column 3 (id): the column is there twice. Delete one."),
         (Called,      "id;route\n5;local-user",              "called.csv, line 1, column 1 (id;route): commas must be between the columns. Put them there."),
         (Called,      "",                                    "called.csv, line 1: the names of the columns are missing. Export the table to see them."),
