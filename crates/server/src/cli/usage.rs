@@ -1,14 +1,16 @@
 //! What the parser of the command line says instead of running a command: help, version, wrong usage.
 //!
-//! In English these are its own words. In Chinese its fixed phrases are replaced in what it prints, and its errors are
+//! In English these are its own words, but for what Rust says of a number. In Chinese its fixed phrases are replaced in what it prints, and its errors are
 //! said anew from what they carry.
 
 use super::{Exit, Invalid};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use pbx::language::Language;
+use pbx::language::{Language, Text};
+use pbx::text;
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::num::{IntErrorKind, ParseIntError};
 use std::process::ExitCode;
 
 /// What clap prints around our own words; a phrase stands before those that it contains.
@@ -37,11 +39,14 @@ const PHRASES: [(&str, &str); 19] = [
 /// Prints it, and gives the exit code that goes with it.
 pub(super) fn show(error: &clap::Error, language: Language) -> ExitCode {
     let is_wrong = error.use_stderr();
-    match language {
+    let text = match language {
+        Language::En => english(error),
+        Language::Zh => Some(chinese(error)),
+    };
+    match text {
         // In colours where the terminal has them.
-        Language::En => drop(error.print()),
-        Language::Zh => {
-            let text = chinese(error);
+        None => drop(error.print()),
+        Some(text) => {
             let text = text.as_bytes();
             // Nobody left to tell.
             let _ = if is_wrong {
@@ -52,6 +57,32 @@ pub(super) fn show(error: &clap::Error, language: Language) -> ExitCode {
         }
     }
     if is_wrong { ExitCode::from(Exit::Usage as u8) } else { ExitCode::SUCCESS }
+}
+
+/// What is wrong with a number, in our words in the place of Rust's; `None`: clap's words are right.
+fn english(error: &clap::Error) -> Option<String> {
+    let (reason, of_rust) = (reason(error)?, error.source()?.to_string());
+    Some(error.render().to_string().replacen(&of_rust, &reason.en, 1))
+}
+
+/// Why a value is none that can be used, where somebody says so.
+fn reason(error: &clap::Error) -> Option<Text> {
+    let source = error.source()?;
+    if let Some(it) = source.downcast_ref::<Invalid>() {
+        return Some(it.0.clone());
+    }
+    if let Some(it) = source.downcast_ref::<ParseIntError>() {
+        return Some(match it.kind() {
+            IntErrorKind::PosOverflow => text!("too large", "数值过大"),
+            IntErrorKind::NegOverflow => text!("too small", "数值过小"),
+            IntErrorKind::Empty | IntErrorKind::InvalidDigit | IntErrorKind::Zero | _ => {
+                text!("must be a whole number", "应为整数")
+            }
+        });
+    }
+    let said = source.to_string();
+    let (least, most) = said.split_once(" is not in ")?.1.split_once("..=")?;
+    Some(text!("must be {least} to {most}", "取值应为{least}至{most}"))
 }
 
 fn chinese(error: &clap::Error) -> String {
@@ -84,8 +115,7 @@ fn sentence(error: &clap::Error) -> Option<String> {
             None => format!("“{}”的值“{}”无效", argument()?, value()?),
         },
         ErrorKind::ValueValidation => {
-            let reason = error.source().and_then(|it| it.downcast_ref::<Invalid>());
-            let reason = reason.map(|it| format!("：{}", it.0.zh)).unwrap_or_default();
+            let reason = reason(error).map(|it| format!("：{}", it.zh)).unwrap_or_default();
             format!("“{}”的值“{}”无效{reason}", argument()?, value()?)
         }
         ErrorKind::UnknownArgument => format!("没有参数“{}”", argument()?),
@@ -163,6 +193,8 @@ mod tests {
             ("dialtone ext add 9-1",                  "号段的终点小于起点"),
             ("dialtone ext set 100 --relay some",     "可选值：always、auto、never"),
             ("dialtone ext set 100 --relay",          "“--relay <RELAY>”缺少值"),
+            ("dialtone trunk add t1",                 "“<ID>”的值“t1”无效：应为整数"),
+            ("dialtone trunk add 4294967296",         "取值应为0至4294967295"),
             ("dialtone cdr export --csv --json",      "不能与"),
             ("dialtone trace --ip here",              "“--ip <ADDRESS>”的值“here”无效"),
             ("dialtone status --set x",               "应为 键=值"),
@@ -172,6 +204,22 @@ mod tests {
             let text = said(line);
             assert!(text.contains(expected), "{line}: {text}");
             assert!(text.ends_with("详见“--help”。\n"), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_number_is_no_word_of_rust() {
+        #[rustfmt::skip]
+        let table = [
+            ("dialtone trunk add t1",                   "'t1' for '<ID>': must be a whole number\n"),
+            ("dialtone trunk add 4294967296",           "must be 0 to 4294967295\n"),
+            ("dialtone trunk add 99999999999999999999", "too large\n"),
+        ];
+        for (line, expected) in table {
+            let arguments = line.split(' ').map(OsString::from);
+            let error = parse(arguments, Language::En).map(drop).unwrap_err();
+            let text = english(&error).unwrap();
+            assert!(text.contains(expected), "{line}: {text}");
         }
     }
 
