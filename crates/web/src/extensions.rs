@@ -28,7 +28,7 @@ use pbx::supplementary::{Forwarding, PhoneChange, PhoneRecord};
 use pbx::text;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use store::db::{self, ExtensionProfile, StoredExtension};
 use store::password::NewPassword;
@@ -121,6 +121,7 @@ async fn added(db: &Db, request: AddRequest) -> Result<(Vec<Credentials>, Vec<By
 /// Every one of them, those of a range marked.
 fn each(asked: Vec<NewExtension>) -> Result<Vec<(NewExtension, bool)>, Failure> {
     let mut all = Vec::with_capacity(asked.len());
+    let mut seen = HashSet::new();
     for new in asked {
         let number = new.number.clone();
         let numbers = range::numbers(&number)
@@ -128,11 +129,20 @@ fn each(asked: Vec<NewExtension>) -> Result<Vec<(NewExtension, bool)>, Failure> 
         if all.len() + numbers.len() > EXTENSIONS_PER_REQUEST_MAX {
             return Err(too_many());
         }
+        if let Some(twice) = numbers.iter().find(|it| !seen.insert(String::clone(it))) {
+            return Err(is_twice(twice));
+        }
         let of_range = numbers.len() > 1;
         let one = |number| (NewExtension { number, ..new.clone() }, of_range);
         all.extend(numbers.into_iter().map(one));
     }
     Ok(all)
+}
+
+/// Not that it exists already: there may be none yet.
+fn is_twice(number: &str) -> Failure {
+    let detail = text!("extension {number} is in the list twice", "列表中分机{number}重复");
+    Failure::new(422, "invalid", detail).at("number").about(number)
 }
 
 fn too_many() -> Failure {
@@ -543,6 +553,23 @@ mod tests {
             changed(profile.clone(), Change { devices: Some(1), ..Change::default() }).unwrap();
         assert_eq!((one.devices_max, one.name.as_str()), (None, "Hall"));
         assert!(changed(profile, Change { devices: Some(0), ..Change::default() }).is_err());
+    }
+
+    #[test]
+    fn who_is_in_the_list_twice_is_named() {
+        let new = |number: &str| NewExtension { number: number.into(), ..NewExtension::default() };
+        #[rustfmt::skip]
+        let table: [(&[&str], Option<&str>); 4] = [
+            (&["100", "101"],           None),
+            (&["100", "101", "100"],    Some("extension 100 is in the list twice")),
+            (&["100-109", "105"],       Some("extension 105 is in the list twice")),
+            (&["100-109", "108-112"],   Some("extension 108 is in the list twice")),
+        ];
+        for (numbers, expected) in table {
+            let failure = each(numbers.iter().map(|it| new(it)).collect()).err();
+            assert_eq!(failure.as_ref().map(|it| &*it.detail_en), expected, "{numbers:?}");
+            assert!(failure.is_none_or(|it| it.field.as_deref() == Some("number")));
+        }
     }
 
     #[test]
