@@ -17,6 +17,7 @@ use pbx::id::TenantId;
 use pbx::text;
 
 const LOGIN: &str = "/login";
+const LOG_OUT: &str = "/logout";
 const SETUP: &str = "/setup";
 const SETUP_API: &str = "/api/v1/setup";
 const SESSIONS_API: &str = "/api/v1/sessions";
@@ -100,7 +101,7 @@ async fn judged(office: &Office, request: Request) -> Result<Request, Refusal> {
         parts.extensions.insert(principal);
         return Ok(Request::from_parts(parts, body));
     }
-    let Some(principal) = found else { return Err(unknown(&parts.method, &path)) };
+    let Some(principal) = found else { return Err(unknown(&parts, &path)) };
     if path.starts_with(API) {
         permit(&principal, scope::needed(&parts.method, &path), &path)?;
     }
@@ -214,16 +215,24 @@ async fn of_session(
 }
 
 /// Nobody is known by this request.
-fn unknown(method: &Method, path: &str) -> Refusal {
-    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"/-._~:".contains(&it);
+fn unknown(parts: &Parts, path: &str) -> Refusal {
     if path.starts_with(API) || path.starts_with(openapi::PATH) {
         let what = text!("sign in, or show an API key", "请登录，或提供API密钥");
         Failure::new(401, "not_authenticated", what).into()
-    } else if method == Method::GET && path != "/" && path.bytes().all(is_plain) {
+    } else if parts.method == Method::GET && path != "/" && is_plain(path) {
         Refusal::Go(LOGIN, format!("?next={path}"))
+    } else if !is_safe(&parts.method) && path != LOG_OUT {
+        // What a form brought is not kept: there may be passwords in it, and nobody knows whose it is.
+        let page = origin::page(&parts.headers).filter(|it| is_plain(it)).unwrap_or("/");
+        Refusal::Go(LOGIN, format!("?unsaved=1&next={page}"))
     } else {
         Refusal::Go(LOGIN, String::new())
     }
+}
+
+/// Whether it can stand in a query as it is.
+fn is_plain(path: &str) -> bool {
+    path.bytes().all(|it| it.is_ascii_alphanumeric() || b"/-._~:".contains(&it))
 }
 
 /// Everybody may see and end his own session.

@@ -21,6 +21,15 @@ pub(super) fn is_own(headers: &HeaderMap) -> bool {
     by_fetch && by_origin
 }
 
+/// The path of our own page that the request comes from, where the browser says it.
+pub(super) fn page(headers: &HeaderMap) -> Option<&str> {
+    let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
+    let (_, rest) = text(header::REFERER)?.split_once("://")?;
+    let (host, _) = rest.split_once('/')?;
+    let path = rest.get(host.len()..)?.split(['?', '#']).next()?;
+    host.eq_ignore_ascii_case(text(header::HOST)?).then_some(path)
+}
+
 /// Whether the host that was asked is one that nobody outside can make lead here: an address, or a name without a dot.
 /// Else a page from anywhere could reach the open set-up through its visitor's browser (DNS rebinding).
 pub(super) fn is_safe_host(headers: &HeaderMap) -> bool {
@@ -42,6 +51,24 @@ mod tests {
             (HeaderName::from_static(it.0), HeaderValue::from_static(it.1))
         };
         pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn page_table() {
+        let host = ("host", "pbx:8080");
+        #[rustfmt::skip]
+        let table = [
+            ("http://pbx:8080/extensions/100?saved=1", Some("/extensions/100")),
+            ("https://PBX:8080/",                      Some("/")),
+            ("http://pbx:8080",                        None),
+            ("http://pbx:8081/extensions",             None),
+            ("http://evil.example/extensions",         None),
+            ("/extensions",                            None),
+        ];
+        for (referer, expected) in table {
+            assert_eq!(page(&headers(&[host, ("referer", referer)])), expected, "{referer}");
+        }
+        assert_eq!(page(&headers(&[host])), None);
     }
 
     #[test]

@@ -136,6 +136,28 @@ async fn no_path_is_served_to_strangers_without_tls_whatever_they_say_of_themsel
 }
 
 #[tokio::test]
+async fn who_sends_a_form_after_his_session_is_told_that_it_was_not_saved() {
+    let (scene, _) = settled().await;
+    #[rustfmt::skip]
+    let table = [
+        ("/extensions/100", "http://localhost:8080/extensions/100?saved=1", "/login?unsaved=1&next=/extensions/100"),
+        ("/extensions/100", "http://elsewhere.example/extensions/100",      "/login?unsaved=1&next=/"),
+        ("/extensions/100", "",                                             "/login?unsaved=1&next=/"),
+        ("/logout",         "http://localhost:8080/extensions/100",         "/login"),
+    ];
+    for (path, referer, expected) in table {
+        let ask = scene.post(path).with("referer", referer);
+        let answer = ask.text("application/x-www-form-urlencoded", "password=secret").send().await;
+        assert_eq!((answer.status, answer.header("location")), (303, expected), "{path} {referer}");
+    }
+    let page = scene.get("/login?unsaved=1&next=/extensions/100").send().await.body;
+    let next = "name=\"next\" value=\"/extensions/100\"";
+    assert!(page.contains("id=\"unsaved\"") && page.contains(next), "{page}");
+    let page = scene.get("/login?next=/extensions/100").send().await.body;
+    assert!(page.contains(next) && !page.contains("id=\"unsaved\""), "{page}");
+}
+
+#[tokio::test]
 async fn a_proxy_on_this_machine_does_not_make_strangers_local() {
     let scene = Scene::new().await;
     let state = scene.get("/api/v1/setup").with("x-forwarded-for", "8.8.8.8").send().await.json();

@@ -28,6 +28,7 @@ words! {
         code_help: "The six digits that your authenticator app shows, or one of your recovery codes.", "验证器应用显示的六位数字，或一个恢复码。";
         cancel: "Cancel", "取消";
         lost: "Phone and recovery codes lost? On the server: dialtone admin totp off NAME", "手机和恢复码都已丢失？请在服务器上运行：dialtone admin totp off NAME";
+        unsaved: "You were no longer signed in: what you have just sent was not saved. Sign in, and you are back on that page.", "登录已失效，刚才提交的内容未保存。登录后将返回该页面。";
         forgotten: "Forgotten? On the server: dialtone admin passwd NAME", "忘记密码？请在服务器上运行：dialtone admin passwd NAME";
     }
 }
@@ -39,6 +40,8 @@ struct Page {
     w: &'static Words,
     name: String,
     next: String,
+    /// A form was sent after the session had ended.
+    unsaved: bool,
     wrong: Vec<String>,
 }
 
@@ -57,13 +60,16 @@ struct CodePage {
 #[serde(default)]
 pub(crate) struct Wanted {
     next: String,
+    /// What it sent there was not taken.
+    unsaved: Option<String>,
 }
 
 pub(crate) async fn on_login_form(viewer: Viewer, Query(wanted): Query<Wanted>) -> Response {
     if viewer.user().is_some() {
         return to(&own(wanted.next));
     }
-    page(&viewer, String::new(), own(wanted.next), None)
+    let next = own(wanted.next);
+    render(&Page { unsaved: wanted.unsaved.is_some(), ..blank(&viewer, String::new(), next) })
 }
 
 pub(crate) async fn on_log_in(
@@ -80,7 +86,7 @@ pub(crate) async fn on_log_in(
         return match log_in_by_code(office, &principal, &headers, &ticket, &code).await {
             Ok(session) => begun(session, &next),
             Err(it) if it.code == "sign_in_again" => {
-                (status(&it), page(&viewer, name, next, Some(&it))).into_response()
+                (status(&it), page(&viewer, name, next, &it)).into_response()
             }
             Err(it) => (status(&it), code_page(&viewer, ticket, next, Some(&it))).into_response(),
         };
@@ -90,7 +96,7 @@ pub(crate) async fn on_log_in(
     match log_in(office, &principal, &headers, request).await {
         Ok(Entered::Begun(session)) => begun(session, &next),
         Ok(Entered::CodeNeeded(ticket)) => code_page(&viewer, ticket, next, None),
-        Err(it) => (status(&it), page(&viewer, name, next, Some(&it))).into_response(),
+        Err(it) => (status(&it), page(&viewer, name, next, &it)).into_response(),
     }
 }
 
@@ -106,9 +112,13 @@ pub(crate) async fn on_log_out(
     Ok(([(header::SET_COOKIE, cookie)], to("/login")).into_response())
 }
 
-fn page(viewer: &Viewer, name: String, next: String, failure: Option<&Failure>) -> Response {
-    let wrong = failure.map(|it| sentences(it, viewer.language)).unwrap_or_default();
-    render(&Page { page: viewer.layout(), w: Words::of(viewer.language), name, next, wrong })
+fn page(viewer: &Viewer, name: String, next: String, failure: &Failure) -> Response {
+    render(&Page { wrong: sentences(failure, viewer.language), ..blank(viewer, name, next) })
+}
+
+fn blank(viewer: &Viewer, name: String, next: String) -> Page {
+    let (page, w) = (viewer.layout(), Words::of(viewer.language));
+    Page { page, w, name, next, unsaved: false, wrong: Vec::new() }
 }
 
 fn code_page(viewer: &Viewer, ticket: String, next: String, failure: Option<&Failure>) -> Response {
