@@ -34,6 +34,7 @@ const PAGES: &[&str] = &[
     "/calls?show=failed",
     "/call-records",
     "/call-records?q=1&result=failed&from=2026-11-01&to=2026-11-26",
+    "/call-records?from=bad&to=2026-11-26",
     "/calls/c-0123456789",
     "/dial-plan",
     "/dial-plan?sim-from=100&sim-dial=901381234",

@@ -14,6 +14,7 @@ use crate::resource::Call;
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use pbx::language::Language;
 use serde::Deserialize;
@@ -29,6 +30,7 @@ words! {
         failed: "failed", "未接通";
         from: "From", "起始日期";
         to: "To", "结束日期";
+        day: "Must be a day, as 2026-11-22. Nothing was looked for.", "应为日期，例如2026-11-22。未执行查询。";
         way: "External line or SIP trunk", "外线或SIP中继";
         started: "Started", "开始时间";
         caller: "Caller number", "主叫号码";
@@ -65,11 +67,24 @@ struct Page {
     page: Layout,
     w: &'static Words,
     results: [(&'static str, &'static str); 3],
+    days: [Day; 2],
+    /// What is looked for cannot be read: nothing was.
+    is_wrong: bool,
     rows: Vec<Row>,
     next: Option<String>,
     /// All that is looked for, as a file.
     export: String,
     asked: Asked,
+}
+
+/// The first day or the last one.
+struct Day {
+    name: &'static str,
+    label: &'static str,
+    /// A browser shows nothing in a field for days that is none.
+    kind: &'static str,
+    value: String,
+    is_wrong: bool,
 }
 
 pub(crate) struct Row {
@@ -91,11 +106,15 @@ pub(crate) async fn on_list(
 ) -> Result<Response, PageFailure> {
     let w = Words::of(viewer.language);
     let zone = viewer.zone();
-    let day = |text: &str, later: u64| {
+    let days = [("from", w.from, &asked.from), ("to", w.to, &asked.to)].map(|it| day(it, &zone));
+    if days.iter().any(|it| it.is_wrong) {
+        return Ok(shown(&viewer, asked, days, CallsFound::default(), String::new()));
+    }
+    let at = |text: &str, later: u64| {
         moment(text.trim(), &zone).map(|it| (it.0 + later).to_string()).unwrap_or_default()
     };
     // The last day counts as a whole.
-    let (from, to) = (day(&asked.from, 0), day(&asked.to, 86_400_000));
+    let (from, to) = (at(&asked.from, 0), at(&asked.to, 86_400_000));
     let wanted = |path, cursor| {
         let days = [("from", &*from), ("to", &*to), ("cursor", cursor)];
         let what = [("q", &*asked.q), ("result", &*asked.result)];
@@ -104,10 +123,29 @@ pub(crate) async fn on_list(
     let found: CallsFound =
         viewer.api.get(&wanted("/api/v1/call-records:search", &asked.cursor)).await?;
     let export = wanted("/api/v1/call-records:export", "");
+    Ok(shown(&viewer, asked, days, found, export))
+}
+
+fn shown(
+    viewer: &Viewer,
+    asked: Asked,
+    days: [Day; 2],
+    found: CallsFound,
+    export: String,
+) -> Response {
+    let (page, w, zone) = (viewer.layout(), Words::of(viewer.language), viewer.zone());
     let rows = found.calls.iter().map(|it| row(it, &zone, viewer.language)).collect();
     let next = found.next.map(|it| address(&asked, &it));
     let results = [("", w.any), ("answered", w.answered), ("failed", w.failed)];
-    Ok(render(&Page { page: viewer.layout(), w, results, rows, next, export, asked }))
+    let is_wrong = days.iter().any(|it| it.is_wrong);
+    render(&Page { page, w, results, days, is_wrong, rows, next, export, asked })
+}
+
+fn day((name, label, text): (&'static str, &'static str, &String), zone: &TimeZone) -> Day {
+    let text = text.trim();
+    let is_wrong = !text.is_empty() && moment(text, zone).is_none();
+    let kind = if text.is_empty() || text.parse::<Date>().is_ok() { "date" } else { "text" };
+    Day { name, label, kind, value: text.to_owned(), is_wrong }
 }
 
 /// A call as a row of a list.

@@ -78,6 +78,18 @@ async fn one_setting_gets_its_default_again() {
     assert_eq!(scene.get("/settings/reset?lang=zh").await.status, 200);
 }
 
+#[tokio::test]
+async fn a_day_that_is_none_is_told_beside_its_field() {
+    let scene = Scene::new().await;
+    let page = scene.get("/call-records?from=bad&to=2026-11-26").await.body;
+    let error = "aria-describedby=\"from-error\"><p class=\"error\" id=\"from-error\">";
+    assert!(page.contains(error) && page.contains("value=\"bad\""), "{page}");
+    assert!(!page.contains("to-error") && !page.contains("There are no calls"), "{page}");
+    assert!(!page.contains("id=\"export\""), "all calls would be in it: {page}");
+    let right = scene.get("/call-records?from=&to=2026-11-26").await.body;
+    assert!(right.contains("id=\"export\"") && !right.contains("class=\"error\""), "{right}");
+}
+
 /// Of a state, the list is looked through bit by bit.
 #[tokio::test]
 async fn where_only_a_part_was_looked_through_the_page_says_so() {
