@@ -98,6 +98,10 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
     let disk = disk.unwrap_or_else(|| Disk::new(data_dir.join("journal")));
     // The two longest reads of a start, on a processor each.
     let whole = db.clone();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "joined below; after an error it ends with the process"
+    )]
     let directory = tokio::spawn(async move { whole.load_directory(1).await });
     let recovery = recover(&db, &disk, now).await?;
     let applied = db.applied().await?;
