@@ -3,6 +3,7 @@
 //! Above all other crates. [`drive`] is the loop round the core; everything else prepares it,
 //! looks at it, or asks it for something.
 
+mod anew;
 mod board;
 mod cli;
 mod clock;

@@ -1,5 +1,6 @@
 //! The running server as the API sees it: the board, the ring, the counters, never the core itself.
 
+use crate::anew::Anew;
 use crate::board::Board;
 use crate::clock;
 use crate::config::Advertised;
@@ -73,8 +74,7 @@ pub(crate) struct Live {
     /// Numbers the questions to the core; the answer carries the same.
     pub(crate) tokens: AtomicU64,
     pub(crate) ready: AtomicBool,
-    /// Somebody wants the process to begin again.
-    pub(crate) anew: Arc<tokio::sync::Notify>,
+    pub(crate) anew: Arc<Anew>,
     /// Held while a new directory is made, so that the newest is always published last. True where
     /// the core may not know all that the database does.
     pub(crate) behind: tokio::sync::Mutex<bool>,
@@ -260,7 +260,7 @@ impl Running for Live {
     }
 
     fn start_anew(&self) {
-        self.anew.notify_one();
+        self.anew.want();
     }
 
     fn metrics(&self, auth_failures: u64) -> String {

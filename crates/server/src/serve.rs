@@ -122,7 +122,7 @@ async fn wait(
     let anew = loop {
         tokio::select! {
             ended = &mut core => return (ended.unwrap_or(Ended::Faults), false),
-            () = live.anew.notified() => break true,
+            () = live.anew.wanted() => break true,
             asked = signals.next() => match asked {
                 Asked::Stop => break false,
                 Asked::Reload => reload.run(live).await,

@@ -113,20 +113,20 @@ impl Sink {
 }
 
 /// Starts the thread. `report` asks the core to tell again all that stands. The thread ends when
-/// the sink is dropped.
+/// the sink is dropped; `lost` hears where a fault ends it before.
 pub(crate) fn start(
     board: Arc<Board>,
     ring: Arc<Ring>,
     report: impl Fn() + Send + 'static,
+    lost: impl FnOnce(&'static str) + Send + 'static,
 ) -> std::io::Result<(Sink, Arc<Dropped>)> {
     let (events, events_out) = sync_channel(EVENTS_MAX);
     let (strangers, strangers_out) = sync_channel(STRANGER_EVENTS_MAX);
     let dropped = Arc::new(Dropped::default());
     let sleep = Arc::new(Sleep::default());
     let mut watcher = Watcher::new(board, ring, Arc::clone(&sleep), Arc::clone(&dropped));
-    std::thread::Builder::new()
-        .name("board".to_owned())
-        .spawn(move || watcher.run(&events_out, &strangers_out, &report))?;
+    let run = move || watcher.run(&events_out, &strangers_out, &report);
+    store::thread::spawn("board", lost, run)?;
     Ok((Sink { events, strangers, dropped: Arc::clone(&dropped), watcher: sleep }, dropped))
 }
 
@@ -497,6 +497,17 @@ mod tests {
         watcher.sweep(after_s(start, 12), &report);
         let left: Vec<_> = watcher.states.keys().map(|it| it.0.as_u128()).collect();
         assert_eq!((asked.get(), left), (1, vec![3]));
+    }
+
+    #[test]
+    fn a_fault_of_the_thread_is_told() {
+        let ring = Arc::new(Ring::new(UnixMillis(1), "here"));
+        let (told, lost) = sync_channel(1);
+        let report = || panic!("a fault that is meant to be");
+        let lose = move |thread| told.send(thread).unwrap();
+        let (_sink, dropped) = start(Arc::default(), ring, report, lose).unwrap();
+        dropped.events.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(lost.recv(), Ok("board"));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod runtime;
 pub mod secret;
 #[cfg(test)]
 mod tests;
+pub mod thread;
 
 pub use db::Db;
 pub use error::StoreError;

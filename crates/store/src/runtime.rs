@@ -11,6 +11,7 @@ use crate::owner::give_to_owner;
 use crate::projection::csv::CsvFiles;
 use crate::projection::{Progress, Projection};
 use crate::recover::{Recovery, recover};
+use crate::thread;
 use pbx::directory::Directory;
 use pbx::id::TenantId;
 use pbx::record::Binding;
@@ -89,8 +90,11 @@ pub struct Offline {
 }
 
 /// Takes the data directory, recovers what was, and starts journal and projection. The records of
-/// crashed calls are in the journal when this returns.
-pub async fn start(options: Options) -> Result<Started, StoreError> {
+/// crashed calls are in the journal when this returns. `lost` hears of a thread that a fault ends.
+pub async fn start<L>(options: Options, lost: L) -> Result<Started, StoreError>
+where
+    L: Fn(&'static str) + Clone + Send + 'static,
+{
     let Options { data_dir, who, now, disk } = options;
     create_private_dir(&data_dir)?;
     let lock = DataDirLock::take(&data_dir, &who)?;
@@ -113,7 +117,8 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
     let (path, recorded) = (db.path().to_owned(), recovery.recorded.clone());
     let mut projection = Projection::open(disk.clone(), path, csv, applied, recorded)?;
     let dir = disk.dir.clone();
-    let (mut writer, status, keeper) = Writer::open(disk, next).map_err(StoreError::io(&dir))?;
+    let opened = Writer::open(disk, next, lost.clone());
+    let (mut writer, status, keeper) = opened.map_err(StoreError::io(&dir))?;
     // Whatever the outcome: until they are on the disk, the next start makes them again.
     let _ = writer.append_batch(&recovery.records());
     tell_expired(&db, &recovery).await;
@@ -124,13 +129,11 @@ pub async fn start(options: Options) -> Result<Started, StoreError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(StoreError::io(&dir))?;
     let follows = Arc::clone(&status);
-    let projection = std::thread::Builder::new()
-        .name("projection".to_owned())
-        .spawn(move || {
-            give_way();
-            runtime.block_on(projection.follow(&follows, stopped));
-        })
-        .map_err(StoreError::io(&dir))?;
+    let follow = move || {
+        give_way();
+        runtime.block_on(projection.follow(&follows, stopped));
+    };
+    let projection = thread::spawn("projection", lost, follow).map_err(StoreError::io(&dir))?;
     let probe = StoreProbe { status, progress };
     let handle = StoreHandle { probe, keeper, projection, stop, _lock: lock };
     Ok(Started { writer, db, recovery, directory, handle })

@@ -48,7 +48,7 @@ fn after_s(seconds: u64) -> UnixMillis {
 }
 
 async fn started(dir: &Path) -> Started {
-    start(options(dir)).await.unwrap()
+    start(options(dir), |_| {}).await.unwrap()
 }
 
 /// The process is gone between two instructions: no destructor ran, nothing was flushed. The
@@ -262,7 +262,7 @@ fn expired_bindings_are_gone_unless_they_were_renewed() {
         let after = killed(dir.path());
         stop(store);
         let options = Options { now: after_s(3601), ..options(after.path()) };
-        let again = start(options).await.unwrap();
+        let again = start(options, |_| {}).await.unwrap();
         assert_eq!(again.recovery.recovered.bindings, [renewed.clone()]);
         let db = again.db.clone();
         stop(again);
@@ -380,7 +380,7 @@ fn a_full_disk_delays_and_loses_nothing() {
         let quota = Quota::new(32 * 1024);
         let mut options = options(dir.path());
         options.disk = options.disk.map(|it| Disk { quota: Some(quota.clone()), ..it });
-        let mut store = start(options).await.unwrap();
+        let mut store = start(options, |_| {}).await.unwrap();
         let mut count = 0;
         while !matches!(store.handle.metrics().state, State::Spooling { .. }) {
             let _ = store.writer.append_batch(&[samples::started(count), samples::ended(count)]);
@@ -449,7 +449,7 @@ fn registrations_wait_for_what_cannot() {
         let csv = CsvFiles::open(dir.path().join("cdr"), 0).unwrap();
         let mut projection =
             Projection::open(disk.clone(), db.path().to_owned(), csv, 0, BTreeSet::new()).unwrap();
-        let (mut writer, status, keeper) = Writer::open(disk, 1).unwrap();
+        let (mut writer, status, keeper) = Writer::open(disk, 1, |_| {}).unwrap();
         #[rustfmt::skip]
         let table: [(&str, Vec<Record>, u32, usize); 6] = [
             ("two phones register", vec![bound(100), bound(101)],     u32::MAX, 0),
@@ -535,13 +535,13 @@ fn fifty_thousand_bindings_recover() {
         let dir = TempDir::new().unwrap();
         let mut options = options(dir.path());
         options.disk = None;
-        let mut store = start(options.clone()).await.unwrap();
+        let mut store = start(options.clone(), |_| {}).await.unwrap();
         for thousand in 0..50 {
             let batch: Vec<Record> = (0..1000).map(|it| bound(1000 * thousand + it)).collect();
             let _ = store.writer.append_batch(&batch);
         }
         stop(store);
-        let again = start(options).await.unwrap();
+        let again = start(options, |_| {}).await.unwrap();
         assert_eq!(again.recovery.recovered.bindings.len(), 50_000);
         let key = |it: &Binding| -> BindingKey { it.key.clone() };
         let keys: Vec<BindingKey> = again.recovery.recovered.bindings.iter().map(key).collect();

@@ -45,7 +45,7 @@ impl Stage {
         let media = media::Config { ports, spare_pairs: 1, ..media::Config::default() };
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::new(folder.path().join("journal"));
-        let (writer, journal, _keeper) = Writer::open(disk, 1).unwrap();
+        let (writer, journal, _keeper) = Writer::open(disk, 1, |_| {}).unwrap();
         let board = Arc::new(board::Board::default());
         let now = clock::now();
         let told = Arc::new(web::events::Ring::new(now.utc, "test"));
@@ -59,7 +59,7 @@ impl Stage {
             media_events,
             journal: writer,
             ring: ring::ring(1 << 20).0,
-            sink: watch::start(board, told, || {}).unwrap().0,
+            sink: watch::start(board, told, || {}, |_| {}).unwrap().0,
             published: Arc::new(metrics::Published::new(now.instant)),
         };
         let mut driver = Driver::new(listeners, parts);

@@ -1,6 +1,7 @@
 //! The thread that writes the log: who has something to say never waits for whoever reads it.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -75,8 +76,9 @@ fn write_all(
     // It works as well without, only less smoothly.
     let _ = rustix::process::setpriority_process(None, NICE);
     for lines in pieces {
-        // There is no place to say that the log cannot be written.
-        let _ = out.write_all(&lines);
+        // A fault costs these lines: without this thread, nothing that is lost would be told. There is no place to say
+        // that the log cannot be written.
+        let _ = catch_unwind(AssertUnwindSafe(|| out.write_all(&lines)));
         state.waiting.fetch_sub(lines.len(), Ordering::AcqRel);
         let lost = state.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
@@ -90,6 +92,30 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::io::Read;
+
+    #[test]
+    fn a_fault_costs_its_lines_and_nothing_else() {
+        /// At an empty line there is a fault.
+        struct Frail(std::io::PipeWriter);
+        impl Write for Frail {
+            fn write(&mut self, lines: &[u8]) -> std::io::Result<usize> {
+                assert_ne!(lines, b"\n", "a fault that is meant to be");
+                self.0.write(lines)
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (mut read, write) = std::io::pipe().unwrap();
+        let queue = Queue::start(Frail(write), |_| {}).unwrap();
+        for line in ["one\n", "\n", "three\n"] {
+            queue.put(line.into());
+        }
+        drop(queue);
+        let mut written = String::new();
+        read.read_to_string(&mut written).unwrap();
+        assert_eq!(written, "one\nthree\n");
+    }
 
     #[test]
     fn a_reader_that_stands_still_holds_up_nobody() {

@@ -1,6 +1,7 @@
 //! Makes the parts of the server and ties them together.
 
 use super::runtimes::Runtimes;
+use crate::anew::Anew;
 use crate::board::Board;
 use crate::cli::{Exit, Failed, Within as _};
 use crate::config::{Advertised, Config};
@@ -26,7 +27,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use store::StoreHandle;
 use tokio::runtime::Runtime;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use web::certificate::{self, Certificate};
 use web::events::Ring;
@@ -69,7 +70,8 @@ pub(super) fn start(
     (first, language): (First, Language),
 ) -> Result<Started, Failed> {
     let runtime = &runtimes.edge;
-    let mut store = runtime.block_on(open_store(config))?;
+    let anew = Arc::new(Anew::new(clock::now().instant));
+    let mut store = runtime.block_on(open_store(config, &anew))?;
     ready::forget(config);
     let listeners = Listeners::open(&config.sip_udp).map_err(udp_taken)?;
     let sip_udp = listeners.bound();
@@ -98,7 +100,7 @@ pub(super) fn start(
             .block_on(store.db.load_directory(1))
             .within(|| text!("the directory", "分机数据"))?;
     }
-    let (wiring, parts) = wire(config, &listeners, (streams, names), store)?;
+    let (wiring, parts) = wire(config, &listeners, (streams, names), store, anew)?;
     let live = Arc::new(wiring.into_live(config, bound));
     let core = start_core(Driver::new(listeners, parts))?;
     let (advertised, told) = watch::channel(config.media_advertise.clone());
@@ -113,14 +115,20 @@ pub(super) fn start(
     Ok(Started { live, office, core, servers, made, advertised })
 }
 
-async fn open_store(config: &Config) -> Result<store::Started, Failed> {
+async fn open_store(config: &Config, anew: &Arc<Anew>) -> Result<store::Started, Failed> {
     let options = store::Options {
         data_dir: config.data_dir.clone(),
         who: "dialtone serve".to_owned(),
         now: clock::now().utc,
         disk: None,
     };
-    Ok(store::start(options).await?)
+    Ok(store::start(options, lost(anew)).await?)
+}
+
+/// What a thread is to call that a fault ends.
+fn lost(anew: &Arc<Anew>) -> impl Fn(&'static str) + Clone + Send + use<> {
+    let anew = Arc::clone(anew);
+    move |thread| anew.lost(thread)
 }
 
 /// Port 0 takes the port of the first UDP listener where it is free: phones have one port to enter.
@@ -235,7 +243,7 @@ struct Wiring {
     store: StoreHandle,
     db: store::Db,
     directory: Arc<Directory>,
-    anew: Arc<Notify>,
+    anew: Arc<Anew>,
 }
 
 fn wire(
@@ -243,16 +251,16 @@ fn wire(
     listeners: &Listeners,
     (streams, names): (Streams, Names),
     store: store::Started,
+    anew: Arc<Anew>,
 ) -> Result<(Wiring, Parts), Failed> {
     let orders = listeners.orders();
     let (events, media_events) = listeners.media_events();
-    let anew = Arc::new(Notify::new());
     let restart = Arc::clone(&anew);
-    let lost = move |error: media::Lost| {
+    let media_lost = move |error: media::Lost| {
         tracing::error!(%error, "a media thread has ended: starting anew");
-        restart.notify_one();
+        restart.want();
     };
-    let media = media::Media::start(media_config(config, &listeners.bound()), events, lost)
+    let media = media::Media::start(media_config(config, &listeners.bound()), events, media_lost)
         .within(|| text!("media ports", "媒体端口"))?;
     let (writer, reader) = ring::ring(config.trace_memory_mib.0 as usize * MIB);
     let events = Arc::new(Ring::new(clock::now().utc, machine::name()));
@@ -261,8 +269,8 @@ fn wire(
     let report = move || {
         ask.give(Order::Command(Command::Report));
     };
-    let (sink, dropped) = board_watch::start(Arc::clone(&board), Arc::clone(&events), report)
-        .within(|| text!("the board", "呼叫看板"))?;
+    let watched = board_watch::start(Arc::clone(&board), Arc::clone(&events), report, lost(&anew));
+    let (sink, dropped) = watched.within(|| text!("the board", "呼叫看板"))?;
     let published = Arc::new(Published::new(clock::now().instant));
     let core = make_core(config, &store, &listeners.bound(), streams.bound())?;
     // The first things the core hears, before any message.

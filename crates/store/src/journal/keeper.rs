@@ -5,6 +5,7 @@
 use super::frame::Sequence;
 use super::segment::{Disk, SPARES, Spare};
 use super::status::Status;
+use crate::thread;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -34,13 +35,11 @@ struct Keeper {
 pub(super) fn spawn(
     disk: Disk,
     status: Arc<Status>,
-    messages: Receiver<Message>,
-    spares: SyncSender<Spare>,
+    (messages, spares): (Receiver<Message>, SyncSender<Spare>),
+    lost: impl FnOnce(&'static str) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     let mut keeper = Keeper { disk, status, spares, current: None };
-    std::thread::Builder::new()
-        .name("journal-keeper".to_owned())
-        .spawn(move || keeper.run(&messages))
+    thread::spawn("journal-keeper", lost, move || keeper.run(&messages))
 }
 
 impl Keeper {

@@ -23,7 +23,7 @@ fn bound(number: u32) -> Record {
 }
 
 fn write(disk: &Disk, next: Sequence, numbers: std::ops::Range<u32>) {
-    let (mut writer, _, keeper) = Writer::open(disk.clone(), next).unwrap();
+    let (mut writer, _, keeper) = Writer::open(disk.clone(), next, |_| {}).unwrap();
     for number in numbers {
         assert_eq!(writer.append_batch(&[bound(number)]), AppendOutcome::Written);
     }
@@ -63,7 +63,7 @@ fn what_is_written_reads_back_over_segments_and_restarts() {
 fn a_batch_is_split_only_where_a_segment_ends() {
     let dir = TempDir::new().unwrap();
     let disk = disk(&dir);
-    let (mut writer, _, _keeper) = Writer::open(disk.clone(), 1).unwrap();
+    let (mut writer, _, _keeper) = Writer::open(disk.clone(), 1, |_| {}).unwrap();
     let records: Vec<Record> = (0..200).map(bound).collect();
     assert_eq!(writer.append_batch(&records), AppendOutcome::Written);
     assert_eq!(read_all(&disk).records.len(), 200);
@@ -96,7 +96,7 @@ fn large_records_read_back_beside_small_ones() {
         Record::Bound(Arc::new(binding))
     };
     let records = [bound(1), large(100_000), large(FRAME_BYTES_MAX - 1000), bound(2)];
-    let (mut writer, status, _keeper) = Writer::open(disk.clone(), 1).unwrap();
+    let (mut writer, status, _keeper) = Writer::open(disk.clone(), 1, |_| {}).unwrap();
     assert_eq!(writer.append_batch(&records), AppendOutcome::Written);
     assert_eq!(status.lost(), 0);
     let read: Vec<Record> = read_all(&disk).records.into_iter().map(|it| it.1).collect();
@@ -156,7 +156,7 @@ fn damage_in_an_older_segment_costs_its_rest_and_is_reported() {
 fn a_reader_behind_a_writer_sees_each_record_once() {
     let dir = TempDir::new().unwrap();
     let disk = disk(&dir);
-    let (mut writer, status, _keeper) = Writer::open(disk.clone(), 1).unwrap();
+    let (mut writer, status, _keeper) = Writer::open(disk.clone(), 1, |_| {}).unwrap();
     let mut reader = Reader::new(disk, 1);
     let mut seen = Vec::new();
     for number in 0..100 {
@@ -186,7 +186,7 @@ fn a_full_disk_uses_the_spare_then_spools_then_recovers_in_order() {
     let dir = TempDir::new().unwrap();
     let quota = Quota::new(2 * SMALL);
     let disk = Disk { quota: Some(quota.clone()), ..disk(&dir) };
-    let (mut writer, status, keeper) = Writer::open(disk.clone(), 1).unwrap();
+    let (mut writer, status, keeper) = Writer::open(disk.clone(), 1, |_| {}).unwrap();
     assert_eq!(writer.append_batch(&[bound(0)]), AppendOutcome::Written);
     // One in the making would hold the disk's last space and not be there when it is needed.
     wait_for("a spare", || status.spare_ready());
@@ -227,7 +227,7 @@ fn a_small_disk_gets_smaller_segments() {
     let segment_bytes = 4 * SEGMENT_BYTES_MIN;
     let quota = Some(Quota::new(SEGMENT_BYTES_MIN + SEGMENT_BYTES_MIN / 2));
     let disk = Disk { segment_bytes, quota, ..disk(&dir) };
-    let (mut writer, _, keeper) = Writer::open(disk.clone(), 1).unwrap();
+    let (mut writer, _, keeper) = Writer::open(disk.clone(), 1, |_| {}).unwrap();
     assert_eq!(writer.append_batch(&[bound(0)]), AppendOutcome::Written);
     assert_eq!(fs::metadata(&files(&disk.dir)[0]).unwrap().len(), SEGMENT_BYTES_MIN);
     drop(writer);
@@ -238,7 +238,7 @@ fn a_small_disk_gets_smaller_segments() {
 fn a_full_spool_says_so_and_counts_what_it_loses() {
     let dir = TempDir::new().unwrap();
     let disk = Disk { quota: Some(Quota::new(0)), ..disk(&dir) };
-    let (mut writer, status, _keeper) = Writer::open(disk, 1).unwrap();
+    let (mut writer, status, _keeper) = Writer::open(disk, 1, |_| {}).unwrap();
     let records: Vec<Record> = (0..10_000).map(bound).collect();
     let mut outcome = AppendOutcome::Spooled;
     let mut batches = 0;
@@ -263,7 +263,7 @@ fn a_full_spool_says_so_and_counts_what_it_loses() {
 #[test]
 fn the_keeper_syncs_what_is_written() {
     let dir = TempDir::new().unwrap();
-    let (mut writer, status, keeper) = Writer::open(disk(&dir), 1).unwrap();
+    let (mut writer, status, keeper) = Writer::open(disk(&dir), 1, |_| {}).unwrap();
     let _ = writer.append_batch(&(0..100).map(bound).collect::<Vec<_>>());
     drop(writer);
     assert!(keeper.stop());

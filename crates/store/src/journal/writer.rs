@@ -73,7 +73,12 @@ pub struct KeeperHandle {
 impl Writer {
     /// Opens the journal for appending from `next` on, in a segment of its own. Whoever knows
     /// what is in the journal says where it ends: see [`crate::recover`].
-    pub fn open(disk: Disk, next: Sequence) -> io::Result<(Self, Arc<Status>, KeeperHandle)> {
+    /// `lost` hears where a fault ends the keeper's thread.
+    pub fn open(
+        disk: Disk,
+        next: Sequence,
+        lost: impl FnOnce(&'static str) + Send + 'static,
+    ) -> io::Result<(Self, Arc<Status>, KeeperHandle)> {
         fs::create_dir_all(&disk.dir)?;
         disk.clear_spares()?;
         let status = Arc::new(Status::default());
@@ -96,7 +101,7 @@ impl Writer {
         if let Err(error) = writer.roll(next) {
             tracing::error!(%error, "the journal cannot be written");
         }
-        let thread = keeper::spawn(disk, Arc::clone(&status), messages, spare_sender)?;
+        let thread = keeper::spawn(disk, Arc::clone(&status), (messages, spare_sender), lost)?;
         Ok((writer, status, KeeperHandle { messages: keeper, thread }))
     }
 
@@ -324,7 +329,7 @@ mod tests {
     fn a_segment_that_takes_no_write_is_left_for_the_next() {
         let dir = tempfile::tempdir().unwrap();
         let disk = Disk::new(dir.path().to_owned());
-        let (mut writer, status, keeper) = Writer::open(disk.clone(), 1).unwrap();
+        let (mut writer, status, keeper) = Writer::open(disk.clone(), 1, |_| {}).unwrap();
         for number in 1..=4 {
             if number == 3 {
                 break_segment(&mut writer);
