@@ -8,6 +8,7 @@ use super::status::Status;
 use crate::thread;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
@@ -29,6 +30,8 @@ struct Keeper {
     status: Arc<Status>,
     spares: SyncSender<Spare>,
     current: Option<Arc<File>>,
+    /// The newest file of which something may never have come to the disk.
+    failed: Option<Arc<File>>,
 }
 
 /// Starts the thread; it ends with [`Message::Stop`] or when the writer is gone.
@@ -38,7 +41,7 @@ pub(super) fn spawn(
     (messages, spares): (Receiver<Message>, SyncSender<Spare>),
     lost: impl FnOnce(&'static str) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let mut keeper = Keeper { disk, status, spares, current: None };
+    let mut keeper = Keeper { disk, status, spares, current: None, failed: None };
     thread::spawn("journal-keeper", lost, move || keeper.run(&messages))
 }
 
@@ -68,24 +71,38 @@ impl Keeper {
 
     /// `written` is from before the queue was found empty, so all of it is in the current file or
     /// in one that was synced when the writer left it.
-    fn sync(&self, written: Sequence) {
-        let Some(current) = self.current.as_ref().filter(|_| written > self.status.synced()) else {
+    fn sync(&mut self, written: Sequence) {
+        let Some(current) = self.current.clone().filter(|_| written > self.status.synced()) else {
             return;
         };
-        let result = current.sync_data();
-        if result.is_ok() {
-            self.status.set_synced(written);
+        // The oldest are deleted first, once the database has what is in them.
+        self.failed.take_if(|it| is_deleted(it));
+        let had_failed = self.failed.is_some();
+        self.judge(current.sync_data(), current);
+        match self.failed {
+            None => self.status.set_synced(written),
+            Some(_) if !had_failed => self.status.set_leaving(true),
+            // Where the next fails too, it is not the file.
+            Some(_) => {}
         }
-        self.report(result);
     }
 
     /// The writer has left the file before this one for good.
     fn follow(&mut self, next: Arc<File>) {
-        if let Some(left) = self.current.replace(next) {
-            self.report(left.sync_data());
+        if let Some(left) = self.current.replace(Arc::clone(&next)) {
+            self.judge(left.sync_data(), left);
         }
         // The new name must be as durable as what is written under it.
-        self.report(self.disk.sync());
+        self.judge(self.disk.sync(), next);
+    }
+
+    /// The kernel may drop what it could not write (fsync(2)): a later success says nothing of that.
+    fn judge(&mut self, synced: io::Result<()>, file: Arc<File>) {
+        if let Err(error) = synced {
+            self.status.count_sync_error();
+            tracing::error!(%error, "the journal could not be synced");
+            self.failed = Some(file);
+        }
     }
 
     /// Allocates a spare where none waits. A full disk is tried again every second.
@@ -109,11 +126,44 @@ impl Keeper {
             }
         }
     }
+}
 
-    fn report(&self, result: io::Result<()>) {
-        if let Err(error) = result {
-            self.status.count_sync_error();
-            tracing::error!(%error, "the journal could not be synced");
-        }
+fn is_deleted(file: &File) -> bool {
+    file.metadata().is_ok_and(|it| it.nlink() == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::path::Path;
+
+    /// A pipe cannot be synced (fsync(2)).
+    fn unsyncable(path: &Path) -> Arc<File> {
+        mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        Arc::new(File::options().read(true).write(true).open(path).unwrap())
+    }
+
+    #[test]
+    fn what_a_failed_sync_may_have_lost_is_not_synced_by_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::new(dir.path().to_owned());
+        let (spares, _spares) = std::sync::mpsc::sync_channel(1);
+        let status = Arc::new(Status::default());
+        let broken = dir.path().join("broken");
+        let current = Some(unsyncable(&broken));
+        let mut keeper =
+            Keeper { disk, status: Arc::clone(&status), spares, current, failed: None };
+        keeper.sync(5);
+        assert_eq!((status.sync_errors(), status.synced(), status.is_leaving()), (1, 0, true));
+        // The writer has left it.
+        status.set_leaving(false);
+        keeper.follow(Arc::new(File::create(dir.path().join("sound")).unwrap()));
+        keeper.sync(10);
+        assert_eq!((status.synced(), status.is_leaving()), (0, false), "1 to 5 may be lost");
+        std::fs::remove_file(broken).unwrap();
+        keeper.sync(12);
+        assert_eq!(status.synced(), 12, "the database has what was in it");
     }
 }

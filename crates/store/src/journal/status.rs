@@ -27,6 +27,7 @@ pub struct Status {
     sync_errors: AtomicU64,
     disk_full: AtomicBool,
     spare_ready: AtomicBool,
+    leaving: AtomicBool,
 }
 
 const HEALTHY: u8 = 0;
@@ -44,7 +45,7 @@ impl Status {
         self.writes.load(Ordering::Acquire)
     }
 
-    /// The newest record that survives a power cut.
+    /// Up to here all records survive a power cut.
     pub fn synced(&self) -> Sequence {
         self.synced.load(Ordering::Acquire)
     }
@@ -105,6 +106,15 @@ impl Status {
 
     pub(super) fn set_spare_ready(&self, ready: bool) {
         self.spare_ready.store(ready, Ordering::Release);
+    }
+
+    /// The writer is to leave its file, of which something could not be synced, once there is another.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_leaving(&self, leaving: bool) {
+        self.leaving.store(leaving, Ordering::Release);
     }
 
     pub(super) fn set_disk_full(&self, full: bool) {

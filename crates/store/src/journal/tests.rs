@@ -272,6 +272,20 @@ fn the_keeper_syncs_what_is_written() {
 }
 
 #[test]
+fn a_file_that_could_not_be_synced_is_left_once_there_is_another() {
+    let dir = TempDir::new().unwrap();
+    let disk = disk(&dir);
+    let (mut writer, status, _keeper) = Writer::open(disk.clone(), 1, |_| {}).unwrap();
+    wait_for("a spare", || status.spare_ready());
+    for (leaving, segments) in [(false, 1), (true, 2), (false, 2)] {
+        status.set_leaving(leaving);
+        assert_eq!(writer.append_batch(&[bound(1)]), AppendOutcome::Written);
+        assert_eq!(disk.segments().unwrap().len(), segments);
+        assert!(!status.is_leaving());
+    }
+}
+
+#[test]
 fn segments_are_deleted_only_when_all_of_them_is_old() {
     let dir = TempDir::new().unwrap();
     let disk = disk(&dir);

@@ -24,7 +24,7 @@ pub const SPOOL_BYTES_FULL: usize = 24 * 1024 * 1024;
 /// At most so much of the spool is written with one batch, so that the core is not held up.
 /// Unit: bytes.
 const DRAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Segments the keeper may be behind. One more is synced by the writer itself.
+/// Segments the keeper may be behind. Nothing is written to one more before it has heard of it.
 const KEEPER_QUEUE: usize = 64;
 
 /// What became of a batch.
@@ -48,6 +48,8 @@ pub struct Writer {
     status: Arc<Status>,
     next: Sequence,
     segment: Option<Segment>,
+    /// The next one, while the keeper cannot be told of it.
+    untold: Option<Segment>,
     /// Whole frames that no file took yet, oldest first.
     spool: Vec<u8>,
     batch: Vec<u8>,
@@ -91,6 +93,7 @@ impl Writer {
             status: Arc::clone(&status),
             next,
             segment: None,
+            untold: None,
             spool: Vec::new(),
             batch: Vec::new(),
             scratch: Vec::new(),
@@ -196,6 +199,7 @@ impl Writer {
     fn write_frames(&mut self, frames: &[u8]) -> (usize, io::Result<()>) {
         let mut done = 0;
         let mut failed_before = false;
+        self.leave_unsynced();
         while done < frames.len() {
             let left = &frames[done..];
             let first = self.status.written() + 1;
@@ -234,8 +238,35 @@ impl Writer {
         Ok(())
     }
 
-    /// Goes to the spare; makes one where none is ready, unless the disk was just found full.
+    /// Goes to the next segment: to one that the keeper knows, for it would take what is in another for synced.
     fn roll(&mut self, first: Sequence) -> io::Result<()> {
+        let next = match self.untold.take() {
+            Some(untold) => untold,
+            None => self.adopt_spare(first)?,
+        };
+        match self.keeper.try_send(Message::Segment(Arc::clone(&next.file))) {
+            // A keeper that is gone is missed elsewhere: what it did not sync survives this process at least.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {
+                self.segment = Some(next);
+                self.status.set_leaving(false);
+                Ok(())
+            }
+            Err(TrySendError::Full(_)) => {
+                self.untold = Some(next);
+                Err(io::Error::other("the disk is far behind"))
+            }
+        }
+    }
+
+    /// Leaves a file that could not be synced, where that costs nothing.
+    fn leave_unsynced(&mut self) {
+        if self.status.is_leaving() && self.status.spare_ready() {
+            self.segment = None;
+        }
+    }
+
+    /// Takes the spare; makes one where none is ready, unless the disk was just found full.
+    fn adopt_spare(&self, first: Sequence) -> io::Result<Segment> {
         let ready = self.spares.try_recv().ok();
         let (spare, was_ready) = match ready {
             Some(spare) => (spare, true),
@@ -248,13 +279,7 @@ impl Writer {
         }
         adopted?;
         let Spare { file, bytes, .. } = spare;
-        if let Err(TrySendError::Full(_)) =
-            self.keeper.try_send(Message::Segment(Arc::clone(&file)))
-        {
-            file.sync_all()?;
-        }
-        self.segment = Some(Segment { file, position: 0, bytes });
-        Ok(())
+        Ok(Segment { file, position: 0, bytes })
     }
 
     /// Until the keeper finds space again, nobody tries in vain on the core thread.
@@ -342,6 +367,30 @@ mod tests {
         assert_eq!((batch.records, batch.gaps), (expected, vec![]));
         drop(writer);
         assert!(keeper.stop());
+    }
+
+    /// So that it is synced before the next is, and not taken for synced by mistake.
+    #[test]
+    fn nothing_is_written_to_a_segment_that_the_keeper_does_not_know() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk { segment_bytes: 4096, ..Disk::new(dir.path().to_owned()) };
+        let (mut writer, status, _keeper) = Writer::open(disk.clone(), 1, |_| {}).unwrap();
+        let (keeper, messages) = sync_channel(1);
+        writer.keeper = keeper;
+        let mut next = 1..100;
+        let outcome = next.find_map(|number| {
+            Some(writer.append_batch(&[bound(number)])).filter(|it| *it != AppendOutcome::Written)
+        });
+        assert_eq!(outcome, Some(AppendOutcome::Spooled));
+        let told = disk.segments().unwrap()[1].first;
+        assert_eq!(status.written() + 1, u64::from(next.start) - 1, "all but the last");
+        assert_eq!(disk.segments().unwrap().len(), 3, "the third waits for its first record");
+        assert!(told <= status.written());
+        assert_eq!(messages.try_iter().count(), 1);
+        assert_eq!(writer.append_batch(&[]), AppendOutcome::Recovered);
+        assert_eq!((messages.try_iter().count(), disk.segments().unwrap().len()), (1, 3));
+        let batch = Reader::new(disk, 1).read(1000, status.written()).unwrap();
+        assert_eq!((batch.records.len() as u64, batch.gaps), (status.written(), vec![]));
     }
 
     #[test]
