@@ -2,7 +2,8 @@
 //!
 //! A source is an IPv4 address or an IPv6 /64. A request that ends in a challenge or a refusal
 //! takes a token; a source without tokens is not served until it has some again. A source that
-//! authenticated within the last hour has a larger bucket.
+//! authenticated within the last hour has a larger bucket. What belongs to nothing and is not
+//! answered has tokens of its own, as many: nobody is refused for a late response.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -42,6 +43,8 @@ enum Source {
 struct Bucket {
     /// In thousandths of a token.
     level: u64,
+    /// As much, for what belongs to nothing.
+    stray: u64,
     at: Option<Instant>,
     known_until: Option<Instant>,
     /// The emptiness was reported.
@@ -98,6 +101,16 @@ impl Guard {
         bucket.level = bucket.level.saturating_sub(1000);
     }
 
+    /// Takes the token of a message that belongs to nothing; false where there is none.
+    pub fn hears_stray(&mut self, source: IpAddr, now: Instant) -> bool {
+        let (stranger, known) = (self.stranger, self.known);
+        let bucket = self.bucket(source, now);
+        bucket.refill(stranger, known, now);
+        let left = bucket.stray.checked_sub(1000);
+        bucket.stray = left.unwrap_or(bucket.stray);
+        left.is_some()
+    }
+
     /// The source has proven who it is.
     pub fn authenticated(&mut self, source: IpAddr, now: Instant) {
         let known = self.known;
@@ -109,6 +122,7 @@ impl Guard {
         let bucket = self.bucket(source, now);
         if bucket.known_until.is_none_or(|until| until < now) {
             bucket.level = u64::from(known.burst) * 1000;
+            bucket.stray = bucket.level;
         }
         bucket.known_until = Some(now + KNOWN_FOR);
     }
@@ -142,7 +156,7 @@ impl Guard {
         self.sources.retain(|_, bucket| {
             bucket.refill(stranger, known, now);
             let is_known = bucket.known_until.is_some_and(|until| now < until);
-            is_known || bucket.level < bucket.rate(stranger, known, now).1
+            is_known || bucket.level.min(bucket.stray) < bucket.rate(stranger, known, now).1
         });
     }
 }
@@ -150,7 +164,7 @@ impl Guard {
 impl Bucket {
     fn new(rate: Rate) -> Self {
         let level = u64::from(rate.burst) * 1000;
-        Self { level, at: None, known_until: None, reported: false }
+        Self { level, stray: level, at: None, known_until: None, reported: false }
     }
 
     /// Thousandths of a token per millisecond, and the most thousandths.
@@ -163,7 +177,9 @@ impl Bucket {
         let (per_ms, most) = self.rate(stranger, known, now);
         let at = self.at.get_or_insert(now);
         let passed = crate::time::millis(now.saturating_duration_since(*at));
-        self.level = self.level.saturating_add(passed * per_ms).min(most);
+        for level in [&mut self.level, &mut self.stray] {
+            *level = level.saturating_add(passed * per_ms).min(most);
+        }
         // Nothing was added for what is below a millisecond: that time is not lost.
         *at += Duration::from_millis(passed);
     }
@@ -208,6 +224,19 @@ mod tests {
             guard.charge(loud, start);
         }
         assert_eq!(guard.verdict(loud, start), Verdict::Drop { first: true });
+    }
+
+    #[test]
+    fn what_belongs_to_nothing_has_tokens_of_its_own() {
+        let mut guard = Guard::new(STRANGER, KNOWN);
+        let (start, source) = (Instant::now(), "192.0.2.1".parse().unwrap());
+        let heard =
+            |guard: &mut Guard, at| (0..50).filter(|_| guard.hears_stray(source, at)).count();
+        assert_eq!(heard(&mut guard, start), 3);
+        assert_eq!(guard.verdict(source, start), Verdict::Serve);
+        assert_eq!(heard(&mut guard, start + Duration::from_millis(200)), 2);
+        guard.authenticated(source, start);
+        assert_eq!(heard(&mut guard, start + Duration::from_millis(200)), 20);
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn signalling(page: &mut Page, counters: &Counters, wire: &Wire, around: &Surrou
     #[rustfmt::skip]
     let rows = [
         ("counter", "sip_retransmits_total", "Messages sent again.", counters.retransmits_out),
-        ("counter", "sip_throttled_total", "Requests dropped because their source had no token.", counters.throttled),
+        ("counter", "sip_throttled_total", "Messages passed over because their source had no token.", counters.throttled),
         ("counter", "sip_shed_total", "New calls and registrations refused because messages came too fast.", counters.shed),
         ("gauge", "sip_overloaded", "1 while new calls and registrations are refused now and then, and 5 s longer.", u64::from(wire.overloaded)),
         ("counter", "sip_challenges_total", "Requests answered with 401.", counters.challenges),

@@ -28,6 +28,7 @@ impl Core {
         let is_ack = it.cseq.method == Method::Ack;
         let Some((owner, known_flow, number)) = known else {
             if is_ack {
+                self.stray(flow, now);
                 return None;
             }
             self.guard.charge(flow.remote.ip(), now.instant);
@@ -54,6 +55,7 @@ impl Core {
             return true;
         }
         if request.it.cseq.method == Method::Ack {
+            self.stray(request.flow, now);
             return false;
         }
         match self.identify(request, now) {

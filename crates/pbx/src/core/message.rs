@@ -29,18 +29,15 @@ impl Core {
             return None;
         }
         self.office.counters.received(&flow, bytes);
-        let parsed = match Message::parse(bytes) {
-            Err(ParseError::NotUtf8) => {
-                let copy = sanitize(bytes)?;
-                return match Message::parse(&copy) {
-                    Ok(message) => self.parsed(flow, &message, &copy, now),
-                    Err(_) => None,
-                };
-            }
-            parsed => parsed,
+        let parsed = Message::parse(bytes);
+        let is_text = !matches!(parsed, Err(ParseError::NotUtf8));
+        let copy = if is_text { None } else { sanitize(bytes) };
+        let (raw, parsed) = match &copy {
+            Some(copy) => (&**copy, Message::parse(copy)),
+            None => (bytes, parsed),
         };
         match parsed {
-            Ok(message) => self.parsed(flow, &message, bytes, now),
+            Ok(message) => self.parsed(flow, &message, raw, now),
             Err(_) => {
                 self.office.counters.unread(Unread::Syntax);
                 self.takes_token(flow, now);
@@ -89,6 +86,7 @@ impl Core {
         now: Now,
     ) {
         if !message.is_request() || message.method() == Some(Method::Ack) {
+            self.stray(flow, now);
             return;
         }
         if !self.takes_token(flow, now) {
@@ -111,6 +109,14 @@ impl Core {
         has_one
     }
 
+    /// A response or an ACK that belongs to nothing here. Beyond so many of one source they count as throttled, and are
+    /// no part of the trace: whoever makes them up could push all else out of it.
+    pub(super) fn stray(&mut self, flow: Flow, now: Now) {
+        if !self.guard.hears_stray(flow.remote.ip(), now.instant) {
+            self.office.counters.throttled += 1;
+        }
+    }
+
     fn response_received(
         &mut self,
         flow: Flow,
@@ -120,6 +126,7 @@ impl Core {
     ) -> Option<CallId> {
         // More than one Via: it is for somebody behind us (RFC 3261 §8.1.3.3).
         if it.via_count > 1 {
+            self.stray(flow, now);
             return None;
         }
         match self.office.endpoint.receive(flow, message, it, now.instant) {
@@ -138,6 +145,10 @@ impl Core {
             }
             Received::Response { transaction, owner: TransactionUser::Examination(key) } => {
                 self.examination_answered(key, transaction, (message, it), now);
+                None
+            }
+            Received::Absorbed { owner: None } => {
+                self.stray(flow, now);
                 None
             }
             Received::Absorbed { owner } => self.call_of(owner),

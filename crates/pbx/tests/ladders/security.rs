@@ -243,16 +243,38 @@ fn requests_for_no_dialog() {
     );
 }
 
-/// What cannot be read costs a token, and without one it is no part of the trace (`throttled`).
+/// What cannot be read costs a token, what belongs to nothing a token of another kind; without one they are no part of
+/// the trace (`throttled`).
 #[test]
 fn whoever_sends_nonsense_is_throttled() {
-    let mut office = Office::new(1, Settings::default(), Vec::new());
+    const REST: &str = "Via: SIP/2.0/UDP 198.51.100.9;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+        To: <sip:101@c>;tag=2\r\nCall-ID: 1@b\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n";
+    let response = |cseq: &str| format!("SIP/2.0 200 OK\r\n{REST}CSeq: {cseq}\r\n\r\n");
+    let request =
+        |method: &str| format!("{method} sip:101@c SIP/2.0\r\n{REST}CSeq: 1 {method}\r\n\r\n");
+    let two_vias =
+        response("1 INVITE").replacen("Via", "Via: SIP/2.0/UDP x;branch=z9hG4bK2\r\nVia", 1);
+    #[rustfmt::skip]
+    let table = [
+        ("no SIP",                    b"this is no SIP".to_vec(),             false),
+        ("no text",                   b"\xff\xfe\xff\xfe".to_vec(),           false),
+        ("nobody's response",         response("1 INVITE").into_bytes(),      true),
+        ("one for somebody behind",   two_vias.into_bytes(),                  true),
+        ("one that cannot be read",   response("INVITE").into_bytes(),        true),
+        ("nobody's ACK",              request("ACK").into_bytes(),            true),
+    ];
     let at = |text: &str| text.parse().expect("an address");
     let (local, remote) = (at("10.0.0.1:5060"), at("198.51.100.9:5060"));
     let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
-    for _ in 0..1000 {
-        office.receive(flow, b"this is no SIP");
-    }
     let burst = u64::from(Config::default().guard_burst);
-    assert_eq!(office.core().counters().throttled, 1000 - burst);
+    for (what, bytes, is_served) in table {
+        let mut office = Office::new(1, Settings::default(), Vec::new());
+        for _ in 0..1000 {
+            office.receive(flow, &bytes);
+        }
+        assert_eq!(office.core().counters().throttled, 1000 - burst, "{what}");
+        assert!(office.poll_sent().is_none(), "{what}");
+        office.receive(flow, request("BYE").as_bytes());
+        assert_eq!(office.poll_sent().is_some(), is_served, "{what}");
+    }
 }
