@@ -64,9 +64,11 @@ impl Outbox {
         if self.sends.is_empty() {
             return gone;
         }
-        for (index, socket) in sockets.iter().enumerate() {
-            self.flush_socket(index, socket);
-        }
+        let all = self.sends.iter().filter(|it| it.flow.connection.is_none()).count();
+        let taken: usize =
+            sockets.iter().enumerate().map(|(index, it)| self.flush_socket(index, it)).sum();
+        // No socket speaks the family of the peer, or its connection has gone before.
+        self.dropped += all.saturating_sub(taken) as u64;
         for it in self.sends.drain(..) {
             if let Some(connection) = it.flow.connection
                 && streams.send(connection, it.bytes).is_err()
@@ -83,14 +85,15 @@ impl Outbox {
         Wire { dropped: self.dropped, refused: self.refused, ..Wire::default() }
     }
 
-    fn flush_socket(&mut self, index: usize, socket: &Socket) {
+    /// Sends what belongs to the socket; how many those are.
+    fn flush_socket(&mut self, index: usize, socket: &Socket) -> usize {
         let mine = |it: &&Outgoing| {
             it.flow.transport == Transport::Udp && socket_for(&self.bound, &it.flow) == Some(index)
         };
         let transmits: Vec<Transmit<'_>> =
             self.sends.iter().filter(mine).map(|it| transmit(it, socket)).collect();
         if transmits.is_empty() {
-            return;
+            return 0;
         }
         let sent = socket.send_batch(&transmits);
         self.refused += sent.refused as u64;
@@ -99,6 +102,7 @@ impl Outbox {
         }
         // The socket's buffer is full: UDP may lose, SIP sends again (RFC 3261 §17).
         self.dropped += (transmits.len() - sent.sent - sent.refused) as u64;
+        transmits.len()
     }
 }
 
@@ -151,6 +155,12 @@ mod tests {
         assert_eq!(gone, [ConnectionId(7), ConnectionId(8)].into());
         assert_eq!(outbox.counts().dropped, 3);
         assert!(outbox.is_empty() && outbox.flush(&[], &mut streams).is_empty());
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let flow = Flow { transport, local, remote, connection: None };
+            outbox.send(flow, Bytes::from_static(b"nowhere to go"), None);
+        }
+        assert!(outbox.flush(&[], &mut streams).is_empty());
+        assert_eq!(outbox.counts().dropped, 5);
     }
 
     #[test]
