@@ -4,6 +4,8 @@
 //! it, through the same bounded channel as its messages, so [`Streams`] owns the only table.
 
 mod connection;
+#[cfg(test)]
+mod count_tests;
 mod listener;
 mod seats;
 mod socket;

@@ -129,6 +129,8 @@ impl Connection {
         // Set anew only where it would come too late: most deadlines only move away.
         let mut timer = pin!(sleep_until(self.started));
         while !self.is_done() {
+            #[cfg(test)]
+            super::count_tests::count(|it| it.rounds += 1);
             match self.step(timer.as_mut()).await {
                 Step::Readable => self.read(),
                 Step::Writable => self.write(),
@@ -228,6 +230,8 @@ impl Connection {
         // Less than there was room for was all there is: saying so here saves the read that would
         // find nothing. More that comes meanwhile is news again (epoll(7), edge-triggered).
         let outcome = self.stream.try_io(Interest::READABLE, || {
+            #[cfg(test)]
+            super::count_tests::count(|it| it.reads += 1);
             let len = (&*SockRef::from(&self.stream)).read(&mut chunk)?;
             read = Some(len);
             let is_all = (1..READ_CHUNK).contains(&len);
@@ -261,6 +265,8 @@ impl Connection {
                     return;
                 }
             }
+            #[cfg(test)]
+            super::count_tests::count(|it| it.writes += 1);
             match self.stream.try_write(&self.writing) {
                 Ok(len) => {
                     self.last_traffic = now();
