@@ -56,6 +56,8 @@ pub(crate) struct Sink {
 struct Sleep {
     deep: AtomicBool,
     thread: OnceLock<Thread>,
+    #[cfg(test)]
+    ended: AtomicU64,
 }
 
 impl Sleep {
@@ -69,6 +71,8 @@ impl Sleep {
     }
 
     fn interrupt(&self) {
+        #[cfg(test)]
+        self.ended.fetch_add(1, Ordering::Relaxed);
         self.thread.get().map(Thread::unpark);
     }
 }
@@ -508,6 +512,28 @@ mod tests {
         let (_sink, dropped) = start(Arc::default(), ring, report, lose).unwrap();
         dropped.events.fetch_add(1, Ordering::Relaxed);
         assert_eq!(lost.recv(), Ok("board"));
+    }
+
+    /// Each wake-up is a system call of the core thread.
+    #[test]
+    fn a_thousand_events_wake_a_deep_sleeper_once_and_nobody_else() {
+        let (events, _events) = sync_channel(EVENTS_MAX);
+        let (strangers, _strangers) = sync_channel(STRANGER_EVENTS_MAX);
+        let watcher = Arc::new(Sleep::default());
+        let sink =
+            Sink { events, strangers, dropped: Arc::default(), watcher: Arc::clone(&watcher) };
+        let wakes = |deep, event: fn() -> Event| {
+            watcher.deep.store(deep, Ordering::SeqCst);
+            let before = watcher.ended.load(Ordering::Relaxed);
+            (0..1000).for_each(|_| sink.publish(event()));
+            watcher.ended.load(Ordering::Relaxed) - before
+        };
+        let news = || call(1, CallState::Answered);
+        assert_eq!((wakes(false, news), wakes(true, news)), (0, 1));
+        let stranger = || Event::Throttled { source: ([192, 0, 2, 1], 5060).into() };
+        assert_eq!((wakes(false, stranger), wakes(true, stranger)), (0, 1));
+        let answer = || Event::Ordered { token: 1, undone: None };
+        assert_eq!(wakes(false, answer), 1000, "somebody waits for each");
     }
 
     #[test]
