@@ -27,6 +27,8 @@ mod watch;
 
 /// Gives memory back to the system after a peak, also what one thread allocated and another freed:
 /// the C library keeps it for good, in an arena for each thread. It is quicker, too.
+// Tests count what is allocated, by an allocator of their own.
+#[cfg(not(test))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -15,10 +15,10 @@ use udp::Waker;
 const EVENTS_MAX: usize = 4096;
 /// How soon the core looks for acknowledgements: a little later than the media threads, which look
 /// for commands every 20 ms, give them.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// With fewer free port pairs, the next calls may lack some before the core looks.
-const PLENTY: u64 = 64;
+pub(super) const PLENTY: u64 = 64;
 
 /// Gives an event back where the core is behind.
 pub(crate) type MediaSink = Box<dyn Fn(Event) -> Result<(), Event> + Send + Sync>;
