@@ -41,7 +41,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 /// Builds what CI runs: programs, examples and tests in one, so that what they share is compiled once. A package alone
 /// asks less of its dependencies, and all of them would be compiled again for it.
 pub(crate) fn build_all() -> anyhow::Result<bool> {
-    run(&mut cargo(&["build", "-q", "--workspace", "--all-targets", "--locked"]))
+    run(&mut cargo(&["build", "-q", "--workspace", "--all-targets"]))
 }
 
 /// A program that `build_all` has built, below its folder.

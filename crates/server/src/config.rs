@@ -168,7 +168,7 @@ configuration! {
 
     /// Tokens per second of a source that never authenticated. Range: 1 to 1000000.
     ///
-    /// Counted for an IPv4 address or an IPv6 /64, loopback included; a request without a token is dropped before it is parsed. SIGHUP reads this key again.
+    /// Counted for an IPv4 address or an IPv6 /64, loopback included; a request without a token is dropped unanswered. Responses and ACKs that belong to no call have as many tokens of their own. SIGHUP reads this key again.
     "guard.rate" guard_rate: value::Count<1, 1_000_000> = "50";
 
     /// Most tokens such a source can save up. Range: 1 to 1000000.

@@ -89,7 +89,9 @@ pub enum Received<O> {
         transaction: ClientTx,
         owner: O,
     },
-    /// A copy, an ACK of a refusal, a response nobody waits for: dealt with.
+    /// A response without a transaction.
+    Stray,
+    /// A copy, an ACK of a refusal, a response nobody asks for any more: dealt with.
     Absorbed {
         owner: Option<O>,
     },

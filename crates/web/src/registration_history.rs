@@ -292,7 +292,7 @@ mod tests {
         ];
         assert_eq!(words, expected);
         assert_eq!(changes[4]["user_agent"], "phone 1");
-        assert_eq!(changes[0]["text"]["en"], "gone: the phone started anew and registered again");
+        assert_eq!(changes[0]["text"]["en"], "gone: the phone restarted and registered again");
         assert_eq!(changes[2]["text"]["zh"], "被拒绝：密码错误");
     }
 

@@ -68,18 +68,23 @@ fn one(key: &Key, values: &Map<String, Value>) -> Setting {
 /// The settings with another value of one key.
 fn with(settings: &Settings, key: &'static Key, value: Value) -> Result<Settings, Failure> {
     let mut object = object(settings);
-    let value = match (value, object.get(key.name)) {
+    let before = object.get(key.name);
+    let is_no_text = !value.is_string() && matches!(before, Some(Value::String(_)));
+    let value = match (value, before) {
         (Value::String(text), Some(before)) => read(&text, before),
-        (value, Some(Value::String(_))) => return Err(no_text(key.name, &value)),
         (value, _) => value,
     };
-    object.insert(key.name.to_owned(), value.clone());
+    let tried = if is_no_text { text_of(&value).into() } else { value.clone() };
+    object.insert(key.name.to_owned(), tried);
     // All else is as it was, so what does not fit is the new value.
-    serde_json::from_value(Value::Object(object))
-        .map_err(|_| StoreError::Setting(OutOfRange::new(key.name, &text_of(&value))).into())
+    match serde_json::from_value(Value::Object(object)) {
+        Ok(_) if is_no_text => Err(no_text(key.name, &value)),
+        Ok(settings) => Ok(settings),
+        Err(_) => Err(StoreError::Setting(OutOfRange::new(key.name, &text_of(&value))).into()),
+    }
 }
 
-/// Its rule would say nothing: the same as a text may well be legal.
+/// Its rule would say nothing, as the same is legal as a text.
 fn no_text(name: &str, value: &Value) -> Failure {
     let detail = text!("{name} = {value}: it must be a text", "{name} = {value}：应为文本");
     Failure::new(422, "invalid", detail)

@@ -147,7 +147,7 @@ impl Core {
                 self.examination_answered(key, transaction, (message, it), now);
                 None
             }
-            Received::Absorbed { owner: None } => {
+            Received::Stray => {
                 self.stray(flow, now);
                 None
             }
@@ -183,7 +183,8 @@ impl Core {
                     | TransactionUser::Examination(_),
                 ..
             }
-            | Received::Response { .. } => None,
+            | Received::Response { .. }
+            | Received::Stray => None,
         }
     }
 
@@ -219,8 +220,7 @@ impl Core {
     fn new_request(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
         let it = request.it;
         let scheme_known = match it.uri {
-            // Each hop of it would have to be TLS, which we do not speak: the client may ask again with `sip`
-            // (RFC 3261 §8.1.3.5, §26.2.2; RFC 5630 §4).
+            // Each hop of it would have to be TLS, which we do not speak (RFC 3261 §26.2.2).
             Some(Uri::Sip { secure, .. }) => !secure,
             Some(Uri::Other { scheme, .. }) => scheme.eq_ignore_ascii_case("tel"),
             None => false,
@@ -250,8 +250,8 @@ impl Core {
         }
     }
 
-    /// A REFER outside of a dialog. The method is known and names no call that could be transferred, so it is
-    /// forbidden (RFC 3261 §21.4.4); 405 is for methods that are not known (§8.2.1). What is malformed is told as such
+    /// A REFER outside of a dialog names no call that could be transferred, so it is forbidden (RFC 3261 §21.4.4): 405
+    /// would say that none is ever taken (§8.2.1), and within a call they are. What is malformed is told as such
     /// (RFC 3515 §2.4.2).
     fn refer_outside(&mut self, request: Request<'_>, now: Now) -> Option<CallId> {
         match self.identify(request, now) {

@@ -28,7 +28,7 @@ fn methods_we_do_not_have() {
     );
 }
 
-/// REFER is known, so it is not 405 (RFC 3261 §8.2.1), but only calls are transferred.
+/// REFER is taken within a call, so it is not 405 (RFC 3261 §8.2.1); outside of one there is nothing to transfer.
 #[test]
 fn refer_outside_of_a_dialog() {
     check(
@@ -46,7 +46,7 @@ fn refer_outside_of_a_dialog() {
     );
 }
 
-/// Whoever asks for `sips` asks for TLS on each hop (RFC 3261 §26.2.2): he is told that there is none, and reaches
+/// Who sends a request to `sips` asks for TLS on each hop (RFC 3261 §26.2.2): he is told that there is none, and it reaches
 /// nobody without it.
 #[test]
 fn sips_is_not_served_without_tls() {

@@ -1,7 +1,7 @@
 //! What the parser of the command line says instead of running a command: help, version, wrong usage.
 //!
-//! In English these are its own words, but for what Rust says of a number. In Chinese its fixed phrases are replaced in what it prints, and its errors are
-//! said anew from what they carry.
+//! In English these are its own words, but for what Rust says of a number. In Chinese its fixed phrases are replaced in
+//! what it prints, and its errors are said anew from what they carry.
 
 use super::{Exit, Invalid};
 use clap::error::{ContextKind, ContextValue, ErrorKind};

@@ -134,7 +134,7 @@ impl<O: Copy> Endpoint<O> {
         let branch = it.via.branch().unwrap_or_default();
         let key = self.keys.client(branch, it.cseq.method);
         let (Some(&index), Some(code)) = (self.client_by_key.get(&key), message.status()) else {
-            return Received::Absorbed { owner: None };
+            return Received::Stray;
         };
         let (generation, owner) = (self.clients[index].generation, self.clients[index].owner);
         // A cancelled request is wanted no more.

@@ -136,6 +136,11 @@ fn ten_thousand_extensions_load_into_the_directory() {
         let next = crate::directory::apply_extension_change(&directory, TENANT, change);
         assert!(next.tenant(TENANT).unwrap().extension("15555").is_none());
         assert!(directory.tenant(TENANT).unwrap().extension("15555").is_some());
+
+        let broken = "UPDATE extensions SET levels = 'none' WHERE number = '19990'";
+        sqlx::query(broken).execute(db.pool()).await.unwrap();
+        let error = db.load_directory(1).await.unwrap_err().to_string();
+        assert!(error.contains("extension 19990"), "{error}");
     });
 }
 

@@ -78,11 +78,13 @@ impl Keeper {
         // The oldest are deleted first, once the database has what is in them.
         self.failed.take_if(|it| is_deleted(it));
         let had_failed = self.failed.is_some();
-        self.judge(current.sync_data(), current);
-        match self.failed {
+        let is_synced = self.judge(current.sync_data(), &current);
+        match &self.failed {
             None => self.status.set_synced(written),
-            Some(_) if !had_failed => self.status.set_leaving(true),
-            // Where the next fails too, it is not the file.
+            // At once, and where that failed too, as soon as the disk is well again.
+            Some(failed) if !had_failed || (is_synced && Arc::ptr_eq(failed, &current)) => {
+                self.status.set_leaving(true);
+            }
             Some(_) => {}
         }
     }
@@ -90,19 +92,21 @@ impl Keeper {
     /// The writer has left the file before this one for good.
     fn follow(&mut self, next: Arc<File>) {
         if let Some(left) = self.current.replace(Arc::clone(&next)) {
-            self.judge(left.sync_data(), left);
+            self.judge(left.sync_data(), &left);
         }
         // The new name must be as durable as what is written under it.
-        self.judge(self.disk.sync(), next);
+        self.judge(self.disk.sync(), &next);
     }
 
-    /// The kernel may drop what it could not write (fsync(2)): a later success says nothing of that.
-    fn judge(&mut self, synced: io::Result<()>, file: Arc<File>) {
-        if let Err(error) = synced {
+    /// Whether it is synced. The kernel may drop what it could not write (fsync(2)): a later success says nothing of
+    /// that.
+    fn judge(&mut self, synced: io::Result<()>, file: &Arc<File>) -> bool {
+        if let Err(error) = &synced {
             self.status.count_sync_error();
             tracing::error!(%error, "the journal could not be synced");
-            self.failed = Some(file);
+            self.failed = Some(Arc::clone(file));
         }
+        synced.is_ok()
     }
 
     /// Allocates a spare where none waits. A full disk is tried again every second.
@@ -165,5 +169,8 @@ mod tests {
         std::fs::remove_file(broken).unwrap();
         keeper.sync(12);
         assert_eq!(status.synced(), 12, "the database has what was in it");
+        keeper.failed.clone_from(&keeper.current);
+        keeper.sync(13);
+        assert_eq!((status.synced(), status.is_leaving()), (12, true), "the disk is well again");
     }
 }

@@ -41,7 +41,8 @@ pub struct RegistrationChange {
     /// `registered`, `changed`, `gone` or `refused`.
     pub what: String,
     /// Of what changed: `address`, `transport`, `user_agent`. Why it is gone: `expired`, `expired_while_off`,
-    /// `removed` by the phone itself, `replaced`, `restarted`, `logged_off` by an administrator, `password_changed`. Why it was refused: `bad_digest`,
+    /// `removed` by the phone itself, `replaced`, `restarted`, `logged_off` by an administrator, `password_changed`.
+    /// Why it was refused: `bad_digest`,
     /// `weak_password`, `wrong_identity`.
     pub why: String,
     pub text: Text,
@@ -98,10 +99,10 @@ fn text(why: Why) -> Text {
         ),
         Why::Removed => Text::fixed("gone: the phone signed off", "已离线：话机主动注销"),
         Why::Replaced => {
-            Text::fixed("gone: a newer registration took its place", "已离线：被更新的注册取代")
+            Text::fixed("gone: a newer registration took its place", "已离线：被较新的注册取代")
         }
         Why::Restarted => Text::fixed(
-            "gone: the phone started anew and registered again",
+            "gone: the phone restarted and registered again",
             "已离线：话机重启并重新注册",
         ),
         Why::LoggedOff => {

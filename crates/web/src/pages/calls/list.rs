@@ -30,7 +30,7 @@ words! {
         failed: "failed", "未接通";
         from: "From", "起始日期";
         to: "To", "结束日期";
-        day: "Must be a day, as 2026-11-22. Nothing was looked for.", "应为日期，例如2026-11-22。未执行查询。";
+        day: "Enter a date such as 2026-11-22. Nothing was searched.", "应为日期，例如2026-11-22。未执行查询。";
         way: "External line or SIP trunk", "外线或SIP中继";
         started: "Started", "开始时间";
         caller: "Caller number", "主叫号码";
@@ -144,7 +144,9 @@ fn shown(
 fn day((name, label, text): (&'static str, &'static str, &String), zone: &TimeZone) -> Day {
     let text = text.trim();
     let is_wrong = !text.is_empty() && moment(text, zone).is_none();
-    let kind = if text.is_empty() || text.parse::<Date>().is_ok() { "date" } else { "text" };
+    // A field for days shows none that is written in another way.
+    let is_day = text.parse::<Date>().is_ok_and(|it| it.to_string() == text);
+    let kind = if text.is_empty() || is_day { "date" } else { "text" };
     Day { name, label, kind, value: text.to_owned(), is_wrong }
 }
 

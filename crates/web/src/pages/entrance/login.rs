@@ -28,7 +28,8 @@ words! {
         code_help: "The six digits that your authenticator app shows, or one of your recovery codes.", "验证器应用显示的六位数字，或一个恢复码。";
         cancel: "Cancel", "取消";
         lost: "Phone and recovery codes lost? On the server: dialtone admin totp off NAME", "手机和恢复码都已丢失？请在服务器上运行：dialtone admin totp off NAME";
-        unsaved: "You were no longer signed in: what you have just sent was not saved. Sign in, and you are back on that page.", "登录已失效，刚才提交的内容未保存。登录后将返回该页面。";
+        unsaved: "Your session had ended, so what you just sent was not saved.", "登录已失效，刚才提交的内容未保存。";
+        back: "Sign in to return to that page.", "登录后将返回该页面。";
         forgotten: "Forgotten? On the server: dialtone admin passwd NAME", "忘记密码？请在服务器上运行：dialtone admin passwd NAME";
     }
 }
@@ -129,8 +130,9 @@ fn code_page(viewer: &Viewer, ticket: String, next: String, failure: Option<&Fai
 
 /// A path of ours; from elsewhere nobody is led away.
 fn own(next: String) -> String {
-    let plain =
-        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    // Browsers take a backslash for a slash, and leave out control characters.
+    let leads_away = |it: char| it == '\\' || it.is_control();
+    let plain = next.starts_with('/') && !next.starts_with("//") && !next.contains(leads_away);
     if plain { next } else { "/".to_owned() }
 }
 
@@ -144,6 +146,8 @@ mod tests {
             ("/extensions?q=1", "/extensions?q=1"),
             ("//elsewhere", "/"),
             ("/\\elsewhere", "/"),
+            ("/\t/elsewhere", "/"),
+            ("/\r\n/elsewhere", "/"),
             ("https://elsewhere", "/"),
             ("", "/"),
         ] {
