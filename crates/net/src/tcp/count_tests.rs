@@ -16,8 +16,22 @@ use tokio::time::timeout;
 /// What must happen happens within this.
 const SOON: Duration = Duration::from_secs(10);
 
+/// The least of so many counts: on a busy machine a connection may be told twice of the same octets.
+const TRIES: usize = 8;
+
+/// What an act costs where nothing disturbs it.
+async fn least(mut act: impl AsyncFnMut()) -> Done {
+    let mut least = Done { rounds: u64::MAX, ..Done::default() };
+    for _ in 0..TRIES {
+        DONE.set(Done::default());
+        act().await;
+        least = least.min(DONE.get());
+    }
+    least
+}
+
 /// What was done on this thread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Done {
     /// How often a connection waited.
     pub(super) rounds: u64,
@@ -97,19 +111,21 @@ fn what_came_is_read_once_told_at_once_and_answered_together() {
             ("more than a chunk", 1, 6_000, Done { rounds: 2, reads: 2, wakes: 1, writes: 0 }),
         ];
         for (what, messages, octets, expected) in table {
-            DONE.set(Done::default());
-            edge.phone.write_all(&message(octets).repeat(messages)).unwrap();
-            assert_eq!(edge.take(messages).await, connection);
-            assert_eq!(DONE.get(), expected, "{what}");
+            let least = least(async || {
+                edge.phone.write_all(&message(octets).repeat(messages)).unwrap();
+                assert_eq!(edge.take(messages).await, connection);
+            });
+            assert_eq!(least.await, expected, "{what}");
         }
-        DONE.set(Done::default());
-        for _ in 0..3 {
-            edge.streams.send(connection, Bytes::from_static(b"SIP/2.0 200 OK\r\n")).unwrap();
-        }
-        // The connection has its turn when this waits.
-        tokio::task::yield_now().await;
-        assert_eq!(DONE.get(), Done { rounds: 1, reads: 0, wakes: 0, writes: 3 });
-        let mut answers = [0; 48];
+        let least = least(async || {
+            for _ in 0..3 {
+                edge.streams.send(connection, Bytes::from_static(b"SIP/2.0 200 OK\r\n")).unwrap();
+            }
+            // The connection has its turn when this waits.
+            tokio::task::yield_now().await;
+        });
+        assert_eq!(least.await, Done { rounds: 1, reads: 0, wakes: 0, writes: 3 });
+        let mut answers = [0; 48 * TRIES];
         edge.phone.read_exact(&mut answers).unwrap();
     });
 }
