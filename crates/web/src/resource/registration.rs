@@ -42,8 +42,7 @@ pub struct RegistrationChange {
     pub what: String,
     /// Of what changed: `address`, `transport`, `user_agent`. Why it is gone: `expired`, `expired_while_off`,
     /// `removed` by the phone itself, `replaced`, `restarted`, `logged_off` by an administrator, `password_changed`.
-    /// Why it was refused: `bad_digest`,
-    /// `weak_password`, `wrong_identity`.
+    /// Why it was refused: `bad_digest`, `weak_password`, `wrong_identity`.
     pub why: String,
     pub text: Text,
     pub device: String,
